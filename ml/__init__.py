@@ -1,0 +1,1 @@
+"""The library behind the service: formats, signals, labels, models. Never imports `app`."""
