@@ -1,0 +1,52 @@
+"""What a route asks for: `Depends(require("reader"))`. Without a key 401, with too weak a role 403."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import structlog
+from fastapi import Depends
+from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+
+from app.auth import queries
+from app.auth.service import Role, allows, hash_key
+from app.auth.tables import User
+from app.kit.database import SessionDep
+from app.kit.problems import Problem
+
+_bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ovr_…`")
+
+
+def authenticate(
+    session: SessionDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
+) -> User:
+    """Find who the key belongs to."""
+    user = queries.active_key_owner(session, hash_key(credentials.credentials)) if credentials else None
+    if user is None:
+        raise Problem(
+            401,
+            "unauthorized",
+            "Send a valid API key as `Authorization: Bearer …`.",
+            headers={"WWW-Authenticate": "Bearer"},
+        )
+    structlog.contextvars.bind_contextvars(user_id=str(user.id))
+    return user
+
+
+UserDep = Annotated[User, Depends(authenticate)]
+
+
+def require(role: Role) -> Callable[[User], User]:
+    """Build the dependency that admits `role` and the stronger ones."""
+
+    def admit(user: UserDep) -> User:
+        if not allows(user.role, role):
+            raise Problem(403, "forbidden", f"This needs the role {role}; yours is {user.role}.")
+        return user
+
+    return admit
+
+
+Viewer = Annotated[User, Depends(require("viewer"))]
+Reader = Annotated[User, Depends(require("reader"))]
+Researcher = Annotated[User, Depends(require("researcher"))]
+Admin = Annotated[User, Depends(require("admin"))]

@@ -1,0 +1,1 @@
+"""What experts add to and remove from the machine's readings."""

@@ -1,0 +1,184 @@
+"""SQL of pairs and cells."""
+
+import uuid
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal
+
+import numpy as np
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, delete, extract, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.disagreement.statistics import Cells, Hedged
+from app.disagreement.tables import Cell, Pair
+from app.ecgs.tables import Ecg
+from app.kit.pagination import Position, after
+from app.reports.tables import Labeling, Report
+from app.vocabularies.tables import VocabularyRow
+
+Direction = Literal["added", "removed"]
+GroupBy = Literal["site", "device", "reader", "sex", "age", "year", "month"]
+
+
+@dataclass(frozen=True)
+class PairFilter:
+    """Which pairs count. `recorded_from` is inclusive, `recorded_to` exclusive; ages are inclusive, in years."""
+
+    recorded_from: datetime | None = None
+    recorded_to: datetime | None = None
+    site: str | None = None
+    device: str | None = None
+    reader: str | None = None
+    sex: str | None = None
+    age_min: float | None = None
+    age_max: float | None = None
+
+    def conditions(self) -> list[ColumnElement[bool]]:
+        """Give the WHERE of this choice."""
+        wanted: list[tuple[Any, ColumnElement[bool]]] = [
+            (self.recorded_from, Pair.recorded_at >= self.recorded_from),
+            (self.recorded_to, Pair.recorded_at < self.recorded_to),
+            (self.site, Pair.site == self.site),
+            (self.device, Pair.device == self.device),
+            (self.reader, Pair.reader == self.reader),
+            (self.sex, Pair.sex == self.sex),
+            (self.age_min, Pair.age >= self.age_min),
+            (self.age_max, Pair.age <= self.age_max),
+        ]
+        return [condition for value, condition in wanted if value is not None]
+
+
+_GROUPS: dict[GroupBy, ColumnElement[Any]] = {
+    "site": Pair.site.expression,
+    "device": Pair.device.expression,
+    "reader": Pair.reader.expression,
+    "sex": Pair.sex.expression,
+    "age": cast(func.floor(Pair.age / 10) * 10, Integer),
+    "year": cast(extract("year", Pair.recorded_at), Integer),
+    "month": func.to_char(Pair.recorded_at, "YYYY-MM"),
+}
+
+
+def _cells(rows: Sequence[Row[Any]]) -> Cells:
+    table = np.array([row[-5:] for row in rows], dtype=np.int64).reshape(-1, 5)
+    return Cells(*table.T)
+
+
+_MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
+
+
+def count_cells(session: Session, chosen: PairFilter) -> Cells:
+    """Count the chosen pairs by cell."""
+    counts = (
+        select(Pair.cell_id, func.count().label("pairs"))
+        .where(*chosen.conditions())
+        .group_by(Pair.cell_id)
+        .subquery()
+    )
+    rows = session.execute(select(*_MASKS, counts.c.pairs).join(counts, counts.c.cell_id == Cell.id)).all()
+    return _cells(rows)
+
+
+def count_cells_by(session: Session, chosen: PairFilter, group_by: GroupBy) -> dict[str | None, Cells]:
+    """Count the chosen pairs by group and cell; groups in order, the unknown last."""
+    group = _GROUPS[group_by].label("grp")
+    counts = (
+        select(group, Pair.cell_id, func.count().label("pairs"))
+        .where(*chosen.conditions())
+        .group_by(group, Pair.cell_id)
+        .subquery()
+    )
+    rows = session.execute(
+        select(counts.c.grp, *_MASKS, counts.c.pairs)
+        .join(counts, counts.c.cell_id == Cell.id)
+        .order_by(counts.c.grp.nulls_last())
+    ).all()
+    groups: dict[str | None, list[Row[Any]]] = {}
+    for row in rows:
+        groups.setdefault(None if row[0] in (None, "") else str(row[0]), []).append(row)
+    return {name: _cells(members) for name, members in groups.items()}
+
+
+def _positive(present: Any, uncertain: Any, label: int, hedged: Hedged) -> ColumnElement[bool]:
+    mask = present.bitwise_or(uncertain) if hedged == "positive" else present
+    return mask.bitwise_and(1 << label) != 0  # type: ignore[no-any-return]
+
+
+def pairs_that_differ(
+    session: Session,
+    chosen: PairFilter,
+    label: int,
+    direction: Direction,
+    hedged: Hedged,
+    position: Position | None,
+    limit: int,
+) -> Sequence[Row[tuple[Ecg, str]]]:
+    """Find the ECGs where the over-read added, or removed, the label; newest first, with the reader."""
+    machine = _positive(Cell.machine_present, Cell.machine_uncertain, label, hedged)
+    overread = _positive(Cell.overread_present, Cell.overread_uncertain, label, hedged)
+    cells = select(Cell.id).where(~machine & overread if direction == "added" else machine & ~overread)
+    if hedged == "ignore":
+        hedges = Cell.machine_uncertain.bitwise_or(Cell.overread_uncertain)
+        cells = cells.where(hedges.bitwise_and(1 << label) == 0)
+    statement: Select[tuple[Ecg, str]] = (
+        select(Ecg, Pair.reader)
+        .join(Pair, Pair.ecg_id == Ecg.id)
+        .where(Pair.cell_id.in_(cells), *chosen.conditions())
+    )
+    return session.execute(after(statement, Ecg.created_at, Ecg.id, position, limit)).all()
+
+
+def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
+    """Make the ECG's pair agree with its current reports; the caller holds the ECG's row lock.
+
+    Of several readers' current over-reads the one written last counts.
+    """
+    readings = {
+        report.source: (report, labeling)
+        for report, labeling in session.execute(
+            select(Report, Labeling)
+            .join(Labeling, Labeling.report_id == Report.id)
+            .join(VocabularyRow, VocabularyRow.id == Labeling.vocabulary_id)
+            .where(Report.ecg_id == ecg_id, Report.current, VocabularyRow.active)
+            # last of a source wins: by when it was written where that is said, else by when it came
+            .order_by(func.coalesce(Report.authored_at, Report.created_at), Report.created_at, Report.version)
+        )
+    }
+    if set(readings) != {"machine", "overread"}:
+        session.execute(delete(Pair).where(Pair.ecg_id == ecg_id))
+        return
+    machine, overread = readings["machine"][1], readings["overread"][1]
+    cell_id = _cell_id(
+        session, machine.present, machine.uncertain, overread.present, overread.uncertain
+    )
+    values = {"cell_id": cell_id, "reader": readings["overread"][0].reader}
+    attributes = ("recorded_at", "site", "device", "sex", "age")
+    source = select(
+        Ecg.id,
+        *(getattr(Ecg, name) for name in attributes),
+        *(_literal(Pair.__table__.c[name], value) for name, value in values.items()),
+    ).where(Ecg.id == ecg_id)
+    statement = insert(Pair).from_select(["ecg_id", *attributes, *values], source)
+    session.execute(
+        statement.on_conflict_do_update(
+            index_elements=["ecg_id"],
+            set_={name: statement.excluded[name] for name in (*attributes, *values)},
+        )
+    )
+
+
+def _literal(column: Any, value: Any) -> ColumnElement[Any]:
+    return cast(value, column.type)
+
+
+def _cell_id(session: Session, *masks: int) -> int:
+    """Find the cell of these masks, adding it when it is new (reading first: an insert that conflicts burns an id)."""
+    where = [column == mask for column, mask in zip(_MASKS, masks, strict=True)]
+    found = session.scalar(select(Cell.id).where(*where))
+    if found is not None:
+        return found
+    names = [column.key for column in _MASKS]
+    session.execute(insert(Cell).values(dict(zip(names, masks, strict=True))).on_conflict_do_nothing())
+    return session.scalars(select(Cell.id).where(*where)).one()

@@ -1,0 +1,1 @@
+"""ECGs: upload, waveform, plot."""

@@ -1,0 +1,194 @@
+"""ECGs over HTTP."""
+
+import io
+import uuid
+from typing import Annotated, Literal
+
+import numpy as np
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi.responses import JSONResponse
+
+from app.auth.access import Reader, Viewer
+from app.ecgs import queries, service
+from app.ecgs.plot import plot_svg
+from app.ecgs.schemas import EcgOut, EcgSummary, WaveformJson
+from app.ecgs.service import Archive
+from app.ecgs.tables import Ecg
+from app.ecgs.upload import read_upload
+from app.kit.database import SessionDep
+from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
+from app.kit.problems import Problem, invalid, responses
+from ml.formats import LEADS
+from ml.signals import Preprocessing, Unusable, preprocess
+
+router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
+
+LONGEST_JSON_S = 120.0  # a longer waveform as JSON text is many megabytes; as .npy it is what it is
+
+METADATA_EXAMPLE = (
+    '{"patient_id": "4711", "recorded_at": "2026-03-01T10:00:00Z", "site": "north", "device": "MAC 2000", '
+    '"age": 67, "sex": "female"}'
+)
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={200: {"model": EcgOut, "description": "The same waveform is stored already"}, **responses(413, 422)},
+)
+def upload_ecg(
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Reader,
+    file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`.")],
+    metadata: Annotated[
+        str | None, Form(max_length=10_000, description="JSON.", examples=[METADATA_EXAMPLE])
+    ] = None,
+    machine_report: Annotated[
+        str | None, Form(description="What the machine printed.", examples=["Sinus rhythm\nLeft axis deviation"])
+    ] = None,
+    overread_report: Annotated[
+        str | None, Form(description="What the cardiologist made of it.", examples=["Atrial flutter"])
+    ] = None,
+) -> EcgOut:
+    """Store an ECG with its readings.
+
+    Leads are matched by name and stored in millivolt. The same waveform again answers 200 with the same id;
+    a signal that cannot be used answers 422 with every reason, and nothing of it is kept.
+    """
+    upload = read_upload(file, metadata, machine_report, overread_report)
+    state = request.app.state
+    rules = state.labelers.active(session)
+    stored = service.upload(
+        session, state.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
+    )
+    if not stored.is_new:
+        response.status_code = 200
+    response.headers["Location"] = f"/v1/ecgs/{stored.ecg.id}"
+    return stored.ecg
+
+
+@router.get("", responses=responses(422))
+def list_ecgs(
+    session: SessionDep,
+    user: Viewer,
+    site: Annotated[str | None, Query(max_length=200)] = None,
+    device: Annotated[str | None, Query(max_length=200)] = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[EcgSummary]:
+    """List ECGs, newest first."""
+    rows = queries.newest(session, site, device, decode(cursor), limit)
+    return page(rows, limit, lambda ecg: Position(ecg.created_at, ecg.id), service.outside)
+
+
+@router.get("/{ecg_id}", responses=responses(404, 422))
+def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: Viewer) -> EcgOut:
+    """Show an ECG with its current readings and their findings."""
+    return service.outside_with_reports(session, service.get(session, ecg_id))
+
+
+@router.get(
+    "/{ecg_id}/waveform",
+    response_model=None,
+    responses={
+        200: {
+            "model": WaveformJson,
+            "description": "Raw: 12 × samples, mV, float64. Window: windows × 12 × 2500, SD, float32. "
+            "Leads in the order I, II, III, aVR, aVL, aVF, V1–V6.",
+            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **responses(404, 422),
+    },
+)
+def get_waveform(
+    ecg_id: uuid.UUID,
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    stage: Literal["raw", "window"] = "raw",
+    format: Literal["json", "npy"] = "json",
+) -> Response:
+    """Give the waveform as stored (`raw`), or as models see it (`window`)."""
+    archive: Archive = request.app.state.archive
+    ecg = service.get(session, ecg_id)
+    recording = archive.waveform(ecg)
+    values, starts, rate = recording.millivolts(), np.zeros(1), recording.sampling_rate_hz
+    if stage == "window":
+        options = Preprocessing()
+        try:
+            windows = preprocess(values, rate, options)
+        except Unusable as error:
+            reasons = "; ".join(reason.detail for reason in error.reasons)
+            raise Problem(422, "no_window", f"No window can be made of this ECG: {reasons}") from error
+        values, starts, rate = windows.values, windows.starts_s, options.target_rate_hz
+    if format == "npy":
+        return _npy(ecg, stage, values)
+    if recording.duration_s > LONGEST_JSON_S:
+        raise invalid("query.format", f"an ECG longer than {LONGEST_JSON_S:.0f} s is given as npy only")
+    return JSONResponse(
+        {
+            "ecg_id": str(ecg.id),
+            "stage": stage,
+            "unit": "mV" if stage == "raw" else "SD",
+            "sampling_rate_hz": rate,
+            "leads": list(LEADS),
+            "starts_s": starts.tolist(),
+            "samples": values.tolist(),
+        }
+    )
+
+
+@router.get(
+    "/{ecg_id}/plot.svg",
+    response_class=Response,
+    responses={
+        200: {"description": "SVG in real millimetres", "content": {"image/svg+xml": {}}},
+        **responses(404, 422),
+    },
+)
+def get_plot(
+    ecg_id: uuid.UUID,
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    start_s: Annotated[float, Query(ge=0, le=86_400, description="Where the 10 s shown begin.")] = 0,
+) -> Response:
+    """Draw the 12-lead ECG on millimetre paper: 25 mm/s, 10 mm/mV."""
+    archive: Archive = request.app.state.archive
+    ecg = service.get(session, ecg_id)
+    recording = archive.waveform(ecg)
+    if start_s >= recording.duration_s:
+        raise invalid("query.start_s", f"this ECG lasts {recording.duration_s:g} s")
+    svg = plot_svg(
+        recording.millivolts(),
+        recording.sampling_rate_hz,
+        caption=_caption(ecg),
+        start_s=start_s,
+        simulated=ecg.simulated,
+    )
+    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+
+
+def _caption(ecg: Ecg) -> str:
+    known = [
+        f"ECG {ecg.id}",
+        f"{ecg.recorded_at:%Y-%m-%d %H:%M}" if ecg.recorded_at else None,
+        f"{ecg.age:g} y" if ecg.age is not None else None,
+        ecg.sex if ecg.sex != "unknown" else None,
+        ecg.site,
+        ecg.device,
+    ]
+    return " · ".join(part for part in known if part)
+
+
+def _npy(ecg: Ecg, stage: str, values: np.ndarray) -> Response:
+    buffer = io.BytesIO()
+    np.save(buffer, values, allow_pickle=False)
+    name = f"{ecg.id}-{stage}.npy"
+    return Response(
+        buffer.getvalue(),
+        media_type="application/octet-stream",
+        headers={"Content-Disposition": f'attachment; filename="{name}"'},
+    )

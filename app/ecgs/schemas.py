@@ -1,0 +1,72 @@
+"""What an ECG looks like outside."""
+
+import uuid
+from datetime import UTC, datetime
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
+
+from app.kit.text import Name
+from app.reports.schemas import ReportOut
+
+Sex = Literal["male", "female", "unknown"]
+
+
+class EcgMetadata(BaseModel):
+    """What is known of a recording besides its signal."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    patient_id: Name | None = Field(default=None, description="Kept only as a keyed hash.")
+    recorded_at: datetime | None = Field(default=None, description="Without an offset it is taken as UTC.")
+    site: Name | None = None
+    device: Name | None = None
+    age: Annotated[float, Field(ge=0, le=130, description="Years.", allow_inf_nan=False)] | None = None
+    sex: Sex = "unknown"
+    simulated: bool = Field(default=False, description="Whether no patient was ever attached to this signal.")
+
+    @field_validator("recorded_at")
+    @classmethod
+    def _aware(cls, value: datetime | None) -> datetime | None:
+        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
+
+
+class EcgSummary(BaseModel):
+    """One recording."""
+
+    id: uuid.UUID
+    waveform_sha256: str = Field(description="The waveform's identity: the same waveform is the same ECG.")
+    samples: int = Field(description="Samples a lead.")
+    sampling_rate_hz: float
+    duration_s: float
+    patient: str | None = Field(description="Keyed hash of the patient number: equal for one patient's ECGs.")
+    recorded_at: datetime | None
+    site: str | None
+    device: str | None
+    age: float | None
+    sex: Sex
+    simulated: bool
+    created_at: datetime
+
+
+class EcgOut(EcgSummary):
+    """One recording with its current readings."""
+
+    reports: list[ReportOut]
+    conflicts: list[str] = Field(
+        default_factory=list,
+        description="Metadata fields of this upload that differ from what is stored for the same waveform; "
+        "the stored values were kept.",
+    )
+
+
+class WaveformJson(BaseModel):
+    """A waveform as numbers: raw `samples[lead][i]` in mV, or windows `samples[window][lead][i]` in SD."""
+
+    ecg_id: uuid.UUID
+    stage: Literal["raw", "window"]
+    unit: Literal["mV", "SD"]
+    sampling_rate_hz: float
+    leads: list[str]
+    starts_s: list[float] = Field(description="Where each window begins; [0] for the raw waveform.")
+    samples: list[list[float]] | list[list[list[float]]]

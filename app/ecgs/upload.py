@@ -1,0 +1,77 @@
+"""The multipart form of an upload, shared by `POST /v1/ecgs` and `POST /v1/predictions`."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from fastapi import UploadFile
+from pydantic import ValidationError
+
+from app.ecgs.schemas import EcgMetadata
+from app.ecgs.service import read_recording
+from app.kit.problems import FieldError, Problem, field_errors
+from app.reports.schemas import ReportIn, Source
+from ml.formats import Recording
+
+MAX_FILES = 8
+
+
+@dataclass(frozen=True)
+class EcgUpload:
+    """An upload that was understood whole."""
+
+    recording: Recording
+    metadata: EcgMetadata
+    readings: list[ReportIn]
+
+
+def read_upload(
+    files: Sequence[UploadFile], metadata: str | None, machine_report: str | None, overread_report: str | None
+) -> EcgUpload:
+    """Understand an upload, or answer one 422 that names everything wrong with it.
+
+    A file's name is only a label that the header's names are compared with; nothing of that name is opened.
+    """
+    errors: list[FieldError] = []
+    known = EcgMetadata()
+    if metadata:
+        try:
+            known = EcgMetadata.model_validate_json(metadata)
+        except ValidationError as error:
+            errors += field_errors(error.errors(), prefix="metadata")
+    readings = []
+    texts: list[tuple[Source, str | None]] = [("machine", machine_report), ("overread", overread_report)]
+    for source, text in texts:
+        if text is None or not text.strip():
+            continue
+        try:
+            readings.append(ReportIn(source=source, text=text))
+        except ValidationError as error:
+            errors += [
+                FieldError(field=f"{source}_report", code=e.code, reason=e.reason)
+                for e in field_errors(error.errors())
+            ]
+    recording: Recording | None = None
+    try:
+        recording = read_recording(_contents(files))
+    except Problem as problem:
+        errors += problem.errors
+    if errors or recording is None:
+        code = "unusable_ecg" if any(e.field == "file" for e in errors) else "invalid_request"
+        raise Problem(422, code, "; ".join(f"{e.field}: {e.reason}" for e in errors), errors)
+    return EcgUpload(recording, known, readings)
+
+
+def _contents(files: Sequence[UploadFile]) -> dict[str, bytes]:
+    if len(files) > MAX_FILES:
+        raise _bad_file("too_many_files", f"more than {MAX_FILES} files in one upload")
+    contents: dict[str, bytes] = {}
+    for file in files:
+        name = file.filename or ""
+        if name in contents:
+            raise _bad_file("duplicate_file", "two files of the same name")
+        contents[name] = file.file.read()
+    return contents
+
+
+def _bad_file(code: str, reason: str) -> Problem:
+    return Problem(422, "unusable_ecg", reason, [FieldError(field="file", code=code, reason=reason)])

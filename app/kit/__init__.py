@@ -1,0 +1,1 @@
+"""What several resources share: database, problems, pagination, object store, audit, logs."""

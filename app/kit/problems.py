@@ -1,0 +1,163 @@
+"""Errors as RFC 9457 problem+json: one shape for everything that goes wrong."""
+
+from collections.abc import Sequence
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, ConfigDict, Field
+from sqlalchemy.exc import OperationalError
+from starlette.exceptions import HTTPException
+
+MEDIA_TYPE = "application/problem+json"
+
+log = structlog.get_logger(__name__)
+
+
+class FieldError(BaseModel):
+    """One thing wrong with one field."""
+
+    field: str = Field(description="Where, dotted: `metadata.age`, `query.limit`, `file`.")
+    code: str = Field(description="A stable word for programs.")
+    reason: str = Field(description="A sentence for people.")
+
+
+class ProblemDetails(BaseModel):
+    """An RFC 9457 problem."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "type": "/problems/unusable_ecg",
+                    "title": "Unprocessable Content",
+                    "status": 422,
+                    "detail": "The file holds no usable 12-lead ECG.",
+                    "errors": [{"field": "file", "code": "missing_leads", "reason": "no lead V3"}],
+                    "request_id": "8f14e45fceea467a9575c6a2bb0a6fb7",
+                }
+            ]
+        }
+    )
+
+    type: str = Field(description="`/problems/` and a stable word.")
+    title: str
+    status: int
+    detail: str
+    errors: list[FieldError] = Field(default_factory=list)
+    request_id: str | None = None
+
+
+class Problem(HTTPException):
+    """Raised by routes and services; answered as problem+json.
+
+    An `HTTPException`, because FastAPI lets nothing else through while it reads a body.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        code: str,
+        detail: str,
+        errors: Sequence[FieldError] = (),
+        headers: dict[str, str] | None = None,
+    ) -> None:
+        super().__init__(status, detail, headers)
+        self.code = code
+        self.errors = list(errors)
+
+
+def not_found(what: str) -> Problem:
+    """Build the 404 for something addressed by its id."""
+    return Problem(404, "not_found", f"There is no such {what}.")
+
+
+def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
+    """Build the 422 for one field."""
+    return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
+
+
+def problem_response(request: Request, problem: Problem) -> JSONResponse:
+    """Render a problem."""
+    body = ProblemDetails(
+        type=f"/problems/{problem.code}",
+        title=HTTPStatus(problem.status_code).phrase,
+        status=problem.status_code,
+        detail=problem.detail,
+        errors=problem.errors,
+        request_id=getattr(request.state, "request_id", None),
+    )
+    return JSONResponse(
+        body.model_dump(exclude_none=True),
+        problem.status_code,
+        media_type=MEDIA_TYPE,
+        headers=dict(problem.headers) if problem.headers else None,
+    )
+
+
+def field_errors(errors: Sequence[Any], prefix: str = "") -> list[FieldError]:
+    """Turn pydantic's errors into field errors; the offending input is not repeated (it may name a patient)."""
+    found = []
+    for error in errors:
+        where = [str(part) for part in error["loc"]]
+        if prefix:
+            where = [prefix, *where]
+        elif where and where[0] == "body":
+            where = where[1:] or ["body"]
+        found.append(FieldError(field=".".join(where), code=error["type"], reason=error["msg"]))
+    return found
+
+
+def _on_problem(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, Problem)
+    return problem_response(request, error)
+
+
+def _on_validation(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    errors = field_errors(error.errors())
+    detail = "; ".join(f"{e.field}: {e.reason}" for e in errors[:5])
+    return problem_response(request, Problem(422, "invalid_request", detail, errors))
+
+
+def _on_http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    code = HTTPStatus(error.status_code).name.lower()
+    headers = dict(error.headers) if error.headers else None
+    return problem_response(request, Problem(error.status_code, code, str(error.detail), headers=headers))
+
+
+def _on_database_down(request: Request, error: Exception) -> JSONResponse:
+    log.error("database_unavailable", error=type(error).__name__)
+    problem = Problem(
+        503, "database_unavailable", "The database does not answer; try again.", headers={"Retry-After": "5"}
+    )
+    return problem_response(request, problem)
+
+
+def _on_crash(request: Request, error: Exception) -> JSONResponse:
+    return problem_response(request, Problem(500, "internal_error", "Something went wrong on our side."))
+
+
+def install(app: FastAPI) -> None:
+    """Answer every error of `app` as problem+json."""
+    app.add_exception_handler(Problem, _on_problem)
+    app.add_exception_handler(RequestValidationError, _on_validation)
+    app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(OperationalError, _on_database_down)
+    app.add_exception_handler(Exception, _on_crash)
+
+
+def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """Describe, for OpenAPI, the problems a route answers with; 401 and 403 always among them."""
+    return {
+        status: {
+            "model": ProblemDetails,
+            "description": HTTPStatus(status).phrase,
+            "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemDetails"}}},
+        }
+        for status in (401, 403, *statuses)
+    }

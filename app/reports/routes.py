@@ -1,0 +1,38 @@
+"""Reports of an ECG."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+
+from app.auth.access import Reader, Viewer
+from app.ecgs.queries import by_id
+from app.kit.database import SessionDep
+from app.kit.problems import not_found, responses
+from app.reports import service
+from app.reports.schemas import ReportIn, ReportList, ReportOut
+
+router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
+
+
+@router.post("", status_code=201, responses=responses(404, 422))
+def add_report(
+    ecg_id: uuid.UUID, given: ReportIn, request: Request, response: Response, session: SessionDep, user: Reader
+) -> ReportOut:
+    """Add a reading of an ECG.
+
+    It becomes the current version of its source and reader; findings and the ECG's pair change in the same
+    transaction. The same reading again answers 200 and changes nothing.
+    """
+    rules = request.app.state.labelers.active(session)
+    added = service.add(session, user.name, rules, ecg_id, given)
+    if not added.is_new:
+        response.status_code = 200
+    return added.report
+
+
+@router.get("", responses=responses(404, 422))
+def list_reports(ecg_id: uuid.UUID, session: SessionDep, user: Viewer) -> ReportList:
+    """List every version of every reading of an ECG, oldest first."""
+    if by_id(session, ecg_id) is None:
+        raise not_found("ECG")
+    return ReportList(items=service.of_ecg(session, ecg_id))

@@ -1,0 +1,86 @@
+"""What reports and findings look like outside."""
+
+import uuid
+from datetime import datetime
+from typing import Annotated, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+
+from app.kit.text import Name, ReportText
+
+Source = Literal["machine", "overread"]
+Status = Literal["present", "uncertain", "negated", "historical"]
+
+
+class CodeIn(BaseModel):
+    """One coded statement."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    system: Name = Field(description="Code system: `SCP`, `SNOMED`, …, as the vocabulary names them.")
+    code: Name
+    certainty: Annotated[float, Field(ge=0, le=1)] | None = Field(
+        default=None, description="How sure the reader was, 0–1; null: stated without one."
+    )
+
+
+class ReportIn(BaseModel):
+    """A new reading of an ECG: text, or codes where the source has no text."""
+
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "source": "overread",
+                    "text": "Atrial fibrillation\nLeft bundle branch block\nNo inferior infarct",
+                    "reader": "reader-7",
+                    "authored_at": "2026-03-01T10:15:00Z",
+                }
+            ]
+        },
+    )
+
+    source: Source
+    text: ReportText | None = None
+    codes: Annotated[list[CodeIn], Field(min_length=1, max_length=200)] | None = None
+    reader: Name | None = Field(default=None, description="A pseudonym of who read it.")
+    authored_at: AwareDatetime | None = None
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.text is None) == (self.codes is None):
+            raise ValueError("give either text or codes")
+        return self
+
+
+class FindingOut(BaseModel):
+    """A label's status in a report and the characters that say so."""
+
+    label: str
+    status: Status
+    start: int = Field(description="First character, in the stored text.")
+    end: int = Field(description="One past the last character.")
+    text: str
+    cue: str | None = Field(description="The words that made it uncertain, negated or historical.")
+
+
+class ReportOut(BaseModel):
+    """One reading of one ECG with its findings under the active vocabulary."""
+
+    id: uuid.UUID
+    source: Source
+    reader: str | None
+    version: int
+    current: bool
+    text: str | None
+    codes: list[CodeIn] | None
+    authored_at: datetime | None
+    created_at: datetime
+    findings: list[FindingOut]
+
+
+class ReportList(BaseModel):
+    """Every version of every reading of one ECG, oldest first."""
+
+    items: list[ReportOut]

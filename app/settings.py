@@ -1,0 +1,97 @@
+"""Every knob of the service, typed, in one place: `OVERREAD_*` environment variables or a `.env` file."""
+
+from pathlib import Path
+from typing import Annotated
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+MEBIBYTE = 1024 * 1024
+
+
+class Settings(BaseSettings):
+    """What a deployment decides; the defaults run everything on one machine with nothing else installed."""
+
+    model_config = SettingsConfigDict(env_prefix="OVERREAD_", env_file=".env", extra="ignore")
+
+    data_dir: Path = Field(
+        default=Path("data"), description="Waveforms, datasets, models and the private database."
+    )
+    database_url: str | None = Field(
+        default=None,
+        description="PostgreSQL 15–18, as postgresql://…; unset: `serve` runs a private PostgreSQL.",
+    )
+    broker_url: str | None = Field(
+        default=None,
+        description="Redis, as redis://…; unset: a folder below data_dir, and `serve` runs the workers.",
+    )
+    admin_key: SecretStr | None = Field(
+        default=None, description="The first admin's API key, at least 32 characters; unset: one is made."
+    )
+    patient_key: SecretStr | None = Field(
+        default=None,
+        description="Secret of the keyed hash of patient numbers, at least 32 characters; "
+        "unset: made once and kept in data_dir. Losing it means losing who is whom.",
+    )
+
+    max_upload_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
+    max_json_bytes: Annotated[int, Field(gt=0)] = MEBIBYTE
+    database_pool_size: Annotated[int, Field(gt=0, le=100)] = 20
+    lease_s: Annotated[float, Field(gt=0, description="A job whose worker is silent for this long is free.")] = 30
+    reap_every_s: Annotated[float, Field(gt=0, description="How often lost jobs are looked for.")] = 5
+    job_attempts: Annotated[int, Field(gt=0, description="Workers a job may outlive before it fails.")] = 3
+    prediction_timeout_s: Annotated[float, Field(gt=0)] = 60
+    log_json: bool = True
+
+    @field_validator("data_dir")
+    @classmethod
+    def _absolute(cls, path: Path) -> Path:
+        return path.expanduser().resolve()
+
+    @field_validator("database_url")
+    @classmethod
+    def _psycopg(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        scheme, separator, rest = url.partition("://")
+        if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not separator:
+            raise ValueError("must start with postgresql:// (PostgreSQL is the one database dialect)")
+        return f"postgresql+psycopg://{rest}"
+
+    @field_validator("broker_url")
+    @classmethod
+    def _redis(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if not url.startswith(("redis://", "rediss://", "unix://")):
+            raise ValueError("must start with redis://, rediss:// or unix://")
+        return url
+
+    @field_validator("admin_key", "patient_key")
+    @classmethod
+    def _long_enough(cls, key: SecretStr | None) -> SecretStr | None:
+        if key is None or not key.get_secret_value():
+            return None
+        if len(key.get_secret_value()) < 32:
+            raise ValueError("must be at least 32 characters")
+        return key
+
+    @property
+    def broker_dir(self) -> Path:
+        """Folder of the file broker that stands in for Redis."""
+        return self.data_dir / "broker"
+
+    @property
+    def runs_dir(self) -> Path:
+        """Working folders of training and evaluation children, one a job."""
+        return self.data_dir / "runs"
+
+    @property
+    def datasets_dir(self) -> Path:
+        """Frozen datasets, one folder each."""
+        return self.data_dir / "datasets"
+
+    @property
+    def models_dir(self) -> Path:
+        """Registered bundles, one folder each."""
+        return self.data_dir / "models"

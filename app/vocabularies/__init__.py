@@ -1,0 +1,1 @@
+"""Vocabularies: the versioned YAML files that say how reports become labels."""
