@@ -1,0 +1,1 @@
+"""Datasets: frozen, hashed choices of windows with labels, for training."""

@@ -1,0 +1,1 @@
+"""Jobs: anything slow. The database is the queue, the broker only a doorbell."""

@@ -1,0 +1,195 @@
+"""SQL of jobs: the claim, the lease, and writes that only the lease's holder can make."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import timedelta
+from typing import Any
+
+from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.jobs.tables import Job, JobEvent
+from app.kit.database import Json
+from app.kit.pagination import Position, after
+
+
+class LeaseLost(Exception):
+    """Another worker has the job now, or nobody: whoever hears this must stop and write nothing more."""
+
+
+def by_id(session: Session, job_id: uuid.UUID) -> Job | None:
+    """Find a job as it is now."""
+    return session.get(Job, job_id, populate_existing=True)
+
+
+def newest(
+    session: Session, state: str | None, kind: str | None, position: Position | None, limit: int
+) -> Sequence[Job]:
+    """List jobs, newest first, one more than `limit`."""
+    statement = select(Job)
+    if state is not None:
+        statement = statement.where(Job.state == state)
+    if kind is not None:
+        statement = statement.where(Job.kind == kind)
+    return session.scalars(after(statement, Job.created_at, Job.id, position, limit)).all()
+
+
+def insert_once(session: Session, values: dict[str, Any]) -> bool:
+    """Insert a job; False when this user's idempotency key has been used."""
+    statement = insert(Job).values(values).on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
+    return session.execute(statement.returning(Job.id)).first() is not None
+
+
+def by_idempotency_key(session: Session, user_id: uuid.UUID, key: str) -> Job:
+    """Find the job a key made."""
+    return session.scalars(select(Job).where(Job.user_id == user_id, Job.idempotency_key == key)).one()
+
+
+def _free() -> ColumnElement[bool]:
+    return or_(Job.state == "queued", (Job.state == "running") & (Job.lease_expires_at < func.now()))
+
+
+def claim(session: Session, job_id: uuid.UUID, lease_s: float) -> Job | None:
+    """Take a job that is queued, or whose lease ran out; None when it is somebody's, or over."""
+    return session.scalar(
+        update(Job)
+        .where(Job.id == job_id, _free(), Job.cancel_requested_at.is_(None))
+        .values(
+            state="running",
+            lease_token=func.gen_random_uuid(),
+            lease_expires_at=func.now() + timedelta(seconds=lease_s),
+            attempts=Job.attempts + 1,
+            started_at=func.coalesce(Job.started_at, func.now()),
+        )
+        .returning(Job)
+        .execution_options(populate_existing=True)
+    )
+
+
+def _write(session: Session, job_id: uuid.UUID, token: uuid.UUID, **values: Any) -> Job:
+    job = session.scalar(
+        update(Job)
+        .where(Job.id == job_id, Job.state == "running", Job.lease_token == token)
+        .values(**values)
+        .returning(Job)
+        .execution_options(populate_existing=True)
+    )
+    if job is None:
+        raise LeaseLost(str(job_id))
+    return job
+
+
+def extend(session: Session, job_id: uuid.UUID, token: uuid.UUID, lease_s: float) -> bool:
+    """Heartbeat: keep the lease; True when somebody asked to cancel."""
+    job = _write(session, job_id, token, lease_expires_at=func.now() + timedelta(seconds=lease_s))
+    return job.cancel_requested_at is not None
+
+
+def report(
+    session: Session,
+    job_id: uuid.UUID,
+    token: uuid.UUID,
+    kind: str,
+    payload: Json,
+    progress: float | None = None,
+    message: str | None = None,
+) -> None:
+    """Write an event, and progress where it is told."""
+    changed: dict[str, Any] = {"message": Job.message if message is None else message}
+    if progress is not None:
+        changed["progress"] = progress
+    _write(session, job_id, token, **changed)
+    session.add(JobEvent(job_id=job_id, kind=kind, payload=payload))
+
+
+def lock_lease(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
+    """Hold the job's row until the transaction ends, so that what is written with it is written once."""
+    held = session.scalar(
+        select(Job.id)
+        .where(Job.id == job_id, Job.state == "running", Job.lease_token == token)
+        .with_for_update()
+    )
+    if held is None:
+        raise LeaseLost(str(job_id))
+
+
+def _ended(state: str) -> dict[str, Any]:
+    return {"state": state, "finished_at": func.now(), "lease_token": None, "lease_expires_at": None}
+
+
+def succeed(session: Session, job_id: uuid.UUID, token: uuid.UUID, result: Json) -> None:
+    """End a job well."""
+    _write(session, job_id, token, **_ended("succeeded"), result=result, progress=1.0)
+    _say(session, job_id, "succeeded")
+
+
+def fail(session: Session, job_id: uuid.UUID, token: uuid.UUID, error: str) -> None:
+    """End a job badly."""
+    _write(session, job_id, token, **_ended("failed"), error=error)
+    _say(session, job_id, "failed", error=error)
+
+
+def cancelled(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
+    """End a job whose work was stopped because somebody asked."""
+    _write(session, job_id, token, **_ended("cancelled"))
+    _say(session, job_id, "cancelled")
+
+
+def give_back(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
+    """Put a job back in the queue because this worker is stopping; the attempt does not count."""
+    freed = {"state": "queued", "lease_token": None, "lease_expires_at": None}
+    _write(session, job_id, token, **freed, attempts=Job.attempts - 1)
+    _say(session, job_id, "queued")
+
+
+def request_cancel(session: Session, job_id: uuid.UUID) -> Job | None:
+    """Ask for a job to stop: one nobody works on is over at once, a running one when its worker hears of it."""
+    job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())
+    if job is None or job.finished_at is not None:
+        return job
+    if job.state == "queued":
+        session.execute(update(Job).where(Job.id == job_id).values(_ended("cancelled")))
+        _say(session, job_id, "cancelled")
+    session.execute(
+        update(Job)
+        .where(Job.id == job_id)
+        .values(cancel_requested_at=func.coalesce(Job.cancel_requested_at, func.now()))
+    )
+    return by_id(session, job_id)
+
+
+def bury(session: Session, max_attempts: int) -> None:
+    """End the jobs nobody may claim any more: cancelled ones whose worker died, and those that outlived too many."""
+    dead = (Job.state == "running") & (Job.lease_expires_at < func.now())
+    unheard = update(Job).where(dead, Job.cancel_requested_at.is_not(None)).values(_ended("cancelled"))
+    for job_id in session.scalars(unheard.returning(Job.id)).all():
+        _say(session, job_id, "cancelled")
+    error = f"gave up: {max_attempts} workers died while running this job"
+    hopeless = update(Job).where(dead, Job.attempts >= max_attempts).values(_ended("failed"), error=error)
+    for job_id in session.scalars(hopeless.returning(Job.id)).all():
+        _say(session, job_id, "failed", error=error)
+
+
+def waiting(session: Session, queues: Sequence[str], limit: int) -> list[tuple[uuid.UUID, str]]:
+    """List the jobs of some queues that nobody works on, oldest first."""
+    rows = session.execute(
+        select(Job.id, Job.queue).where(Job.queue.in_(queues), _free()).order_by(Job.created_at).limit(limit)
+    )
+    return [(job_id, queue) for job_id, queue in rows]
+
+
+def events_after(session: Session, job_id: uuid.UUID, last_id: int, limit: int) -> list[JobEvent]:
+    """List a job's events after one, in order."""
+    return list(
+        session.scalars(
+            select(JobEvent)
+            .where(JobEvent.job_id == job_id, JobEvent.id > last_id)
+            .order_by(JobEvent.id)
+            .limit(limit)
+        )
+    )
+
+
+def _say(session: Session, job_id: uuid.UUID, state: str, **more: Any) -> None:
+    session.add(JobEvent(job_id=job_id, kind="state", payload={"state": state, **more}))

@@ -1,0 +1,107 @@
+"""Jobs over HTTP: state, live events, cancel."""
+
+import json
+import uuid
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
+
+import anyio
+from fastapi import APIRouter, Header, Query, Request
+from sse_starlette import EventSourceResponse, ServerSentEvent
+from starlette.concurrency import run_in_threadpool
+
+from app.auth.access import Researcher, Viewer
+from app.jobs import queries
+from app.jobs.schemas import JobOut, Kind, State
+from app.jobs.service import outside
+from app.kit import audit
+from app.kit.database import Database, SessionDep
+from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
+from app.kit.problems import not_found, responses
+
+router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+POLL_S = 0.25
+EVENTS_A_LOOK = 500
+
+
+@router.get("", responses=responses(422))
+def list_jobs(
+    session: SessionDep,
+    user: Viewer,
+    state: State | None = None,
+    kind: Kind | None = None,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> Page[JobOut]:
+    """List jobs, newest first."""
+    rows = queries.newest(session, state, kind, decode(cursor), limit)
+    return page(rows, limit, lambda job: Position(job.created_at, job.id), outside)
+
+
+@router.get("/{job_id}", responses=responses(404, 422))
+def get_job(job_id: uuid.UUID, session: SessionDep, user: Viewer) -> JobOut:
+    """Show a job: state, progress, result or error."""
+    job = queries.by_id(session, job_id)
+    if job is None:
+        raise not_found("job")
+    return outside(job)
+
+
+@router.post("/{job_id}/cancel", responses=responses(404, 422))
+def cancel_job(job_id: uuid.UUID, session: SessionDep, user: Researcher) -> JobOut:
+    """Ask a job to stop. A queued job is cancelled at once, a running one within seconds; a finished one stays."""
+    before = queries.by_id(session, job_id)
+    if before is None:
+        raise not_found("job")
+    state = before.state
+    job = queries.request_cancel(session, job_id)
+    assert job is not None
+    audit.record(session, user.name, "cancel", "job", job_id, {"state": state}, {"state": job.state})
+    return outside(job)
+
+
+@router.get(
+    "/{job_id}/events",
+    response_class=EventSourceResponse,
+    responses={
+        200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"},
+        **responses(404, 422),
+    },
+)
+def stream_events(
+    job_id: uuid.UUID,
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    last_event_id: Annotated[int, Header(ge=0, le=2**62, description="Resume after this event.")] = 0,
+    after: Annotated[int, Query(ge=0, le=2**62, description="The same, for clients that cannot set headers.")] = 0,
+) -> EventSourceResponse:
+    """Stream a job's events as they happen; the stream ends when the job has ended."""
+    if queries.by_id(session, job_id) is None:
+        raise not_found("job")
+    return EventSourceResponse(_events(request.app.state.database, job_id, max(last_event_id, after)))
+
+
+async def _events(database: Database, job_id: uuid.UUID, last_id: int) -> AsyncIterator[ServerSentEvent]:
+    while True:
+        over, found = await run_in_threadpool(_look, database, job_id, last_id)
+        for identifier, kind, payload in found:
+            last_id = identifier
+            yield ServerSentEvent(data=json.dumps(payload), event=kind, id=str(identifier))
+        if over and len(found) < EVENTS_A_LOOK:
+            return
+        if not found:
+            await anyio.sleep(POLL_S)
+
+
+def _look(
+    database: Database, job_id: uuid.UUID, last_id: int
+) -> tuple[bool, list[tuple[int, str, dict[str, Any]]]]:
+    with database.begin() as session:
+        job = queries.by_id(session, job_id)  # first: what it said before it ended is then among the events
+        over = job is None or job.finished_at is not None
+        return over, [
+            (event.id, event.kind, {"at": event.at.isoformat(), **event.payload})
+            for event in queries.events_after(session, job_id, last_id, EVENTS_A_LOOK)
+        ]

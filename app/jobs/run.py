@@ -1,0 +1,126 @@
+"""One job being worked on: its lease, its heartbeat, and what a step may say while it works."""
+
+import threading
+import time
+import uuid
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+import structlog
+from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
+
+from app.ecgs.service import Archive
+from app.jobs import queries
+from app.jobs.queries import LeaseLost
+from app.kit.database import Database, Json
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+Finish = Callable[[Session], Json]
+"""What a step returns: called in the transaction that ends the job, gives its result."""
+
+
+class JobFailed(Exception):
+    """The work cannot be done; the message is for the user."""
+
+
+class JobCancelled(Exception):
+    """Somebody asked for the job to stop."""
+
+
+class WorkerStopping(Exception):
+    """This worker is shutting down; the job goes back to the queue."""
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """What every job of a worker works with."""
+
+    settings: Settings
+    database: Database
+    archive: Archive
+    stopping: threading.Event = field(default_factory=threading.Event)
+
+
+class JobRun:
+    """A claimed job. Every write goes through its lease: once that is lost nothing more is written."""
+
+    def __init__(self, workplace: Workplace, job_id: uuid.UUID, token: uuid.UUID, params: Json) -> None:
+        self.id = job_id
+        self.params = params
+        self.settings = workplace.settings
+        self.database = workplace.database
+        self.archive = workplace.archive
+        self._token = token
+        self._stopping = workplace.stopping
+        self._cancelled = threading.Event()
+        self._lost = threading.Event()
+        self._ended = threading.Event()
+
+    def check(self) -> None:
+        """Raise when the work must stop: lease lost, cancelled, or the worker shutting down."""
+        if self._lost.is_set():
+            raise LeaseLost(str(self.id))
+        if self._cancelled.is_set():
+            raise JobCancelled
+        if self._stopping.is_set():
+            raise WorkerStopping
+
+    def progress(self, fraction: float, message: str) -> None:
+        """Say how far the work is."""
+        self.check()
+        fraction = min(max(fraction, 0.0), 1.0)
+        payload = {"fraction": fraction, "message": message}
+        with self.database.begin() as session:
+            queries.report(session, self.id, self._token, "progress", payload, fraction, message)
+
+    def event(self, kind: str, payload: Json) -> None:
+        """Say something else, such as an epoch's metrics."""
+        self.check()
+        with self.database.begin() as session:
+            queries.report(session, self.id, self._token, kind, payload)
+
+    def finish(self, finish: Finish) -> None:
+        """End the job: what `finish` writes and the job's end commit together or not at all."""
+        with self.database.begin() as session:
+            queries.lock_lease(session, self.id, self._token)
+            queries.succeed(session, self.id, self._token, finish(session))
+
+    def end(self, write: Callable[[Session, uuid.UUID, uuid.UUID], None]) -> None:
+        """End the job without a result."""
+        with self.database.begin() as session:
+            write(session, self.id, self._token)
+
+    @contextmanager
+    def heartbeat(self) -> Iterator[None]:
+        """Keep the lease while the block runs."""
+        thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.id}", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            self._ended.set()
+            thread.join()
+
+    def _beat(self) -> None:
+        lease_s = self.settings.lease_s
+        interval = min(lease_s / 3, 2.0)  # cancel is heard of at each beat, so a beat is at most two seconds
+        held_until = time.monotonic() + lease_s
+        while not self._ended.wait(interval):
+            asked_at = time.monotonic()
+            try:
+                with self.database.begin() as session:
+                    if queries.extend(session, self.id, self._token, lease_s):
+                        self._cancelled.set()
+                held_until = asked_at + lease_s
+            except LeaseLost:
+                self._lost.set()
+                return
+            except OperationalError as error:  # the database is away for a moment: the lease may outlive that
+                log.warning("heartbeat_missed", job_id=str(self.id), error=type(error).__name__)
+                if time.monotonic() > held_until:
+                    self._lost.set()
+                    return

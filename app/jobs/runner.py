@@ -1,0 +1,73 @@
+"""From a rung bell to a job's end."""
+
+import uuid
+from collections.abc import Callable, Mapping
+
+import structlog
+
+from app.jobs import queries
+from app.jobs.queries import LeaseLost
+from app.jobs.run import Finish, JobCancelled, JobFailed, JobRun, WorkerStopping, Workplace
+
+log = structlog.get_logger(__name__)
+
+Step = Callable[[JobRun], Finish]
+"""The work of one kind of job."""
+
+
+class Runner:
+    """Runs jobs one at a time. A bell for a job that is somebody's, or over, is ignored."""
+
+    def __init__(self, workplace: Workplace, steps: Mapping[str, Step]) -> None:
+        self._workplace = workplace
+        self._steps = steps
+        self.busy = False
+
+    def run(self, job_id: uuid.UUID) -> None:
+        """Claim a job and see it through."""
+        self.busy = True
+        try:
+            self._run(job_id)
+        finally:
+            self.busy = False
+
+    def _run(self, job_id: uuid.UUID) -> None:
+        settings = self._workplace.settings
+        if self._workplace.stopping.is_set():
+            return
+        with self._workplace.database.begin() as session:
+            queries.bury(session, settings.job_attempts)
+            job = queries.claim(session, job_id, settings.lease_s)
+        if job is None:
+            return
+        assert job.lease_token is not None
+        log.info("job_claimed", job_id=str(job_id), kind=job.kind, attempt=job.attempts)
+        run = JobRun(self._workplace, job_id, job.lease_token, job.params)
+        try:
+            with run.heartbeat():
+                finish = self._steps[job.kind](run)
+                run.check()
+                run.finish(finish)
+            log.info("job_succeeded", job_id=str(job_id))
+        except LeaseLost:
+            log.warning("lease_lost", job_id=str(job_id))
+        except Exception as error:
+            self._end(run, error)
+
+    def _end(self, run: JobRun, error: Exception) -> None:
+        try:
+            if isinstance(error, JobCancelled):
+                run.end(queries.cancelled)
+            elif isinstance(error, WorkerStopping):
+                run.end(queries.give_back)
+            elif isinstance(error, JobFailed):
+                message = str(error)
+                run.end(lambda session, job_id, token: queries.fail(session, job_id, token, message))
+            else:
+                log.exception("job_crashed", job_id=str(run.id))
+                words = f"internal error ({type(error).__name__}); the worker's log has the details"
+                run.end(lambda session, job_id, token: queries.fail(session, job_id, token, words))
+        except LeaseLost:
+            log.warning("lease_lost", job_id=str(run.id))
+        else:
+            log.info("job_ended", job_id=str(run.id), why=type(error).__name__)

@@ -1,0 +1,77 @@
+"""Creating jobs, once an idempotency key."""
+
+import hashlib
+import json
+import uuid
+from typing import Annotated
+
+from fastapi import Header
+from sqlalchemy.orm import Session
+
+from app.auth.tables import User
+from app.jobs import queries
+from app.jobs.doorbell import Doorbell
+from app.jobs.schemas import JobOut, Kind
+from app.jobs.tables import Job
+from app.kit import audit
+from app.kit.database import Json
+from app.kit.problems import Problem
+
+IdempotencyKey = Annotated[
+    str | None,
+    Header(
+        alias="Idempotency-Key",
+        min_length=1,
+        max_length=200,
+        pattern=r"^[\x21-\x7e]+$",
+        description="The same key with the same request gives the same job, however often it is sent.",
+    ),
+]
+
+QUEUE_OF: dict[Kind, str] = {"dataset": "cpu", "train": "train", "evaluate": "train"}
+
+
+def create(
+    session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None
+) -> JobOut:
+    """Write a job's row in the request's transaction, and ring when it has committed.
+
+    Answers 409 when the key was used for a different request.
+    """
+    digest = hashlib.sha256(json.dumps([kind, params], sort_keys=True).encode()).digest()
+    job_id = uuid.uuid4()
+    queue = QUEUE_OF[kind]
+    values = {"id": job_id, "user_id": user.id, "kind": kind, "queue": queue, "params": params}
+    if key is not None:
+        values |= {"idempotency_key": key, "request_sha256": digest}
+    if not queries.insert_once(session, values):
+        assert key is not None
+        earlier = queries.by_idempotency_key(session, user.id, key)
+        if earlier.request_sha256 != digest:
+            raise Problem(409, "idempotency_key_reused", "This Idempotency-Key was used for a different request.")
+        return outside(earlier)
+    audit.record(session, user.name, "create", "job", job_id, after={"kind": kind})
+    doorbell.ring_after_commit(session, job_id, queue)
+    job = queries.by_id(session, job_id)
+    assert job is not None
+    return outside(job)
+
+
+def outside(job: Job) -> JobOut:
+    """Show a stored job."""
+    return JobOut(
+        id=job.id,
+        kind=job.kind,  # type: ignore[arg-type]
+        queue=job.queue,
+        state=job.state,  # type: ignore[arg-type]
+        progress=job.progress,
+        message=job.message,
+        params=job.params,
+        result=job.result,
+        error=job.error,
+        attempts=job.attempts,
+        cancel_requested=job.cancel_requested_at is not None,
+        created_at=job.created_at,
+        started_at=job.started_at,
+        finished_at=job.finished_at,
+    )

@@ -1,0 +1,77 @@
+"""The Celery worker: it hears the bell, and when idle looks by itself for jobs whose bell was not heard."""
+
+import threading
+import uuid
+from collections.abc import Mapping, Sequence
+
+import structlog
+from celery import signals
+from sqlalchemy.exc import SQLAlchemyError
+
+from app.ecgs.patients import PatientHasher
+from app.ecgs.service import Archive
+from app.jobs import queries
+from app.jobs.doorbell import TASK, Doorbell, celery_app, make_broker_folders
+from app.jobs.run import Workplace
+from app.jobs.runner import Runner, Step
+from app.kit.database import Database
+from app.kit.store import ObjectStore
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+RING_AT_ONCE = 10
+
+
+def work(settings: Settings, queue_names: Sequence[str], steps: Mapping[str, Step]) -> None:
+    """Work on jobs of some queues, one at a time, until SIGTERM; a job under way then goes back to its queue."""
+    make_broker_folders(settings)
+    database = Database(settings)
+    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    workplace = Workplace(settings, database, archive)
+    runner = Runner(workplace, steps)
+    celery = celery_app(settings)
+
+    @celery.task(name=TASK)  # type: ignore[untyped-decorator]
+    def run_job(job_id: str) -> None:
+        runner.run(uuid.UUID(job_id))
+
+    @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
+    def stop(**_: object) -> None:
+        workplace.stopping.set()
+
+    reaper = threading.Thread(
+        target=_reap, args=(workplace, runner, Doorbell(settings), queue_names), name="reaper", daemon=True
+    )
+    reaper.start()
+    try:
+        celery.worker_main(
+            [
+                "worker",
+                "--pool=solo",
+                f"--queues={','.join(queue_names)}",
+                f"--hostname={'-'.join(queue_names)}-{uuid.uuid4().hex[:8]}@%h",
+                "--loglevel=WARNING",
+                "--without-gossip",
+                "--without-mingle",
+                "--without-heartbeat",
+                "--quiet",
+            ]
+        )
+    finally:
+        workplace.stopping.set()
+        reaper.join()
+        database.close()
+
+
+def _reap(workplace: Workplace, runner: Runner, doorbell: Doorbell, queue_names: Sequence[str]) -> None:
+    """Ring again for jobs that nobody works on. Only an idle worker does: bells never pile up behind a long job."""
+    settings = workplace.settings
+    while not workplace.stopping.wait(settings.reap_every_s):
+        try:
+            with workplace.database.begin() as session:
+                queries.bury(session, settings.job_attempts)
+                jobs = [] if runner.busy else queries.waiting(session, queue_names, RING_AT_ONCE)
+            doorbell.ring_all(jobs)
+        except SQLAlchemyError as error:
+            log.warning("reaper_waits", error=type(error).__name__)

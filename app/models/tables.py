@@ -1,0 +1,33 @@
+"""Registered models."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kit.database import Base, CreatedAt, Id, Json
+
+
+class Model(Base):
+    """A trained model; its bundle lies in `models/<id>` of the data folder. At most one is promoted."""
+
+    __tablename__ = "models"
+    __table_args__ = (
+        CheckConstraint("length(weights_sha256) = 64", name="weights_sha256"),
+        CheckConstraint("promoted = (promoted_at IS NOT NULL)", name="promoted_at"),
+        Index("uq_models_promoted", "promoted", unique=True, postgresql_where=text("promoted")),
+    )
+
+    id: Mapped[Id]
+    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id"))
+    name: Mapped[str]
+    paradigm: Mapped[str]
+    preset: Mapped[str]
+    label_source: Mapped[str]
+    weights_sha256: Mapped[str]
+    manifest: Mapped[Json]
+    promoted: Mapped[bool] = mapped_column(server_default=text("false"))
+    promoted_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]

@@ -1,0 +1,33 @@
+"""Predictions asked for and answered."""
+
+import uuid
+from datetime import datetime
+
+from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.kit.database import Base, CreatedAt, Id, Json
+
+
+class Prediction(Base):
+    """One question to a model. Inference workers claim open rows; the API waits for the answer in the row."""
+
+    __tablename__ = "predictions"
+    __table_args__ = (
+        CheckConstraint("state IN ('open', 'claimed', 'answered', 'failed')", name="state"),
+        CheckConstraint("(state = 'answered') = (answer IS NOT NULL)", name="answer"),
+        CheckConstraint("(state = 'failed') = (error IS NOT NULL)", name="error"),
+        CheckConstraint("(state = 'claimed') = (lease_expires_at IS NOT NULL)", name="lease_expires_at"),
+        Index("ix_predictions_open", "created_at", postgresql_where=text("state IN ('open', 'claimed')")),
+    )
+
+    id: Mapped[Id]
+    ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), index=True)
+    model_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("models.id"))
+    user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    state: Mapped[str] = mapped_column(server_default="open")
+    answer: Mapped[Json | None]
+    error: Mapped[Json | None]
+    lease_expires_at: Mapped[datetime | None]
+    created_at: Mapped[CreatedAt]
+    answered_at: Mapped[datetime | None]
