@@ -1,5 +1,7 @@
 """SQL of vocabularies."""
 
+import uuid
+
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
@@ -30,3 +32,8 @@ def add_if_absent(session: Session, version: str, yaml: str) -> None:
         .values(version=version, yaml=yaml, active=is_first)
         .on_conflict_do_nothing(index_elements=["version"])
     )
+
+
+def versions(session: Session) -> dict[uuid.UUID, str]:
+    """Give the version of every vocabulary by id."""
+    return {row_id: version for row_id, version in session.execute(select(VocabularyRow.id, VocabularyRow.version))}

@@ -1,0 +1,83 @@
+"""SQL of datasets."""
+
+import uuid
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session, aliased
+
+from app.datasets.tables import Dataset
+from app.ecgs.tables import Ecg
+from app.kit.pagination import Position, after
+from app.reports.tables import Labeling, Report
+
+
+class Choice(NamedTuple):
+    """Which ECGs a dataset takes, under which vocabulary."""
+
+    vocabulary_id: uuid.UUID
+    recorded_from: datetime | None
+    recorded_to: datetime | None
+    site: str | None
+    device: str | None
+
+
+class Read(NamedTuple):
+    """An ECG with the masks of its newest over-read, and of its machine report where there is one."""
+
+    ecg: Ecg
+    overread: Labeling
+    machine: Labeling | None
+
+
+def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
+    """Stream the chosen ECGs in the order of their waveform digests: the same ECGs give the same dataset."""
+    overread, machine = _newest("overread", choice.vocabulary_id), _newest("machine", choice.vocabulary_id)
+    read, printed = aliased(Labeling), aliased(Labeling)
+    statement = (
+        select(Ecg, read, printed)
+        .join(overread, overread.c.ecg_id == Ecg.id)
+        .join(read, read.id == overread.c.labeling_id)
+        .outerjoin(machine, machine.c.ecg_id == Ecg.id)
+        .outerjoin(printed, printed.id == machine.c.labeling_id)
+        .order_by(Ecg.waveform_sha256)
+    )
+    if choice.recorded_from is not None:
+        statement = statement.where(Ecg.recorded_at >= choice.recorded_from)
+    if choice.recorded_to is not None:
+        statement = statement.where(Ecg.recorded_at < choice.recorded_to)
+    if choice.site is not None:
+        statement = statement.where(Ecg.site == choice.site)
+    if choice.device is not None:
+        statement = statement.where(Ecg.device == choice.device)
+    for ecg, over, print_ in session.execute(statement.execution_options(yield_per=batch)):
+        yield Read(ecg, over, print_)
+
+
+def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
+    """Give, per ECG, the labeling of the source's newest current report: the one its pair is made of."""
+    return (
+        select(Report.ecg_id, Labeling.id.label("labeling_id"))
+        .join(Labeling, Labeling.report_id == Report.id)
+        .where(Report.source == source, Report.current, Labeling.vocabulary_id == vocabulary_id)
+        .distinct(Report.ecg_id)
+        .order_by(
+            Report.ecg_id,
+            func.coalesce(Report.authored_at, Report.created_at).desc(),
+            Report.created_at.desc(),
+            Report.version.desc(),
+        )
+        .subquery()
+    )
+
+
+def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:
+    """Find a dataset."""
+    return session.get(Dataset, dataset_id)
+
+
+def newest(session: Session, position: Position | None, limit: int) -> Sequence[Dataset]:
+    """List datasets, newest first, one more than `limit`."""
+    return session.scalars(after(select(Dataset), Dataset.created_at, Dataset.id, position, limit)).all()

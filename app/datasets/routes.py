@@ -1,0 +1,70 @@
+"""Datasets over HTTP."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from app.auth.access import Researcher, Viewer
+from app.datasets import queries
+from app.datasets.schemas import DatasetIn, DatasetOut
+from app.datasets.tables import Dataset
+from app.jobs import service as jobs
+from app.jobs.schemas import JobOut
+from app.jobs.service import IdempotencyKey
+from app.kit.database import SessionDep
+from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
+from app.kit.problems import not_found, responses
+from app.vocabularies.queries import versions
+
+router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
+
+
+@router.post("", status_code=202, responses=responses(409, 422))
+def freeze_dataset(
+    given: DatasetIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Researcher,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Freeze a dataset: windows, labels of both readings, and a split by patient, under one hash.
+
+    Answers with the job that does it; its result names the dataset.
+    """
+    params = given.model_dump(mode="json", by_alias=True, exclude_none=True)
+    job = jobs.create(session, request.app.state.doorbell, user, "dataset", params, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get("", responses=responses(422))
+def list_datasets(
+    session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None
+) -> Page[DatasetOut]:
+    """List datasets, newest first."""
+    rows = queries.newest(session, decode(cursor), limit)
+    return page(rows, limit, lambda row: Position(row.created_at, row.id), lambda row: _outside(session, row))
+
+
+@router.get("/{dataset_id}", responses=responses(404, 422))
+def get_dataset(dataset_id: uuid.UUID, session: SessionDep, user: Viewer) -> DatasetOut:
+    """Show a dataset: its hash, its request, and what is in it."""
+    row = queries.by_id(session, dataset_id)
+    if row is None:
+        raise not_found("dataset")
+    return _outside(session, row)
+
+
+def _outside(session: Session, row: Dataset) -> DatasetOut:
+    return DatasetOut(
+        id=row.id,
+        job_id=row.job_id,
+        name=row.name,
+        content_sha256=row.content_sha256,
+        vocabulary=versions(session)[row.vocabulary_id],
+        request=row.request,
+        summary=row.summary,
+        created_at=row.created_at,
+    )

@@ -1,0 +1,33 @@
+"""SQL of models."""
+
+import uuid
+from collections.abc import Sequence
+
+from sqlalchemy import func, select, update
+from sqlalchemy.orm import Session
+
+from app.kit.pagination import Position, after
+from app.models.tables import Model
+
+
+def by_id(session: Session, model_id: uuid.UUID) -> Model | None:
+    """Find a model."""
+    return session.get(Model, model_id)
+
+
+def newest(session: Session, position: Position | None, limit: int) -> Sequence[Model]:
+    """List models, newest first, one more than `limit`."""
+    return session.scalars(after(select(Model), Model.created_at, Model.id, position, limit)).all()
+
+
+def promoted(session: Session) -> Model | None:
+    """Find the model that answers when none is named."""
+    return session.scalar(select(Model).where(Model.promoted))
+
+
+def promote(session: Session, model: Model) -> None:
+    """Make a model the promoted one; two at once wait for each other."""
+    session.execute(select(func.pg_advisory_xact_lock(0x70726F6D)))
+    session.execute(update(Model).where(Model.promoted).values(promoted=False, promoted_at=None))
+    session.execute(update(Model).where(Model.id == model.id).values(promoted=True, promoted_at=func.now()))
+    session.refresh(model)

@@ -1,0 +1,117 @@
+"""Training, evaluation and the model registry over HTTP."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from sqlalchemy.orm import Session
+
+from app.auth.access import Admin, Researcher, Viewer
+from app.datasets.queries import by_id as dataset_by_id
+from app.jobs import service as jobs
+from app.jobs.schemas import JobOut
+from app.jobs.service import IdempotencyKey
+from app.kit import audit
+from app.kit.database import SessionDep
+from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
+from app.kit.problems import invalid, not_found, responses
+from app.models import queries
+from app.models.schemas import EvaluationIn, ModelCard, ModelOut, TrainingIn
+from app.models.tables import Model
+from app.models.tasks import macro_metrics
+
+router = APIRouter(prefix="/v1", tags=["models"])
+
+
+@router.post("/training-jobs", status_code=202, responses=responses(409, 422))
+def start_training(
+    given: TrainingIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Researcher,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
+    _check_dataset(session, given.dataset)
+    params = given.model_dump(mode="json", exclude_none=True)
+    job = jobs.create(session, request.app.state.doorbell, user, "train", params, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.post("/evaluations", status_code=202, responses=responses(409, 422))
+def start_evaluation(
+    given: EvaluationIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Researcher,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result."""
+    _check_dataset(session, given.dataset)
+    if queries.by_id(session, given.model) is None:
+        raise invalid("model", "there is no such model", "unknown")
+    params = given.model_dump(mode="json")
+    job = jobs.create(session, request.app.state.doorbell, user, "evaluate", params, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get("/models", responses=responses(422))
+def list_models(session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None) -> Page[ModelOut]:
+    """List models, newest first."""
+    rows = queries.newest(session, decode(cursor), limit)
+    return page(rows, limit, lambda row: Position(row.created_at, row.id), _outside)
+
+
+@router.get("/models/{model_id}", responses=responses(404, 422))
+def get_model(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelOut:
+    """Show a model."""
+    return _outside(_find(session, model_id))
+
+
+@router.get("/models/{model_id}/card", responses=responses(404, 422))
+def get_model_card(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelCard:
+    """Show everything that is known of a model."""
+    model = _find(session, model_id)
+    return ModelCard(**dict(_outside(model)), manifest=model.manifest)
+
+
+@router.post("/models/{model_id}/promote", responses=responses(404, 422))
+def promote_model(model_id: uuid.UUID, session: SessionDep, user: Admin) -> ModelOut:
+    """Make this the model that answers predictions when none is named."""
+    model = _find(session, model_id)
+    before = queries.promoted(session)
+    queries.promote(session, model)
+    earlier = {"promoted": before.id} if before is not None else None
+    audit.record(session, user.name, "promote", "model", model.id, earlier, {"promoted": model.id})
+    return _outside(model)
+
+
+def _check_dataset(session: Session, dataset_id: uuid.UUID) -> None:
+    if dataset_by_id(session, dataset_id) is None:
+        raise invalid("dataset", "there is no such dataset", "unknown")
+
+
+def _find(session: Session, model_id: uuid.UUID) -> Model:
+    model = queries.by_id(session, model_id)
+    if model is None:
+        raise not_found("model")
+    return model
+
+
+def _outside(model: Model) -> ModelOut:
+    return ModelOut(
+        id=model.id,
+        name=model.name,
+        job_id=model.job_id,
+        dataset_id=model.dataset_id,
+        paradigm=model.paradigm,
+        preset=model.preset,
+        label_source=model.label_source,
+        weights_sha256=model.weights_sha256,
+        promoted=model.promoted,
+        created_at=model.created_at,
+        metrics=macro_metrics(model.manifest),
+    )
