@@ -1,0 +1,80 @@
+"""The warm child: `python -m ml serve`, kept running, spoken to in frames."""
+
+import io
+import os
+import subprocess
+import sys
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+import numpy as np
+from numpy.typing import NDArray
+
+from app.jobs.child import end_group
+from app.kit.database import Json
+from ml.frames import FrameError, read_frame, write_frame
+
+
+class ChildDied(Exception):
+    """The child ended, or said nothing for too long, or nonsense; the next question starts another."""
+
+
+class WarmChild:
+    """One inference process, started when first needed and again when it died."""
+
+    def __init__(self, log_path: Path) -> None:
+        self._log_path = log_path
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._end()
+
+    def start(self) -> None:
+        """Start the process unless it runs, so that the first question does not wait for its imports."""
+        if self._process is not None and self._process.poll() is None:
+            return
+        self._end()
+        self._log_path.parent.mkdir(parents=True, exist_ok=True)
+        with self._log_path.open("ab") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "ml", "serve"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=log,
+                start_new_session=True,
+                env={name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")},
+            )
+
+    def ask(
+        self, bundle: Path, signal_mv: NDArray[np.float64], sampling_rate_hz: float, timeout_s: float
+    ) -> Json:
+        """Ask about one ECG (12 × samples, mV); `{"answer": …}` or `{"error": …}`."""
+        self.start()
+        process = self._process
+        assert process is not None and process.stdin is not None and process.stdout is not None
+        array = io.BytesIO()
+        np.save(array, signal_mv, allow_pickle=False)
+        alarm = threading.Timer(timeout_s, process.kill)
+        alarm.start()
+        try:
+            header = {"bundle": str(bundle), "sampling_rate_hz": sampling_rate_hz}
+            write_frame(process.stdin, header, array.getvalue())
+            reply, _ = read_frame(process.stdout)
+        except (OSError, EOFError, FrameError) as error:
+            self._end()
+            raise ChildDied(type(error).__name__) from error
+        finally:
+            alarm.cancel()
+        return reply
+
+    def _end(self) -> None:
+        if self._process is not None:
+            end_group(self._process)
+            self._process = None

@@ -1,0 +1,68 @@
+"""SQL of predictions: asking, claiming, answering."""
+
+import uuid
+from datetime import timedelta
+
+from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.orm import Session
+
+from app.kit.database import Json
+from app.predictions.tables import Prediction
+
+CHANNEL = "overread_predictions"
+
+
+def ask(session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID) -> uuid.UUID:
+    """Write a question; inference workers hear of it when it commits."""
+    prediction = Prediction(ecg_id=ecg_id, model_id=model_id, user_id=user_id)
+    session.add(prediction)
+    session.flush()
+    session.execute(text(f"NOTIFY {CHANNEL}"))
+    return prediction.id
+
+
+def state(session: Session, prediction_id: uuid.UUID) -> Prediction:
+    """Read a question as it is now."""
+    return session.scalars(select(Prediction).where(Prediction.id == prediction_id)).one()
+
+
+def claim_oldest(session: Session, lease_s: float) -> Prediction | None:
+    """Take the oldest question that nobody answers (or whose worker went silent)."""
+    oldest = (
+        select(Prediction.id)
+        .where(
+            or_(
+                Prediction.state == "open",
+                (Prediction.state == "claimed") & (Prediction.lease_expires_at < func.now()),
+            )
+        )
+        .order_by(Prediction.created_at)
+        .limit(1)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    return session.scalar(
+        update(Prediction)
+        .where(Prediction.id == oldest)
+        .values(state="claimed", lease_expires_at=func.now() + timedelta(seconds=lease_s))
+        .returning(Prediction)
+        .execution_options(populate_existing=True)
+    )
+
+
+def answer(session: Session, prediction_id: uuid.UUID, given: Json) -> None:
+    """Answer; harmless when somebody did already."""
+    _end(session, prediction_id, state="answered", answer=given)
+
+
+def fail(session: Session, prediction_id: uuid.UUID, error: Json) -> None:
+    """Say why there is no answer; harmless when there is one."""
+    _end(session, prediction_id, state="failed", error=error)
+
+
+def _end(session: Session, prediction_id: uuid.UUID, **values: object) -> None:
+    session.execute(
+        update(Prediction)
+        .where(Prediction.id == prediction_id, Prediction.state.in_(["open", "claimed"]))
+        .values(answered_at=func.now(), lease_expires_at=None, **values)
+    )

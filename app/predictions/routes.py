@@ -1,0 +1,114 @@
+"""`POST /v1/predictions`: an upload, or a stored ECG, answered by a model."""
+
+import uuid
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Depends, Request
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+from starlette.datastructures import FormData, UploadFile
+
+from app.auth.access import Reader
+from app.auth.tables import User
+from app.ecgs import service as ecgs
+from app.ecgs.routes import METADATA_EXAMPLE
+from app.ecgs.upload import MAX_FILES, read_upload
+from app.kit.database import Database
+from app.kit.problems import Problem, field_errors, invalid, responses
+from app.predictions import service
+from app.predictions.schemas import PredictionIn, PredictionOut
+
+router = APIRouter(prefix="/v1/predictions", tags=["predictions"])
+
+_BODY: dict[str, Any] = {
+    "requestBody": {
+        "required": True,
+        "content": {
+            "application/json": {"schema": {"$ref": "#/components/schemas/PredictionIn"}},
+            "multipart/form-data": {
+                "schema": {
+                    "type": "object",
+                    "required": ["file"],
+                    "properties": {
+                        "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
+                        "metadata": {"type": "string", "examples": [METADATA_EXAMPLE]},
+                        "machine_report": {"type": "string"},
+                        "overread_report": {"type": "string"},
+                        "model": {"type": "string", "format": "uuid"},
+                    },
+                }
+            },
+        },
+    }
+}
+
+
+async def question(request: Request) -> PredictionIn | FormData:
+    """Read the body by its content type."""
+    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
+    if content_type == "application/json":
+        try:
+            return PredictionIn.model_validate_json(await request.body())
+        except ValidationError as error:
+            errors = field_errors(error.errors())
+            detail = "; ".join(f"{e.field or 'body'}: {e.reason}" for e in errors)
+            raise Problem(422, "invalid_request", detail, errors) from error
+    if content_type == "multipart/form-data":
+        return await request.form(max_files=MAX_FILES, max_fields=10)
+    raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
+
+
+@router.post("", responses=responses(409, 413, 415, 422, 503), openapi_extra=_BODY)
+def predict(
+    request: Request, user: Reader, asked: Annotated[PredictionIn | FormData, Depends(question)]
+) -> PredictionOut:
+    """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
+
+    Per label: the score, the calibrated probability, the threshold, and, where there is a machine report,
+    what it says and whether an expert would probably change it.
+    """
+    state = request.app.state
+    database: Database = state.database
+    # The question must be committed before anyone can answer it, so this route cannot use the request's session.
+    with database.begin() as session:
+        if isinstance(asked, PredictionIn):
+            model = service.chosen_model(session, asked.model)
+            ecg_id = ecgs.get(session, asked.ecg_id).id
+        else:
+            model = service.chosen_model(session, _model_id(asked))
+            ecg_id = _store(request, session, user, asked)
+        readings = ecgs.outside_with_reports(session, ecgs.get(session, ecg_id)).reports
+        prediction_id = service.ask(session, ecg_id, model, user)
+    timeout_s = state.settings.prediction_timeout_s
+    return service.wait(database, prediction_id, model, service.machine_report(readings), timeout_s)
+
+
+def _store(request: Request, session: Session, user: User, form: FormData) -> uuid.UUID:
+    files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
+    if not files:
+        raise invalid("file", "is missing", "missing")
+    upload = read_upload(
+        files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report")
+    )
+    state = request.app.state
+    rules = state.labelers.active(session)
+    return ecgs.upload(
+        session, state.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
+    ).ecg.id
+
+
+def _text(form: FormData, name: str) -> str | None:
+    value = form.get(name)
+    if isinstance(value, UploadFile):
+        raise invalid(name, "must be text", "string_type")
+    return value
+
+
+def _model_id(form: FormData) -> uuid.UUID | None:
+    given = _text(form, "model")
+    if not given:
+        return None
+    try:
+        return uuid.UUID(given)
+    except ValueError as error:
+        raise invalid("model", "must be a model's id", "uuid_parsing") from error
