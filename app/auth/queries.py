@@ -6,6 +6,7 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from app.auth.tables import ApiKey, User
+from app.kit.audit import AuditEntry
 
 
 def active_key_owner(session: Session, sha256: bytes) -> User | None:
@@ -66,3 +67,11 @@ def keys_of(session: Session, user_id: uuid.UUID) -> list[ApiKey]:
 def lock_bootstrap(session: Session) -> None:
     """Let one process at a time decide whether a first admin is needed."""
     session.execute(select(func.pg_advisory_xact_lock(0x6F766572)))
+
+
+def audit_entries(session: Session, before_id: int | None, limit: int) -> list[AuditEntry]:
+    """List audit entries, newest first, one more than `limit`."""
+    statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
+    if before_id is not None:
+        statement = statement.where(AuditEntry.id < before_id)
+    return list(session.scalars(statement))

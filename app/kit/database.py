@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar
 
 from fastapi import Depends, Request
-from sqlalchemy import DateTime, MetaData, Uuid, create_engine, func, text
+from sqlalchemy import DateTime, MetaData, Uuid, create_engine, func
 from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 
@@ -61,11 +61,6 @@ class Database:
         """Give a session that commits when the block ends and rolls back when it raises."""
         with self._sessions.begin() as session:
             yield session
-
-    def ping(self) -> None:
-        """Raise unless the database answers."""
-        with self.engine.connect() as connection:
-            connection.execute(text("SELECT 1"))
 
     def close(self) -> None:
         """Close every pooled connection."""

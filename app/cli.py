@@ -1,0 +1,230 @@
+"""The `overread` command."""
+
+import os
+import sys
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, NoReturn
+
+import typer
+from pydantic import ValidationError
+from sqlalchemy.orm import Session
+
+from app.settings import Settings
+
+cli = typer.Typer(
+    help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False
+)
+users = typer.Typer(help="Users and their roles.", no_args_is_help=True)
+keys = typer.Typer(help="API keys.", no_args_is_help=True)
+labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
+cli.add_typer(users, name="user")
+cli.add_typer(keys, name="key")
+cli.add_typer(labels, name="labels")
+
+Host = Annotated[str, typer.Option(help="Address to listen on.")]
+Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")]
+
+
+def main() -> None:
+    """Run the command; what a user can mend is one line, not a stack trace."""
+    from app.auth.service import AuthError
+    from app.embedded.postgres import EmbeddedPostgresError
+    from app.embedded.serve import NotMigrated
+
+    try:
+        cli()
+    except ValidationError as error:
+        for problem in error.errors():
+            _say(f"OVERREAD_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}")
+        sys.exit(2)
+    except (AuthError, EmbeddedPostgresError, NotMigrated) as error:
+        _say(str(error))
+        sys.exit(1)
+
+
+@cli.command()
+def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
+    """Run the web service, with a private PostgreSQL and workers where none are configured."""
+    from app.embedded.serve import serve as run
+
+    run(_settings(), host, port)
+
+
+@cli.command()
+def worker(
+    queue: Annotated[list[str], typer.Option(help="cpu, train or infer; cpu and train may be given together.")],
+    parent_pipe: Annotated[bool, typer.Option(hidden=True)] = False,
+) -> None:
+    """Work on jobs (cpu, train), or answer predictions (infer)."""
+    if unknown := set(queue) - {"cpu", "train", "infer"}:
+        raise typer.BadParameter(f"no such queue: {', '.join(sorted(unknown))}", param_hint="--queue")
+    if "infer" in queue and len(queue) > 1:
+        raise typer.BadParameter("infer is a worker of its own", param_hint="--queue")
+    settings = _settings()
+    if settings.database_url is None:
+        _fail("a worker needs OVERREAD_DATABASE_URL; without one `overread serve` runs its own workers")
+    if parent_pipe:
+        threading.Thread(target=_end_with_parent, name="parent-pipe", daemon=True).start()
+    if queue == ["infer"]:
+        from app.predictions.worker import work as answer
+
+        answer(settings)
+    else:
+        from app.jobs.steps import STEPS
+        from app.jobs.worker import work
+
+        work(settings, queue, STEPS)
+
+
+@cli.command()
+def migrate() -> None:
+    """Bring the database's schema to this release's."""
+    from app.kit.database import Database
+    from app.kit.migrate import migrate as run
+
+    settings = _settings()
+    if settings.database_url is None:
+        _fail("OVERREAD_DATABASE_URL is not set; the private PostgreSQL is migrated by `overread serve`")
+    database = Database(settings)
+    run(database)
+    database.close()
+    typer.echo("The schema is up to date.")
+
+
+@cli.command()
+def demo(
+    ptbxl: Annotated[
+        Path | None, typer.Option(exists=True, file_okay=False, help="A PTB-XL folder; simulated ECGs without.")
+    ] = None,
+    port: Port = 8000,
+    exit_after: Annotated[bool, typer.Option("--exit", help="End after the last step.")] = False,
+) -> None:
+    """Walk the whole way once: upload, disagreement, dataset, training, promotion, prediction."""
+    from app.demo.tour import run
+
+    sys.exit(run(_settings(), ptbxl, port, exit_after))
+
+
+@users.command("add")
+def add_user(name: str, role: Annotated[str, typer.Option(help="viewer, reader, researcher or admin")]) -> None:
+    """Make a user and print a key, once."""
+    from app.auth import service
+
+    with _session() as session:
+        service.create_user(session, "command line", name, _role(role))
+        typer.echo(service.issue_key(session, "command line", name))
+
+
+@users.command("role")
+def change_role(name: str, role: str) -> None:
+    """Change a user's role."""
+    from app.auth import service
+
+    with _session() as session:
+        service.set_role(session, "command line", name, _role(role))
+
+
+@users.command("disable")
+def disable_user(name: str) -> None:
+    """Close all of a user's keys at once."""
+    from app.auth import service
+
+    with _session() as session:
+        service.disable_user(session, "command line", name)
+
+
+@users.command("list")
+def list_users() -> None:
+    """List users and their keys' ids (never the keys)."""
+    from app.auth import queries
+
+    with _session() as session:
+        for user in queries.users(session):
+            typer.echo(f"{user.name}\t{user.role}\t{'disabled' if user.disabled_at else 'enabled'}")
+            for key in queries.keys_of(session, user.id):
+                typer.echo(f"\t{key.id}\t{key.hint}…\t{'revoked' if key.revoked_at else 'active'}")
+
+
+@keys.command("issue")
+def issue_key(user: str) -> None:
+    """Make another key for a user and print it, once."""
+    from app.auth import service
+
+    with _session() as session:
+        typer.echo(service.issue_key(session, "command line", user))
+
+
+@keys.command("revoke")
+def revoke_key(key_id: uuid.UUID) -> None:
+    """Close a key for good."""
+    from app.auth import service
+
+    with _session() as session:
+        service.revoke_key(session, "command line", key_id)
+
+
+@labels.command("extract")
+def extract(file: Annotated[typer.FileText, typer.Argument(help="A report; - for standard input.")]) -> None:
+    """Read a report with the shipped vocabulary and print its findings."""
+    from ml.labeling import Labeler, builtin
+
+    for finding in Labeler(builtin()).read(file.read()).findings:
+        typer.echo(f"{finding.label}\t{finding.status}\t{finding.start}-{finding.end}\t{finding.text}")
+
+
+def _settings() -> Settings:
+    from app.kit import logs
+
+    settings = Settings()
+    logs.configure(settings.log_json)
+    return settings
+
+
+@contextmanager
+def _session() -> Iterator[Session]:
+    """Give a session on the configured database, or on the private one (started for this if nobody runs it)."""
+    from app.embedded.serve import database_of
+    from app.kit.database import Database
+    from app.kit.migrate import migrate as bring_up
+
+    settings = _settings()
+    with database_of(settings) as complete:
+        database = Database(complete)
+        if settings.database_url is None:
+            bring_up(database)
+        try:
+            with database.begin() as session:
+                yield session
+        finally:
+            database.close()
+
+
+def _role(given: str):  # type: ignore[no-untyped-def]
+    from app.auth.service import ROLES
+
+    if given not in ROLES:
+        raise typer.BadParameter(f"must be one of {', '.join(ROLES)}", param_hint="role")
+    return given
+
+
+def _end_with_parent() -> None:
+    """End when the process that started this one has ended: its end of the pipe closes."""
+    sys.stdin.buffer.read()
+    os._exit(1)
+
+
+def _say(message: str) -> None:
+    typer.echo(f"overread: {message}", err=True)
+
+
+def _fail(message: str) -> NoReturn:
+    _say(message)
+    raise typer.Exit(2)
+
+
+if __name__ == "__main__":
+    main()

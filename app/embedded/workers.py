@@ -1,0 +1,90 @@
+"""The workers that `overread serve` runs itself when no broker is configured."""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from types import TracebackType
+from typing import Self
+
+import structlog
+
+from app.settings import Settings
+
+log = structlog.get_logger(__name__)
+
+QUEUES = ("cpu", "train", "infer")
+LOOK_S = 0.5
+GRACE_S = 15.0
+RESTART_AFTER_S = 1.0
+LONGEST_BACKOFF_S = 30.0
+
+
+class EmbeddedWorkers:
+    """One worker process a queue; one that dies is started again, ever more patiently.
+
+    Each gets a pipe as its standard input that nobody writes to: when this process is killed the pipes close
+    and the workers end by themselves.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._environment = {
+            **os.environ,
+            "OVERREAD_DATA_DIR": str(settings.data_dir),
+            "OVERREAD_DATABASE_URL": settings.database_url or "",
+        }
+        self._environment.pop("OVERREAD_ADMIN_KEY", None)
+        self._stopping = threading.Event()
+        self._processes: dict[str, subprocess.Popen[bytes]] = {}
+        self._watcher = threading.Thread(target=self._watch, name="worker-watcher", daemon=True)
+
+    def __enter__(self) -> Self:
+        for name in QUEUES:
+            self._start(name)
+        self._watcher.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._stopping.set()
+        self._watcher.join()
+        for process in self._processes.values():
+            if process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+        deadline = time.monotonic() + GRACE_S
+        for process in self._processes.values():
+            try:
+                process.wait(max(0.1, deadline - time.monotonic()))
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.wait()
+            assert process.stdin is not None
+            process.stdin.close()
+
+    def _start(self, name: str) -> None:
+        self._processes[name] = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "worker", "--queue", name, "--parent-pipe"],
+            stdin=subprocess.PIPE,
+            env=self._environment,
+            start_new_session=True,  # Ctrl-C in a terminal goes to the service, which ends its workers in order
+        )
+
+    def _watch(self) -> None:
+        due: dict[str, float] = {}
+        backoff = dict.fromkeys(QUEUES, RESTART_AFTER_S)
+        while not self._stopping.wait(LOOK_S):
+            for name, process in list(self._processes.items()):
+                if process.poll() is None:
+                    continue
+                if name not in due:
+                    log.error("worker_died", queue=name, status=process.returncode)
+                    due[name] = time.monotonic() + backoff[name]
+                    backoff[name] = min(2 * backoff[name], LONGEST_BACKOFF_S)
+                elif time.monotonic() >= due[name]:
+                    del due[name]
+                    assert process.stdin is not None
+                    process.stdin.close()
+                    self._start(name)

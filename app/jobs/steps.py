@@ -1,0 +1,7 @@
+"""Which work each kind of job is."""
+
+from app.datasets.tasks import build
+from app.jobs.runner import Step
+from app.models.tasks import evaluate, train
+
+STEPS: dict[str, Step] = {"dataset": build, "train": train, "evaluate": evaluate}

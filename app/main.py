@@ -1,0 +1,85 @@
+"""`create_app(settings)`: the whole wiring."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+from fastapi import FastAPI
+
+from app.auth.routes import router as access
+from app.datasets.routes import router as datasets
+from app.disagreement.routes import router as disagreement
+from app.ecgs.patients import PatientHasher
+from app.ecgs.routes import router as ecgs
+from app.ecgs.service import Archive
+from app.jobs.doorbell import Doorbell
+from app.jobs.routes import router as jobs
+from app.kit import health, problems
+from app.kit.database import Database
+from app.kit.middleware import BodyLimit, RequestContext
+from app.kit.store import ObjectStore
+from app.models.routes import router as models
+from app.predictions.routes import router as predictions
+from app.predictions.schemas import PredictionIn
+from app.reports.routes import router as reports
+from app.settings import Settings
+from app.vocabularies.routes import router as labels
+from app.vocabularies.service import Labelers
+
+DESCRIPTION = """
+Stores 12-lead ECGs with two readings of each, the machine's and the cardiologist's over-read; turns both into the
+same labels; shows what experts add and remove; trains models on the experts' readings; and answers new ECGs with
+predictions that say which machine statements an expert would probably change.
+
+Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json.
+"""
+
+ROUTERS = (ecgs, reports, labels, disagreement, datasets, models, jobs, predictions, access, health.router)
+
+
+def create_app(settings: Settings) -> FastAPI:
+    """Build the web service. Everything it holds hangs on the application; there are no module globals."""
+    database = Database(settings)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        yield
+        database.close()
+
+    app = FastAPI(
+        title="Overread",
+        version="0.1.0",
+        summary="ECG labelling and discrepancy analysis",
+        description=DESCRIPTION,
+        lifespan=lifespan,
+        license_info=None,
+    )
+    app.state.settings = settings
+    app.state.database = database
+    app.state.archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    app.state.labelers = Labelers()
+    app.state.doorbell = Doorbell(settings)
+
+    problems.install(app)
+    app.add_middleware(
+        BodyLimit, max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes
+    )
+    app.add_middleware(RequestContext)
+    for router in ROUTERS:
+        app.include_router(router)
+    _describe_bodies_read_by_hand(app)
+    return app
+
+
+def _describe_bodies_read_by_hand(app: FastAPI) -> None:
+    """Add to OpenAPI what FastAPI cannot see: the JSON body of a route that also takes a form."""
+    generate = app.openapi
+
+    def openapi() -> dict[str, object]:
+        schema = generate()
+        schemas = schema["components"]["schemas"]
+        schemas.setdefault(
+            "PredictionIn", PredictionIn.model_json_schema(ref_template="#/components/schemas/{model}")
+        )
+        return schema
+
+    app.openapi = openapi  # type: ignore[method-assign]

@@ -1,0 +1,33 @@
+"""Every table, imported in one place for those who need the whole schema."""
+
+from app.auth.tables import ApiKey, User
+from app.datasets.tables import Dataset
+from app.disagreement.tables import Cell, Pair
+from app.ecgs.tables import Ecg
+from app.jobs.tables import Job, JobEvent
+from app.kit.audit import AuditEntry
+from app.kit.database import Base
+from app.models.tables import Model
+from app.predictions.tables import Prediction
+from app.reports.tables import Labeling, Report
+from app.vocabularies.tables import VocabularyRow
+
+metadata = Base.metadata
+
+__all__ = [
+    "ApiKey",
+    "AuditEntry",
+    "Cell",
+    "Dataset",
+    "Ecg",
+    "Job",
+    "JobEvent",
+    "Labeling",
+    "Model",
+    "Pair",
+    "Prediction",
+    "Report",
+    "User",
+    "VocabularyRow",
+    "metadata",
+]
