@@ -1,0 +1,133 @@
+"""The cluster: PostgreSQL's own folder, made once by initdb, owned by the server's account and closed to others."""
+
+import logging
+import os
+import shutil
+import signal
+import sys
+from pathlib import Path
+
+from app.embedded.account import Account, account_of
+from app.embedded.binaries import Binaries
+from app.embedded.child import Child
+
+SUPERUSER = "postgres"
+ROLE = "overread"
+DATABASE = "overread"
+
+BUILTIN_LOCALE_SINCE = 17
+INITDB_TIMEOUT_S = 120
+
+
+class EmbeddedPostgresError(RuntimeError):
+    """The private PostgreSQL cannot be made, started or stopped; the message holds its last words."""
+
+
+class Cluster:
+    """A cluster's folder and an open descriptor of it.
+
+    As root the folders above may be closed to the server's account (`/root` is). They stay closed: the server is
+    then given the folder as an inherited descriptor, `/proc/self/fd/N`, for which nothing above is entered.
+    """
+
+    def __init__(self, folder: Path, account: Account) -> None:
+        self.folder = folder
+        self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+        status = os.fstat(self.descriptor)
+        if status.st_uid != account.uid:
+            self.close()
+            owner = account_of(status.st_uid).name
+            raise EmbeddedPostgresError(f"{folder} belongs to {owner}: start as {owner} or as root")
+        self.account = account
+
+    @property
+    def path(self) -> Path:
+        """The folder as the server's account can open it."""
+        if self.account.can_reach(self.folder):
+            return self.folder
+        if not sys.platform.startswith("linux"):
+            raise EmbeddedPostgresError(
+                f"user {self.account.name}, who runs PostgreSQL for root, may not enter {self.folder}: "
+                "choose another OVERREAD_DATA_DIR or do not run as root"
+            )
+        return Path(f"/proc/self/fd/{self.descriptor}")
+
+    @property
+    def major(self) -> int:
+        """Major version of the server that made it."""
+        return int(self.read("PG_VERSION"))
+
+    def read(self, name: str) -> str:
+        """Read a small file of the folder."""
+        with os.fdopen(os.open(name, os.O_RDONLY | os.O_NOFOLLOW, dir_fd=self.descriptor)) as file:
+            return file.read(4096)
+
+    def write(self, name: str, text: str) -> None:
+        """Replace a small file of the folder.
+
+        Created anew, never opened: as root we write where another account may have put a link.
+        """
+        temporary = f"{name}.new"
+        try:
+            os.unlink(temporary, dir_fd=self.descriptor)
+        except FileNotFoundError:
+            pass
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
+        with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=self.descriptor), "w") as file:
+            if self.account.lent:
+                os.fchown(file.fileno(), self.account.uid, self.account.gid)
+            file.write(text)
+        os.replace(temporary, name, src_dir_fd=self.descriptor, dst_dir_fd=self.descriptor)
+
+    def admit_only_us(self) -> None:
+        """Let only this process's account in, by what the kernel says of the socket's other end."""
+        caller = account_of(os.geteuid()).name
+        self.write("pg_hba.conf", "local all all peer map=overread\n")
+        self.write(
+            "pg_ident.conf", "".join(f'overread "{caller}" {role}\n' for role in (SUPERUSER, ROLE))
+        )
+
+    def close(self) -> None:
+        """Close the descriptor."""
+        os.close(self.descriptor)
+
+
+def make_cluster(
+    folder: Path, account: Account, binaries: Binaries, log: logging.Handler, *, durable: bool
+) -> None:
+    """Run initdb beside `folder` and rename: a start that is killed leaves no half-made cluster.
+
+    UTF-8 with data checksums. Text sorts by code point in every version; from 17 on the built-in provider also
+    knows upper and lower case beyond ASCII.
+    """
+    staging = folder.with_name(f"{folder.name}.new")
+    if staging.exists():
+        shutil.rmtree(staging)
+    staging.mkdir(mode=0o700)
+    if account.lent:
+        os.chown(staging, account.uid, account.gid, follow_symlinks=False)
+    cluster = Cluster(staging, account)
+    try:
+        command: list[str | Path] = [binaries.initdb, "--pgdata", cluster.path]
+        command += ["--username", SUPERUSER, "--encoding=UTF8", "--locale=C", "--data-checksums"]
+        command += ["--auth-local=peer", "--auth-host=reject", "--no-instructions"]
+        if binaries.major >= BUILTIN_LOCALE_SINCE:
+            command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
+        if not durable:
+            command.append("--no-sync")
+        child = Child(command, account, log, keep_open=(cluster.descriptor,))
+        try:
+            status = child.wait(INITDB_TIMEOUT_S)
+        except BaseException:
+            child.send(signal.SIGKILL)
+            raise
+        if status != 0:
+            raise EmbeddedPostgresError(f"initdb ended with status {status}:\n{child.last_words}")
+    finally:
+        cluster.close()
+    staging.rename(folder)
+    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(parent)
+    finally:
+        os.close(parent)

@@ -1,0 +1,39 @@
+"""One supervisor a folder: an advisory lock that the kernel drops when its holder dies, however it dies."""
+
+import fcntl
+import os
+from pathlib import Path
+
+
+class FolderInUse(RuntimeError):
+    """Another live process already runs the PostgreSQL of this folder."""
+
+
+class FolderLock:
+    """`flock` on a file of the folder; the file holds the holder's process id for the refusal's message."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._descriptor: int | None = None
+
+    def acquire(self) -> None:
+        """Take the lock or raise `FolderInUse` at once."""
+        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            holder = os.pread(descriptor, 20, 0).decode(errors="replace").strip()
+            os.close(descriptor)
+            raise FolderInUse(
+                f"{self._path.parent} is in use by another Overread (process {holder or 'unknown'}); "
+                "stop it, or give this one a folder of its own with OVERREAD_DATA_DIR"
+            ) from None
+        os.ftruncate(descriptor, 0)
+        os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
+        self._descriptor = descriptor
+
+    def release(self) -> None:
+        """Give the lock back. The file stays: removing it would let two later starts lock different files."""
+        if self._descriptor is not None:
+            os.close(self._descriptor)
+            self._descriptor = None

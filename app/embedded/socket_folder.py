@@ -1,0 +1,51 @@
+"""The folder of the server's unix socket: 0700, within reach of its account, with a path short enough."""
+
+import hashlib
+import os
+import stat
+import tempfile
+from pathlib import Path
+
+from app.embedded.account import Account
+
+PORT = 5432
+"""Only names the socket's file; nothing listens on a network."""
+LONGEST_SOCKET_PATH = 107
+"""Bytes of `sun_path` on Linux, less its closing zero (macOS: 103)."""
+LONGEST_ANYWHERE = min(LONGEST_SOCKET_PATH, 103)
+
+
+def make_socket_folder(folder: Path, account: Account) -> Path:
+    """Make, or take again, the socket's folder: inside `folder`, else a short one in the temporary folder.
+
+    Raises
+    ------
+    PermissionError
+        The place in the temporary folder is taken by someone else.
+    """
+    # The same name at every start, so that starts that were killed leave one folder and not many.
+    digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]
+    places = [folder / "socket"]
+    places += [Path(parent, f"overread-{digest}") for parent in (tempfile.gettempdir(), "/tmp")]  # noqa: S108
+    for place in places:
+        socket = place / f".s.PGSQL.{PORT}"
+        if len(os.fsencode(socket)) <= LONGEST_ANYWHERE and account.can_reach(place.parent):
+            return _closed(place, account)
+    raise PermissionError(f"user {account.name} can reach no folder for PostgreSQL's socket; tried {places}")
+
+
+def _closed(place: Path, account: Account) -> Path:
+    place.mkdir(mode=0o700, exist_ok=True)
+    # Others may write in the temporary folder: what is there already must be a folder, and ours.
+    descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
+    try:
+        owner = os.fstat(descriptor).st_uid
+        if owner not in {os.geteuid(), account.uid}:
+            raise PermissionError(f"{place} belongs to user id {owner}: remove it")
+        if account.lent:
+            os.fchown(descriptor, account.uid, account.gid)
+        if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o700:
+            os.fchmod(descriptor, 0o700)
+    finally:
+        os.close(descriptor)
+    return place

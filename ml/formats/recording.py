@@ -1,0 +1,57 @@
+"""The canonical form of one recording, whatever file it came in."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
+
+MISSING = np.iinfo(np.int32).min  # a sample the file marks as not recorded
+
+
+@dataclass(frozen=True)
+class Reason:
+    """Why something cannot be used: a stable word for programs and a sentence for people."""
+
+    code: str
+    detail: str
+
+
+class Unreadable(Exception):
+    """The bytes hold no 12-lead recording; `reasons` says everything that is wrong, not only the first thing."""
+
+    def __init__(self, reasons: Sequence[Reason]) -> None:
+        super().__init__("; ".join(reason.detail for reason in reasons))
+        self.reasons = list(reasons)
+
+
+@dataclass(frozen=True, eq=False)
+class Recording:
+    """A 12-lead recording without loss: integers and what one of them means.
+
+    Attributes
+    ----------
+    samples
+        (12, n) int32 in the order of `LEADS`, the baseline already subtracted; `MISSING` where nothing was recorded.
+    gain
+        (12,) float64, ADC units per millivolt.
+    sampling_rate_hz
+        Samples per second and lead.
+    """
+
+    samples: NDArray[np.int32]
+    gain: NDArray[np.float64]
+    sampling_rate_hz: float
+
+    def millivolts(self) -> NDArray[np.float64]:
+        """Give the signal, (12, n), in mV; NaN where nothing was recorded."""
+        signal = self.samples / self.gain[:, None]
+        signal[self.samples == MISSING] = np.nan
+        return signal
+
+    @property
+    def duration_s(self) -> float:
+        """Length in seconds."""
+        return self.samples.shape[1] / self.sampling_rate_hz
