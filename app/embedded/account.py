@@ -6,6 +6,8 @@ import stat
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.embedded.errors import EmbeddedPostgresError
+
 UNPRIVILEGED = ("postgres", "nobody")
 """Accounts tried, in this order, when the service runs as root and the folder is root's too."""
 
@@ -44,13 +46,13 @@ def account_of(uid: int) -> Account:
 
     Raises
     ------
-    LookupError
+    EmbeddedPostgresError
         The number has no entry, as in a container started with a made-up `--user`.
     """
     try:
         entry = pwd.getpwuid(uid)
     except KeyError:
-        raise LookupError(
+        raise EmbeddedPostgresError(
             f"user id {uid} has no account on this system, which PostgreSQL needs: "
             "run under a named account or set OVERREAD_DATABASE_URL"
         ) from None
@@ -69,7 +71,7 @@ def server_account(folder: Path, cluster: Path) -> Account:
             return account_of(pwd.getpwnam(name).pw_uid)
         except KeyError:
             continue
-    raise LookupError(
+    raise EmbeddedPostgresError(
         f"PostgreSQL does not run as root and there is no account {' or '.join(UNPRIVILEGED)}: "
         "run Overread as an ordinary user or set OVERREAD_DATABASE_URL"
     )

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal
 
 from app.embedded.account import Account
+from app.embedded.errors import NoPostgres
 
 Source = Literal["any", "wheel", "system"]
 
@@ -25,10 +26,6 @@ SYSTEM_FOLDERS = (
     "/opt/homebrew/opt/postgresql@*/bin",
     "/usr/local/opt/postgresql@*/bin",
 )
-
-
-class NoPostgres(RuntimeError):
-    """No usable PostgreSQL programs of the version asked for."""
 
 
 @dataclass(frozen=True)
@@ -62,9 +59,7 @@ def find_binaries(major: int | None = None, source: Source = "any") -> Binaries:
         if binaries.major in SUPPORTED and major in {None, binaries.major}:
             return binaries
     wanted = f"version {major}" if major else f"versions {SUPPORTED[0]} to {SUPPORTED[-1]}"
-    raise NoPostgres(
-        f"no PostgreSQL of {wanted} found (looked in: {source}); install it, or set OVERREAD_DATABASE_URL"
-    )
+    raise NoPostgres(f"no PostgreSQL of {wanted} found (looked in: {source}); install it, or set OVERREAD_DATABASE_URL")
 
 
 def reachable_by(account: Account, binaries: Binaries, folder: Path) -> Binaries:

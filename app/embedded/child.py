@@ -54,9 +54,7 @@ class Child:
         self._thread.start()
         self._process = started.result()
 
-    def _run(
-        self, start: Callable[[], subprocess.Popen[bytes]], started: "Future[subprocess.Popen[bytes]]"
-    ) -> None:
+    def _run(self, start: Callable[[], subprocess.Popen[bytes]], started: "Future[subprocess.Popen[bytes]]") -> None:
         try:
             process = start()
         except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits

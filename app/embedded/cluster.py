@@ -10,6 +10,7 @@ from pathlib import Path
 from app.embedded.account import Account, account_of
 from app.embedded.binaries import Binaries
 from app.embedded.child import Child
+from app.embedded.errors import EmbeddedPostgresError
 
 SUPERUSER = "postgres"
 ROLE = "overread"
@@ -17,10 +18,6 @@ DATABASE = "overread"
 
 BUILTIN_LOCALE_SINCE = 17
 INITDB_TIMEOUT_S = 120
-
-
-class EmbeddedPostgresError(RuntimeError):
-    """The private PostgreSQL cannot be made, started or stopped; the message holds its last words."""
 
 
 class Cluster:
@@ -83,18 +80,14 @@ class Cluster:
         """Let only this process's account in, by what the kernel says of the socket's other end."""
         caller = account_of(os.geteuid()).name
         self.write("pg_hba.conf", "local all all peer map=overread\n")
-        self.write(
-            "pg_ident.conf", "".join(f'overread "{caller}" {role}\n' for role in (SUPERUSER, ROLE))
-        )
+        self.write("pg_ident.conf", "".join(f'overread "{caller}" {role}\n' for role in (SUPERUSER, ROLE)))
 
     def close(self) -> None:
         """Close the descriptor."""
         os.close(self.descriptor)
 
 
-def make_cluster(
-    folder: Path, account: Account, binaries: Binaries, log: logging.Handler, *, durable: bool
-) -> None:
+def make_cluster(folder: Path, account: Account, binaries: Binaries, log: logging.Handler, *, durable: bool) -> None:
     """Run initdb beside `folder` and rename: a start that is killed leaves no half-made cluster.
 
     UTF-8 with data checksums. Text sorts by code point in every version; from 17 on the built-in provider also

@@ -4,9 +4,7 @@ import fcntl
 import os
 from pathlib import Path
 
-
-class FolderInUse(RuntimeError):
-    """Another live process already runs the PostgreSQL of this folder."""
+from app.embedded.errors import FolderInUse
 
 
 class FolderLock:

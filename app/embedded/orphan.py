@@ -7,7 +7,8 @@ import sys
 import time
 from pathlib import Path
 
-from app.embedded.cluster import Cluster, EmbeddedPostgresError
+from app.embedded.cluster import Cluster
+from app.embedded.errors import EmbeddedPostgresError
 
 PATIENCE_S = ((signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
 

@@ -8,7 +8,6 @@ import time
 from logging.handlers import RotatingFileHandler
 from pathlib import Path
 from types import TracebackType
-from typing import Self
 
 import psycopg
 from psycopg import sql
@@ -18,7 +17,8 @@ from app.embedded import orphan
 from app.embedded.account import Account, server_account
 from app.embedded.binaries import Binaries, Source, find_binaries, reachable_by
 from app.embedded.child import Child
-from app.embedded.cluster import DATABASE, ROLE, SUPERUSER, Cluster, EmbeddedPostgresError, make_cluster
+from app.embedded.cluster import DATABASE, ROLE, SUPERUSER, Cluster, make_cluster
+from app.embedded.errors import EmbeddedPostgresError, FolderInUse
 from app.embedded.lock import FolderInUse, FolderLock
 from app.embedded.socket_folder import PORT, make_socket_folder
 
@@ -128,9 +128,8 @@ class EmbeddedPostgres:
             self._server = self._sockets = self._cluster = self._log = None
             self._lock.release()
 
-    def __enter__(self) -> Self:
-        self.start()
-        return self
+    def __enter__(self) -> str:
+        return self.start()
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
@@ -145,9 +144,7 @@ class EmbeddedPostgres:
         return self._url(ROLE, DATABASE)
 
     def _start(self) -> None:
-        self._log = RotatingFileHandler(
-            self.folder / "server.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8"
-        )
+        self._log = RotatingFileHandler(self.folder / "server.log", maxBytes=LOG_BYTES, backupCount=1, encoding="utf-8")
         home = self.folder / "cluster"
         account = server_account(self.folder, home)
         if not home.exists():

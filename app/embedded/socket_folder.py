@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 
 from app.embedded.account import Account
+from app.embedded.errors import EmbeddedPostgresError
 
 PORT = 5432
 """Only names the socket's file; nothing listens on a network."""
@@ -20,7 +21,7 @@ def make_socket_folder(folder: Path, account: Account) -> Path:
 
     Raises
     ------
-    PermissionError
+    EmbeddedPostgresError
         The place in the temporary folder is taken by someone else.
     """
     # The same name at every start, so that starts that were killed leave one folder and not many.
@@ -31,7 +32,7 @@ def make_socket_folder(folder: Path, account: Account) -> Path:
         socket = place / f".s.PGSQL.{PORT}"
         if len(os.fsencode(socket)) <= LONGEST_ANYWHERE and account.can_reach(place.parent):
             return _closed(place, account)
-    raise PermissionError(f"user {account.name} can reach no folder for PostgreSQL's socket; tried {places}")
+    raise EmbeddedPostgresError(f"user {account.name} can reach no folder for PostgreSQL's socket; tried {places}")
 
 
 def _closed(place: Path, account: Account) -> Path:
@@ -41,7 +42,7 @@ def _closed(place: Path, account: Account) -> Path:
     try:
         owner = os.fstat(descriptor).st_uid
         if owner not in {os.geteuid(), account.uid}:
-            raise PermissionError(f"{place} belongs to user id {owner}: remove it")
+            raise EmbeddedPostgresError(f"{place} belongs to user id {owner}: remove it")
         if account.lent:
             os.fchown(descriptor, account.uid, account.gid)
         if stat.S_IMODE(os.fstat(descriptor).st_mode) != 0o700:
