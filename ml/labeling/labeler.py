@@ -187,6 +187,10 @@ class Labeler:
             between = words[mention.end : cue.start]
             if "," in between or ":" in between or len(between) > 8:
                 break
+            ends_clause = cue.end == len(words) or words[cue.end] in {",", ")", "("}
+            if cue.kind == "hedge_before" and ends_clause:
+                following.append(_Cue(cue.start, cue.end, "hedge_after"))
+                break
             if cue.kind in ("hedge_before", "negation_before", "historical_before", "presupposes"):
                 if cue.kind == "historical_before" and words[cue.start] in {"has", "have", "replaced", "replaces"}:
                     return []
