@@ -1,0 +1,82 @@
+"""1D ResNet with bottleneck blocks (He et al. 2016, with kernels of 3 along time), the paper's ECG encoder."""
+
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor, nn
+
+LEADS = 12
+EXPANSION = 4
+
+
+@dataclass(frozen=True)
+class Architecture:
+    """Size of a network: bottlenecks a stage and the first stage's width."""
+
+    blocks: tuple[int, ...]
+    width: int
+
+
+PRESETS = {
+    "resnet50": Architecture((3, 4, 6, 3), 64),
+    "small": Architecture((2, 2, 2, 2), 32),
+    "tiny": Architecture((1, 1, 1, 1), 12),
+}
+
+
+class Bottleneck(nn.Module):
+    """1 × 1, 3 × 1 (with the stride), 1 × 1 to four times the width, and the way around."""
+
+    def __init__(self, channels: int, width: int, stride: int) -> None:
+        super().__init__()
+        out = EXPANSION * width
+        self.body = nn.Sequential(
+            nn.Conv1d(channels, width, 1, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv1d(width, width, 3, stride, padding=1, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+            nn.Conv1d(width, out, 1, bias=False),
+            nn.BatchNorm1d(out),
+        )
+        self.around: nn.Module = nn.Identity()
+        if stride != 1 or channels != out:
+            self.around = nn.Sequential(nn.Conv1d(channels, out, 1, stride, bias=False), nn.BatchNorm1d(out))
+
+    def forward(self, x: Tensor) -> Tensor:
+        """(batch, channels, time) → (batch, 4 · width, time / stride)."""
+        return torch.relu(self.body(x) + self.around(x))
+
+
+class ResNet1d(nn.Module):
+    """Encoder and linear head: windows (batch, 12, 2500) → logits (batch, outputs)."""
+
+    def __init__(self, architecture: Architecture, outputs: int) -> None:
+        super().__init__()
+        width = architecture.width
+        layers: list[nn.Module] = [
+            nn.Conv1d(LEADS, width, 7, 2, padding=3, bias=False),
+            nn.BatchNorm1d(width),
+            nn.ReLU(inplace=True),
+            nn.MaxPool1d(3, 2, padding=1),
+        ]
+        channels = width
+        for stage, blocks in enumerate(architecture.blocks):
+            for block in range(blocks):
+                stride = 2 if stage > 0 and block == 0 else 1
+                layers.append(Bottleneck(channels, width << stage, stride))
+                channels = EXPANSION * (width << stage)
+        self.encoder = nn.Sequential(*layers)
+        self.features = channels
+        self.head = nn.Linear(channels, outputs)
+
+    def encode(self, windows: Tensor) -> Tensor:
+        """(batch, 12, time) → features (batch, `features`)."""
+        features: Tensor = self.encoder(windows).mean(dim=-1)
+        return features
+
+    def forward(self, windows: Tensor) -> Tensor:
+        """(batch, 12, time) → logits (batch, outputs)."""
+        logits: Tensor = self.head(self.encode(windows))
+        return logits
