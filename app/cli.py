@@ -15,9 +15,7 @@ from sqlalchemy.orm import Session
 
 from app.settings import Settings
 
-cli = typer.Typer(
-    help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False
-)
+cli = typer.Typer(help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False)
 users = typer.Typer(help="Users and their roles.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)

@@ -60,9 +60,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.doorbell = Doorbell(settings)
 
     problems.install(app)
-    app.add_middleware(
-        BodyLimit, max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes
-    )
+    app.add_middleware(BodyLimit, max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes)
     app.add_middleware(RequestContext)
     for router in ROUTERS:
         app.include_router(router)
@@ -77,9 +75,7 @@ def _describe_bodies_read_by_hand(app: FastAPI) -> None:
     def openapi() -> dict[str, object]:
         schema = generate()
         schemas = schema["components"]["schemas"]
-        schemas.setdefault(
-            "PredictionIn", PredictionIn.model_json_schema(ref_template="#/components/schemas/{model}")
-        )
+        schemas.setdefault("PredictionIn", PredictionIn.model_json_schema(ref_template="#/components/schemas/{model}"))
         return schema
 
     app.openapi = openapi  # type: ignore[method-assign]

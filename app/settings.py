@@ -14,9 +14,7 @@ class Settings(BaseSettings):
 
     model_config = SettingsConfigDict(env_prefix="OVERREAD_", env_file=".env", extra="ignore")
 
-    data_dir: Path = Field(
-        default=Path("data"), description="Waveforms, datasets, models and the private database."
-    )
+    data_dir: Path = Field(default=Path("data"), description="Waveforms, datasets, models and the private database.")
     database_url: str | None = Field(
         default=None,
         description="PostgreSQL 15–18, as postgresql://…; unset: `serve` runs a private PostgreSQL.",

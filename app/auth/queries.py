@@ -32,21 +32,22 @@ def environment_keys(session: Session) -> list[ApiKey]:
     """List unrevoked keys that came from the environment (at most one)."""
     return list(
         session.scalars(
-            select(ApiKey)
-            .where(ApiKey.source == "environment", ApiKey.revoked_at.is_(None))
-            .with_for_update()
+            select(ApiKey).where(ApiKey.source == "environment", ApiKey.revoked_at.is_(None)).with_for_update()
         )
     )
 
 
 def active_admin_keys(session: Session) -> int:
     """Count the keys that open everything."""
-    return session.scalar(
-        select(func.count())
-        .select_from(ApiKey)
-        .join(User, User.id == ApiKey.user_id)
-        .where(User.role == "admin", User.disabled_at.is_(None), ApiKey.revoked_at.is_(None))
-    ) or 0
+    return (
+        session.scalar(
+            select(func.count())
+            .select_from(ApiKey)
+            .join(User, User.id == ApiKey.user_id)
+            .where(User.role == "admin", User.disabled_at.is_(None), ApiKey.revoked_at.is_(None))
+        )
+        or 0
+    )
 
 
 def user_by_name(session: Session, name: str) -> User | None:

@@ -40,9 +40,7 @@ def freeze_dataset(
 
 
 @router.get("", responses=responses(422))
-def list_datasets(
-    session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None
-) -> Page[DatasetOut]:
+def list_datasets(session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None) -> Page[DatasetOut]:
     """List datasets, newest first."""
     rows = queries.newest(session, decode(cursor), limit)
     return page(rows, limit, lambda row: Position(row.created_at, row.id), lambda row: _outside(session, row))

@@ -30,9 +30,7 @@ def build(run: JobRun) -> Finish:
     left_out: Counter[str] = Counter()
     with run.database.begin() as session:
         rules = Labelers().active(session)
-        choice = Choice(
-            rules.id, request.recorded_from, request.recorded_to, request.site, request.device
-        )
+        choice = Choice(rules.id, request.recorded_from, request.recorded_to, request.site, request.device)
         labels = [(label.key, label.name) for label in rules.vocabulary.labels]
         with StoreWriter(folder, labels, options.to_dict()) as writer:
             ecgs = 0
@@ -52,9 +50,7 @@ def build(run: JobRun) -> Finish:
                 raise JobFailed("no ECG of this choice has an over-read and a usable signal")
             run.progress(0.9, f"{ecgs} ECGs cut into windows; hashing")
             fractions = request.fractions
-            content_sha256 = writer.finish(
-                request.seed, (fractions.train, fractions.validation, fractions.test)
-            )
+            content_sha256 = writer.finish(request.seed, (fractions.train, fractions.validation, fractions.test))
     summary = {**writer.summary, "left_out": dict(left_out)}
 
     def register(session: Session) -> Json:

@@ -72,10 +72,7 @@ _MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, C
 def count_cells(session: Session, chosen: PairFilter) -> Cells:
     """Count the chosen pairs by cell."""
     counts = (
-        select(Pair.cell_id, func.count().label("pairs"))
-        .where(*chosen.conditions())
-        .group_by(Pair.cell_id)
-        .subquery()
+        select(Pair.cell_id, func.count().label("pairs")).where(*chosen.conditions()).group_by(Pair.cell_id).subquery()
     )
     rows = session.execute(select(*_MASKS, counts.c.pairs).join(counts, counts.c.cell_id == Cell.id)).all()
     return _cells(rows)
@@ -123,9 +120,7 @@ def pairs_that_differ(
         hedges = Cell.machine_uncertain.bitwise_or(Cell.overread_uncertain)
         cells = cells.where(hedges.bitwise_and(1 << label) == 0)
     statement: Select[tuple[Ecg, str]] = (
-        select(Ecg, Pair.reader)
-        .join(Pair, Pair.ecg_id == Ecg.id)
-        .where(Pair.cell_id.in_(cells), *chosen.conditions())
+        select(Ecg, Pair.reader).join(Pair, Pair.ecg_id == Ecg.id).where(Pair.cell_id.in_(cells), *chosen.conditions())
     )
     return session.execute(after(statement, Ecg.created_at, Ecg.id, position, limit)).all()
 
@@ -150,9 +145,7 @@ def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
         session.execute(delete(Pair).where(Pair.ecg_id == ecg_id))
         return
     machine, overread = readings["machine"][1], readings["overread"][1]
-    cell_id = _cell_id(
-        session, machine.present, machine.uncertain, overread.present, overread.uncertain
-    )
+    cell_id = _cell_id(session, machine.present, machine.uncertain, overread.present, overread.uncertain)
     values = {"cell_id": cell_id, "reader": readings["overread"][0].reader}
     attributes = ("recorded_at", "site", "device", "sex", "age")
     source = select(

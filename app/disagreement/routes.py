@@ -39,9 +39,7 @@ def chosen_pairs(
     age_max: Annotated[float | None, Query(ge=0, le=130)] = None,
 ) -> PairFilter:
     """Read which pairs are asked for."""
-    return PairFilter(
-        _aware(recorded_from), _aware(recorded_to), site, device, reader, sex, age_min, age_max
-    )
+    return PairFilter(_aware(recorded_from), _aware(recorded_to), site, device, reader, sex, age_min, age_max)
 
 
 ChosenPairs = Annotated[PairFilter, Depends(chosen_pairs)]
@@ -107,15 +105,11 @@ def list_differing_ecgs(
     keys = [known.key for known in request.app.state.labelers.active(session).vocabulary.labels]
     if label not in keys:
         raise not_found("label")
-    rows = queries.pairs_that_differ(
-        session, chosen, keys.index(label), direction, hedged, decode(cursor), limit
-    )
+    rows = queries.pairs_that_differ(session, chosen, keys.index(label), direction, hedged, decode(cursor), limit)
     readings = reports.of_ecgs(session, [ecg.id for ecg, _ in rows])
     return page(
         rows,
         limit,
         lambda row: Position(row[0].created_at, row[0].id),
-        lambda row: DifferingEcg(
-            ecg=ecgs.outside(row[0]), reader=row[1] or None, reports=readings[row[0].id]
-        ),
+        lambda row: DifferingEcg(ecg=ecgs.outside(row[0]), reader=row[1] or None, reports=readings[row[0].id]),
     )

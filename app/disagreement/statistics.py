@@ -120,9 +120,7 @@ def kappa(counts: LabelCounts) -> Rate:
     if expected >= 1:
         return Rate(None, None)
     value = (observed - expected) / (1 - expected)
-    diagonal = sum(
-        table[i, i] * (1 - (rows[i] + columns[i]) * (1 - value)) ** 2 for i in range(2)
-    )
+    diagonal = sum(table[i, i] * (1 - (rows[i] + columns[i]) * (1 - value)) ** 2 for i in range(2))
     off_diagonal = (1 - value) ** 2 * sum(
         table[i, j] * (columns[i] + rows[j]) ** 2 for i in range(2) for j in range(2) if i != j
     )

@@ -42,9 +42,7 @@ def upload_ecg(
     session: SessionDep,
     user: Reader,
     file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`.")],
-    metadata: Annotated[
-        str | None, Form(max_length=10_000, description="JSON.", examples=[METADATA_EXAMPLE])
-    ] = None,
+    metadata: Annotated[str | None, Form(max_length=10_000, description="JSON.", examples=[METADATA_EXAMPLE])] = None,
     machine_report: Annotated[
         str | None, Form(description="What the machine printed.", examples=["Sinus rhythm\nLeft axis deviation"])
     ] = None,
@@ -168,7 +166,11 @@ def get_plot(
         start_s=start_s,
         simulated=ecg.simulated,
     )
-    return Response(svg, media_type="image/svg+xml", headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"})
+    return Response(
+        svg,
+        media_type="image/svg+xml",
+        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
+    )
 
 
 def _caption(ecg: Ecg) -> str:

@@ -169,5 +169,3 @@ def _unusable(reasons: Sequence[formats.Reason]) -> Problem:
 
 def _object_key(digest: str) -> str:
     return f"waveforms/{digest}"
-
-

@@ -47,8 +47,7 @@ def read_upload(
             readings.append(ReportIn(source=source, text=text))
         except ValidationError as error:
             errors += [
-                FieldError(field=f"{source}_report", code=e.code, reason=e.reason)
-                for e in field_errors(error.errors())
+                FieldError(field=f"{source}_report", code=e.code, reason=e.reason) for e in field_errors(error.errors())
             ]
     recording: Recording | None = None
     try:

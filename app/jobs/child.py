@@ -19,9 +19,7 @@ LONGEST_LINE = 1024 * 1024
 LOOK_S = 0.2
 
 
-def run_child(
-    run: JobRun, arguments: Sequence[str], log_path: Path, on_event: Callable[[str, Json], None]
-) -> Json:
+def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: Callable[[str, Json], None]) -> Json:
     """Run `python -m ml <arguments> --parent-pipe` and return its result event.
 
     The child is the leader of a process group: ending it ends its children too. Its standard input is a

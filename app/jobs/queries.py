@@ -106,9 +106,7 @@ def report(
 def lock_lease(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
     """Hold the job's row until the transaction ends, so that what is written with it is written once."""
     held = session.scalar(
-        select(Job.id)
-        .where(Job.id == job_id, Job.state == "running", Job.lease_token == token)
-        .with_for_update()
+        select(Job.id).where(Job.id == job_id, Job.state == "running", Job.lease_token == token).with_for_update()
     )
     if held is None:
         raise LeaseLost(str(job_id))
@@ -183,10 +181,7 @@ def events_after(session: Session, job_id: uuid.UUID, last_id: int, limit: int) 
     """List a job's events after one, in order."""
     return list(
         session.scalars(
-            select(JobEvent)
-            .where(JobEvent.job_id == job_id, JobEvent.id > last_id)
-            .order_by(JobEvent.id)
-            .limit(limit)
+            select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.id > last_id).order_by(JobEvent.id).limit(limit)
         )
     )
 

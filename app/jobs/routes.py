@@ -95,9 +95,7 @@ async def _events(database: Database, job_id: uuid.UUID, last_id: int) -> AsyncI
             await anyio.sleep(POLL_S)
 
 
-def _look(
-    database: Database, job_id: uuid.UUID, last_id: int
-) -> tuple[bool, list[tuple[int, str, dict[str, Any]]]]:
+def _look(database: Database, job_id: uuid.UUID, last_id: int) -> tuple[bool, list[tuple[int, str, dict[str, Any]]]]:
     with database.begin() as session:
         job = queries.by_id(session, job_id)  # first: what it said before it ended is then among the events
         over = job is None or job.finished_at is not None

@@ -31,9 +31,7 @@ IdempotencyKey = Annotated[
 QUEUE_OF: dict[Kind, str] = {"dataset": "cpu", "train": "train", "evaluate": "train"}
 
 
-def create(
-    session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None
-) -> JobOut:
+def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None) -> JobOut:
     """Write a job's row in the request's transaction, and ring when it has committed.
 
     Answers 409 when the key was used for a different request.

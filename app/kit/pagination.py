@@ -42,9 +42,7 @@ class Position(NamedTuple):
 def encode(position: Position) -> str:
     """Write a position as an opaque cursor."""
     return (
-        base64.urlsafe_b64encode(json.dumps([position.at.isoformat(), str(position.id)]).encode())
-        .decode()
-        .rstrip("=")
+        base64.urlsafe_b64encode(json.dumps([position.at.isoformat(), str(position.id)]).encode()).decode().rstrip("=")
     )
 
 

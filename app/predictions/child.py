@@ -52,9 +52,7 @@ class WarmChild:
                 env={name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")},
             )
 
-    def ask(
-        self, bundle: Path, signal_mv: NDArray[np.float64], sampling_rate_hz: float, timeout_s: float
-    ) -> Json:
+    def ask(self, bundle: Path, signal_mv: NDArray[np.float64], sampling_rate_hz: float, timeout_s: float) -> Json:
         """Ask about one ECG (12 × samples, mV); `{"answer": …}` or `{"error": …}`."""
         self.start()
         process = self._process

@@ -87,9 +87,7 @@ def _store(request: Request, session: Session, user: User, form: FormData) -> uu
     files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
     if not files:
         raise invalid("file", "is missing", "missing")
-    upload = read_upload(
-        files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report")
-    )
+    upload = read_upload(files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report"))
     state = request.app.state
     rules = state.labelers.active(session)
     return ecgs.upload(

@@ -52,9 +52,5 @@ class PredictionOut(BaseModel):
     model: ModelReference
     windows: int = Field(description="10 s windows the answer is made of.")
     labels: list[LabelPrediction]
-    statements: Annotated[
-        list[str], Field(description="Free phrases; empty for models that know labels only.")
-    ]
+    statements: Annotated[list[str], Field(description="Free phrases; empty for models that know labels only.")]
     created_at: datetime
-
-

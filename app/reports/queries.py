@@ -19,9 +19,7 @@ def lock_ecg(session: Session, ecg_id: uuid.UUID) -> bool:
 def current(session: Session, ecg_id: uuid.UUID, source: str, reader: str) -> Report | None:
     """Find the current version of one reader's reading."""
     return session.scalar(
-        select(Report).where(
-            Report.ecg_id == ecg_id, Report.source == source, Report.reader == reader, Report.current
-        )
+        select(Report).where(Report.ecg_id == ecg_id, Report.source == source, Report.reader == reader, Report.current)
     )
 
 

@@ -39,9 +39,7 @@ def add(session: Session, actor: str, rules: ReadingRules, ecg_id: uuid.UUID, gi
     reader = given.reader or ""
     previous = queries.current(session, ecg_id, given.source, reader)
     if previous is not None and (previous.text, previous.codes) == (text, codes):
-        labeling = next(
-            found for report, found in queries.with_findings(session, [ecg_id]) if report.id == previous.id
-        )
+        labeling = next(found for report, found in queries.with_findings(session, [ecg_id]) if report.id == previous.id)
         return Added(outside(previous, labeling), is_new=False)
 
     reading = _read(rules, text, codes)
@@ -79,10 +77,7 @@ def add(session: Session, actor: str, rules: ReadingRules, ecg_id: uuid.UUID, gi
 
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
     """List an ECG's readings, oldest first."""
-    return [
-        outside(report, labeling)
-        for report, labeling in queries.with_findings(session, [ecg_id], only_current)
-    ]
+    return [outside(report, labeling) for report, labeling in queries.with_findings(session, [ecg_id], only_current)]
 
 
 def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ReportOut]]:

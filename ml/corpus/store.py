@@ -47,9 +47,7 @@ class StoreWriter:
     Everything is written beside `folder` and renamed when it is whole: a folder of that name is a finished store.
     """
 
-    def __init__(
-        self, folder: Path, labels: Sequence[tuple[str, str]], preprocessing: Mapping[str, Any]
-    ) -> None:
+    def __init__(self, folder: Path, labels: Sequence[tuple[str, str]], preprocessing: Mapping[str, Any]) -> None:
         self._folder = folder
         self._building = folder.with_name(f".{folder.name}.building")
         self._labels = list(labels)
@@ -85,7 +83,9 @@ class StoreWriter:
         header = f"{{'descr': '<f2', 'fortran_order': False, 'shape': {(len(self._rows), *WINDOW_SHAPE)}, }}"
         length = _NPY_HEADER_BYTES - 10
         self._file.seek(0)
-        self._file.write(b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + header.ljust(length - 1).encode() + b"\n")
+        self._file.write(
+            b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + header.ljust(length - 1).encode() + b"\n"
+        )
         self._file.flush()
         os.fsync(self._file.fileno())
         self._file.close()
@@ -125,7 +125,8 @@ class StoreWriter:
                 side: {
                     "windows": int((split == side).sum()),
                     "positives": {
-                        key: int((overread[split == side] >> bit & 1).sum()) for bit, (key, _) in enumerate(self._labels)
+                        key: int((overread[split == side] >> bit & 1).sum())
+                        for bit, (key, _) in enumerate(self._labels)
                     },
                 }
                 for side in SPLITS

@@ -65,7 +65,9 @@ class Reading:
         return Masks(**bits)
 
 
-def by_precedence(labels: Sequence[str], mentions: Sequence[Finding], overriding: Sequence[bool]) -> tuple[Finding, ...]:
+def by_precedence(
+    labels: Sequence[str], mentions: Sequence[Finding], overriding: Sequence[bool]
+) -> tuple[Finding, ...]:
     """Keep one mention a label: an explicit correction, else present > uncertain > negated > historical."""
     decided = []
     for label in labels:

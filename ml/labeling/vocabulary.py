@@ -111,4 +111,3 @@ def builtin_text() -> str:
 def builtin() -> Vocabulary:
     """Give the vocabulary that ships."""
     return Vocabulary.parse(builtin_text())
-
