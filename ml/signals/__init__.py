@@ -1,6 +1,6 @@
-"""Signals: what makes one unusable, and how a usable one becomes windows."""
+"""From millivolts to what a model sees: quality checks and preprocessing."""
 
-from ml.signals.preprocessing import Preprocessing, Unusable, Windows, preprocess
-from ml.signals.quality import check
+from ml.signals.preprocessing import Preprocessing, Windows, preprocess
+from ml.signals.quality import Unusable, check
 
 __all__ = ["Preprocessing", "Unusable", "Windows", "check", "preprocess"]

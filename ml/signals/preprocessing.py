@@ -1,64 +1,99 @@
-"""From a recording to the windows a model sees (paper, "Preprocessing").
+"""From a signal in millivolts to the windows a model sees (paper, section 4.1).
 
-On a symmetric extension a zero-phase filter is diagonal in the DCT-II, so a window is filtered and normalised by
-one forward and one inverse transform: with c = DCT(x) · |H|² the standard deviation is √(Σc²/n) (Parseval; the
-high-pass has removed the mean), and the notches multiply c on its way back.
+In this order: refuse what cannot be used; bring the rate to 250 Hz by linear interpolation; cut non-overlapping
+10 s windows; take out the baseline with a 0.5 Hz high-pass; z-score each lead; notch out 50 and 60 Hz.
 """
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
+from scipy.signal import butter, sosfiltfilt
 
-from ml.formats.recording import Reason
-from ml.signals.quality import check
+from ml.formats.recording import LEADS, Reason
+from ml.signals.quality import Unusable, check, is_constant
+from ml.signals.zero_phase import high_pass, notch, squared_gain, standardise_odd, standardise_symmetric
 
+Padding = Literal["symmetric", "odd"]
 
-class Unusable(Exception):
-    """A signal gives no window; `reasons` says why."""
-
-    def __init__(self, reasons: list[Reason]) -> None:
-        super().__init__("; ".join(reason.detail for reason in reasons))
-        self.reasons = reasons
+_ANTIALIAS_ORDER = 8
+_ANTIALIAS_CUTOFF = 0.8  # of the target's Nyquist frequency
 
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Every step by name, in the paper's order; travels with a model's weights and is replayed at inference."""
+    """Every step, by name. A model carries its own and has it replayed on each new ECG.
+
+    Attributes
+    ----------
+    target_rate_hz, window_s
+        A window has `target_rate_hz * window_s` samples a lead.
+    high_pass_hz
+        Cut-off of the second-order Butterworth high-pass, applied forward and backward.
+    notch_hz, notch_q
+        Mains frequencies to take out, and the notches' quality factor.
+    padding
+        How a window continues beyond its ends: "symmetric", or "odd" for weights trained with SciPy's default.
+    antialias
+        Whether to low-pass before the rate is reduced. The paper does not.
+    """
 
     target_rate_hz: float = 250.0
     window_s: float = 10.0
     high_pass_hz: float = 0.5
-    high_pass_order: int = 2
     notch_hz: tuple[float, ...] = (50.0, 60.0)
     notch_q: float = 30.0
-    padding: Literal["symmetric", "odd"] = "symmetric"
+    padding: Padding = "symmetric"
     antialias: bool = False
 
+    def __post_init__(self) -> None:
+        nyquist_hz = self.target_rate_hz / 2
+        if not (0 < self.target_rate_hz < np.inf and 0 < self.window_s < np.inf):
+            raise ValueError("target_rate_hz and window_s must be positive")
+        if not float(self.target_rate_hz * self.window_s).is_integer():
+            raise ValueError("a window must have a whole number of samples")
+        if not all(0 < frequency < nyquist_hz for frequency in (self.high_pass_hz, *self.notch_hz)):
+            raise ValueError(f"high_pass_hz and notch_hz must lie between 0 and {nyquist_hz:g} Hz")
+        if not 0 < self.notch_q < np.inf:
+            raise ValueError("notch_q must be positive")
+        if self.padding not in get_args(Padding):
+            raise ValueError(f"padding is one of {', '.join(get_args(Padding))}, not {self.padding!r}")
+
+    @property
+    def samples(self) -> int:
+        """Samples a lead in one window."""
+        return round(self.target_rate_hz * self.window_s)
+
     def to_dict(self) -> dict[str, Any]:
-        """Write the steps as JSON values."""
+        """Give the form that is written into a dataset and a bundle."""
         return {**asdict(self), "notch_hz": list(self.notch_hz)}
 
     @classmethod
-    def from_dict(cls, values: dict[str, Any]) -> "Preprocessing":
-        """Read what `to_dict` wrote; `ValueError` for a step this version does not know."""
-        unknown = set(values) - {field.name for field in fields(cls)}
-        if unknown:
-            raise ValueError(f"unknown preprocessing steps: {', '.join(sorted(unknown))}")
-        return cls(**{**values, "notch_hz": tuple(values.get("notch_hz", cls.notch_hz))})
+    def from_dict(cls, named: Mapping[str, Any]) -> "Preprocessing":
+        """Read `to_dict`'s form back.
 
-    @property
-    def window_samples(self) -> int:
-        """Samples of a window."""
-        return round(self.target_rate_hz * self.window_s)
+        Raises `ValueError` on an unknown or a missing step: a bundle of another release must not be half obeyed.
+        """
+        known = {field.name for field in fields(cls)}
+        if named.keys() != known:
+            raise ValueError(f"unknown or missing preprocessing steps: {', '.join(sorted(named.keys() ^ known))}")
+        return cls(**{**named, "notch_hz": tuple(named["notch_hz"])})
 
 
 @dataclass(frozen=True, eq=False)
 class Windows:
-    """Windows of one recording: `values` float32 (k, 12, 2500) in SD, `starts_s` float64 (k,) in seconds."""
+    """The windows of one recording.
+
+    Attributes
+    ----------
+    values
+        (k, 12, samples) float32 in standard deviations, leads in the order of `LEADS`.
+    starts_s
+        (k,) float64, where in the recording each begins.
+    """
 
     values: NDArray[np.float32]
     starts_s: NDArray[np.float64]
@@ -67,90 +102,79 @@ class Windows:
 def preprocess(
     signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing | None = None
 ) -> Windows:
-    """Cut a recording into preprocessed, non-overlapping windows.
+    """Make the windows of one recording; nothing but this recording has a say in them.
 
     Parameters
     ----------
     signal_mv
-        (12, samples), mV, canonical lead order.
+        (12, n) in mV, leads in the order of `LEADS`.
     sampling_rate_hz
-        At least 250 Hz.
-
-    Returns
-    -------
-    Windows
-        Those in which no lead is constant; what one recording gives depends on no other.
+        At least `options.target_rate_hz`.
+    options
+        The paper's steps where none are given.
 
     Raises
     ------
     Unusable
-        With every reason: see `ml.signals.check`; or that no window is left.
+        With every reason of `check`, or because in every window some lead is constant.
     """
     options = options or Preprocessing()
-    if reasons := check(signal_mv, sampling_rate_hz):
+    reasons = check(
+        signal_mv,
+        sampling_rate_hz,
+        min_sampling_rate_hz=options.target_rate_hz,
+        min_duration_s=options.window_s,
+    )
+    if reasons:
         raise Unusable(reasons)
-    resampled = _resample(signal_mv, sampling_rate_hz, options)
-    length = options.window_samples
-    count = resampled.shape[1] // length
-    cut = resampled[:, : count * length].reshape(len(signal_mv), count, length).swapaxes(0, 1)
-    usable = (np.ptp(cut, axis=2) > 0).all(axis=1)
-    if not usable.any():
-        raise Unusable([Reason("constant_lead", "in every window some lead is flat")])
-    filtered = _by_cosines(cut[usable], options) if options.padding == "symmetric" else _by_scipy(cut[usable], options)
-    starts = np.flatnonzero(usable) * options.window_s
-    return Windows(filtered.astype(np.float32), starts.astype(np.float64))
+    if options.antialias and sampling_rate_hz > options.target_rate_hz:
+        cutoff_hz = _ANTIALIAS_CUTOFF * options.target_rate_hz / 2
+        signal_mv = sosfiltfilt(
+            butter(_ANTIALIAS_ORDER, cutoff_hz, fs=sampling_rate_hz, output="sos"), signal_mv, axis=-1
+        )
+    step = sampling_rate_hz / options.target_rate_hz
+    count = (int((signal_mv.shape[1] - 1) / step + 1e-9) + 1) // options.samples
+    values = np.empty((count, len(LEADS), options.samples), np.float32)
+    starts = np.empty(count)
+    kept = 0
+    for index in range(count):  # a window at a time: a day of Holter needs no more memory than its own length
+        window = _interpolate(signal_mv, step, index * options.samples, options.samples)
+        if is_constant(window).any():
+            continue
+        values[kept] = _standardise(window, options)
+        starts[kept] = index * options.window_s
+        kept += 1
+    if kept == 0:
+        detail = f"in every window of {options.window_s:g} s a lead has no signal (a constant)"
+        raise Unusable([Reason("no_window", detail)])
+    return Windows(values[:kept], starts[:kept])
 
 
-def _resample(signal_mv: NDArray[np.float64], rate: float, options: Preprocessing) -> NDArray[np.float64]:
-    """Interpolate linearly at t = k / target rate (from 500 Hz that is every second sample)."""
-    target = options.target_rate_hz
-    if rate == target:
-        return signal_mv
-    if options.antialias:
-        low_pass = signal.butter(8, 0.8 * target / 2, fs=rate, output="sos")
-        signal_mv = signal.sosfiltfilt(low_pass, signal_mv)
-    samples = signal_mv.shape[1]
-    length = int(np.floor(samples * target / rate + 1e-9))
-    position = np.minimum(np.arange(length) * (rate / target), samples - 1)
-    left = np.minimum(position.astype(np.int64), samples - 2)
-    weight = position - left
-    return signal_mv[:, left] * (1 - weight) + signal_mv[:, left + 1] * weight
+def _interpolate(signal: NDArray[np.float64], step: float, start: int, count: int) -> NDArray[np.float64]:
+    """Read the signal at sample positions k·step, k = start … start + count − 1, linearly between samples."""
+    if step.is_integer():
+        stride = int(step)
+        return signal[:, start * stride : (start + count - 1) * stride + 1 : stride]
+    position = np.minimum(np.arange(start, start + count) * step, signal.shape[1] - 1)
+    left = np.minimum(position.astype(np.intp), signal.shape[1] - 2)
+    fraction = position - left
+    between: NDArray[np.float64] = signal[:, left] * (1 - fraction) + signal[:, left + 1] * fraction
+    return between
 
 
-@lru_cache(maxsize=8)
+def _standardise(window: NDArray[np.float64], options: Preprocessing) -> NDArray[np.float64]:
+    baseline = [high_pass(options.high_pass_hz, options.target_rate_hz)]
+    mains = [notch(frequency, options.notch_q, options.target_rate_hz) for frequency in options.notch_hz]
+    if options.padding == "odd":
+        return standardise_odd(window, baseline, mains)
+    return standardise_symmetric(window, *_gains(options))
+
+
+@lru_cache(maxsize=16)
 def _gains(options: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give |H|² of the high-pass and of both notches at the DCT-II's frequencies k / 2n of the sampling rate."""
-    frequencies = np.arange(options.window_samples) / (2 * options.window_samples) * options.target_rate_hz
-    high_pass, notches = _filters(options)
-    notch_gain = np.ones_like(frequencies)
-    for coefficients in notches:
-        notch_gain *= np.abs(signal.freqz(*coefficients, worN=frequencies, fs=options.target_rate_hz)[1]) ** 2
-    high_gain = np.abs(signal.freqz(*high_pass, worN=frequencies, fs=options.target_rate_hz)[1]) ** 2
-    return high_gain, notch_gain
-
-
-_Coefficients = tuple[NDArray[np.float64], NDArray[np.float64]]
-
-
-def _filters(options: Preprocessing) -> tuple[_Coefficients, list[_Coefficients]]:
-    rate = options.target_rate_hz
-    high_pass = signal.butter(options.high_pass_order, options.high_pass_hz, "highpass", fs=rate)
-    return high_pass, [signal.iirnotch(hz, options.notch_q, fs=rate) for hz in options.notch_hz]
-
-
-def _by_cosines(windows: NDArray[np.float64], options: Preprocessing) -> NDArray[np.float64]:
-    high_gain, notch_gain = _gains(options)
-    spectrum = fft.dct(windows, type=2, norm="ortho", axis=-1) * high_gain
-    deviation = np.sqrt(np.mean(spectrum**2, axis=-1, keepdims=True))
-    return np.asarray(fft.idct(spectrum * notch_gain / deviation, type=2, norm="ortho", axis=-1))
-
-
-def _by_scipy(windows: NDArray[np.float64], options: Preprocessing) -> NDArray[np.float64]:
-    """Filter as common scripts do: `filtfilt` with its default odd padding."""
-    high_pass, notches = _filters(options)
-    filtered = signal.filtfilt(*high_pass, windows, axis=-1)
-    filtered = filtered - filtered.mean(axis=-1, keepdims=True)
-    filtered = filtered / filtered.std(axis=-1, keepdims=True)
-    for coefficients in notches:
-        filtered = signal.filtfilt(*coefficients, filtered, axis=-1)
-    return np.asarray(filtered)
+    """Squared gains before and after the z-score; the same for all windows, so worked out once."""
+    rate_hz = options.target_rate_hz
+    before = squared_gain([high_pass(options.high_pass_hz, rate_hz)], options.samples)
+    after = squared_gain([notch(hz, options.notch_q, rate_hz) for hz in options.notch_hz], options.samples)
+    before.flags.writeable = after.flags.writeable = False
+    return before, after
