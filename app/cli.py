@@ -211,7 +211,8 @@ def _role(given: str):  # type: ignore[no-untyped-def]
 
 def _end_with_parent() -> None:
     """End when the process that started this one has ended: its end of the pipe closes."""
-    sys.stdin.buffer.read()
+    while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+        pass
     os._exit(1)
 
 

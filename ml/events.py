@@ -18,7 +18,8 @@ def end_with_parent() -> None:
     """End this process group when standard input closes: whoever started us is gone."""
 
     def wait() -> None:
-        sys.stdin.buffer.read()
+        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+            pass
         if os.getpgid(0) == os.getpid():  # only a group of our own
             os.killpg(0, signal.SIGKILL)
         os._exit(1)

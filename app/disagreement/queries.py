@@ -1,13 +1,14 @@
 """SQL of pairs and cells."""
 
+import operator
 import uuid
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal
 
 import numpy as np
-from sqlalchemy import ColumnElement, Integer, Row, Select, cast, delete, extract, func, or_, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, delete, extract, func, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -37,17 +38,17 @@ class PairFilter:
 
     def conditions(self) -> list[ColumnElement[bool]]:
         """Give the WHERE of this choice."""
-        wanted: list[tuple[Any, ColumnElement[bool]]] = [
-            (self.recorded_from, Pair.recorded_at >= self.recorded_from),
-            (self.recorded_to, Pair.recorded_at < self.recorded_to),
-            (self.site, Pair.site == self.site),
-            (self.device, Pair.device == self.device),
-            (self.reader, Pair.reader == self.reader),
-            (self.sex, Pair.sex == self.sex),
-            (self.age_min, Pair.age >= self.age_min),
-            (self.age_max, Pair.age <= self.age_max),
+        wanted: list[tuple[Any, Callable[[Any, Any], ColumnElement[bool]], Any]] = [
+            (Pair.recorded_at, operator.ge, self.recorded_from),
+            (Pair.recorded_at, operator.lt, self.recorded_to),
+            (Pair.site, operator.eq, self.site),
+            (Pair.device, operator.eq, self.device),
+            (Pair.reader, operator.eq, self.reader),
+            (Pair.sex, operator.eq, self.sex),
+            (Pair.age, operator.ge, self.age_min),
+            (Pair.age, operator.le, self.age_max),
         ]
-        return [condition for value, condition in wanted if value is not None]
+        return [compare(column, value) for column, compare, value in wanted if value is not None]
 
 
 _GROUPS: dict[GroupBy, ColumnElement[Any]] = {
@@ -111,7 +112,7 @@ def pairs_that_differ(
     hedged: Hedged,
     position: Position | None,
     limit: int,
-) -> Sequence[Row[tuple[Ecg, str]]]:
+) -> Sequence[Row[Ecg, str]]:
     """Find the ECGs where the over-read added, or removed, the label; newest first, with the reader."""
     machine = _positive(Cell.machine_present, Cell.machine_uncertain, label, hedged)
     overread = _positive(Cell.overread_present, Cell.overread_uncertain, label, hedged)
@@ -119,7 +120,7 @@ def pairs_that_differ(
     if hedged == "ignore":
         hedges = Cell.machine_uncertain.bitwise_or(Cell.overread_uncertain)
         cells = cells.where(hedges.bitwise_and(1 << label) == 0)
-    statement: Select[tuple[Ecg, str]] = (
+    statement: Select[Ecg, str] = (
         select(Ecg, Pair.reader).join(Pair, Pair.ecg_id == Ecg.id).where(Pair.cell_id.in_(cells), *chosen.conditions())
     )
     return session.execute(after(statement, Ecg.created_at, Ecg.id, position, limit)).all()

@@ -1,2 +1,5 @@
 """placeholder"""
-def plot_svg(signal_mv, sampling_rate_hz, *, caption, start_s, simulated): return ""
+
+
+def plot_svg(signal_mv, sampling_rate_hz, *, caption, start_s, simulated):
+    return ""

@@ -2,11 +2,12 @@
 
 import io
 import uuid
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 import numpy as np
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
+from numpy.typing import NDArray
 
 from app.auth.access import Reader, Viewer
 from app.ecgs import queries, service
@@ -112,11 +113,12 @@ def get_waveform(
     archive: Archive = request.app.state.archive
     ecg = service.get(session, ecg_id)
     recording = archive.waveform(ecg)
-    values, starts, rate = recording.millivolts(), np.zeros(1), recording.sampling_rate_hz
+    values: NDArray[Any] = recording.millivolts()
+    starts, rate = np.zeros(1), recording.sampling_rate_hz
     if stage == "window":
         options = Preprocessing()
         try:
-            windows = preprocess(values, rate, options)
+            windows = preprocess(recording.millivolts(), rate, options)
         except Unusable as error:
             reasons = "; ".join(reason.detail for reason in error.reasons)
             raise Problem(422, "no_window", f"No window can be made of this ECG: {reasons}") from error
@@ -185,7 +187,7 @@ def _caption(ecg: Ecg) -> str:
     return " · ".join(part for part in known if part)
 
 
-def _npy(ecg: Ecg, stage: str, values: np.ndarray) -> Response:
+def _npy(ecg: Ecg, stage: str, values: NDArray[Any]) -> Response:
     buffer = io.BytesIO()
     np.save(buffer, values, allow_pickle=False)
     name = f"{ecg.id}-{stage}.npy"

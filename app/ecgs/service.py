@@ -3,7 +3,6 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -135,7 +134,9 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
 
 
 def _fill_in(session: Session, actor: str, ecg: Ecg, known: Mapping[str, Any]) -> list[str]:
-    conflicts, before, after = [], {}, {}
+    conflicts: list[str] = []
+    before: dict[str, Any] = {}
+    after: dict[str, Any] = {}
     for name, value in known.items():
         stored = getattr(ecg, name)
         if _says_nothing(name, value) or value == stored:

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from fastapi import UploadFile
 from pydantic import ValidationError
+from starlette.datastructures import UploadFile
 
 from app.ecgs.schemas import EcgMetadata
 from app.ecgs.service import read_recording

@@ -57,7 +57,7 @@ class Child:
     def _run(self, start: Callable[[], subprocess.Popen[bytes]], started: "Future[subprocess.Popen[bytes]]") -> None:
         try:
             process = start()
-        except BaseException as error:  # noqa: BLE001 - raised again in the thread that waits
+        except BaseException as error:
             started.set_exception(error)
             return
         started.set_result(process)

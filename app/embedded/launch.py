@@ -21,7 +21,7 @@ def main(uid: int, gid: int, parent: int, command: list[str]) -> None:
     """
     on_linux = sys.platform.startswith("linux")
     if on_linux:
-        import ctypes  # noqa: PLC0415 - now: the account may be unable to read our standard library
+        import ctypes
 
         libc = ctypes.CDLL(None, use_errno=True)
     if uid != os.geteuid():

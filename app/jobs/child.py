@@ -1,5 +1,6 @@
 """A `python -m ml …` child in its own process group: its events, its end, and ending it."""
 
+import contextlib
 import json
 import os
 import queue
@@ -105,10 +106,8 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
     """End the child and everything it started: kindly, then not."""
     if child.poll() is None:
         _signal_group(child, signal.SIGTERM)
-        try:
+        with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_S)
-        except subprocess.TimeoutExpired:
-            pass
     _signal_group(child, signal.SIGKILL)  # the leader may be gone and its children not
     child.wait()
     for pipe in (child.stdin, child.stdout):
@@ -117,7 +116,5 @@ def end_group(child: subprocess.Popen[bytes]) -> None:
 
 
 def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    try:
+    with contextlib.suppress(ProcessLookupError, PermissionError):
         os.killpg(child.pid, number)
-    except (ProcessLookupError, PermissionError):
-        pass

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import uuid
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import Header
 from sqlalchemy.orm import Session
@@ -39,7 +39,7 @@ def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params:
     digest = hashlib.sha256(json.dumps([kind, params], sort_keys=True).encode()).digest()
     job_id = uuid.uuid4()
     queue = QUEUE_OF[kind]
-    values = {"id": job_id, "user_id": user.id, "kind": kind, "queue": queue, "params": params}
+    values: dict[str, Any] = {"id": job_id, "user_id": user.id, "kind": kind, "queue": queue, "params": params}
     if key is not None:
         values |= {"idempotency_key": key, "request_sha256": digest}
     if not queries.insert_once(session, values):
@@ -59,9 +59,9 @@ def outside(job: Job) -> JobOut:
     """Show a stored job."""
     return JobOut(
         id=job.id,
-        kind=job.kind,  # type: ignore[arg-type]
+        kind=job.kind,
         queue=job.queue,
-        state=job.state,  # type: ignore[arg-type]
+        state=job.state,
         progress=job.progress,
         message=job.message,
         params=job.params,

@@ -55,7 +55,6 @@ def work(settings: Settings, queue_names: Sequence[str], steps: Mapping[str, Ste
                 "--without-gossip",
                 "--without-mingle",
                 "--without-heartbeat",
-                "--quiet",
             ]
         )
     finally:

@@ -22,7 +22,7 @@ Cursor = Annotated[
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
-Statement = TypeVar("Statement", bound=tuple[Any, ...])
+Chosen = TypeVar("Chosen", bound=Select[Any])
 
 
 class Page(BaseModel, Generic[Item]):
@@ -61,12 +61,12 @@ def decode(cursor: str | None) -> Position | None:
 
 
 def after(
-    statement: Select[Statement],
+    statement: Chosen,
     at: ColumnElement[datetime] | Any,
     identifier: Any,
     position: Position | None,
     limit: int,
-) -> Select[Statement]:
+) -> Chosen:
     """Order newest first, start after `position`, and fetch one row more than the page to see whether more follow."""
     if position is not None:
         statement = statement.where(tuple_(at, identifier) < tuple_(position.at, position.id))

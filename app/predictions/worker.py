@@ -47,7 +47,7 @@ def _listen(
 ) -> None:
     url = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(url, autocommit=True, application_name="overread inference") as listening:
-        listening.execute(f"LISTEN {queries.CHANNEL}")  # type: ignore[call-overload]
+        listening.execute(f"LISTEN {queries.CHANNEL}")
         while not stopping.is_set():
             while not stopping.is_set() and _answer_one(database, archive, child, settings):
                 pass

@@ -40,7 +40,7 @@ def retire(session: Session, report: Report) -> None:
 
 def with_findings(
     session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False
-) -> Sequence[Row[tuple[Report, Labeling]]]:
+) -> Sequence[Row[Report, Labeling]]:
     """List the reports of these ECGs with their labeling under the active vocabulary, oldest first."""
     statement = (
         select(Report, Labeling)

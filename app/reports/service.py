@@ -92,7 +92,7 @@ def outside(report: Report, labeling: Labeling) -> ReportOut:
     """Show a stored reading."""
     return ReportOut(
         id=report.id,
-        source=report.source,  # type: ignore[arg-type]
+        source=report.source,
         reader=report.reader or None,
         version=report.version,
         current=report.current,

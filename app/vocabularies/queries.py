@@ -36,4 +36,4 @@ def add_if_absent(session: Session, version: str, yaml: str) -> None:
 
 def versions(session: Session) -> dict[uuid.UUID, str]:
     """Give the version of every vocabulary by id."""
-    return {row_id: version for row_id, version in session.execute(select(VocabularyRow.id, VocabularyRow.version))}
+    return dict(session.execute(select(VocabularyRow.id, VocabularyRow.version)))

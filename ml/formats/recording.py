@@ -54,4 +54,4 @@ class Recording:
     @property
     def duration_s(self) -> float:
         """Length in seconds."""
-        return self.samples.shape[1] / self.sampling_rate_hz
+        return float(self.samples.shape[1] / self.sampling_rate_hz)

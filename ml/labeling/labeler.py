@@ -171,9 +171,9 @@ class Labeler:
             if cue.kind == "historical_end":
                 break
             between = words[cue.end : mention.start]
-            if "," in between and cue.kind != "correction_before" and cue.kind != "historical_before":
+            if "," in between and cue.kind not in {"correction_before", "historical_before"}:
                 break
-            if ":" in between and cue.kind != "historical_before" and cue.kind != "correction_before":
+            if ":" in between and cue.kind not in {"historical_before", "correction_before"}:
                 break
             if cue.kind.endswith("_before"):
                 reaching.append(cue)

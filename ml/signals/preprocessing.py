@@ -15,7 +15,14 @@ from scipy.signal import butter, sosfiltfilt
 
 from ml.formats.recording import LEADS, Reason
 from ml.signals.quality import Unusable, check, is_constant
-from ml.signals.zero_phase import high_pass, notch, squared_gain, standardise_odd, standardise_symmetric
+from ml.signals.zero_phase import (
+    Coefficients,
+    high_pass,
+    notch,
+    squared_gain,
+    standardise_odd,
+    standardise_symmetric,
+)
 
 Padding = Literal["symmetric", "odd"]
 
@@ -54,7 +61,7 @@ class Preprocessing:
         if not (0 < self.target_rate_hz < np.inf and 0 < self.window_s < np.inf):
             raise ValueError("target_rate_hz and window_s must be positive")
         if not float(self.target_rate_hz * self.window_s).is_integer():
-            raise ValueError("a window must have a whole number of samples")
+            raise ValueError("target_rate_hz * window_s must be a whole number of samples")
         if not all(0 < frequency < nyquist_hz for frequency in (self.high_pass_hz, *self.notch_hz)):
             raise ValueError(f"high_pass_hz and notch_hz must lie between 0 and {nyquist_hz:g} Hz")
         if not 0 < self.notch_q < np.inf:
@@ -163,18 +170,23 @@ def _interpolate(signal: NDArray[np.float64], step: float, start: int, count: in
 
 
 def _standardise(window: NDArray[np.float64], options: Preprocessing) -> NDArray[np.float64]:
-    baseline = [high_pass(options.high_pass_hz, options.target_rate_hz)]
-    mains = [notch(frequency, options.notch_q, options.target_rate_hz) for frequency in options.notch_hz]
     if options.padding == "odd":
-        return standardise_odd(window, baseline, mains)
+        return standardise_odd(window, *_filters(options))
     return standardise_symmetric(window, *_gains(options))
+
+
+def _filters(options: Preprocessing) -> tuple[list[Coefficients], list[Coefficients]]:
+    """Design the filters before and after the z-score."""
+    rate_hz = options.target_rate_hz
+    return (
+        [high_pass(options.high_pass_hz, rate_hz)],
+        [notch(frequency_hz, options.notch_q, rate_hz) for frequency_hz in options.notch_hz],
+    )
 
 
 @lru_cache(maxsize=16)
 def _gains(options: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Squared gains before and after the z-score; the same for all windows, so worked out once."""
-    rate_hz = options.target_rate_hz
-    before = squared_gain([high_pass(options.high_pass_hz, rate_hz)], options.samples)
-    after = squared_gain([notch(hz, options.notch_q, rate_hz) for hz in options.notch_hz], options.samples)
+    """Give the filters' squared gains; the same for all windows, so worked out once."""
+    before, after = (squared_gain(filters, options.samples) for filters in _filters(options))
     before.flags.writeable = after.flags.writeable = False
     return before, after

@@ -59,7 +59,7 @@ def check(
         reasons.append(Reason("too_short", detail))
     if samples == 0:
         return reasons
-    finite = np.isfinite(signal_mv).all(axis=1)
+    finite: NDArray[np.bool_] = np.isfinite(signal_mv).all(axis=1)
     constant, implausible = np.zeros(len(LEADS), bool), np.zeros(len(LEADS), bool)
     constant[finite] = is_constant(signal_mv[finite])
     implausible[finite] = _is_implausible(signal_mv[finite])
@@ -69,7 +69,7 @@ def check(
         ("implausible_amplitude", implausible, f"more than {MAX_AMPLITUDE_MV:g} mV (microvolts taken for mV?) in"),
     ):
         if leads.any():
-            named = ", ".join(lead for lead, affected in zip(LEADS, leads, strict=True) if affected)
+            named = ", ".join(lead for lead, affected in zip(LEADS, leads.tolist(), strict=True) if affected)
             reasons.append(Reason(code, f"{detail} {named}"))
     return reasons
 
@@ -83,7 +83,7 @@ def is_constant(signal_mv: NDArray[np.float64]) -> NDArray[np.bool_]:
 
 
 def _is_implausible(signal_mv: NDArray[np.float64]) -> NDArray[np.bool_]:
-    implausible = np.ptp(signal_mv, axis=1) > MAX_AMPLITUDE_MV
+    implausible: NDArray[np.bool_] = np.ptp(signal_mv, axis=1) > MAX_AMPLITUDE_MV
     if implausible.any():  # the percentile costs more than all other checks together
         suspects = signal_mv[implausible]
         excursion = np.abs(suspects - np.median(suspects, axis=1, keepdims=True))
@@ -94,4 +94,4 @@ def _is_implausible(signal_mv: NDArray[np.float64]) -> NDArray[np.bool_]:
 def _samples(signal_mv: NDArray[np.float64]) -> int:
     if signal_mv.ndim != 2 or signal_mv.shape[0] != len(LEADS):
         raise ValueError(f"a signal is ({len(LEADS)}, n), not {signal_mv.shape}")
-    return signal_mv.shape[1]
+    return int(signal_mv.shape[1])
