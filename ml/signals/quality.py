@@ -59,7 +59,7 @@ def check(
         reasons.append(Reason("too_short", detail))
     if samples == 0:
         return reasons
-    finite: NDArray[np.bool_] = np.isfinite(signal_mv).all(axis=1)
+    finite = np.logical_and.reduce(np.isfinite(signal_mv), axis=1)
     constant, implausible = np.zeros(len(LEADS), bool), np.zeros(len(LEADS), bool)
     constant[finite] = is_constant(signal_mv[finite])
     implausible[finite] = _is_implausible(signal_mv[finite])
