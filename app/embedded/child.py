@@ -39,7 +39,7 @@ class Child:
 
         def start() -> subprocess.Popen[bytes]:
             wrapper = [sys.executable, "-I", "-S", launch.__file__, account.uid, account.gid, os.getpid()]
-            return subprocess.Popen(  # noqa: S603 - our own programs and numbers
+            return subprocess.Popen(
                 [str(part) for part in (*wrapper, *command)],
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.PIPE,
@@ -88,7 +88,7 @@ class Child:
         """Signal it; nothing happens when it has ended."""
         self._process.send_signal(number)
 
-    def wait(self, timeout_s: float) -> int:
+    def wait(self, timeout_s: float | None) -> int:
         """Wait for its end and for all of its output; give the exit status or raise `TimeoutExpired`."""
         status = self._process.wait(timeout_s)
         self._thread.join(timeout_s)

@@ -5,7 +5,10 @@ import os
 import shutil
 import signal
 import sys
+import tempfile
+from contextlib import suppress
 from pathlib import Path
+from typing import Self
 
 from app.embedded.account import Account, account_of
 from app.embedded.binaries import Binaries
@@ -28,14 +31,12 @@ class Cluster:
     """
 
     def __init__(self, folder: Path, account: Account) -> None:
+        owner = folder.lstat().st_uid
+        if owner != account.uid:
+            raise EmbeddedPostgresError(f"{folder} belongs to user id {owner}: start Overread as that user or as root")
         self.folder = folder
-        self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
-        status = os.fstat(self.descriptor)
-        if status.st_uid != account.uid:
-            self.close()
-            owner = account_of(status.st_uid).name
-            raise EmbeddedPostgresError(f"{folder} belongs to {owner}: start as {owner} or as root")
         self.account = account
+        self.descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
 
     @property
     def path(self) -> Path:
@@ -65,10 +66,8 @@ class Cluster:
         Created anew, never opened: as root we write where another account may have put a link.
         """
         temporary = f"{name}.new"
-        try:
+        with suppress(FileNotFoundError):
             os.unlink(temporary, dir_fd=self.descriptor)
-        except FileNotFoundError:
-            pass
         flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW
         with os.fdopen(os.open(temporary, flags, 0o600, dir_fd=self.descriptor), "w") as file:
             if self.account.lent:
@@ -82,8 +81,10 @@ class Cluster:
         self.write("pg_hba.conf", "local all all peer map=overread\n")
         self.write("pg_ident.conf", "".join(f'overread "{caller}" {role}\n' for role in (SUPERUSER, ROLE)))
 
-    def close(self) -> None:
-        """Close the descriptor."""
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
         os.close(self.descriptor)
 
 
@@ -93,34 +94,37 @@ def make_cluster(folder: Path, account: Account, binaries: Binaries, log: loggin
     UTF-8 with data checksums. Text sorts by code point in every version; from 17 on the built-in provider also
     knows upper and lower case beyond ASCII.
     """
-    staging = folder.with_name(f"{folder.name}.new")
-    if staging.exists():
-        shutil.rmtree(staging)
-    staging.mkdir(mode=0o700)
+    for killed in folder.parent.glob(f"{folder.name}.new.*"):
+        shutil.rmtree(killed)
+    # A name of its own: an initdb that lost its parent may still be clearing up the last one.
+    staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new."))
     if account.lent:
         os.chown(staging, account.uid, account.gid, follow_symlinks=False)
-    cluster = Cluster(staging, account)
-    try:
+    with Cluster(staging, account) as cluster:
         command: list[str | Path] = [binaries.initdb, "--pgdata", cluster.path]
         command += ["--username", SUPERUSER, "--encoding=UTF8", "--locale=C", "--data-checksums"]
-        command += ["--auth-local=peer", "--auth-host=reject", "--no-instructions"]
+        command += ["--auth-local=peer", "--auth-host=reject"]
         if binaries.major >= BUILTIN_LOCALE_SINCE:
             command += ["--locale-provider=builtin", "--builtin-locale=C.UTF-8"]
         if not durable:
             command.append("--no-sync")
-        child = Child(command, account, log, keep_open=(cluster.descriptor,))
-        try:
-            status = child.wait(INITDB_TIMEOUT_S)
-        except BaseException:
-            child.send(signal.SIGKILL)
-            raise
-        if status != 0:
-            raise EmbeddedPostgresError(f"initdb ended with status {status}:\n{child.last_words}")
-    finally:
-        cluster.close()
+        _run(Child(command, account, log, keep_open=(cluster.descriptor,)))
     staging.rename(folder)
-    parent = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY)
+    _sync(folder.parent)
+
+
+def _run(initdb: Child) -> None:
     try:
-        os.fsync(parent)
+        status = initdb.wait(INITDB_TIMEOUT_S)
     finally:
-        os.close(parent)
+        initdb.send(signal.SIGKILL)
+    if status != 0:
+        raise EmbeddedPostgresError(f"initdb ended with status {status}:\n{initdb.last_words}")
+
+
+def _sync(folder: Path) -> None:
+    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)

@@ -4,19 +4,24 @@ import fcntl
 import os
 from pathlib import Path
 
-from app.embedded.errors import FolderInUse
+from app.embedded.errors import EmbeddedPostgresError, FolderInUse
 
 
 class FolderLock:
-    """`flock` on a file of the folder; the file holds the holder's process id for the refusal's message."""
+    """`flock` on a file of the folder; the file holds the holder's process id for the refusal's message.
+
+    Entering it raises `FolderInUse` at once when it is taken, by another process or by this one.
+    """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._descriptor: int | None = None
 
-    def acquire(self) -> None:
-        """Take the lock or raise `FolderInUse` at once."""
-        descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+    def __enter__(self) -> None:
+        try:
+            descriptor = os.open(self._path, os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW, 0o600)
+        except PermissionError:
+            raise EmbeddedPostgresError(f"{self._path.parent} belongs to another user") from None
         try:
             fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
@@ -30,8 +35,8 @@ class FolderLock:
         os.pwrite(descriptor, f"{os.getpid()}\n".encode(), 0)
         self._descriptor = descriptor
 
-    def release(self) -> None:
-        """Give the lock back. The file stays: removing it would let two later starts lock different files."""
+    def __exit__(self, *_: object) -> None:
+        # The file stays: were it removed, two later starts could lock different files of that name.
         if self._descriptor is not None:
             os.close(self._descriptor)
             self._descriptor = None

@@ -1,16 +1,19 @@
-"""A server whose supervisor is gone: found by `postmaster.pid` and stopped, so that ours can start."""
+"""What `postmaster.pid` says: a server that runs, one whose supervisor is gone, or none any more."""
 
 import os
 import signal
 import subprocess
 import sys
 import time
+from contextlib import suppress
 from pathlib import Path
 
 from app.embedded.cluster import Cluster
 from app.embedded.errors import EmbeddedPostgresError
 
-PATIENCE_S = ((signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
+STOP_STEPS = ((signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
+"""As for our own server; seconds."""
+READY = "ready"
 
 
 def stop(cluster: Cluster) -> None:
@@ -19,24 +22,42 @@ def stop(cluster: Cluster) -> None:
     Called with the folder's lock held, so nobody else starts or stops one meanwhile. On Linux the kernel has
     already told an orphan to stop, and this only waits for it.
     """
-    try:
-        lines = cluster.read("postmaster.pid").splitlines()
-        pid = int(lines[0])
-    except (FileNotFoundError, IndexError, ValueError):
+    lines = _pid_file(cluster)
+    if not lines:
         return
-    if not _is_alive(pid):
-        return
-    if not _serves(pid, cluster):
+    pid = int(lines[0])
+    if _is_alive(pid) and not _serves(pid, cluster):
         # The number was given to another process since, as it is in a container started again. PostgreSQL would
-        # refuse for ever. Our own number says "stale" to it; deleting the file would also drop its check that no
-        # back end of the old server still uses the cluster's shared memory.
+        # refuse for ever. Its parent's number says "stale" to it; deleting the file would also drop its check that
+        # no back end of the old server still uses the cluster's shared memory.
         cluster.write("postmaster.pid", "\n".join([str(os.getpid()), *lines[1:], ""]))
         return
-    for number, patience_s in PATIENCE_S:
-        os.kill(pid, number)
-        if _ended(pid, patience_s):
+    for number, patience_s in STOP_STEPS:
+        if not _serves(pid, cluster):
             return
-    raise EmbeddedPostgresError(f"a PostgreSQL without supervisor (process {pid}) runs on {cluster.folder}")
+        with suppress(ProcessLookupError):
+            os.kill(pid, number)
+        deadline = time.monotonic() + patience_s
+        while _serves(pid, cluster) and time.monotonic() < deadline:
+            time.sleep(0.05)
+    if _serves(pid, cluster):
+        raise EmbeddedPostgresError(f"PostgreSQL (process {pid}) runs on {cluster.folder} and does not stop")
+
+
+def sockets_of_running(cluster: Cluster) -> Path | None:
+    """Give the socket's folder of the server that runs on the cluster and takes connections, if one does."""
+    lines = _pid_file(cluster)
+    ready = len(lines) > 7 and lines[7].strip() == READY and _serves(int(lines[0]), cluster)
+    return Path(lines[4]) if ready else None
+
+
+def _pid_file(cluster: Cluster) -> list[str]:
+    """Read pid, data folder, start time, port, socket folder, address, shared memory, status; [] when useless."""
+    try:
+        lines = cluster.read("postmaster.pid").splitlines()
+    except FileNotFoundError:
+        return []
+    return lines if lines and lines[0].isdecimal() else []
 
 
 def _is_alive(pid: int) -> bool:
@@ -44,7 +65,7 @@ def _is_alive(pid: int) -> bool:
         os.kill(pid, 0)
     except ProcessLookupError:
         return False
-    except PermissionError:
+    except PermissionError:  # it is another account's
         return True
     return True
 
@@ -54,18 +75,7 @@ def _serves(pid: int, cluster: Cluster) -> bool:
     if sys.platform.startswith("linux"):
         try:
             return Path(f"/proc/{pid}/cwd").samefile(cluster.folder)
-        except OSError:
+        except OSError:  # it has ended, or is another account's
             return False
-    listed = subprocess.run(  # noqa: S603
-        ["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False
-    )
+    listed = subprocess.run(["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
     return "postgres" in listed.stdout
-
-
-def _ended(pid: int, patience_s: float) -> bool:
-    deadline = time.monotonic() + patience_s
-    while time.monotonic() < deadline:
-        if not _is_alive(pid):
-            return True
-        time.sleep(0.05)
-    return False

@@ -31,11 +31,13 @@ def make_socket_folder(folder: Path, account: Account) -> Path:
     for place in places:
         socket = place / f".s.PGSQL.{PORT}"
         if len(os.fsencode(socket)) <= LONGEST_ANYWHERE and account.can_reach(place.parent):
-            return _closed(place, account)
+            _close_to_others(place, account)
+            _clear(socket)
+            return place
     raise EmbeddedPostgresError(f"user {account.name} can reach no folder for PostgreSQL's socket; tried {places}")
 
 
-def _closed(place: Path, account: Account) -> Path:
+def _close_to_others(place: Path, account: Account) -> None:
     place.mkdir(mode=0o700, exist_ok=True)
     # Others may write in the temporary folder: what is there already must be a folder, and ours.
     descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW)
@@ -49,4 +51,12 @@ def _closed(place: Path, account: Account) -> Path:
             os.fchmod(descriptor, 0o700)
     finally:
         os.close(descriptor)
-    return place
+
+
+def _clear(socket: Path) -> None:
+    """Remove what a killed server left: the process id in its lock file may be another's by now.
+
+    The folder's own lock and the cluster's `postmaster.pid` are what keeps two servers apart.
+    """
+    socket.unlink(missing_ok=True)
+    socket.with_name(f"{socket.name}.lock").unlink(missing_ok=True)
