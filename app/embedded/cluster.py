@@ -94,9 +94,6 @@ def make_cluster(folder: Path, account: Account, binaries: Binaries, log: loggin
     UTF-8 with data checksums. Text sorts by code point in every version; from 17 on the built-in provider also
     knows upper and lower case beyond ASCII.
     """
-    for killed in folder.parent.glob(f"{folder.name}.new.*"):
-        shutil.rmtree(killed)
-    # A name of its own: an initdb that lost its parent may still be clearing up the last one.
     staging = Path(tempfile.mkdtemp(dir=folder.parent, prefix=f"{folder.name}.new."))
     if account.lent:
         os.chown(staging, account.uid, account.gid, follow_symlinks=False)
@@ -111,6 +108,15 @@ def make_cluster(folder: Path, account: Account, binaries: Binaries, log: loggin
         _run(Child(command, account, log, keep_open=(cluster.descriptor,)))
     staging.rename(folder)
     _sync(folder.parent)
+
+
+def clear_half_made(folder: Path) -> None:
+    """Remove what first starts that were killed left beside `folder`.
+
+    Done at every start: an initdb that has just lost its parent may still be writing, and the rest is for the next.
+    """
+    for half_made in folder.parent.glob(f"{folder.name}.new.*"):
+        shutil.rmtree(half_made, ignore_errors=True)
 
 
 def _run(initdb: Child) -> None:

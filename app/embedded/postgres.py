@@ -14,7 +14,7 @@ from sqlalchemy import URL
 from app.embedded import orphan
 from app.embedded.account import server_account
 from app.embedded.binaries import Source, find_binaries, reachable_by
-from app.embedded.cluster import DATABASE, ROLE, Cluster, make_cluster
+from app.embedded.cluster import DATABASE, ROLE, Cluster, clear_half_made, make_cluster
 from app.embedded.errors import EmbeddedPostgresError, FolderInUse, NoPostgres
 from app.embedded.lock import FolderLock
 from app.embedded.server import Server
@@ -106,6 +106,7 @@ class EmbeddedPostgres:
         account = server_account(self.folder, home)
         server_log = _server_log(self.folder / "server.log")
         held.callback(server_log.close)
+        clear_half_made(home)
         if not home.exists():
             newest = reachable_by(account, find_binaries(None, self._source), self.folder)
             make_cluster(home, account, newest, server_log, durable=self._durable)
