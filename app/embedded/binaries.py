@@ -76,7 +76,7 @@ def reachable_by(account: Account, binaries: Binaries, folder: Path) -> Binaries
     # The temporary folder comes last: what tidies it may take the server's libraries away under it.
     for parent in (folder, Path("/var/cache"), Path(tempfile.gettempdir())):
         if parent.is_dir() and os.access(parent, os.W_OK) and account.can_reach(parent):
-            return _copy(binaries, parent / f"overread-postgresql-{wheel_version(WHEEL)}")
+            return _copy(binaries, parent / f"overread-postgresql-{binaries.major}-{wheel_version(WHEEL)}")
     raise NoPostgres(f"user {account.name} may not enter {binaries.folder} and there is no place for a copy")
 
 

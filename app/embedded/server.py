@@ -111,13 +111,15 @@ class Server:
 
     def _answers(self, child: Child, deadline: float) -> bool:
         """Wait until the server takes connections (True) or ends (False)."""
+        pause_s = 0.03
         while child.is_running:
             try:
                 self.connect().close()
             except psycopg.OperationalError as error:
                 if time.monotonic() > deadline:
                     raise EmbeddedPostgresError(f"PostgreSQL does not answer: {error}") from error
-                time.sleep(0.03)
+                time.sleep(pause_s)
+                pause_s = min(1.5 * pause_s, 0.5)  # each try is a line in the log of a server that recovers
             else:
                 return True
         child.wait(10)
