@@ -1,4 +1,4 @@
-"""Messages over a pipe: a JSON header and bytes, each behind its length."""
+"""Messages over a pipe: a JSON header and bytes, each behind its length in four bytes, the highest first."""
 
 import json
 import struct
@@ -11,23 +11,25 @@ _LENGTH = struct.Struct(">I")
 
 
 class FrameError(ValueError):
-    """The other side wrote something that is no frame."""
+    """What was read, or was to be written, is no frame."""
 
 
 def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") -> None:
-    """Write one message."""
-    text = json.dumps(header).encode()
+    """Write one message; `FrameError` before a byte is written where the other side would refuse it."""
+    text = json.dumps(header, allow_nan=False).encode()
+    for part, limit in ((text, MAX_HEADER_BYTES), (body, MAX_BODY_BYTES)):
+        _check(len(part), limit)
     stream.write(_LENGTH.pack(len(text)) + text + _LENGTH.pack(len(body)))
     stream.write(body)
     stream.flush()
 
 
 def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    """Read one message; `EOFError` at the end of the stream, `FrameError` for anything else that is no frame."""
+    """Read one message; `EOFError` where the stream ends, `FrameError` for anything else that is no frame."""
     text = _read(stream, MAX_HEADER_BYTES)
     try:
         header = json.loads(text)
-    except ValueError as error:
+    except (ValueError, RecursionError) as error:
         raise FrameError("the header is not JSON") from error
     if not isinstance(header, dict):
         raise FrameError("the header is not an object")
@@ -36,16 +38,20 @@ def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
 
 def _read(stream: IO[bytes], limit: int) -> bytes:
     length = _LENGTH.unpack(_exactly(stream, _LENGTH.size))[0]
-    if length > limit:
-        raise FrameError(f"{length} bytes; at most {limit} are read")
+    _check(length, limit)
     return _exactly(stream, length)
 
 
+def _check(length: int, limit: int) -> None:
+    if length > limit:
+        raise FrameError(f"{length} bytes; at most {limit} are read")
+
+
 def _exactly(stream: IO[bytes], length: int) -> bytes:
-    content = b""
-    while len(content) < length:
+    content = bytearray()
+    while len(content) < length:  # a pipe gives what it has
         piece = stream.read(length - len(content))
         if not piece:
             raise EOFError
         content += piece
-    return content
+    return bytes(content)

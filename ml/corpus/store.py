@@ -4,20 +4,26 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Literal, Self
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ml.corpus.splits import SPLITS, split_by_patient
+from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
 
 WINDOW_SHAPE = (12, 2500)
+MAX_LABELS = 63  # a mask is a signed 64-bit integer
+
+Reading = Literal["overread", "machine"]
+Hedged = Literal["positive", "negative", "ignore"]
+
 _NPY_HEADER_BYTES = 128
+_ROWS_A_BATCH = 4096
 
 _COLUMNS = pa.schema(
     [
@@ -48,11 +54,14 @@ class StoreWriter:
     """
 
     def __init__(self, folder: Path, labels: Sequence[tuple[str, str]], preprocessing: Mapping[str, Any]) -> None:
+        if len(labels) > MAX_LABELS:
+            raise ValueError(f"{len(labels)} labels; a mask has room for {MAX_LABELS}")
         self._folder = folder
         self._building = folder.with_name(f".{folder.name}.building")
         self._labels = list(labels)
         self._preprocessing = dict(preprocessing)
-        self._rows: list[dict[str, Any]] = []
+        self._rows: list[Mapping[str, Any]] = []  # of the batch that is being filled
+        self._batches: list[pa.RecordBatch] = []
         self._content = hashlib.sha256()
         self.summary: dict[str, Any] = {}
 
@@ -70,18 +79,66 @@ class StoreWriter:
         shutil.rmtree(self._building, ignore_errors=True)
 
     def append(self, values: NDArray[np.float32], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add windows (k, 12, 2500) with a row of labels each."""
+        """Add windows (k, 12, 2500), and for each a row of what is known of it.
+
+        A row has `ecg_id`, `start_s`, `patient` (an opaque key) and the masks `overread_present`,
+        `overread_uncertain`, `machine_present`, `machine_uncertain`: bit i is label i, all of a reading None where
+        there is no such reading. `recorded_at`, `sex`, `age`, `site` and `simulated` may be missing.
+        """
         if values.shape != (len(rows), *WINDOW_SHAPE):
             raise ValueError(f"{len(rows)} rows for windows of shape {values.shape}")
+        if not np.isfinite(values).all():
+            raise ValueError("a window has a value that is no number")
         content = values.astype("<f2").tobytes()
         self._content.update(content)
         self._file.write(content)
-        self._rows += [dict(row) for row in rows]
+        self._rows += rows
+        if len(self._rows) >= _ROWS_A_BATCH:
+            self._close_batch()
 
-    def finish(self, seed: int, fractions: tuple[float, float, float]) -> str:
+    def finish(
+        self,
+        seed: int,
+        fractions: tuple[float, float, float] = FRACTIONS,
+        split_by: Literal["patient", "ecg_id"] = "patient",
+    ) -> str:
         """Split, write everything durably, and give the SHA-256 of windows, labels and split."""
-        header = f"{{'descr': '<f2', 'fortran_order': False, 'shape': {(len(self._rows), *WINDOW_SHAPE)}, }}"
-        length = _NPY_HEADER_BYTES - 10
+        self._close_batch()
+        table = pa.Table.from_batches(self._batches, _COLUMNS)
+        split = split_by_patient(table.column(split_by).to_pylist(), seed, fractions)
+        table = table.append_column("split", pa.array(split.tolist(), pa.string()))
+        self._write_header(len(table))
+        pq.write_table(table, self._building / "windows.parquet")
+        for row in _described(table):
+            self._content.update(json.dumps(row, sort_keys=True).encode())
+        self._content.update(json.dumps([self._labels, self._preprocessing], sort_keys=True).encode())
+        content_sha256 = self._content.hexdigest()
+        self.summary = _summarise(table, [key for key, _ in self._labels])
+        description = {
+            "format": 1,
+            "labels": [{"key": key, "name": name} for key, name in self._labels],
+            "preprocessing": self._preprocessing,
+            "seed": seed,
+            "fractions": list(fractions),
+            "split_by": split_by,
+            "content_sha256": content_sha256,
+            "summary": self.summary,
+        }
+        (self._building / "dataset.json").write_text(json.dumps(description, indent=2))
+        for name in ("windows.parquet", "dataset.json", "."):
+            _sync(self._building / name)
+        self._building.rename(self._folder)
+        _sync(self._folder.parent)
+        return content_sha256
+
+    def _close_batch(self) -> None:
+        """Keep rows as columns: a hundred bytes each, where dictionaries take a thousand."""
+        self._batches.append(pa.RecordBatch.from_pylist(self._rows, schema=_COLUMNS))
+        self._rows = []
+
+    def _write_header(self, windows: int) -> None:
+        header = f"{{'descr': '<f2', 'fortran_order': False, 'shape': {(windows, *WINDOW_SHAPE)}, }}"
+        length = _NPY_HEADER_BYTES - 10  # after the magic, the version and this length itself
         self._file.seek(0)
         self._file.write(
             b"\x93NUMPY\x01\x00" + length.to_bytes(2, "little") + header.ljust(length - 1).encode() + b"\n"
@@ -90,92 +147,93 @@ class StoreWriter:
         os.fsync(self._file.fileno())
         self._file.close()
 
-        split = split_by_patient([row["patient"] for row in self._rows], seed, fractions)
-        table = pa.Table.from_pylist(self._rows, schema=_COLUMNS).append_column("split", pa.array(split.tolist()))
-        pq.write_table(table, self._building / "windows.parquet")
-        # ids differ between two installations that hold the same ECGs; the content does not
-        for row, side in zip(self._rows, split, strict=True):
-            described = {**row, "ecg_id": None, "recorded_at": str(row["recorded_at"]), "split": str(side)}
-            self._content.update(json.dumps(described, sort_keys=True).encode())
-        self._content.update(json.dumps([self._labels, self._preprocessing], sort_keys=True).encode())
-        self.summary = self._summarise(split)
-        description = {
-            "format": 1,
-            "labels": [{"key": key, "name": name} for key, name in self._labels],
-            "preprocessing": self._preprocessing,
-            "seed": seed,
-            "fractions": list(fractions),
-            "content_sha256": self._content.hexdigest(),
-            "summary": self.summary,
-        }
-        (self._building / "dataset.json").write_text(json.dumps(description, indent=2))
-        for name in ("windows.parquet", "dataset.json", "."):
-            _sync(self._building / name)
-        self._building.rename(self._folder)
-        _sync(self._folder.parent)
-        return str(description["content_sha256"])
-
-    def _summarise(self, split: NDArray[np.str_]) -> dict[str, Any]:
-        overread = np.array([row["overread_present"] | row["overread_uncertain"] for row in self._rows], np.int64)
-        return {
-            "windows": len(self._rows),
-            "ecgs": len({row["ecg_id"] for row in self._rows}),
-            "patients": len({row["patient"] for row in self._rows}),
-            "splits": {
-                side: {
-                    "windows": int((split == side).sum()),
-                    "positives": {
-                        key: int((overread[split == side] >> bit & 1).sum())
-                        for bit, (key, _) in enumerate(self._labels)
-                    },
-                }
-                for side in SPLITS
-            },
-        }
-
 
 class Store:
-    """A finished store: `windows` float16 (n, 12, 2500) as a memory map, `table` the labels."""
+    """A finished store.
+
+    Attributes
+    ----------
+    windows
+        (n, 12, 2500) float16 in standard deviations, a read-only memory map.
+    table
+        What is known of each window, with its split.
+    labels
+        Key and name of each label; its place is its bit in the masks.
+    """
 
     def __init__(self, folder: Path) -> None:
         try:
             description = json.loads((folder / "dataset.json").read_text())
             self.windows: NDArray[np.float16] = np.load(folder / "windows.npy", mmap_mode="r", allow_pickle=False)
             self.table: pa.Table = pq.read_table(folder / "windows.parquet")
-        except (OSError, ValueError, pa.ArrowException) as error:
-            raise InvalidStore(f"not a dataset: {error}") from error
-        if description.get("format") != 1 or len(self.windows) != len(self.table):
-            raise InvalidStore("the dataset's windows and labels do not belong together")
-        self.labels = [(label["key"], label["name"]) for label in description["labels"]]
-        self.preprocessing: dict[str, Any] = description["preprocessing"]
-        self.content_sha256: str = description["content_sha256"]
+            if description["format"] != 1:
+                raise InvalidStore(f"format {description['format']} is of another release")
+            self.labels = [(str(label["key"]), str(label["name"])) for label in description["labels"]]
+            self.preprocessing: dict[str, Any] = description["preprocessing"]
+            self.content_sha256 = str(description["content_sha256"])
+        except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
+            raise InvalidStore(f"{folder.name} is not a dataset: {error}") from error
+        if self.windows.dtype != np.float16 or self.windows.shape != (len(self.table), *WINDOW_SHAPE):
+            raise InvalidStore(f"{folder.name}: the windows and their labels do not belong together")
+        if self.table.schema.names != [*_COLUMNS.names, "split"]:
+            raise InvalidStore(f"{folder.name}: the labels have other columns than this release writes")
 
     def rows(self, split: str) -> NDArray[np.int64]:
         """Give the row numbers of a split."""
         return np.flatnonzero(self.column("split") == split)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Give a column as an array."""
-        return np.asarray(self.table.column(name).to_pylist())
+        """Give a column of the table, (n,)."""
+        values: NDArray[Any] = self.table.column(name).to_numpy()
+        return values
 
-    def targets(self, reading: str, hedged: str) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Give the labels of a reading, (n, labels) 0/1, and which of them count.
+    def targets(self, reading: Reading, hedged: Hedged) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Give the labels of a reading, (n, labels) 0 or 1, and which of them count, (n, labels).
 
         `hedged` says what an uncertain finding is: positive, negative, or ignore (does not count). A window whose
         ECG has no such reading does not count at all.
         """
-        raw = [self.table.column(f"{reading}_{part}").to_pylist() for part in ("present", "uncertain")]
-        there = np.array([value is not None for value in raw[0]])
-        present, uncertain = (np.array([value or 0 for value in column], np.int64) for column in raw)
-        bits = np.arange(len(self.labels))
-        positive = (present[:, None] >> bits & 1).astype(bool)
-        doubtful = (uncertain[:, None] >> bits & 1).astype(bool)
+        present, uncertain = (self.table.column(f"{reading}_{part}") for part in ("present", "uncertain"))
+        positive, doubtful = self._bits(present), self._bits(uncertain)
         if hedged == "positive":
             positive |= doubtful
-        counts = np.broadcast_to(there[:, None], positive.shape).copy()
+        counts = np.broadcast_to(present.is_valid().to_numpy()[:, None], positive.shape).copy()
         if hedged == "ignore":
             counts &= ~doubtful
         return positive.astype(np.float32), counts
+
+    def _bits(self, masks: pa.ChunkedArray) -> NDArray[np.bool_]:
+        known: NDArray[np.int64] = masks.fill_null(0).to_numpy()
+        bits: NDArray[np.bool_] = (known[:, None] >> np.arange(len(self.labels)) & 1).astype(bool)
+        return bits
+
+
+def _described(table: pa.Table) -> Iterator[dict[str, Any]]:
+    """Give the rows as they are hashed: ids differ between two installations with the same ECGs, content does not."""
+    for batch in table.to_batches(_ROWS_A_BATCH):
+        for row in batch.to_pylist():
+            yield {**row, "ecg_id": None, "recorded_at": str(row["recorded_at"])}
+
+
+def _summarise(table: pa.Table, keys: Sequence[str]) -> dict[str, Any]:
+    split = table.column("split").to_numpy()
+    present, uncertain = (
+        table.column(f"overread_{part}").fill_null(0).to_numpy() for part in ("present", "uncertain")
+    )
+    return {
+        "windows": len(table),
+        "ecgs": len(table.column("ecg_id").unique()),
+        "patients": len(table.column("patient").unique()),
+        "splits": {
+            side: {
+                "windows": int((split == side).sum()),
+                "positives": {
+                    key: int(((present | uncertain)[split == side] >> bit & 1).sum()) for bit, key in enumerate(keys)
+                },
+            }
+            for side in SPLITS
+        },
+    }
 
 
 def _sync(path: Path) -> None:
