@@ -1,116 +1,122 @@
 """How well scores rank and how well probabilities are calibrated, against the over-read and against the machine."""
 
-import json
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal, get_args
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import expit
+from pydantic import BaseModel, ConfigDict
 
-from ml.bundle import json_safe
-from ml.corpus.store import Store
+from ml.corpus.store import Hedged, Reading, Store
+from ml.events import Events
 from ml.metrics import (
-    bootstrap_weights,
+    auroc_auprc,
+    bootstrap,
+    brier_score,
     expected_calibration_error,
     mean_defined,
-    ranking,
+    percentile_interval,
 )
+from ml.run_folder import alone_in, json_safe, write_json
 
-READINGS = ("overread", "machine")
 DRAWS = 1000
+
+
+class Config(BaseModel):
+    """An evaluation's `config.json`. Uncertain findings count as they did in training unless `hedged` is given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bundle: Path
+    dataset: Path
+    split: Literal["train", "validation", "test"] = "test"
+    hedged: Hedged | None = None
+    device: str | None = None
 
 
 def figures(
     store: Store,
     rows: NDArray[np.int64],
     logits: NDArray[np.float64],
-    calibration: NDArray[np.float64],
-    hedged: str,
+    probabilities: NDArray[np.float64],
+    hedged: Hedged,
     draws: int = DRAWS,
     seed: int = 0,
 ) -> dict[str, Any]:
-    """Give, per reading, macro and per-label AUROC and AUPRC with bootstrap 95 % intervals, Brier score and ECE.
+    """Measure some rows of a store against either reading.
 
     Parameters
     ----------
-    logits
-        (rows, labels)
-    calibration
-        (labels, 2): Platt's slope and bias.
+    logits, probabilities
+        (rows, labels); ranking is measured on the first, calibration on the second.
+
+    Returns
+    -------
+    For "overread" and "machine": macro and per-label AUROC and AUPRC with bootstrap 95 % intervals over patients,
+    Brier score and expected calibration error. None where a figure is undefined: a label without both classes.
     """
-    weights = np.concatenate([np.ones((1, len(rows))), bootstrap_weights(store.column("patient")[rows], draws, seed)])
-    return {reading: _against(store, rows, logits, calibration, hedged, weights, reading) for reading in READINGS}
+    return {
+        reading: _against(reading, store, rows, logits, probabilities, hedged, draws, seed)
+        for reading in get_args(Reading)
+    }
 
 
 def _against(
+    reading: Reading,
     store: Store,
     rows: NDArray[np.int64],
     logits: NDArray[np.float64],
-    calibration: NDArray[np.float64],
-    hedged: str,
-    weights: NDArray[np.float64],
-    reading: str,
-) -> dict[str, Any]:
-    targets, counts = (part[rows] for part in store.targets(reading, hedged))
-    auroc = np.full((len(weights), len(store.labels)), np.nan)
-    auprc = auroc.copy()
+    probabilities: NDArray[np.float64],
+    hedged: Hedged,
+    draws: int,
+    seed: int,
+) -> Any:
+    targets, counted = store.targets(reading, hedged)
+    positive, counts = targets[rows] > 0, counted[rows]
+    auroc, auprc = auroc_auprc(logits, positive, counts)
+    drawn_auroc, drawn_auprc = bootstrap(logits, positive, counts, store.column("patient")[rows], draws, seed)
     labels: dict[str, Any] = {}
     for k, (key, _) in enumerate(store.labels):
         use = counts[:, k]
-        positive = targets[use, k] > 0
-        labels[key] = {"windows": int(use.sum()), "positives": int(positive.sum())}
-        if not use.any():
-            continue
-        auroc[:, k], auprc[:, k] = ranking(logits[use, k], positive, weights[:, use])
-        probability = expit(calibration[k, 0] * logits[use, k] + calibration[k, 1])
-        labels[key] |= {
-            "auroc": auroc[0, k],
-            "auroc_ci": _interval(auroc[1:, k]),
-            "auprc": auprc[0, k],
-            "auprc_ci": _interval(auprc[1:, k]),
-            "brier": float(np.mean((probability - positive) ** 2)),
-            "ece": expected_calibration_error(probability, positive),
-        }
-    # macro: over the labels that have both classes in the whole split, so that every draw means the same labels
-    defined = np.isfinite(auroc[0])
-    macro = {
-        name: mean_defined(values[:, defined], axis=1) if defined.any() else np.full(len(weights), np.nan)
-        for name, values in (("auroc", auroc), ("auprc", auprc))
-    }
-    result: dict[str, Any] = {}
-    for name, values in macro.items():
-        result |= {f"macro_{name}": values[0], f"macro_{name}_ci": _interval(values[1:])}
-    safe: dict[str, Any] = json_safe({**result, "macro_labels": int(defined.sum()), "labels": labels})
-    return safe
+        labels[key] = {"windows": int(use.sum()), "positives": int(positive[use, k].sum())}
+        if use.any():
+            labels[key] |= {
+                "auroc": float(auroc[k]),
+                "auroc_ci": percentile_interval(drawn_auroc[:, k]),
+                "auprc": float(auprc[k]),
+                "auprc_ci": percentile_interval(drawn_auprc[:, k]),
+                "brier": brier_score(probabilities[use, k], positive[use, k]),
+                "ece": expected_calibration_error(probabilities[use, k], positive[use, k]),
+            }
+    macro: dict[str, Any] = {}
+    defined = np.isfinite(auroc)
+    for name, value, drawn in (("auroc", auroc, drawn_auroc), ("auprc", auprc, drawn_auprc)):
+        macro[f"macro_{name}"] = float(mean_defined(value))
+        # a label that is undefined in a draw is left out of that draw's mean, not the draw
+        macro[f"macro_{name}_ci"] = percentile_interval(mean_defined(drawn[:, defined], axis=1))
+    return json_safe({**macro, "macro_labels": int(defined.sum()), "labels": labels})
 
 
-def _interval(draws: NDArray[np.float64]) -> list[float] | None:
-    """Percentile interval over the draws where the figure is defined; None with too few of them."""
-    defined = draws[np.isfinite(draws)]
-    if len(defined) < len(draws) / 2 or not len(defined):
-        return None
-    low, high = np.percentile(defined, [2.5, 97.5])
-    return [float(low), float(high)]
-
-
-def run(folder: Path) -> dict[str, Any]:
-    """Evaluate the bundle a run folder's `config.json` names on a split of a dataset; writes `metrics.json`."""
+def run(folder: Path, events: Events) -> dict[str, Any]:
+    """Evaluate the bundle that a run folder's `config.json` names on a split of a dataset; writes `metrics.json`."""
     from ml.predict import Predictor
 
-    config = json.loads((folder / "config.json").read_text())
-    store = Store(Path(config["dataset"]))
-    predictor = Predictor(Path(config["bundle"]))
-    if [label.key for label in predictor.manifest.labels] != [key for key, _ in store.labels]:
-        raise ValueError("the model and the dataset do not have the same labels")
-    if predictor.manifest.preprocessing != store.preprocessing:
-        raise ValueError("the model and the dataset were not preprocessed alike")
-    rows = store.rows(config["split"])
-    if not len(rows):
-        raise ValueError(f"the dataset's {config['split']} split is empty")
-    logits = predictor.window_logits(store.windows, rows)
-    calibration = np.array([(label.slope, label.bias) for label in predictor.manifest.labels])
-    hedged = predictor.manifest.training.get("hedged", "positive")
-    result = {"split": config["split"], "windows": len(rows), **figures(store, rows, logits, calibration, hedged)}
-    (folder / "metrics.json").write_text(json.dumps(result, indent=2, allow_nan=False))
-    return result
+    with alone_in(folder):
+        config = Config.model_validate_json((folder / "config.json").read_bytes())
+        store = Store(config.dataset)
+        predictor = Predictor(config.bundle, config.device)
+        manifest = predictor.manifest
+        if [label.key for label in manifest.labels] != [key for key, _ in store.labels]:
+            raise ValueError("the model and the dataset do not have the same labels")
+        if manifest.preprocessing != store.preprocessing:
+            raise ValueError("the model and the dataset were not preprocessed alike")
+        rows = store.rows(config.split)
+        if not len(rows):
+            raise ValueError(f"the dataset's {config.split} split is empty")
+        logits = predictor.window_logits(store.windows, rows)
+        events.say("progress", fraction=0.5, message=f"{len(rows)} windows scored; measuring")
+        hedged = config.hedged or manifest.training["hedged"]
+        measured = figures(store, rows, logits, predictor.probabilities(logits), hedged)
+        result = {"split": config.split, "windows": len(rows), "hedged": hedged, **measured}
+        write_json(folder / "metrics.json", result)
+        return result

@@ -5,17 +5,35 @@ import os
 import signal
 import sys
 import threading
-from typing import Any
+from typing import IO, Any
 
 
-def say(event: str, **payload: Any) -> None:
-    """Write one event."""
-    sys.stdout.write(json.dumps({"event": event, **payload}) + "\n")
+class Events:
+    """The line to the parent."""
+
+    def __init__(self, stream: IO[bytes]) -> None:
+        self._stream = stream
+
+    def say(self, event: str, **payload: Any) -> None:
+        """Write one event: `progress`, `metrics`, `resumed`, `result` or `error`."""
+        self._stream.write(json.dumps({"event": event, **payload}, allow_nan=False).encode() + b"\n")
+        self._stream.flush()
+
+
+def take_stdout() -> IO[bytes]:
+    """Take standard output for the parent alone: what any library prints goes to the log from now on."""
     sys.stdout.flush()
+    stream = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    return stream
 
 
 def end_with_parent() -> None:
-    """End this process group when standard input closes: whoever started us is gone."""
+    """End this process group when standard input closes: whoever started us is gone.
+
+    A SIGTERM needs no handler: the default ends the process at once, even inside a long step of torch where a Python
+    handler would wait, and whatever is on disk was renamed into place whole.
+    """
 
     def wait() -> None:
         while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends

@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
 from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
+from ml.run_folder import sync
 
 WINDOW_SHAPE = (12, 2500)
 MAX_LABELS = 63  # a mask is a signed 64-bit integer
@@ -126,9 +127,9 @@ class StoreWriter:
         }
         (self._building / "dataset.json").write_text(json.dumps(description, indent=2))
         for name in ("windows.parquet", "dataset.json", "."):
-            _sync(self._building / name)
+            sync(self._building / name)
         self._building.rename(self._folder)
-        _sync(self._folder.parent)
+        sync(self._folder.parent)
         return content_sha256
 
     def _close_batch(self) -> None:
@@ -217,9 +218,7 @@ def _described(table: pa.Table) -> Iterator[dict[str, Any]]:
 
 def _summarise(table: pa.Table, keys: Sequence[str]) -> dict[str, Any]:
     split = table.column("split").to_numpy()
-    present, uncertain = (
-        table.column(f"overread_{part}").fill_null(0).to_numpy() for part in ("present", "uncertain")
-    )
+    present, uncertain = (table.column(f"overread_{part}").fill_null(0).to_numpy() for part in ("present", "uncertain"))
     return {
         "windows": len(table),
         "ecgs": len(table.column("ecg_id").unique()),
@@ -234,11 +233,3 @@ def _summarise(table: pa.Table, keys: Sequence[str]) -> dict[str, Any]:
             for side in SPLITS
         },
     }
-
-
-def _sync(path: Path) -> None:
-    descriptor = os.open(path, os.O_RDONLY)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -25,7 +25,7 @@ PRESETS = {
 
 
 class Bottleneck(nn.Module):
-    """1 × 1, 3 × 1 (with the stride), 1 × 1 to four times the width, and the way around."""
+    """1 × 1, 3 × 1 (with the stride), 1 × 1 to four times the width, beside a shortcut."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -40,13 +40,13 @@ class Bottleneck(nn.Module):
             nn.Conv1d(width, out, 1, bias=False),
             nn.BatchNorm1d(out),
         )
-        self.around: nn.Module = nn.Identity()
+        self.shortcut: nn.Module = nn.Identity()
         if stride != 1 or channels != out:
-            self.around = nn.Sequential(nn.Conv1d(channels, out, 1, stride, bias=False), nn.BatchNorm1d(out))
+            self.shortcut = nn.Sequential(nn.Conv1d(channels, out, 1, stride, bias=False), nn.BatchNorm1d(out))
 
     def forward(self, x: Tensor) -> Tensor:
         """(batch, channels, time) → (batch, 4 · width, time / stride)."""
-        return torch.relu(self.body(x) + self.around(x))
+        return torch.relu(self.body(x) + self.shortcut(x))
 
 
 class ResNet1d(nn.Module):

@@ -1,19 +1,12 @@
 """Learning paradigms: each a loss and a score, in one file; the training loop knows nothing else of them."""
 
-from typing import Protocol
+from collections.abc import Callable, Mapping
 
-from torch import Tensor, nn
+from ml.networks.resnet1d import Architecture
+from ml.paradigms.paradigm import Batch, Labels, Paradigm
+from ml.paradigms.supervised import Supervised
 
+__all__ = ["PARADIGMS", "Batch", "Labels", "Paradigm"]
 
-class Paradigm(Protocol):
-    """What the training loop asks of a paradigm."""
-
-    model: nn.Module
-
-    def loss(self, windows: Tensor, targets: Tensor, counts: Tensor) -> Tensor:
-        """Give the scalar loss of a batch: windows (b, 12, t), targets and counts (b, labels)."""
-        ...
-
-    def logits(self, windows: Tensor) -> Tensor:
-        """Give one logit a label, (b, labels)."""
-        ...
+PARADIGMS: Mapping[str, Callable[[Architecture, Labels], Paradigm]] = {"supervised": Supervised}
+"""By name, each made from the encoder's size and the training windows' labels."""
