@@ -1,26 +1,143 @@
-"""A report to its statements: lines and sentences, fragments rejoined, lines that are no reading left out."""
+"""A report to its statements: lines and sentences, wrapped ones rejoined, what is no reading left out."""
 
 import re
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
 
-from ml.labeling.reading import Statement
+from ml.labeling.lexicon import Lexicon
+from ml.labeling.terms import Terms, variants
+from ml.labeling.tokens import fold, tokenize
+from ml.labeling.vocabulary import Vocabulary
 
-_BREAK = re.compile(r"\\\.br\\|[\r\n\t;|•]+|(?<=[^\d\s.][^\s.])\.(?=\s|$)|(?:^|(?<=\n))\s*(?:\d{1,2}[.)]|[-*])\s+")
-_FRAGMENT = re.compile(r"\s*,")
-_BRACKETED = re.compile(r"\[[^\]\n]{0,500}\]")
+_ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
+_REASON = re.compile(r"\.{3,}[^\n]*|\[[^\]\n]{0,500}\]")  # a vendor's criteria: behind dot leaders, in square brackets
+_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}|[.?!]+(?=\s|$)")
+_LINE_BREAK = re.compile(r"[\r\n]| {3,}")
+_BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
+_TAIL = " \t\r\n-*<>\"'=.,"
+_WORD_BEFORE = re.compile(r"[^\W_]*$")
+_EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
+
+_OPENS = frozenset({"hedge", "negation", "correction", "attachment", "and", "or", "versus", "to", "withheld", "part"})
+_CONTINUES = frozenset(
+    {"hedge_after", "negation_after", "historical_after", "withheld_after", "correction_after", "affirmation",
+     "attachment", "and", "or", "versus", "to"}
+)  # fmt: skip
 
 
-def split(text: str) -> list[Statement]:
-    """Split at newlines, semicolons, bullets and full stops; ", age undetermined" stays with the line before it."""
-    blanked = _BRACKETED.sub(lambda found: " " * len(found.group()), text)
-    statements: list[Statement] = []
-    start = 0
-    for end, following in [*((m.start(), m.end()) for m in _BREAK.finditer(blanked)), (len(text), len(text))]:
-        piece = blanked[start:end]
-        left = start + len(piece) - len(piece.lstrip())
-        right = left + len(piece.strip())
-        if right > left:
-            if statements and _FRAGMENT.match(piece):
-                left = statements.pop().start
-            statements.append(Statement(left, right, text[left:right]))
-        start = following
-    return statements
+class Piece(NamedTuple):
+    """A statement's place in the report; `past` when it is a field about the patient's history."""
+
+    start: int
+    end: int
+    past: bool
+
+
+class Splitter:
+    """Splits reports with a vocabulary's words for fields, abbreviations and what lines begin and end with."""
+
+    def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
+        fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
+        self._fields = Terms((term, field.kind) for field in fields for term in field.all())
+        self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
+        to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
+        words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
+        self._to_line_end = re.compile(rf"\b(?:{words})\b[^\n]*", re.IGNORECASE) if words else None
+        self._lexicon = lexicon
+        self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
+
+    def split(self, text: str) -> list[Piece]:
+        """Give the statements of a text in order; none overlap."""
+        blanked = _REASON.sub(_blank, _ESCAPE.sub(_new_line, text))
+        if self._to_line_end is not None:
+            blanked = self._to_line_end.sub(_blank, blanked)
+        pieces: list[Piece] = []
+        joins = False
+        for start, end, breaks_line in self._raw(blanked):
+            if joins and pieces and self._wrapped(*_edges(blanked, pieces[-1].end, start, end)):
+                pieces[-1] = pieces[-1]._replace(end=end)
+            elif (kind := self._field(blanked[start : min(end, start + 80)])) in (None, "history"):
+                pieces.append(Piece(start, end, kind == "history"))
+                joins = True
+            else:
+                joins = False
+            joins = joins and breaks_line
+        return [trimmed for piece in pieces if (trimmed := _trim(text, piece)).start < trimmed.end]
+
+    def _raw(self, text: str) -> Iterator[tuple[int, int, bool]]:
+        """Give the stretches between breaks, each with whether a line break that may be a wrap ends it."""
+        start = 0
+        for found in _BREAK.finditer(text):
+            mark = found.group()
+            if mark[0] in ".?!":
+                if mark == "." and self._abbreviates(text, start, found.start()):
+                    continue
+                end = found.end() if "?" in mark else found.start()
+            else:
+                end = found.start()
+            if text[start:end].strip():
+                yield start, end, _LINE_BREAK.match(mark) is not None
+            start = found.end()
+        if text[start:].strip():
+            yield start, len(text), False
+
+    def _abbreviates(self, text: str, start: int, stop: int) -> bool:
+        found = _WORD_BEFORE.search(text, max(start, stop - 20), stop)
+        word = fold(found.group()) if found else ""
+        return word in self._abbreviations or (len(word) == 1 and word.isalpha())
+
+    def _field(self, beginning: str) -> str | None:
+        """Tell the kind of the field a stretch begins with; all but measurements have a colon."""
+        tokens = tokenize(beginning)
+        words = [token.word for token in tokens if token.word != "-"]
+        match = self._fields.at(words, 0) if words else None
+        if match is None:
+            return None
+        colon = words[match.end - 1] == ":" or (match.end < len(words) and words[match.end] == ":")
+        if match.meaning == "measurement" or colon:
+            return match.meaning
+        return None
+
+    def _is_wrapped(self, left: str, right: str) -> bool:
+        """Whether a line goes on in the next: it ends in the middle of a term, or open, or the next begins dependent."""
+        if right.lstrip()[:1] in (",", ")") or right.lstrip().lower().startswith("(cited"):
+            return True
+        before = [self._lexicon.spell(token.word) for token in tokenize(left)][-_EDGE:]
+        after = [self._lexicon.spell(token.word) for token in tokenize(right)][:_EDGE]
+        if not before or not after:
+            return False
+        items = self._lexicon.items([*before, *after])
+        edge = len(before)
+        if any(item.start < edge < item.end for item in items):
+            return True
+        ends = [item for item in items if item.end == edge]
+        begins = [item for item in items if item.start == edge]
+        if begins and begins[0].kind in _CONTINUES:
+            return True
+        if not ends or ends[0].kind not in _OPENS or before[-1] in ("?", "-"):
+            return False
+        if ends[0].kind == "part":
+            return bool(begins) and begins[0].kind in ("head", "part", "filler")
+        return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
+
+
+def _edges(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:
+    return text[max(0, left_end - 60) : left_end], text[right_start : min(right_end, right_start + 60)]
+
+
+def _trim(text: str, piece: Piece) -> Piece:
+    bullet = _BULLET.match(text, piece.start, piece.end)
+    start = bullet.end() if bullet else piece.start
+    end = start + len(text[start : piece.end].rstrip(_TAIL))
+    if not any(character.isalpha() for character in text[start:end]):
+        end = start
+    return piece._replace(start=start, end=end)
+
+
+def _blank(found: re.Match[str]) -> str:
+    return " " * len(found.group())
+
+
+def _new_line(found: re.Match[str]) -> str:
+    return "\n" + " " * (len(found.group()) - 1)

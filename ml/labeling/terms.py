@@ -1,6 +1,7 @@
 """Terms as a word trie: every term at a place is found in one walk, the longest wins."""
 
 import itertools
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
@@ -8,29 +9,29 @@ from ml.labeling.tokens import tokenize
 
 Meaning = TypeVar("Meaning")
 
-MAX_VARIANTS = 512
+MAX_VARIANTS = 4096
 
 
-class Match(NamedTuple):
-    """A term found: tokens `start` to `end` (exclusive) and what it means."""
+class Match(NamedTuple, Generic[Meaning]):
+    """A term found: words `start` to `end` (exclusive) and what it means."""
 
     start: int
     end: int
-    meaning: Any
+    meaning: Meaning
 
 
 def variants(term: str) -> list[tuple[str, ...]]:
-    """Spell a term out: `a|b` is either word, `a?` perhaps the word. `ValueError` when it says nothing or too much."""
+    """Spell a term out: `a|b` is either word, `(a|b)` perhaps one of them.
+
+    Raises `ValueError` when the term has no words or spells out to more than `MAX_VARIANTS`.
+    """
     choices: list[list[tuple[str, ...]]] = []
     for part in term.split():
-        optional = len(part) > 1 and part.endswith("?")
-        words = part[:-1].split("|") if optional else part.split("|")
+        optional = len(part) > 2 and part[0] == "(" and part[-1] == ")"
+        words = (part[1:-1] if optional else part).split("|")
         spelled = [tuple(token.word for token in tokenize(word)) for word in words]
         choices.append([*spelled, ()] if optional else spelled)
-    count = 1
-    for choice in choices:
-        count *= len(choice)
-    if count > MAX_VARIANTS:
+    if math.prod(len(choice) for choice in choices) > MAX_VARIANTS:
         raise ValueError(f"{term!r} spells out to more than {MAX_VARIANTS} variants")
     spelled_out = {tuple(itertools.chain(*words)) for words in itertools.product(*choices)} - {()}
     if not spelled_out:
@@ -52,18 +53,25 @@ class Terms(Generic[Meaning]):
                 node[""] = meaning
                 self.words.update(words)
 
-    def find(self, words: Sequence[str]) -> list[Match]:
+    def at(self, words: Sequence[str], start: int) -> Match[Meaning] | None:
+        """Find the longest term that begins at a word."""
+        node, best = self._root.get(words[start]), None
+        end = start + 1
+        while node is not None:
+            if "" in node:
+                best = Match(start, end, node[""])
+            if end == len(words):
+                break
+            node = node.get(words[end])
+            end += 1
+        return best
+
+    def find(self, words: Sequence[str]) -> list[Match[Meaning]]:
         """Find terms left to right, the longest at each place, none within another."""
-        found: list[Match] = []
+        found: list[Match[Meaning]] = []
         start = 0
         while start < len(words):
-            node, best = self._root, None
-            for end in range(start, len(words)):
-                node = node.get(words[end])  # type: ignore[assignment]
-                if node is None:
-                    break
-                if "" in node:
-                    best = Match(start, end + 1, node[""])
+            best = self.at(words, start) if words[start] in self._root else None
             if best is None:
                 start += 1
             else:

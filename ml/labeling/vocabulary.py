@@ -1,31 +1,30 @@
-"""A vocabulary: labels, terms, codes and cues, as a versioned YAML file."""
+"""A vocabulary: labels, terms, cues and codes as data, in a versioned YAML file."""
 
+from collections.abc import Iterable, Iterator
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+
+from ml.labeling.policy import Policy
+from ml.labeling.reading import Status
+from ml.labeling.terms import variants
 
 MAX_BYTES = 1_000_000
 _FILE = Path(__file__).with_name("vocabularies") / "overread-1.yaml"
 
-Word = Annotated[str, StringConstraints(min_length=1, max_length=200, to_lower=True)]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
+Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
+Term = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 CueKind = Literal[
-    "hedge_before",
-    "hedge_after",
-    "alternative",
-    "negation_before",
-    "negation_after",
-    "not_negation",
-    "correction_before",
-    "correction_after",
-    "historical_before",
-    "historical_end",
-    "presupposes",
-    "break",
-]
+    "hedge", "hedge_after", "negation", "negation_after", "historical", "historical_after", "past_reading",
+    "correction", "correction_after", "withheld", "withheld_after", "affirmation", "neutral", "attachment", "clause",
+    "and", "or", "versus", "to", "age",
+]  # fmt: skip
+FieldKind = Literal["ignored", "ignored_to_line_end", "measurement", "history", "history_dropped"]
 
 
 class VocabularyError(ValueError):
@@ -40,66 +39,200 @@ class Label(_Part):
     """One label: `key` for programs, `name` for people."""
 
     key: Key
-    name: Annotated[str, StringConstraints(min_length=1, max_length=100)]
+    name: Name
 
 
-class Rule(_Part):
-    """Terms that assert labels (or, with none, take words away from shorter terms)."""
+class _Switched(_Part):
+    """Something that holds only under some values of the policy's switches."""
+
+    when: dict[str, str] = {}
+
+    @field_validator("when", mode="before")
+    @classmethod
+    def _values_exist(cls, when: dict[str, str]) -> dict[str, str]:
+        Policy.model_validate(when)
+        return when
+
+    def holds(self, policy: Policy) -> bool:
+        return all(getattr(policy, switch) == value for switch, value in self.when.items())
+
+
+class Phrases(_Switched):
+    """Terms by language."""
+
+    terms: dict[Language, tuple[Term, ...]]
+
+    @field_validator("terms")
+    @classmethod
+    def _terms_spell_out(cls, terms: dict[Language, tuple[Term, ...]]) -> dict[Language, tuple[Term, ...]]:
+        for term in [term for several in terms.values() for term in several]:
+            variants(term)
+        return terms
+
+    def all(self) -> tuple[str, ...]:
+        """Give the terms of every language."""
+        return tuple(term for terms in self.terms.values() for term in terms)
+
+
+class Rule(Phrases):
+    """Terms that mention labels; with none, they take words away from shorter terms.
+
+    `standalone`: only as an item of a list or with a rate ("ST 112"). `unless`: not with one of these words in the
+    same clause ("LAD" beside "stenosis" is an artery).
+    """
+
+    labels: tuple[Key, ...] = ()
+    status: Status = "present"
+    standalone: bool = False
+    unless: tuple[Term, ...] = ()
+
+
+class Compound(_Part):
+    """A finding whose parts and head may stand apart: "anterior and inferior wall infarcts".
+
+    `signs` (ST elevation) lend their parts to a hedged head that has none: "inferior ST elevation, consider infarct".
+    """
+
+    heads: tuple[Rule, ...]
+    parts: tuple[Rule, ...]
+    fillers: Phrases
+    signs: Phrases
+
+
+class AxisRange(_Part):
+    """Degrees above `above` and below `below` mention the labels."""
 
     labels: tuple[Key, ...]
-    terms: tuple[Word, ...]
-    status: Literal["present", "uncertain"] = "present"
+    above: int
+    below: int
 
 
-class Infarction(_Part):
-    """How an infarct finds its territory."""
+class Axis(_Switched):
+    """The QRS axis as a number."""
 
-    heads: tuple[Word, ...]
-    territories: dict[Word, tuple[Key, ...]]
-    fillers: tuple[Word, ...]
-    injury: tuple[Word, ...] = ()
+    names: tuple[Phrases, ...]
+    fillers: Phrases
+    ranges: tuple[AxisRange, ...]
+
+
+class Cues(Phrases):
+    """Words that say something of the findings around them; the YAML file describes the kinds."""
+
+    kind: CueKind
+
+
+class Fields(Phrases):
+    """Words that begin a line or field that is no reading of this tracing."""
+
+    kind: FieldKind
+
+
+class Codes(_Switched):
+    """Codes of one system that mention labels."""
+
+    system: Name
+    labels: tuple[Key, ...]
+    codes: tuple[Name, ...]
+    status: Status = "present"
 
 
 class Vocabulary(_Part):
     """A whole vocabulary. The order of `labels` is the order of the masks' bits."""
 
     version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
-    languages: tuple[Word, ...]
+    languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=63)]
+    policy: Policy = Policy()
+    profiles: dict[Key, dict[str, str]] = {}
     rules: tuple[Rule, ...]
-    infarction: Infarction
-    codes: dict[str, dict[str, Key | tuple[Key, ...]]] = {}
-    uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.5
-    hedged_codes: dict[str, tuple[str, ...]] = {}
-    cues: dict[CueKind, tuple[Word, ...]]
-    ignored_lines: tuple[Word, ...] = ()
-
-    @model_validator(mode="after")
-    def _labels_exist(self) -> "Vocabulary":
-        keys = [label.key for label in self.labels]
-        if len(set(keys)) != len(keys):
-            raise ValueError("labels: a key is there twice")
-        used = {key for rule in self.rules for key in rule.labels}
-        used |= {key for labels in self.infarction.territories.values() for key in labels}
-        for table in self.codes.values():
-            for labels in table.values():
-                used |= {labels} if isinstance(labels, str) else set(labels)
-        if unknown := used - set(keys):
-            raise ValueError(f"no such label: {', '.join(sorted(unknown))}")
-        return self
+    compounds: tuple[Compound, ...] = ()
+    axis: Axis | None = None
+    cues: tuple[Cues, ...]
+    fields: tuple[Fields, ...] = ()
+    abbreviations: Phrases = Phrases(terms={})
+    not_misspelt: Phrases = Phrases(terms={})
+    codes: tuple[Codes, ...] = ()
+    uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.8
 
     @classmethod
     def parse(cls, yaml_text: str) -> "Vocabulary":
-        """Read a vocabulary; `VocabularyError` names what is wrong and where."""
-        if len(yaml_text.encode()) > MAX_BYTES:
+        """Read a vocabulary; `VocabularyError` names what is wrong, its place in the file and the line."""
+        if len(yaml_text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise VocabularyError(f"a vocabulary is at most {MAX_BYTES} bytes")
         try:
-            return cls.model_validate(yaml.safe_load(yaml_text))
-        except yaml.YAMLError as error:
+            tree = yaml.compose(yaml_text, Loader=_Loader)
+            return cls.model_validate(yaml.load(yaml_text, Loader=_Loader))  # noqa: S506 (a SafeLoader)
+        except (yaml.YAMLError, RecursionError) as error:
             raise VocabularyError(f"not YAML: {error}") from error
         except ValidationError as error:
-            places = [f"{'.'.join(map(str, e['loc'])) or 'file'}: {e['msg']}" for e in error.errors()]
-            raise VocabularyError("; ".join(places)) from error
+            raise VocabularyError("; ".join(_complaints(error, tree))) from error
+
+    def profile(self, name: str) -> "Vocabulary":
+        """Give this vocabulary under one of its profiles; `KeyError` when there is none of that name."""
+        return self.under(**self.profiles[name])
+
+    def under(self, **switches: str) -> "Vocabulary":
+        """Give this vocabulary with some switches of the policy set; `ValidationError` for an unknown one."""
+        return self.model_copy(update={"policy": Policy.model_validate(self.policy.model_dump() | switches)})
+
+    @model_validator(mode="after")
+    def _hangs_together(self) -> Self:
+        keys = [label.key for label in self.labels]
+        if twice := {key for key in keys if keys.count(key) > 1}:
+            raise ValueError(f"labels: twice: {', '.join(sorted(twice))}")
+        if unknown := {key for key in self._mentioned() if key not in keys}:
+            raise ValueError(f"no such label: {', '.join(sorted(unknown))}")
+        if foreign := {language for phrases in self._phrases() for language in phrases.terms} - set(self.languages):
+            raise ValueError(f"languages: not listed: {', '.join(sorted(foreign))}")
+        for switches in self.profiles.values():
+            Policy.model_validate(switches)
+        return self
+
+    def _mentioned(self) -> Iterator[str]:
+        parts = [part for compound in self.compounds for part in compound.parts]
+        ranges = self.axis.ranges if self.axis else ()
+        for mentioning in (*self.rules, *parts, *self.codes, *ranges):
+            yield from mentioning.labels
+
+    def _phrases(self) -> Iterable[Phrases]:
+        yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt)
+        for compound in self.compounds:
+            yield from (*compound.heads, *compound.parts, compound.fillers, compound.signs)
+        if self.axis:
+            yield from (*self.axis.names, self.axis.fillers)
+
+
+class _Loader(yaml.SafeLoader):
+    """YAML whose plain scalars are all text: "no", "on" and "62" are words here. Aliases could blow up: refused."""
+
+    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012
+
+    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
+        if self.check_event(yaml.AliasEvent):
+            raise yaml.YAMLError("aliases (*name) are not read")
+        return super().compose_node(parent, index)
+
+
+def _complaints(error: ValidationError, tree: yaml.Node | None) -> Iterator[str]:
+    for complaint in error.errors():
+        place = ".".join(map(str, complaint["loc"])) or "file"
+        yield f"line {_line(tree, complaint['loc'])}: {place}: {complaint['msg'].removeprefix('Value error, ')}"
+
+
+def _line(node: yaml.Node | None, place: tuple[int | str, ...]) -> int:
+    """Find the line of the innermost node on the way to a place."""
+    line = 1
+    for step in place:
+        if isinstance(node, yaml.MappingNode):
+            node = next((value for key, value in node.value if key.value == step), None)
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+        else:
+            break
+        if node is None:
+            break
+        line = node.start_mark.line + 1
+    return line
 
 
 @cache
@@ -108,6 +241,7 @@ def builtin_text() -> str:
     return _FILE.read_text(encoding="utf-8")
 
 
+@cache
 def builtin() -> Vocabulary:
     """Give the vocabulary that ships."""
     return Vocabulary.parse(builtin_text())

@@ -1,0 +1,1 @@
+"""`overread demo`: the whole way once, through the REST API alone."""

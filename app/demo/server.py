@@ -1,0 +1,86 @@
+"""The service the demo talks to: `overread serve`, started as a user would, ended with the demo."""
+
+import os
+import secrets
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+
+from app.settings import Settings
+
+START_WITHIN_S = 120
+STOP_WITHIN_S = 40
+
+
+class DemoFailed(Exception):
+    """The demo cannot go on; the message says why."""
+
+
+@contextmanager
+def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, str]]:
+    """Run `overread serve` on a free port; give the process, a client that is logged in as admin, and the key."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    port = port if _is_free(port) else _any_free_port()
+    key = settings.admin_key.get_secret_value() if settings.admin_key else "ovr_" + secrets.token_urlsafe(32)
+    log_path = settings.data_dir / "serve.log"
+    with log_path.open("ab") as log:
+        process = subprocess.Popen(
+            [sys.executable, "-m", "app.cli", "serve", "--port", str(port)],
+            env={**os.environ, "OVERREAD_DATA_DIR": str(settings.data_dir), "OVERREAD_ADMIN_KEY": key},
+            stdout=log,
+            stderr=log,
+            start_new_session=True,  # Ctrl-C reaches the demo, which then ends the service itself
+        )
+    try:
+        with httpx.Client(
+            base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=120
+        ) as client:
+            _wait_until_ready(process, client, log_path)
+            yield process, client, key
+    finally:
+        if process.poll() is None:
+            process.send_signal(signal.SIGTERM)
+        try:
+            process.wait(STOP_WITHIN_S)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            process.wait()
+
+
+def _wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client, log_path: Path) -> None:
+    deadline = time.monotonic() + START_WITHIN_S
+    while time.monotonic() < deadline:
+        if process.poll() is not None:
+            last = log_path.read_text(errors="replace").strip().splitlines()[-3:]
+            raise DemoFailed("the service did not start:\n" + "\n".join(last))
+        try:
+            if client.get("/readyz").status_code == httpx.codes.OK:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.1)
+    raise DemoFailed(f"the service was not ready after {START_WITHIN_S} s; see {log_path}")
+
+
+def _is_free(port: int) -> bool:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError:
+            return False
+        return True
+
+
+def _any_free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port

@@ -1,0 +1,270 @@
+"""What the cues around a mention say of it: how far each reaches, and which one decides.
+
+The reach is that of the label policy, sections 3 to 6; the vocabulary file describes the kinds of cue.
+"""
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+from ml.labeling.lexicon import Item
+from ml.labeling.mentions import Mention
+from ml.labeling.reading import Status
+
+REACH = 12  # words between a cue and the finding before or after it
+
+_BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correction", "withheld"})
+_AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
+_JOINS = frozenset({"and", "or", "slash", "versus"})
+_THROUGH = frozenset({"age", "filler", "neutral", "part", "head"})
+_LOOKS_BACK = {"hedge": "hedge_after", "negation": "negation_after"}  # when it ends its clause
+
+# First come, first decides.
+_ORDER: tuple[tuple[str, Status | None], ...] = (
+    ("correction", "negated"),
+    ("correction_after", "negated"),
+    ("withheld", None),
+    ("withheld_after", None),
+    ("negation_after", "negated"),
+    ("negation", "negated"),
+    ("past_reading", "historical"),
+    ("historical", "historical"),
+    ("historical_after", "historical"),
+    ("hedge", "uncertain"),
+    ("hedge_after", "uncertain"),
+)
+
+
+class Cue(NamedTuple):
+    """A cue that reaches a mention; `over` names what it had to cross on the way."""
+
+    kind: str
+    start: int
+    end: int
+    over: str = ""
+
+
+class Decision(NamedTuple):
+    """A mention's status (None: nothing is said), the cue behind it, and whether it corrects another reading."""
+
+    status: Status | None
+    cue: Cue | None
+    corrects: bool = False
+
+
+def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision:
+    """Decide what a statement of `length` words says of the mention at a place among its items."""
+    mention = items[place]
+    assert isinstance(mention, Mention)
+    behind = _behind(items, place, length)
+    ahead = _ahead(items, place)
+    if any(cue.kind == "affirmation" for cue in behind):
+        past = ("historical", "past_reading")
+        ahead = [cue for cue in ahead if cue.kind not in past and cue.over != "and"]
+    if mention.status == "negated" and not any(cue.kind == "correction" for cue in ahead):
+        return Decision("negated", None)
+    cues = [*ahead, *behind]
+    for kind, status in _ORDER:
+        for cue in cues:
+            if cue.kind == kind:
+                return Decision(status, cue, kind.startswith("correction"))
+    if alternative := _alternative(items, place):
+        return Decision("uncertain", alternative)
+    return Decision(mention.status, None)
+
+
+def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
+    """Collect the cues before a mention that reach it, walking back to the start of its clause."""
+    mention = items[place]
+    assert isinstance(mention, Mention)
+    found: list[Cue] = []
+    joined = attached = comma = colon = to = crossed_mention = False
+    over = ""
+    i = place - 1
+    while i >= 0:
+        item = items[i]
+        if isinstance(item, Mention):
+            same = item.group == mention.group
+            if not same and (found or not joined):
+                break
+            crossed_mention = crossed_mention or not same
+            joined = joined and same
+        elif item.kind in ("stop", "clause", "affirmation") or item.kind in _AFTER:
+            break
+        elif item.kind == "comma" or (item.kind == "slash" and _spaced(items, i)):
+            comma = comma or not _in_list(items, i)
+        elif item.kind == "colon":
+            colon = True
+        elif item.kind == "attachment":
+            attached = True
+        elif item.kind == "to":
+            to = True
+        elif item.kind in _JOINS:
+            joined = True
+            over = "and" if item.kind == "and" else over
+        elif item.kind == "open":
+            if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
+                break
+        elif item.kind == "close":
+            i = _opening(items, i)
+        elif item.kind in _BEFORE:
+            reaches = {
+                "hedge": not (comma or attached),
+                "withheld": not comma,
+                "negation": not (comma or attached or colon),
+                "historical": not (comma or to),
+                "past_reading": not to,
+                "correction": not to and (not comma or (crossed_mention and _bare(items, place))),
+            }[item.kind]
+            if not reaches and item.kind in ("historical", "hedge", "negation"):
+                break
+            if reaches and mention.start - item.end <= REACH + 8 * crossed_mention:
+                found.append(Cue(item.kind, item.start, item.end, over))
+        i -= 1
+    return found
+
+
+def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:
+    """Find the first cue after a mention that looks back to it."""
+    mention = items[place]
+    assert isinstance(mention, Mention)
+    position = mention.end
+    joined = after_mark = False
+    i = place + 1
+    while i < len(items):
+        item = items[i]
+        if item.start - position > (0 if after_mark else REACH // 2):
+            break
+        if isinstance(item, Mention):
+            if item.group != mention.group and not joined:
+                break
+            joined = joined and item.group == mention.group
+        elif item.kind in _JOINS:
+            joined = True
+        elif item.kind in ("comma", "colon"):
+            after_mark = True
+        elif item.kind == "open":
+            closing = _closing(items, i)
+            if inside := _alone_within(items, i, closing, length):
+                return [inside]
+            i = closing
+            position = items[i].end if i < len(items) else length
+            i += 1
+            continue
+        elif item.kind == "close":
+            if _mentions_before_opening(items, i):
+                break
+        elif item.kind in _AFTER or item.kind == "affirmation":
+            return [Cue(item.kind, item.start, item.end)]
+        elif item.kind in _LOOKS_BACK:
+            if _ends_clause(items, i, length):
+                return [Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
+            break
+        elif item.kind in ("stop", "clause") or item.kind in _BEFORE:
+            break
+        elif item.kind in _THROUGH or item.kind in ("attachment", "to"):
+            pass
+        if item.kind not in ("comma", "colon"):
+            after_mark = after_mark and item.kind in _THROUGH
+        position = item.end
+        i += 1
+    return []
+
+
+def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
+    """Find an "or" beside the mention, or a "versus" in its clause with no other finding between."""
+    mention = items[place]
+    assert isinstance(mention, Mention)
+    for step in (1, -1):
+        i = place + step
+        edge = mention.end if step == 1 else mention.start
+        while 0 <= i < len(items):
+            item = items[i]
+            if item.kind in ("or", "versus"):
+                words_between = item.start - edge if step == 1 else edge - item.end
+                if item.kind == "versus" or words_between <= (0 if step == 1 else 1):
+                    return Cue(item.kind, item.start, item.end)
+                break
+            if isinstance(item, Mention) and item.group == mention.group:
+                edge = item.end if step == 1 else item.start
+            elif item.kind in _THROUGH or item.kind in _BEFORE:
+                edge = item.end if step == 1 else item.start
+            elif item.kind == "attachment" and step == 1:
+                pass
+            else:
+                break
+            i += step
+    return None
+
+
+def _in_list(items: Sequence[Item | Mention], comma: int) -> bool:
+    """Whether a comma stands in a list that ends in "or" or "nor": "no LVH, RVH, or RBBB"."""
+    for i in range(comma + 1, len(items)):
+        item = items[i]
+        if item.kind in ("or", "versus"):
+            return i + 1 < len(items) and isinstance(_next_mention(items, i), Mention)
+        bare = isinstance(item, Mention) or item.kind in _THROUGH or item.kind == "comma"
+        if not bare or (i > comma and item.start != items[i - 1].end):
+            return False
+    return False
+
+
+def _next_mention(items: Sequence[Item | Mention], place: int) -> Mention | None:
+    for item in items[place + 1 :]:
+        if isinstance(item, Mention):
+            return item
+        if item.kind not in _THROUGH:
+            return None
+    return None
+
+
+def _bare(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether nothing but marks and ages stands between a mention and the comma before it."""
+    i = place
+    while i > 0 and items[i - 1].end == items[i].start:
+        i -= 1
+        if items[i].kind == "comma":
+            return True
+        if items[i].kind not in _THROUGH and not isinstance(items[i], Mention):
+            return False
+    return False
+
+
+def _spaced(items: Sequence[Item | Mention], slash: int) -> bool:
+    return False
+
+
+def _ends_clause(items: Sequence[Item | Mention], place: int, length: int) -> bool:
+    end = items[place].end
+    if end == length:
+        return True
+    following = items[place + 1] if place + 1 < len(items) else None
+    return following is not None and following.start == end and following.kind in ("comma", "close", "stop", "open", "clause")
+
+
+def _opening(items: Sequence[Item | Mention], close: int) -> int:
+    for i in range(close - 1, -1, -1):
+        if items[i].kind == "open":
+            return i
+    return 0
+
+
+def _closing(items: Sequence[Item | Mention], opening: int) -> int:
+    for i in range(opening + 1, len(items)):
+        if items[i].kind == "close":
+            return i
+    return len(items)
+
+
+def _alone_within(items: Sequence[Item | Mention], opening: int, closing: int, length: int) -> Cue | None:
+    """Give a cue that fills its brackets: "inferior infarct (possible)"."""
+    if closing != opening + 2 or items[opening + 1].start != items[opening].end:
+        return None
+    inside = items[opening + 1]
+    if inside.end != items[closing].start if closing < len(items) else inside.end != length:
+        return None
+    kind = _LOOKS_BACK.get(inside.kind, inside.kind)
+    return Cue(kind, inside.start, inside.end) if kind in _AFTER else None
+
+
+def _mentions_before_opening(items: Sequence[Item | Mention], close: int) -> bool:
+    return any(isinstance(item, Mention) for item in items[: _opening(items, close)])

@@ -1,0 +1,96 @@
+"""A world small enough to train on in a second: two labels that anyone could see in the signal."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+from ml.corpus.store import Store, StoreWriter
+from ml.signals import Preprocessing
+
+LABELS = [("fast", "Fast"), ("upside_down", "Upside down"), ("never", "Never seen")]
+PATIENTS = 24
+
+
+class Said:
+    """The parent's ear: what a child says, kept as it was said."""
+
+    def __init__(self) -> None:
+        self.events: list[dict[str, Any]] = []
+
+    def say(self, event: str, **payload: Any) -> None:
+        self.events.append(json.loads(json.dumps({"event": event, **payload}, allow_nan=False)))
+
+    def of(self, event: str) -> list[dict[str, Any]]:
+        return [said for said in self.events if said["event"] == event]
+
+
+@pytest.fixture
+def said() -> Said:
+    return Said()
+
+
+def make_window(rng: np.random.Generator, mask: int) -> np.ndarray:
+    time = np.arange(2500) / 250
+    wave = np.sin(2 * np.pi * (6 if mask & 1 else 2) * (time + rng.random()))
+    spikes = np.maximum(wave, 0) ** 8 * (-1 if mask & 2 else 1)
+    window = spikes + 0.1 * rng.standard_normal((12, 2500))
+    return ((window - window.mean(1, keepdims=True)) / window.std(1, keepdims=True)).astype(np.float32)
+
+
+@pytest.fixture(scope="session")
+def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("datasets") / "small"
+    rng = np.random.default_rng(0)
+    with StoreWriter(folder, LABELS, Preprocessing().to_dict()) as writer:
+        for number in range(2 * PATIENTS):
+            mask = int(rng.integers(4))
+            machine = None if number % 5 == 0 else mask ^ int(rng.random() < 0.25)
+            row = {
+                "ecg_id": f"ecg{number}",
+                "start_s": 0.0,
+                "patient": f"patient{number // 2}",  # two ECGs each
+                "overread_present": mask,
+                "overread_uncertain": 0,
+                "machine_present": machine,
+                "machine_uncertain": None if machine is None else 0,
+            }
+            writer.append(make_window(rng, mask)[None], [row])
+        writer.finish(seed=1)
+    return folder
+
+
+@pytest.fixture
+def store(store_folder: Path) -> Store:
+    return Store(store_folder)
+
+
+MakeRun = Callable[..., Path]
+
+
+@pytest.fixture
+def make_run(tmp_path: Path, store_folder: Path) -> MakeRun:
+    def make(name: str = "run", **overrides: Any) -> Path:
+        folder = tmp_path / name
+        folder.mkdir()
+        config = {"dataset": str(store_folder), "preset": "tiny", "device": "cpu", "threads": 1}
+        config |= {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "seed": 3, **overrides}
+        (folder / "config.json").write_text(json.dumps(config))
+        return folder
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: Path) -> Path:
+    from ml.train import Training
+
+    folder = tmp_path_factory.mktemp("trained")
+    config = {"dataset": str(store_folder), "preset": "tiny", "device": "cpu", "threads": 1}
+    config |= {"epochs": 6, "batch_size": 8, "learning_rate": 3e-3}
+    (folder / "config.json").write_text(json.dumps(config))
+    Training(folder, Said()).run()  # type: ignore[arg-type]
+    return folder / "bundle"
