@@ -164,7 +164,7 @@ def bury(session: Session, max_attempts: int) -> None:
     for job_id in session.scalars(unheard.returning(Job.id)).all():
         _say(session, job_id, "cancelled")
     error = f"gave up: {max_attempts} workers died while running this job"
-    hopeless = update(Job).where(dead, Job.attempts >= max_attempts).values(_ended("failed"), error=error)
+    hopeless = update(Job).where(dead, Job.attempts >= max_attempts).values(**_ended("failed"), error=error)
     for job_id in session.scalars(hopeless.returning(Job.id)).all():
         _say(session, job_id, "failed", error=error)
 

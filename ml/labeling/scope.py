@@ -16,7 +16,7 @@ _BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correct
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _JOINS = frozenset({"and", "or", "slash", "versus"})
 _THROUGH = frozenset({"age", "filler", "neutral", "part", "head"})
-_LOOKS_BACK = {"hedge": "hedge_after", "negation": "negation_after"}  # when it ends its clause
+_LOOKS_BACK = {"hedge": "hedge_after", "negation": "negation_after", "correction": "correction_after"}  # when it ends its clause
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (

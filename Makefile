@@ -1,0 +1,39 @@
+# make install | demo | test | serve. A second run of each installs nothing again.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := $(BIN)/pip --disable-pip-version-check --quiet
+
+.PHONY: install demo serve test check test-slow test-gpu
+
+install: $(VENV)/.installed
+
+$(VENV)/.installed: pyproject.toml constraints.txt
+	@$(PYTHON) -c 'import sys; assert (3, 11) <= sys.version_info < (3, 14), "Python 3.11 to 3.13 is needed"'
+	$(PYTHON) -m venv $(VENV)
+	$(PIP) install -c constraints.txt -e .
+	@touch $@
+
+$(VENV)/.installed-dev: $(VENV)/.installed
+	$(PIP) install -c constraints.txt -e '.[dev]'
+	@touch $@
+
+demo: install
+	$(BIN)/overread demo $(if $(PTBXL),--ptbxl "$(PTBXL)") $(ARGS)
+
+serve: install
+	$(BIN)/overread serve $(ARGS)
+
+check: $(VENV)/.installed-dev
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+test: $(VENV)/.installed-dev
+	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadfile $(ARGS)
+
+test-slow: $(VENV)/.installed-dev
+	$(BIN)/pytest -m slow $(ARGS)
+
+test-gpu: $(VENV)/.installed-dev
+	$(BIN)/pytest -m gpu $(ARGS)

@@ -1,0 +1,167 @@
+import json
+import math
+import threading
+
+import numpy as np
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from ml.bundle import read_manifest
+from ml.corpus.store import StoreWriter
+from ml.run_folder import alone_in
+from ml.signals import Preprocessing
+from ml.train import Training, run
+
+
+class Killed(Exception):
+    pass
+
+
+def weights(folder):
+    return load_file(folder / "bundle/weights.safetensors")
+
+
+def test_training_learns_what_can_be_seen_and_says_how(make_run, said):
+    folder = make_run(epochs=6)
+    result = run(folder, said)
+    manifest = read_manifest(folder / "bundle")
+    test = manifest.metrics["overread"]
+    assert test["labels"]["fast"]["auroc"] > 0.9
+    assert test["labels"]["never"]["auroc"] is None
+    assert manifest.metrics["machine"]["labels"]["fast"]["windows"] < test["labels"]["fast"]["windows"]
+    never = manifest.labels[2]
+    assert (never.threshold, never.threshold_rule, never.calibration_rule) == (0.5, "default", "identity")
+    assert result == {"weights_sha256": manifest.weights_sha256, "best_epoch": manifest.training["best_epoch"]}
+    assert [event["epoch"] for event in said.of("metrics")] == [1, 2, 3, 4, 5, 6]
+    fractions = [event["fraction"] for event in said.of("progress")]
+    assert fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] <= 1
+
+
+@pytest.mark.parametrize("at", ["between epochs", "within an epoch", "while the bundle is written"])
+def test_killed_and_resumed_it_ends_with_the_same_weights(make_run, said, monkeypatch, at):
+    whole, broken = make_run("whole", epochs=4), make_run("broken", epochs=4)
+    run(whole, said)
+
+    killed = Training(broken, said)
+    calls = []
+    original = getattr(Training, {"w": "_batch", "b": "_validate"}[at[0]] if at[:2] != "wh" else "_finish")
+
+    def dies(*arguments):
+        calls.append(1)
+        if len(calls) == {"be": 3, "wi": 13, "wh": 1}[at[:2]]:
+            raise Killed
+        return original(killed, *arguments)
+
+    monkeypatch.setattr(killed, original.__name__, dies)
+    with pytest.raises(Killed):
+        killed.run()
+    torch.manual_seed(99)  # whatever ran in between
+    run(broken, said)
+
+    assert [event["epoch"] for event in said.of("resumed")] == [{"be": 2, "wi": 2, "wh": 4}[at[:2]]]
+    before, after = weights(whole), weights(broken)
+    assert all(torch.equal(before[name], after[name]) for name in before)
+    manifests = [read_manifest(folder / "bundle") for folder in (whole, broken)]
+    assert manifests[0].metrics == manifests[1].metrics
+    assert manifests[0].labels == manifests[1].labels
+
+
+def test_the_best_weights_are_kept_not_the_last(make_run, said, monkeypatch):
+    auprcs = iter([0.2, 0.9, 0.5, 0.4, 0.3])
+    seen = {}
+
+    class Watched(Training):
+        def _validate(self):
+            seen[self.epoch + 1] = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            return next(auprcs)
+
+    folder = make_run(epochs=5)
+    result = Watched(folder, said).run()
+    assert result["best_epoch"] == 2
+    saved = weights(folder)
+    assert all(torch.equal(saved[name], seen[2][name]) for name in saved)
+    assert not torch.equal(saved["head.weight"], seen[5]["head.weight"])
+
+
+def test_it_stops_when_nothing_gets_better(make_run, said, monkeypatch):
+    auprcs = iter([0.2, 0.9, *[0.5] * 10])
+    monkeypatch.setattr(Training, "_validate", lambda self: next(auprcs))
+    folder = make_run(epochs=12, patience=3)
+    run(folder, said)
+    assert len(said.of("metrics")) == 5
+    assert read_manifest(folder / "bundle").training["ended_after"] == 5
+
+
+def test_where_validation_cannot_compare_the_last_epoch_is_kept(make_run, said, monkeypatch):
+    monkeypatch.setattr(Training, "_validate", lambda self: math.nan)
+    result = run(make_run(epochs=4, patience=1), said)
+    assert result["best_epoch"] == 4
+    assert said.of("metrics")[0]["validation_macro_auprc"] is None
+
+
+def test_a_loss_that_is_no_number_ends_the_run(make_run, said):
+    training = Training(make_run(), said)
+    training.paradigm.loss = lambda batch: training.model.head.bias.sum() * math.nan
+    with pytest.raises(RuntimeError, match="not finite in epoch 1"):
+        training.run()
+
+
+def test_another_run_s_checkpoint_is_refused(make_run, said):
+    folder = make_run(epochs=1)
+    run(folder, said)
+    config = json.loads((folder / "config.json").read_text())
+    (folder / "config.json").write_text(json.dumps({**config, "learning_rate": 0.1}))
+    with pytest.raises(ValueError, match="another run's"):
+        run(folder, said)
+
+
+@pytest.mark.parametrize("wrong", [{"preset": "huge"}, {"epochs": 0}, {"colour": "red"}, {"hedged": "maybe"}])
+def test_a_configuration_that_is_none_is_refused(make_run, said, wrong):
+    with pytest.raises(ValueError, match=next(iter(wrong))):
+        Training(make_run(**wrong), said)
+
+
+def test_without_a_reading_there_is_nothing_to_train_on(make_run, said, tmp_path):
+    with StoreWriter(tmp_path / "unread", [("a", "A")], Preprocessing().to_dict()) as writer:
+        for number in range(6):
+            row = {"ecg_id": str(number), "start_s": 0.0, "patient": str(number), "overread_present": number % 2}
+            writer.append(np.zeros((1, 12, 2500), np.float32), [{**row, "overread_uncertain": 0}])
+        writer.finish(0)
+    with pytest.raises(ValueError, match="no window of the train split has a machine reading"):
+        Training(make_run(dataset=str(tmp_path / "unread"), label_source="machine"), said)
+
+
+def test_the_paper_s_setting_is_the_default(make_run, store_folder):
+    from ml.train import Config
+
+    config = Config(dataset=store_folder)
+    assert (config.preset, config.epochs, config.batch_size, config.patience) == ("resnet50", 100, 512, 10)
+    assert (config.learning_rate, config.weight_decay) == (1e-4, 1e-4)
+
+
+def test_the_schedule_is_one_cosine_down_to_nothing(make_run, said):
+    training = Training(make_run(epochs=3), said)
+    rates = []
+    original = training.optimizer.step
+    training.optimizer.step = lambda *_: (rates.append(training.optimizer.param_groups[0]["lr"]), original())[1]
+    training.run()
+    steps = 3 * math.ceil(len(training.train_rows) / 8)
+    expected = [3e-3 * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps)]
+    assert rates == pytest.approx(expected)
+
+
+def test_a_second_child_waits_for_the_first(tmp_path):
+    order = []
+
+    def second():
+        with alone_in(tmp_path):
+            order.append("second")
+
+    with alone_in(tmp_path):
+        thread = threading.Thread(target=second)
+        thread.start()
+        thread.join(0.3)
+        order.append("first")
+    thread.join()
+    assert order == ["first", "second"]
