@@ -185,11 +185,14 @@ def _settings() -> Settings:
 @contextmanager
 def _session() -> Iterator[Session]:
     """Give a session on the configured database, or on the private one (started for this if nobody runs it)."""
+    from app.embedded.postgres import running_url
     from app.embedded.serve import database_of
     from app.kit.database import Database
     from app.kit.migrate import migrate as bring_up
 
     settings = _settings()
+    if settings.database_url is None and (url := running_url(settings.data_dir / "postgres")):
+        settings = settings.model_copy(update={"database_url": url})  # `overread serve` runs on this folder
     with database_of(settings) as complete:
         database = Database(complete)
         if settings.database_url is None:

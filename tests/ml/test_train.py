@@ -35,31 +35,37 @@ def test_training_learns_what_can_be_seen_and_says_how(make_run, said):
     assert result == {"weights_sha256": manifest.weights_sha256, "best_epoch": manifest.training["best_epoch"]}
     assert [event["epoch"] for event in said.of("metrics")] == [1, 2, 3, 4, 5, 6]
     fractions = [event["fraction"] for event in said.of("progress")]
-    assert fractions == sorted(fractions) and 0 < fractions[0] and fractions[-1] <= 1
+    assert fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] <= 1
 
 
-@pytest.mark.parametrize("at", ["between epochs", "within an epoch", "while the bundle is written"])
-def test_killed_and_resumed_it_ends_with_the_same_weights(make_run, said, monkeypatch, at):
+@pytest.mark.parametrize(
+    ("killed_in", "call", "resumed_after"),
+    [
+        pytest.param("_validate", 3, 2, id="after the steps of an epoch"),
+        pytest.param("_batch", 10, 2, id="between the steps of an epoch"),  # an epoch has four
+        pytest.param("_finish", 1, 4, id="before the bundle"),
+    ],
+)
+def test_killed_and_resumed_it_ends_with_the_same_weights(make_run, said, monkeypatch, killed_in, call, resumed_after):
     whole, broken = make_run("whole", epochs=4), make_run("broken", epochs=4)
     run(whole, said)
 
-    killed = Training(broken, said)
+    original = getattr(Training, killed_in)
     calls = []
-    original = getattr(Training, {"w": "_batch", "b": "_validate"}[at[0]] if at[:2] != "wh" else "_finish")
 
-    def dies(*arguments):
-        calls.append(1)
-        if len(calls) == {"be": 3, "wi": 13, "wh": 1}[at[:2]]:
+    def dies(self, *arguments):
+        calls.append(killed_in)
+        if len(calls) == call:
             raise Killed
-        return original(killed, *arguments)
+        return original(self, *arguments)
 
-    monkeypatch.setattr(killed, original.__name__, dies)
-    with pytest.raises(Killed):
-        killed.run()
+    with monkeypatch.context() as patch, pytest.raises(Killed):
+        patch.setattr(Training, killed_in, dies)
+        run(broken, said)
     torch.manual_seed(99)  # whatever ran in between
     run(broken, said)
 
-    assert [event["epoch"] for event in said.of("resumed")] == [{"be": 2, "wi": 2, "wh": 4}[at[:2]]]
+    assert [event["epoch"] for event in said.of("resumed")] == [resumed_after]
     before, after = weights(whole), weights(broken)
     assert all(torch.equal(before[name], after[name]) for name in before)
     manifests = [read_manifest(folder / "bundle") for folder in (whole, broken)]
@@ -143,8 +149,7 @@ def test_the_paper_s_setting_is_the_default(make_run, store_folder):
 def test_the_schedule_is_one_cosine_down_to_nothing(make_run, said):
     training = Training(make_run(epochs=3), said)
     rates = []
-    original = training.optimizer.step
-    training.optimizer.step = lambda *_: (rates.append(training.optimizer.param_groups[0]["lr"]), original())[1]
+    training.optimizer.register_step_pre_hook(lambda optimizer, *_: rates.append(optimizer.param_groups[0]["lr"]))
     training.run()
     steps = 3 * math.ceil(len(training.train_rows) / 8)
     expected = [3e-3 * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps)]

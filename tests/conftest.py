@@ -1,0 +1,107 @@
+"""A real PostgreSQL with the real migrations, an application on it, and keys of every role."""
+
+import os
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi.testclient import TestClient
+from sqlalchemy import create_engine, text
+
+from app.auth import service as auth
+from app.embedded.postgres import EmbeddedPostgres
+from app.kit.database import Database
+from app.kit.migrate import migrate
+from app.main import create_app
+from app.settings import Settings
+
+SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of real ECGs beside the repository."""
+    if not SHARED.is_dir():
+        pytest.skip("the folder of real ECGs is absent")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def server_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """A PostgreSQL: the one named by OVERREAD_TEST_DATABASE_URL, else a private one."""
+    given = os.environ.get("OVERREAD_TEST_DATABASE_URL")
+    if given:
+        yield given
+        return
+    with EmbeddedPostgres(tmp_path_factory.mktemp("pg"), durable=False) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def template(server_url: str) -> Iterator[tuple[str, str]]:
+    """A migrated database that tests copy: the server's URL and its name."""
+    name = f"template_{uuid.uuid4().hex[:12]}"
+    _run(server_url, f"CREATE DATABASE {name}")
+    database = Database(Settings(database_url=_with_name(server_url, name), _env_file=None))
+    migrate(database)
+    database.close()
+    yield server_url, name
+    _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Settings]:
+    """Settings on an empty, migrated database of the test's own, with a short lease."""
+    server, source = template
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _run(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+    yield Settings(
+        data_dir=tmp_path / "data",
+        database_url=_with_name(server, name),
+        lease_s=3,
+        reap_every_s=0.3,
+        prediction_timeout_s=30,
+        _env_file=None,
+    )
+    _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+
+
+@pytest.fixture
+def database(settings: Settings) -> Iterator[Database]:
+    database = Database(settings)
+    yield database
+    database.close()
+
+
+@pytest.fixture
+def keys(database: Database) -> dict[str, str]:
+    """One key a role."""
+    made = {}
+    with database.begin() as session:
+        for role in auth.ROLES:
+            auth.create_user(session, "test", role, role)
+            made[role] = auth.issue_key(session, "test", role)
+    return made
+
+
+@pytest.fixture
+def client(settings: Settings, keys: dict[str, str]) -> Iterator[httpx.Client]:
+    """A client of the application, with the admin's key."""
+    app = create_app(settings)
+    with TestClient(app, raise_server_exceptions=False) as client:
+        client.headers["Authorization"] = f"Bearer {keys['admin']}"
+        yield client
+
+
+def _with_name(url: str, name: str) -> str:
+    head, _, query = url.partition("?")
+    return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
+
+
+def _run(url: str, statement: str) -> None:
+    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT")
+    with engine.connect() as connection:
+        connection.execute(text(statement))
+    engine.dispose()
