@@ -3,7 +3,7 @@ import json
 import struct
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml import frames
@@ -24,7 +24,8 @@ class Dribble(io.BytesIO):
         return super().read(min(size, 3))
 
 
-@given(st.lists(st.tuples(headers, st.binary(max_size=200))))
+@settings(max_examples=40)
+@given(st.lists(st.tuples(headers, st.binary(max_size=200)), max_size=4))
 def test_what_is_written_is_read_and_nothing_else(messages):
     stream = io.BytesIO()
     for header, body in messages:
