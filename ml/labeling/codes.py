@@ -30,5 +30,7 @@ class CodeBook:
             for entry in self._entries.get((code.system, code.code), ()):
                 unsure = code.certainty is not None and code.certainty < self._uncertain_below
                 status: Status = "uncertain" if unsure and entry.status == "present" else entry.status
-                findings += [Finding(label, status, statement.start, statement.end, code.code) for label in entry.labels]
+                findings += [
+                    Finding(label, status, statement.start, statement.end, code.code) for label in entry.labels
+                ]
         return tuple(statements), findings

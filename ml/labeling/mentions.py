@@ -5,6 +5,7 @@ from typing import NamedTuple
 
 from ml.labeling.lexicon import Item, Lexicon
 from ml.labeling.reading import Status
+from ml.labeling.terms import Terms
 from ml.labeling.vocabulary import Axis, Rule, Vocabulary
 
 SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that stands alone ("ST 112")
@@ -34,7 +35,9 @@ class Mentions:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         self._axis = vocabulary.axis
-        self._axis_fillers = frozenset(vocabulary.axis.fillers.all() if vocabulary.axis else ())
+        self._axis_fillers = frozenset(
+            Terms((term, None) for term in vocabulary.axis.fillers.all()).words if vocabulary.axis else ()
+        )
         self._lexicon = lexicon
 
     def resolve(self, items: Sequence[Item], words: Sequence[str]) -> list[Item | Mention]:
@@ -98,7 +101,7 @@ def _otherwise(rule: Rule, items: Sequence[Item], i: int, words: Sequence[str]) 
     return not set(words[start:end]).isdisjoint(rule.unless)
 
 
-def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention | None]]:
+def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention]]:
     """Find the parts that belong to a head: before it, after it, or lent by a sign to a head that is only suspected."""
     lent: list[int] = []
     suspected = False
@@ -106,60 +109,83 @@ def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention | None]]:
     while i < len(items):
         item = items[i]
         if item.kind in ("part", "sign"):
-            parts, end = _run(items, i)
-            if end < len(items) and items[end].kind == "head" and items[end].compound == item.compound:
-                yield from _joined(items, parts, items[end])
-                i = end + 1
-                continue
-            if any(items[k].kind == "sign" for k in range(i, end)):
-                lent = parts
-            i = max(end, i + 1)
+            run = _run(items, i)
+            if run.parts and run.end < len(items) and items[run.end].kind == "head":
+                yield from _joined(items, run.parts, items[run.end])
+                i = run.end + 1
+            else:
+                lent = _beside_sign(items, i, run.end) or lent
+                suspected = suspected or any(items[k].kind == "hedge" for k in range(i, run.end))
+                i = max(run.end, i + 1)
             continue
         if item.kind == "hedge":
             suspected = True
         elif item.kind in ("stop", "clause"):
             suspected, lent = False, []
-        elif item.kind == "head" and item.rule is not None:
-            after = _parts_after(items, i)
-            if item.rule.labels:
-                yield i, Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, i)
-            elif after:
+        elif item.kind == "head":
+            assert item.rule is not None
+            if after := _parts_after(items, i):
                 yield from _joined(items, after, item)
-                i = after[-1] + 1
-                continue
-            elif lent and suspected:
-                for part in lent:
-                    rule = items[part].rule
-                    if rule is not None and rule.labels:
-                        at = items[part]
-                        yield part, Mention("mention", at.start, at.end, rule.labels, "uncertain", at.end, i)
-                yield i, Mention("mention", item.start, item.end, (), "present", item.end, i)
+                i = after[-1]
             else:
-                yield i, Mention("mention", item.start, item.end, (), "present", item.end, i)
+                yield i, Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, i)
+                if lent and suspected:
+                    yield from _lent(items, lent, i)
         i += 1
 
 
-def _run(items: Sequence[Item], start: int) -> tuple[list[int], int]:
-    """Follow parts and what may stand among them; give the parts' places and the place of the first other item.
+class _Run(NamedTuple):
+    """Parts and signs in a row: the parts' places, the place of the first item after them, whether a sign is there."""
 
-    A comma only joins parts when an "and" or "or" does so later: "anterior, inferior and lateral infarcts".
+    parts: list[int]
+    end: int
+    signed: bool
+
+
+def _run(items: Sequence[Item], start: int) -> _Run:
+    """Follow parts and what may stand among them.
+
+    A comma only joins parts when an "and" or "or" does so later: "anterior, inferior and lateral infarcts". A head
+    that other words stand before is not reached.
     """
     parts: list[int] = []
     since_comma: list[int] = []
-    listed = True
+    listed, signed = True, False
     i = start
     while i < len(items) and items[i].kind in _WITHIN and (i == start or items[i].start == items[i - 1].end):
-        if items[i].kind == "part":
+        kind = items[i].kind
+        if kind == "part":
             parts.append(i)
             since_comma.append(i)
-        elif items[i].kind == "comma":
+        elif kind == "comma":
             listed, since_comma = False, []
-        elif items[i].kind in ("and", "or"):
+        elif kind in ("and", "or"):
             listed = True
+        signed = signed or kind == "sign"
         i += 1
-    if i < len(items) and i > start and items[i].start != items[i - 1].end:
-        return parts, i if items[i].kind != "head" else i - 1  # other words stand before the head
-    return (parts if listed else since_comma), i
+    reached = i < len(items) and items[i].start == items[i - 1].end
+    return _Run((parts if listed else since_comma) if reached else [], i, signed)
+
+
+def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
+    """Give the parts of a run that share a stretch without comma with a sign."""
+    stretch: list[int] = []
+    for i in range(start, end):
+        if items[i].kind == "comma":
+            if any(items[k].kind == "sign" for k in stretch):
+                break
+            stretch = []
+        else:
+            stretch.append(i)
+    signed = any(items[k].kind == "sign" for k in stretch)
+    return [k for k in stretch if items[k].kind == "part"] if signed else []
+
+
+def _lent(items: Sequence[Item], parts: Sequence[int], group: int) -> Iterator[tuple[int, Mention]]:
+    for place in parts:
+        part = items[place]
+        assert part.rule is not None
+        yield place, Mention("mention", part.start, part.end, part.rule.labels, "uncertain", part.end, group)
 
 
 def _joined(items: Sequence[Item], parts: Sequence[int], head: Item) -> Iterator[tuple[int, Mention]]:
@@ -179,7 +205,7 @@ def _parts_after(items: Sequence[Item], head: int) -> list[int]:
         i += 1
     if i == len(items) or items[i].kind != "part" or items[i].start != items[i - 1].end:
         return []
-    parts, end = _run(items, i)
-    if any(items[k].kind == "sign" for k in range(i, end)) or (end < len(items) and items[end].kind == "head"):
+    run = _run(items, i)
+    if run.signed or (run.end < len(items) and items[run.end].kind == "head"):
         return []
-    return parts
+    return [k for k in range(i, run.end) if items[k].kind == "part"]

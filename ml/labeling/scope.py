@@ -16,7 +16,12 @@ _BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correct
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _JOINS = frozenset({"and", "or", "slash", "versus"})
 _THROUGH = frozenset({"age", "filler", "neutral", "part", "head"})
-_LOOKS_BACK = {"hedge": "hedge_after", "negation": "negation_after", "correction": "correction_after"}  # when it ends its clause
+_LOOKS_BACK = {
+    "hedge": "hedge_after",
+    "negation": "negation_after",
+    "correction": "correction_after",
+    "historical": "historical_after",
+}  # when it ends its clause
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
@@ -90,8 +95,11 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
             joined = joined and same
         elif item.kind in ("stop", "clause", "affirmation") or item.kind in _AFTER:
             break
-        elif item.kind == "comma" or (item.kind == "slash" and _spaced(items, i)):
-            comma = comma or not _in_list(items, i)
+        elif item.kind == "comma":
+            if _in_list(items, i):
+                joined = True
+            else:
+                comma = True
         elif item.kind == "colon":
             colon = True
         elif item.kind == "attachment":
@@ -229,16 +237,16 @@ def _bare(items: Sequence[Item | Mention], place: int) -> bool:
     return False
 
 
-def _spaced(items: Sequence[Item | Mention], slash: int) -> bool:
-    return False
-
-
 def _ends_clause(items: Sequence[Item | Mention], place: int, length: int) -> bool:
     end = items[place].end
     if end == length:
         return True
     following = items[place + 1] if place + 1 < len(items) else None
-    return following is not None and following.start == end and following.kind in ("comma", "close", "stop", "open", "clause")
+    return (
+        following is not None
+        and following.start == end
+        and following.kind in ("comma", "close", "stop", "open", "clause")
+    )
 
 
 def _opening(items: Sequence[Item | Mention], close: int) -> int:

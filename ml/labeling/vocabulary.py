@@ -189,10 +189,13 @@ class Vocabulary(_Part):
         return self
 
     def _mentioned(self) -> Iterator[str]:
-        parts = [part for compound in self.compounds for part in compound.parts]
-        ranges = self.axis.ranges if self.axis else ()
-        for mentioning in (*self.rules, *parts, *self.codes, *ranges):
-            yield from mentioning.labels
+        compounds = [rule for compound in self.compounds for rule in (*compound.parts, *compound.heads)]
+        for rule in (*self.rules, *compounds):
+            yield from rule.labels
+        for codes in self.codes:
+            yield from codes.labels
+        for axis_range in self.axis.ranges if self.axis else ():
+            yield from axis_range.labels
 
     def _phrases(self) -> Iterable[Phrases]:
         yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt)
