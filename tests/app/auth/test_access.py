@@ -1,0 +1,115 @@
+"""Nobody sees or changes anything without a key of the right role."""
+
+import re
+
+import httpx
+import pytest
+from fastapi.routing import APIRoute
+
+from app.auth import service
+from app.auth.service import ROLES
+from app.kit.database import Database
+from app.main import create_app
+from app.settings import Settings
+
+PUBLIC = {"/healthz", "/readyz"}
+ANY_ID = "5b2c1b0e-0000-4000-8000-000000000000"
+
+
+def calls(settings: Settings) -> list[tuple[str, str]]:
+    schema = create_app(settings).openapi()
+    return [(method.upper(), path) for path, methods in schema["paths"].items() for method in methods]
+
+
+def test_every_route_refuses_without_a_key(client: httpx.Client, settings: Settings) -> None:
+    found = calls(settings)
+    assert len(found) > 25
+    for method, path in found:
+        url = re.sub(r"\{[a-z_]+\}", ANY_ID, path)
+        for headers in ({"Authorization": ""}, {"Authorization": "Bearer wrong"}):
+            answer = client.request(method, url, headers=headers)
+            assert (answer.status_code == 401) is (path not in PUBLIC), (method, path, answer.status_code)
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "needed"),
+    [
+        ("GET", "/v1/ecgs", "viewer"),
+        ("POST", f"/v1/ecgs/{ANY_ID}/reports", "reader"),
+        ("POST", "/v1/datasets", "researcher"),
+        ("POST", "/v1/training-jobs", "researcher"),
+        ("POST", f"/v1/jobs/{ANY_ID}/cancel", "researcher"),
+        ("POST", f"/v1/models/{ANY_ID}/promote", "admin"),
+        ("GET", "/v1/audit", "admin"),
+    ],
+)
+def test_a_weaker_role_is_refused(
+    client: httpx.Client, keys: dict[str, str], method: str, path: str, needed: str
+) -> None:
+    for role in ROLES:
+        answer = client.request(method, path, headers={"Authorization": f"Bearer {keys[role]}"}, json={})
+        assert (answer.status_code == 403) is (ROLES.index(role) < ROLES.index(needed)), role
+
+
+def test_revoked_keys_and_disabled_users_are_out(client: httpx.Client, keys: dict[str, str], database: Database) -> None:
+    with database.begin() as session:
+        service.disable_user(session, "test", "viewer")
+    assert client.get("/v1/me", headers={"Authorization": f"Bearer {keys['viewer']}"}).status_code == 401
+    entry = client.get("/v1/audit").json()["items"][0]
+    assert (entry["actor"], entry["action"], entry["before"], entry["after"]) == (
+        "test",
+        "disable",
+        {"disabled": False},
+        {"disabled": True},
+    )
+
+
+def test_the_environments_key_replaces_the_one_before(settings: Settings, database: Database) -> None:
+    first, second = "a" * 40, "b" * 40
+    for key in (first, first, second):
+        given = Settings(admin_key=key, _env_file=None).admin_key
+        with database.begin() as session:
+            assert service.ensure_admin(session, given) is None
+    from app.auth.queries import active_key_owner
+
+    with database.begin() as session:
+        assert active_key_owner(session, service.hash_key(first)) is None
+        owner = active_key_owner(session, service.hash_key(second))
+        assert owner is not None and owner.role == "admin"
+
+
+def test_keys_are_stored_as_hashes_only(keys: dict[str, str], database: Database) -> None:
+    from sqlalchemy import text
+
+    with database.begin() as session:
+        rows = str(session.execute(text("SELECT * FROM api_keys, audit_log")).all())
+    assert not any(key in rows for key in keys.values())
+
+
+def test_unknown_routes_and_broken_bodies_are_problems(client: httpx.Client) -> None:
+    for answer in (
+        client.get("/v1/nothing"),
+        client.get("/v1/ecgs", params={"limit": 0}),
+        client.get("/v1/ecgs", params={"cursor": "%%"}),
+        client.get("/v1/ecgs/not-a-uuid"),
+        client.post("/v1/datasets", content=b"{", headers={"content-type": "application/json"}),
+        client.post("/v1/datasets", content=b"x" * 2_000_000, headers={"content-type": "application/json"}),
+        client.post("/v1/ecgs", files={"file": ("x.txt", b"not an ECG")}),
+        client.delete("/v1/ecgs"),
+    ):
+        body = answer.json()
+        assert 400 <= answer.status_code < 500, answer.text
+        assert answer.headers["content-type"] == "application/problem+json"
+        assert body["status"] == answer.status_code and body["request_id"] == answer.headers["x-request-id"]
+
+
+def test_every_api_route_is_described(settings: Settings) -> None:
+    app = create_app(settings)
+    for route in app.routes:
+        if isinstance(route, APIRoute):
+            assert route.summary or route.description, route.path
+    schema = app.openapi()
+    for path, methods in schema["paths"].items():
+        for operation in methods.values():
+            if path not in PUBLIC:
+                assert {"401", "403"} <= set(operation["responses"]), path
