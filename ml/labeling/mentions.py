@@ -8,8 +8,9 @@ from ml.labeling.reading import Status
 from ml.labeling.terms import Terms
 from ml.labeling.vocabulary import Axis, Rule, Vocabulary
 
+CLAUSE = 25  # words on either side in which another word changes what an abbreviation means
 SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that stands alone ("ST 112")
-_WITHIN = frozenset({"part", "age", "filler", "and", "or", "slash", "hedge", "negation", "comma", "sign"})
+_WITHIN = frozenset({"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "comma", "sign"})
 _AFTER_HEAD = frozenset({"age", "filler", "comma", "open", "colon", "hedge"})
 _ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon"})
 
@@ -96,8 +97,13 @@ def _otherwise(rule: Rule, items: Sequence[Item], i: int, words: Sequence[str]) 
     """Whether a word in the same clause gives the term its other meaning."""
     if not rule.unless:
         return False
-    start = next((item.end for item in reversed(items[:i]) if item.kind in ("comma", "stop")), 0)
-    end = next((item.start for item in items[i + 1 :] if item.kind in ("comma", "stop")), len(words))
+    start, end = max(0, items[i].start - CLAUSE), items[i].end + CLAUSE
+    for item in items[max(0, i - CLAUSE) : i + CLAUSE]:
+        if item.kind in ("comma", "stop"):
+            if item.end <= items[i].start:
+                start = max(start, item.end)
+            else:
+                end = min(end, item.start)
     return not set(words[start:end]).isdisjoint(rule.unless)
 
 
@@ -149,7 +155,7 @@ def _run(items: Sequence[Item], start: int) -> _Run:
     that other words stand before is not reached.
     """
     parts: list[int] = []
-    since_comma: list[int] = []
+    since_comma: list[int] = []  # or since a sign: the parts before that are the sign's
     listed, signed = True, False
     i = start
     while i < len(items) and items[i].kind in _WITHIN and (i == start or items[i].start == items[i - 1].end):
@@ -159,12 +165,13 @@ def _run(items: Sequence[Item], start: int) -> _Run:
             since_comma.append(i)
         elif kind == "comma":
             listed, since_comma = False, []
+        elif kind == "sign":
+            signed, since_comma = True, []
         elif kind in ("and", "or"):
             listed = True
-        signed = signed or kind == "sign"
         i += 1
     reached = i < len(items) and items[i].start == items[i - 1].end
-    return _Run((parts if listed else since_comma) if reached else [], i, signed)
+    return _Run((parts if listed and not signed else since_comma) if reached else [], i, signed)
 
 
 def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:

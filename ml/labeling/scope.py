@@ -11,6 +11,7 @@ from ml.labeling.mentions import Mention
 from ml.labeling.reading import Status
 
 REACH = 12  # words between a cue and the finding before or after it
+WINDOW = 40  # items looked at on either side: a statement without end must not cost time without end
 
 _BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correction", "withheld"})
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
@@ -58,6 +59,8 @@ class Decision(NamedTuple):
 
 def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision:
     """Decide what a statement of `length` words says of the mention at a place among its items."""
+    first = max(0, place - WINDOW)
+    items, place = items[first : place + WINDOW + 1], place - first
     mention = items[place]
     assert isinstance(mention, Mention)
     behind = _behind(items, place, length)
@@ -89,7 +92,7 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
         item = items[i]
         if isinstance(item, Mention):
             same = item.group == mention.group
-            if not same and (found or not joined):
+            if not same and (found or not (joined or attached)):
                 break
             crossed_mention = crossed_mention or not same
             joined = joined and same
@@ -192,9 +195,11 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
                 if item.kind == "versus" or words_between <= (0 if step == 1 else 1):
                     return Cue(item.kind, item.start, item.end)
                 break
-            if isinstance(item, Mention) and item.group == mention.group:
-                edge = item.end if step == 1 else item.start
-            elif item.kind in _THROUGH or item.kind in _BEFORE:
+            if (
+                (isinstance(item, Mention) and item.group == mention.group)
+                or item.kind in _THROUGH
+                or item.kind in _BEFORE
+            ):
                 edge = item.end if step == 1 else item.start
             elif item.kind == "attachment" and step == 1:
                 pass

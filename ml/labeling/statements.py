@@ -19,7 +19,22 @@ _TAIL = " \t\r\n-*<>\"'=.,"
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
-_OPENS = frozenset({"hedge", "negation", "correction", "attachment", "and", "or", "versus", "to", "withheld", "part"})
+_OPENS = frozenset(
+    {
+        "hedge",
+        "negation",
+        "correction",
+        "attachment",
+        "and",
+        "or",
+        "versus",
+        "to",
+        "withheld",
+        "part",
+        "historical",
+        "past_reading",
+    }
+)
 _CONTINUES = frozenset(
     {"hedge_after", "negation_after", "historical_after", "withheld_after", "correction_after", "affirmation",
      "attachment", "and", "or", "versus", "to"}
@@ -100,7 +115,7 @@ class Splitter:
         return None
 
     def _is_wrapped(self, left: str, right: str) -> bool:
-        """Whether a line goes on in the next: it ends in the middle of a term, or open, or the next begins dependent."""
+        """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""
         if right.lstrip()[:1] in (",", ")") or right.lstrip().lower().startswith("(cited"):
             return True
         before = [self._lexicon.spell(token.word) for token in tokenize(left)][-_EDGE:]

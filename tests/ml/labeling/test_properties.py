@@ -1,0 +1,116 @@
+"""What holds for every text."""
+
+import sys
+import threading
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from ml.labeling import Labeler, builtin
+
+LABELER = Labeler(builtin())
+UNUSED = Labeler(builtin())
+WORDS = [
+    "sinus rhythm", "LVH", "RVH", "inferior", "anterior", "posterior", "infarct", "injury", "ST elevation", "possible",
+    "no", "not", "cannot rule out", "cannot be excluded", "is no longer present", "has replaced", "history of", "or",
+    "and", "with", "but", "vs.", ",", ";", ".", "(", ")", "?", "\n", "-", "/", ":", "LAD", "axis -45", "AF", "flutter",
+    "RBBB", "morphology", "age undetermined", "prior tracing showed", "delete", "kein", "Linksschenkelblock", "möglich",
+    "Confirmed by", "Indication:", "....", "[", "]", "\t", "   ", "1.", "İ", "ß",
+]  # fmt: skip
+REPORTS = st.one_of(st.text(max_size=300), st.lists(st.sampled_from(WORDS), max_size=40).map(" ".join))
+ALONE = ["Right bundle branch block", "No LVH", "Possible inferior infarct", "History of atrial flutter"]
+
+
+@given(REPORTS)
+@settings(max_examples=400, deadline=None)
+def test_places_are_in_the_original_text(text: str) -> None:
+    reading = LABELER.read(text)
+    for part in (*reading.statements, *reading.findings):
+        assert text[part.start : part.end] == part.text != ""
+    ends = [statement.end for statement in reading.statements]
+    assert all(end <= after.start for end, after in zip(ends, reading.statements[1:], strict=False))
+    for finding in reading.findings:
+        assert any(s.start <= finding.start < finding.end <= s.end for s in reading.statements)
+        assert finding.cue is None or finding.cue in text
+
+
+@given(REPORTS)
+@settings(max_examples=200, deadline=None)
+def test_every_label_has_at_most_one_status(text: str) -> None:
+    reading = LABELER.read(text)
+    masks = reading.masks()
+    bits = (masks.present, masks.uncertain, masks.negated, masks.historical)
+    assert sum(bits) == bits[0] | bits[1] | bits[2] | bits[3]
+    assert sum(mask.bit_count() for mask in bits) == len(reading.findings)
+
+
+@given(REPORTS)
+@settings(max_examples=200, deadline=None)
+def test_a_cache_changes_nothing(text: str) -> None:
+    first = LABELER.read(text)
+    LABELER.read("LVH. " + text)
+    assert LABELER.read(text) == first == UNUSED.read(text)
+
+
+@given(st.lists(st.sampled_from(WORDS), max_size=30).map(" ".join))
+@settings(max_examples=200, deadline=None)
+def test_case_makes_no_difference(text: str) -> None:
+    text = text.replace("İ", "I").replace("ß", "ss")  # whose upper or lower case has another length
+    assert LABELER.read(text.upper()).masks() == LABELER.read(text.lower()).masks()
+
+
+@given(st.permutations(ALONE))
+def test_statements_of_other_labels_change_nothing(statements: list[str]) -> None:
+    whole = LABELER.read("\n".join(statements)).masks()
+    single = [LABELER.read(statement).masks() for statement in statements]
+    assert whole.present == sum(masks.present for masks in single)
+    assert whole.uncertain == sum(masks.uncertain for masks in single)
+    assert whole.negated == sum(masks.negated for masks in single)
+    assert whole.historical == sum(masks.historical for masks in single)
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["(", "no ", "LVH or ", "[", "inferior, ", "a" * 50, "LVH (", "LAD ", "infarct or ", "and LVH ", "LVH\n"],
+)
+def test_hostile_repetition_is_read_in_linear_work(piece: str) -> None:
+    """Four times the text takes at most six times the steps: counted, not timed, so that a busy machine cannot fail."""
+    short, long = (_steps(piece * (size // len(piece))) for size in (1_000, 4_000))
+    assert long < 6 * short + 10_000
+
+
+def _steps(text: str) -> int:
+    """Count the Python lines run while a fresh labeler's caches do not help."""
+    labeler = Labeler(builtin())
+    count = 0
+
+    def tracer(*_: object) -> object:
+        nonlocal count
+        count += 1
+        return tracer
+
+    previous = sys.gettrace()
+    sys.settrace(tracer)  # type: ignore[arg-type]
+    try:
+        labeler.read(text)
+    finally:
+        sys.settrace(previous)
+    return count
+
+
+def test_threads_share_a_labeler() -> None:
+    texts = [f"Sinus rhythm {i}. Possible LVH. No RBBB." for i in range(200)]
+    expected = [LABELER.read(text) for text in texts]
+    shared = Labeler(builtin())
+    results: dict[int, list[object]] = {}
+
+    def work(number: int) -> None:
+        results[number] = [shared.read(text) for text in texts]
+
+    threads = [threading.Thread(target=work, args=(number,)) for number in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert all(result == expected for result in results.values())
