@@ -29,7 +29,8 @@ _PAPER = """<defs>
 <pattern id="mm" width="1" height="1" patternUnits="userSpaceOnUse">
 <path d="M1 0H0V1" fill="none" stroke="#f6c3c3" stroke-width=".1"/></pattern>
 <pattern id="cm" width="5" height="5" patternUnits="userSpaceOnUse">
-<rect width="5" height="5" fill="url(#mm)"/><path d="M5 0H0V5" fill="none" stroke="#e58f8f" stroke-width=".18"/></pattern>
+<rect width="5" height="5" fill="url(#mm)"/>
+<path d="M5 0H0V5" fill="none" stroke="#e58f8f" stroke-width=".18"/></pattern>
 </defs>
 <rect width="100%" height="100%" fill="#fffafa"/><rect width="100%" height="100%" fill="url(#cm)"/>"""
 

@@ -22,7 +22,7 @@ Cursor = Annotated[
 
 Item = TypeVar("Item")
 Row = TypeVar("Row")
-Chosen = TypeVar("Chosen", bound=Select[Any])
+Chosen = TypeVar("Chosen", bound=Select[*tuple[Any, ...]])
 
 
 class Page(BaseModel, Generic[Item]):

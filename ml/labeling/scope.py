@@ -4,6 +4,7 @@ The reach is that of the label policy, sections 3 to 6; the vocabulary file desc
 """
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from ml.labeling.lexicon import Item
@@ -80,62 +81,83 @@ def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision
     return Decision(mention.status, None)
 
 
+@dataclass
+class _Way:
+    """What stands between a mention and a place before it."""
+
+    comma: bool = False
+    colon: bool = False
+    attached: bool = False
+    to: bool = False
+    joined: bool = False  # an "and" or "or" since the last finding
+    finding: bool = False
+    over: str = ""
+
+    def lets(self, kind: str, bare: bool) -> bool:
+        """Whether a cue of a kind reaches over it. A correction passes a comma to a bare item of its list only."""
+        if kind == "past_reading":
+            return not self.to
+        if kind == "correction":
+            return not self.to and (not self.comma or (self.finding and bare))
+        if self.comma:
+            return False
+        if kind == "historical":
+            return not self.to
+        if kind == "withheld":
+            return True
+        return not self.attached and not (kind == "negation" and self.colon)
+
+
 def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
     """Collect the cues before a mention that reach it, walking back to the start of its clause."""
     mention = items[place]
     assert isinstance(mention, Mention)
     found: list[Cue] = []
-    joined = attached = comma = colon = to = crossed_mention = False
-    over = ""
+    way = _Way()
     i = place - 1
     while i >= 0:
         item = items[i]
-        if isinstance(item, Mention):
-            same = item.group == mention.group
-            if not same and (found or not (joined or attached)):
+        if item.kind in _BEFORE:
+            if way.lets(item.kind, _bare(items, place)):
+                if mention.start - item.end <= REACH * (1 + way.finding):
+                    found.append(Cue(item.kind, item.start, item.end, way.over))
+            elif item.kind in ("hedge", "negation", "historical"):
                 break
-            crossed_mention = crossed_mention or not same
-            joined = joined and same
         elif item.kind in ("stop", "clause", "affirmation") or item.kind in _AFTER:
             break
-        elif item.kind == "comma":
-            if _in_list(items, i):
-                joined = True
-            else:
-                comma = True
-        elif item.kind == "colon":
-            colon = True
-        elif item.kind == "attachment":
-            attached = True
-        elif item.kind == "to":
-            to = True
-        elif item.kind in _JOINS:
-            joined = True
-            over = "and" if item.kind == "and" else over
+        elif isinstance(item, Mention):
+            if item.group != mention.group:
+                if found or not (way.joined or way.attached):
+                    break
+                way.finding, way.joined = True, False
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
                 break
         elif item.kind == "close":
             i = _opening(items, i)
-        elif item.kind in _BEFORE:
-            reaches = {
-                "hedge": not (comma or attached),
-                "withheld": not comma,
-                "negation": not (comma or attached or colon),
-                "historical": not (comma or to),
-                "past_reading": not to,
-                "correction": not to and (not comma or (crossed_mention and _bare(items, place))),
-            }[item.kind]
-            if not reaches and item.kind in ("historical", "hedge", "negation"):
-                break
-            if reaches and mention.start - item.end <= REACH + 8 * crossed_mention:
-                found.append(Cue(item.kind, item.start, item.end, over))
+        else:
+            _cross(way, items, i)
         i -= 1
     return found
 
 
+def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
+    kind = items[place].kind
+    if kind == "comma" and not _in_list(items, place):
+        way.comma = True
+    elif kind == "comma" or kind in _JOINS:
+        way.joined = True
+        way.over = "and" if kind == "and" else way.over
+    elif kind == "colon":
+        way.colon = True
+    elif kind == "attachment":
+        way.attached = True
+    elif kind == "to":
+        way.to = True
+
+
 def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:
-    """Find the first cue after a mention that looks back to it."""
+    """Find the first cue after a mention that looks back to it: in its clause, or right behind the mark that ends it."""
     mention = items[place]
     assert isinstance(mention, Mention)
     position = mention.end
@@ -145,38 +167,27 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
         item = items[i]
         if item.start - position > (0 if after_mark else REACH // 2):
             break
-        if isinstance(item, Mention):
-            if item.group != mention.group and not joined:
-                break
-            joined = joined and item.group == mention.group
-        elif item.kind in _JOINS:
-            joined = True
-        elif item.kind in ("comma", "colon"):
-            after_mark = True
-        elif item.kind == "open":
+        if item.kind in _AFTER or item.kind == "affirmation":
+            return [Cue(item.kind, item.start, item.end)]
+        if item.kind in _LOOKS_BACK and _ends_clause(items, i, length):
+            return [Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
+        if item.kind in _BEFORE or item.kind in ("stop", "clause"):
+            break
+        if item.kind == "open":
             closing = _closing(items, i)
             if inside := _alone_within(items, i, closing, length):
                 return [inside]
             i = closing
-            position = items[i].end if i < len(items) else length
-            i += 1
-            continue
-        elif item.kind == "close":
-            if _mentions_before_opening(items, i):
+        elif item.kind == "close" and _mentions_before_opening(items, i):
+            break
+        elif isinstance(item, Mention) and item.group != mention.group:
+            if not joined:
                 break
-        elif item.kind in _AFTER or item.kind == "affirmation":
-            return [Cue(item.kind, item.start, item.end)]
-        elif item.kind in _LOOKS_BACK:
-            if _ends_clause(items, i, length):
-                return [Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
-            break
-        elif item.kind in ("stop", "clause") or item.kind in _BEFORE:
-            break
-        elif item.kind in _THROUGH or item.kind in ("attachment", "to"):
-            pass
-        if item.kind not in ("comma", "colon"):
-            after_mark = after_mark and item.kind in _THROUGH
-        position = item.end
+            joined = False
+        elif item.kind in _JOINS:
+            joined = True
+        after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in _THROUGH)
+        position = items[i].end if i < len(items) else length
         i += 1
     return []
 

@@ -58,7 +58,9 @@ def start(settings: Settings) -> Iterator[Callable[[], Worker]]:
         worker.wait()
 
 
-def submit(database: Database, settings: Settings, user: User, folder: Path, seconds: float, ring: bool = True) -> uuid.UUID:
+def submit(
+    database: Database, settings: Settings, user: User, folder: Path, seconds: float, ring: bool = True
+) -> uuid.UUID:
     with database.begin() as session:
         bell = Doorbell(settings)
         params = {"folder": str(folder), "seconds": seconds}

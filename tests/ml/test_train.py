@@ -9,6 +9,8 @@ from safetensors.torch import load_file
 
 from ml.bundle import read_manifest
 from ml.corpus.store import StoreWriter
+from ml.evaluate import figures
+from ml.predict import Predictor
 from ml.run_folder import alone_in
 from ml.signals import Preprocessing
 from ml.train import Training, run
@@ -20,6 +22,22 @@ class Killed(Exception):
 
 def weights(folder):
     return load_file(folder / "bundle/weights.safetensors")
+
+
+def assert_same(one, other):
+    """Bit for bit, all the way down."""
+    if isinstance(one, torch.Tensor):
+        assert torch.equal(one, other)
+    elif isinstance(one, dict):
+        assert one.keys() == other.keys()
+        for key in one:
+            assert_same(one[key], other[key])
+    elif isinstance(one, list):
+        assert len(one) == len(other)
+        for pair in zip(one, other, strict=True):
+            assert_same(*pair)
+    else:
+        assert one == other
 
 
 def test_training_learns_what_can_be_seen_and_says_how(make_run, said):
@@ -66,8 +84,9 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(make_run, said, monkey
     run(broken, said)
 
     assert [event["epoch"] for event in said.of("resumed")] == [resumed_after]
-    before, after = weights(whole), weights(broken)
-    assert all(torch.equal(before[name], after[name]) for name in before)
+    before, after = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, broken))
+    assert_same(before, after)  # the last epoch's, for the best may be older than the kill
+    assert_same(weights(whole), weights(broken))
     manifests = [read_manifest(folder / "bundle") for folder in (whole, broken)]
     assert manifests[0].metrics == manifests[1].metrics
     assert manifests[0].labels == manifests[1].labels
@@ -88,6 +107,29 @@ def test_the_best_weights_are_kept_not_the_last(make_run, said, monkeypatch):
     saved = weights(folder)
     assert all(torch.equal(saved[name], seen[2][name]) for name in saved)
     assert not torch.equal(saved["head.weight"], seen[5]["head.weight"])
+
+
+def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch):
+    auprcs = iter([0.9, 0.5, 0.4])
+    monkeypatch.setattr(Training, "_validate", lambda self: next(auprcs))
+    folder = make_run(epochs=3)
+    training = Training(folder, said)
+    training.run()
+    predictor = Predictor(folder / "bundle", "cpu")
+    rows = training.store.rows("test")
+    logits = predictor.window_logits(training.store.windows, rows)
+    measured = figures(training.store, rows, logits, predictor.probabilities(logits), "positive")
+    trained = predictor.manifest.metrics["overread"]["labels"]["fast"]
+    assert trained["brier"] == pytest.approx(measured["overread"]["labels"]["fast"]["brier"], rel=1e-6)
+
+
+def test_measuring_changes_nothing(make_run, said):
+    training = Training(make_run(), said)
+    training._train_epoch()
+    before = training._weights()
+    one_by_one = [training._logits(training.validation_rows[k : k + 1])[0] for k in range(4)]
+    np.testing.assert_allclose(training._logits(training.validation_rows[:4]), one_by_one, rtol=1e-4, atol=1e-5)
+    assert_same(before, training._weights())
 
 
 def test_it_stops_when_nothing_gets_better(make_run, said, monkeypatch):

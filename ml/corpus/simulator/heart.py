@@ -56,7 +56,8 @@ def record(labels: Set[str], rng: np.random.Generator, duration_s: float = 10.0)
     for r_wave, rr in beats:
         size = 1 + 0.03 * rng.standard_normal()
         for arc in arcs:
-            at = r_wave + (arc.at * np.sqrt(rr) if arc.at > 0.15 else arc.at)  # T follows the rate (Bazett), QRS does not
+            # T follows the rate (Bazett), QRS does not
+            at = r_wave + (arc.at * np.sqrt(rr) if arc.at > 0.15 else arc.at)
             near = slice(*np.searchsorted(time, [at - 5 * arc.sd, at + 5 * arc.sd]))
             bump = size * np.exp(-0.5 * ((time[near] - at) / arc.sd) ** 2)
             vector[:, near] += np.outer([arc.x, arc.y, arc.z], bump)
@@ -139,7 +140,8 @@ def _atria(labels: Set[str], time: NDArray[np.float64], rng: np.random.Generator
     if "aflutter" in labels:
         phase = (time * FLUTTER_HZ + rng.uniform()) % 1
         saw = np.where(phase < 0.7, phase / 0.7, (1 - phase) / 0.3) - 0.5
-        return np.outer([0.02, -0.24, -0.12], saw)
+        flutter: NDArray[np.float64] = np.outer([0.02, -0.24, -0.12], saw)
+        return flutter
     if "afib" in labels:
         waves = np.zeros((3, len(time)))
         for _ in range(4):
@@ -154,6 +156,6 @@ def _disturbances(time: NDArray[np.float64], rng: np.random.Generator) -> NDArra
     """Give breathing, mains and muscle, (8, samples)."""
     breath = np.sin(2 * np.pi * rng.uniform(0.15, 0.35) * time + rng.uniform(0, 6))
     mains = np.sin(2 * np.pi * 50 * time + rng.uniform(0, 6))
-    baseline = np.outer(rng.normal(0, 0.04, 8), breath) + np.outer(rng.normal(0, 0.004, 8), mains)
+    baseline: NDArray[np.float64] = np.outer(rng.normal(0, 0.04, 8), breath) + np.outer(rng.normal(0, 0.004, 8), mains)
     muscle: NDArray[np.float64] = rng.normal(0, 0.008, (8, len(time)))
-    return baseline + muscle
+    return np.add(baseline, muscle)

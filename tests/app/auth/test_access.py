@@ -51,7 +51,9 @@ def test_a_weaker_role_is_refused(
         assert (answer.status_code == 403) is (ROLES.index(role) < ROLES.index(needed)), role
 
 
-def test_revoked_keys_and_disabled_users_are_out(client: httpx.Client, keys: dict[str, str], database: Database) -> None:
+def test_revoked_keys_and_disabled_users_are_out(
+    client: httpx.Client, keys: dict[str, str], database: Database
+) -> None:
     with database.begin() as session:
         service.disable_user(session, "test", "viewer")
     assert client.get("/v1/me", headers={"Authorization": f"Bearer {keys['viewer']}"}).status_code == 401

@@ -32,8 +32,9 @@ def test_counting_cells_is_counting_pairs(pairs: list[tuple[int, int, int, int]]
         if hedged == "ignore" and (machine_hedged | overread_hedged) >> bit & 1:
             continue
         if hedged == "positive":
-            machine, overread = machine | machine_hedged, overread | overread_hedged
-        said = (bool(machine >> bit & 1), bool(overread >> bit & 1))
+            said = (bool((machine | machine_hedged) >> bit & 1), bool((overread | overread_hedged) >> bit & 1))
+        else:
+            said = (bool(machine >> bit & 1), bool(overread >> bit & 1))
         name = {(True, True): "both", (False, True): "added", (True, False): "removed", (False, False): "neither"}
         expected[name[said]] += 1
     assert counts == LabelCounts(**expected)
@@ -69,13 +70,13 @@ def add_pairs(database: Database, pairs: list[tuple[tuple[int, int, int, int], s
         for masks, site in pairs:
             ecg, cell = uuid.uuid4(), _cell_id(session, *masks)
             session.execute(
-                text(
-                    "INSERT INTO ecgs (id, waveform_sha256, samples, sampling_rate_hz) VALUES (:id, :sha, 5000, 500)"
-                ),
+                text("INSERT INTO ecgs (id, waveform_sha256, samples, sampling_rate_hz) VALUES (:id, :sha, 5000, 500)"),
                 {"id": ecg, "sha": ecg.hex * 2},
             )
             session.execute(
-                text("INSERT INTO pairs (ecg_id, cell_id, site, reader, sex) VALUES (:id, :cell, :site, '', 'unknown')"),
+                text(
+                    "INSERT INTO pairs (ecg_id, cell_id, site, reader, sex) VALUES (:id, :cell, :site, '', 'unknown')"
+                ),
                 {"id": ecg, "cell": cell, "site": site},
             )
 
