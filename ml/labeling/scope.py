@@ -157,7 +157,7 @@ def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
 
 
 def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:
-    """Find the first cue after a mention that looks back to it: in its clause, or right behind the mark that ends it."""
+    """Find the first cue after a mention that looks back to it: in its clause, or right behind the mark ending it."""
     mention = items[place]
     assert isinstance(mention, Mention)
     position = mention.end
@@ -198,23 +198,15 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
     assert isinstance(mention, Mention)
     for step in (1, -1):
         i = place + step
-        edge = mention.end if step == 1 else mention.start
+        beside = True
         while 0 <= i < len(items):
             item = items[i]
-            if item.kind in ("or", "versus"):
-                words_between = item.start - edge if step == 1 else edge - item.end
-                if item.kind == "versus" or words_between <= (0 if step == 1 else 1):
-                    return Cue(item.kind, item.start, item.end)
-                break
-            if (
-                (isinstance(item, Mention) and item.group == mention.group)
-                or item.kind in _THROUGH
-                or item.kind in _BEFORE
-            ):
-                edge = item.end if step == 1 else item.start
-            elif item.kind == "attachment" and step == 1:
-                pass
-            else:
+            gap = item.start - items[i - 1].end if step == 1 else items[i + 1].start - item.end
+            beside = beside and gap <= (0 if step == 1 else 1)  # "or an inferior infarct"
+            if item.kind == "versus" or (item.kind == "or" and beside):
+                return Cue(item.kind, item.start, item.end)
+            same = isinstance(item, Mention) and item.group == mention.group
+            if not (same or item.kind in _THROUGH or item.kind in _BEFORE or (item.kind == "attachment" and step == 1)):
                 break
             i += step
     return None
@@ -225,7 +217,7 @@ def _in_list(items: Sequence[Item | Mention], comma: int) -> bool:
     for i in range(comma + 1, len(items)):
         item = items[i]
         if item.kind in ("or", "versus"):
-            return i + 1 < len(items) and isinstance(_next_mention(items, i), Mention)
+            return _next_mention(items, i) is not None
         bare = isinstance(item, Mention) or item.kind in _THROUGH or item.kind == "comma"
         if not bare or (i > comma and item.start != items[i - 1].end):
             return False

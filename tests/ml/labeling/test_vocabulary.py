@@ -1,0 +1,127 @@
+"""The vocabulary is data: validated, extended without code, switched by its policy."""
+
+import pytest
+from pydantic import ValidationError
+
+from ml.labeling import Labeler, Masks, Vocabulary, VocabularyError, builtin, builtin_text
+
+SMALL = """\
+version: small-1
+languages: [en]
+labels:
+  - {key: lvh, name: LVH}
+rules:
+  - labels: [lvh]
+    terms: {en: [lvh]}
+cues:
+  - {kind: negation, terms: {en: [no]}}
+"""
+
+
+def statuses(vocabulary: Vocabulary, text: str) -> dict[str, str]:
+    return {finding.label: finding.status for finding in Labeler(vocabulary).read(text).findings}
+
+
+def test_builtin_vocabulary_has_the_thirteen_labels_in_order() -> None:
+    assert [label.name for label in builtin().labels] == [
+        "Sinus Rhythm", "RBBB", "LBBB", "Atrial Fibrillation", "Atrial Flutter", "Left Axis Deviation",
+        "Right Axis Deviation", "Right Superior Axis Deviation", "LVH", "RVH", "Anterior MI", "Inferior MI", "Posterior MI",
+    ]  # fmt: skip
+
+
+def test_words_that_yaml_would_read_as_values_are_words() -> None:
+    assert statuses(Vocabulary.parse(SMALL), "No LVH") == {"lvh": "negated"}
+
+
+@pytest.mark.parametrize(
+    ("change", "complaint"),
+    [
+        (("labels: [lvh]", "labels: [hcm]"), "no such label: hcm"),
+        (("terms: {en: [lvh]}", "terms: {en: [' ']}"), "line 7: rules.0.terms"),
+        (("terms: {en: [lvh]}", "terms: {fr: [lvh]}"), "languages: not listed: fr"),
+        (("kind: negation", "kind: denial"), "line 9: cues.0.kind"),
+        (("rules:", "ruls:"), "rules: Field required"),
+        (("version: small-1", "version: small 1"), "line 1: version"),
+        (("{key: lvh, name: LVH}", "{key: lvh, name: LVH}\n  - {key: lvh, name: Again}"), "labels: twice: lvh"),
+        (("rules:", "policy: {injury: maybe}\nrules:"), "line 5: policy.injury"),
+        (("labels: [lvh]", "labels: [lvh]\n    when: {no_such_switch: on}"), "line 7: rules.0.when"),
+        (("labels: [lvh]", "labels: [lvh"), "not YAML"),
+        (("en: [lvh]", "en: [a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c]"), "spells out"),
+    ],
+)
+def test_a_mistake_is_named_with_its_place(change: tuple[str, str], complaint: str) -> None:
+    assert change[0] in SMALL
+    with pytest.raises(VocabularyError, match="(?s).*" + complaint.replace(".", r"\.")):
+        Vocabulary.parse(SMALL.replace(*change, 1))
+
+
+@pytest.mark.parametrize(
+    "text", ["", "[]", "42", "a: &a [*a, *a]", "x" * 1_000_001, "[" * 5_000, "!!python/object:os.system {}", "\x00"]
+)
+def test_what_is_no_vocabulary_is_refused(text: str) -> None:
+    with pytest.raises(VocabularyError):
+        Vocabulary.parse(text)
+
+
+def test_a_fourteenth_label_needs_no_code() -> None:
+    text = builtin_text().replace(
+        "\npolicy:", "\n  - {key: pericarditis, name: Pericarditis}\n\npolicy:", 1
+    ).replace("\nrules:", "\nrules:\n  - labels: [pericarditis]\n    terms: {en: [acute perimyocarditis]}", 1)  # fmt: skip
+    vocabulary = Vocabulary.parse(text)
+    report = "Sinus rhythm. Possible acute perimyocarditis. No LVH."
+    assert statuses(vocabulary, report) == {
+        "sinus_rhythm": "present", "pericarditis": "uncertain", "lvh": "negated",
+    }  # fmt: skip
+    assert Labeler(vocabulary).read(report).masks() == Masks(1, 1 << 13, 1 << 8, 0)
+
+
+def test_a_third_language_needs_no_code() -> None:
+    text = builtin_text().replace("languages: [en, de]", "languages: [en, de, sv]", 1)
+    text = text.replace("\nrules:", "\nrules:\n  - labels: [afib]\n    terms: {sv: [förmaksflimmer]}", 1)
+    text = text.replace("\ncues:", "\ncues:\n  - kind: hedge\n    terms: {sv: [misstänkt]}", 1)
+    assert statuses(Vocabulary.parse(text), "misstänkt FÖRMAKSFLIMMER") == {"afib": "uncertain"}
+
+
+@pytest.mark.parametrize(
+    ("switch", "value", "report", "before", "after"),
+    [
+        ("septal_mi", "none", "Septal infarct", {"anterior_mi": "present"}, {}),
+        ("incomplete_bbb", "include", "Incomplete RBBB", {}, {"rbbb": "present"}),
+        ("fascicular_axis", "off", "LAFB, LPFB", {"lad": "present", "rad": "present"}, {}),
+        ("leftward_rightward_axis", "include", "Leftward axis", {}, {"lad": "present"}),
+        ("leftward_rightward_axis", "include", "Linkstyp", {}, {"lad": "present"}),
+        ("sinus_variants", "exclude", "Sinus tachycardia", {"sinus_rhythm": "present"}, {}),
+        ("normal_ecg_implies_sinus", "true", "Normal ECG", {}, {"sinus_rhythm": "present"}),
+        ("sinus_or_ectopic", "exclude", "Sinus or ectopic atrial rhythm", {"sinus_rhythm": "uncertain"}, {}),
+        ("lvh_voltage", "uncertain", "Voltage criteria for LVH", {"lvh": "present"}, {"lvh": "uncertain"}),
+        ("lvh_voltage", "uncertain", "LVH by voltage", {"lvh": "present"}, {"lvh": "uncertain"}),
+        ("lvh_minimal_or_normal_variant", "none", "Minimal voltage criteria for LVH", {"lvh": "uncertain"}, {}),
+        ("lvh_minimal_or_normal_variant", "present", "LVH, may be normal variant", {"lvh": "uncertain"}, {"lvh": "present"}),
+        ("injury", "none", "Anterior injury pattern", {"anterior_mi": "uncertain"}, {}),
+        ("fib_flutter_undecided", "present", "AF/flutter", {"afib": "uncertain", "aflutter": "uncertain"},
+         {"afib": "present", "aflutter": "present"}),
+        ("bifascicular_alone", "none", "Bifascicular block", {"rbbb": "present"}, {}),
+        ("bbb_type_ivcd", "include", "Conduction defect of RBBB type", {}, {"rbbb": "present"}),
+        ("paced_or_ectopic_morphology", "include", "PVCs of LBBB morphology", {}, {"lbbb": "present"}),
+        ("numeric_axis", "ignore", "QRS axis -60", {"lad": "present"}, {}),
+        ("measurement_block", "use", "R axis 130", {}, {"rad": "present"}),
+        ("q_waves_alone", "include", "Inferior Q waves", {}, {"inferior_mi": "present"}),
+        ("extreme_axis_also_rad", "true", "Northwest axis", {"rsad": "present"}, {"rsad": "present", "rad": "present"}),
+        ("history_fields", "drop", "Indication: AF", {"afib": "historical"}, {}),
+        ("consistent_with", "uncertain", "Consistent with LVH", {"lvh": "present"}, {"lvh": "uncertain"}),
+    ],
+)  # fmt: skip
+def test_each_switch_of_the_policy(
+    switch: str, value: str, report: str, before: dict[str, str], after: dict[str, str]
+) -> None:
+    assert statuses(builtin(), report) == before
+    assert statuses(builtin().under(**{switch: value}), report) == after
+
+
+def test_profiles_set_switches() -> None:
+    assert builtin().profile("paper").policy.hedge_binary == "positive"
+    assert builtin().profile("strict").policy.hedge_binary == "negative"
+    with pytest.raises(KeyError):
+        builtin().profile("lenient")
+    with pytest.raises(ValidationError):
+        builtin().under(injury="maybe")
