@@ -25,7 +25,8 @@ def statuses(vocabulary: Vocabulary, text: str) -> dict[str, str]:
 def test_builtin_vocabulary_has_the_thirteen_labels_in_order() -> None:
     assert [label.name for label in builtin().labels] == [
         "Sinus Rhythm", "RBBB", "LBBB", "Atrial Fibrillation", "Atrial Flutter", "Left Axis Deviation",
-        "Right Axis Deviation", "Right Superior Axis Deviation", "LVH", "RVH", "Anterior MI", "Inferior MI", "Posterior MI",
+        "Right Axis Deviation", "Right Superior Axis Deviation", "LVH", "RVH", "Anterior MI", "Inferior MI",
+        "Posterior MI",
     ]  # fmt: skip
 
 
@@ -64,9 +65,8 @@ def test_what_is_no_vocabulary_is_refused(text: str) -> None:
 
 
 def test_a_fourteenth_label_needs_no_code() -> None:
-    text = builtin_text().replace(
-        "\npolicy:", "\n  - {key: pericarditis, name: Pericarditis}\n\npolicy:", 1
-    ).replace("\nrules:", "\nrules:\n  - labels: [pericarditis]\n    terms: {en: [acute perimyocarditis]}", 1)  # fmt: skip
+    text = builtin_text().replace("\npolicy:", "\n  - {key: pericarditis, name: Pericarditis}\n\npolicy:", 1)
+    text = text.replace("\nrules:", "\nrules:\n  - labels: [pericarditis]\n    terms: {en: [acute perimyocarditis]}", 1)
     vocabulary = Vocabulary.parse(text)
     report = "Sinus rhythm. Possible acute perimyocarditis. No LVH."
     assert statuses(vocabulary, report) == {
@@ -96,7 +96,8 @@ def test_a_third_language_needs_no_code() -> None:
         ("lvh_voltage", "uncertain", "Voltage criteria for LVH", {"lvh": "present"}, {"lvh": "uncertain"}),
         ("lvh_voltage", "uncertain", "LVH by voltage", {"lvh": "present"}, {"lvh": "uncertain"}),
         ("lvh_minimal_or_normal_variant", "none", "Minimal voltage criteria for LVH", {"lvh": "uncertain"}, {}),
-        ("lvh_minimal_or_normal_variant", "present", "LVH, may be normal variant", {"lvh": "uncertain"}, {"lvh": "present"}),
+        ("lvh_minimal_or_normal_variant", "present", "LVH, may be normal variant", {"lvh": "uncertain"},
+         {"lvh": "present"}),
         ("injury", "none", "Anterior injury pattern", {"anterior_mi": "uncertain"}, {}),
         ("fib_flutter_undecided", "present", "AF/flutter", {"afib": "uncertain", "aflutter": "uncertain"},
          {"afib": "present", "aflutter": "present"}),
