@@ -1,5 +1,6 @@
 """`overread serve`: the service, and on one machine everything it needs."""
 
+import signal
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 
@@ -64,4 +65,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
         )
         server = uvicorn.Server(config)
         print(f"Overread on http://{host}:{port} (API: /docs)", flush=True)  # noqa: T201
+        # uvicorn raises the signal that ended it once more; what was started is still to be ended, in order
+        for number in (signal.SIGINT, signal.SIGTERM):
+            signal.signal(number, lambda *_: None)
         server.run()

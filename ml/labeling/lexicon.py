@@ -6,8 +6,10 @@ from typing import NamedTuple
 
 from ml.labeling.spelling import Spelling
 from ml.labeling.terms import Terms
+from ml.labeling.tokens import fold
 from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 
+CACHED_WORDS = 50_000
 MARKS = {",": "comma", "-": "comma", ":": "colon", "(": "open", ")": "close", ".": "stop", "!": "stop", "/": "slash"}
 
 
@@ -37,7 +39,12 @@ class Lexicon:
         self._terms = Terms(entries)
         mentioning = Terms((term, None) for term, meaning in entries if meaning.rule is not None).words
         known = self._terms.words | Terms((term, None) for term in vocabulary.not_misspelt.all()).words
-        self.spell = lru_cache(maxsize=50_000)(Spelling(mentioning, known).correct)
+        self._spelling = Spelling(mentioning, known)
+        self.spell = lru_cache(maxsize=CACHED_WORDS)(self._spell)
+
+    def _spell(self, word: str) -> str:
+        """Give a word in the form terms are compared in, without its typo."""
+        return self._spelling.correct(fold(word))
 
     def items(self, words: Sequence[str]) -> list[Item]:
         """Give the terms and marks of correctly spelt words, left to right, none within another."""

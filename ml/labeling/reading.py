@@ -69,9 +69,9 @@ def by_precedence(
     labels: Sequence[str], mentions: Sequence[Finding], overriding: Sequence[bool]
 ) -> tuple[Finding, ...]:
     """Keep one mention a label: an explicit correction, else present > uncertain > negated > historical."""
-    decided = []
-    for label in labels:
-        own = [(m, over) for m, over in zip(mentions, overriding, strict=True) if m.label == label]
-        if own:
-            decided.append(min(own, key=lambda pair: (not pair[1], PRECEDENCE.index(pair[0].status)))[0])
-    return tuple(decided)
+    decided: dict[str, tuple[int, Finding]] = {}
+    for mention, overrides in zip(mentions, overriding, strict=True):
+        rank = -1 if overrides else PRECEDENCE.index(mention.status)
+        if mention.label not in decided or rank < decided[mention.label][0]:
+            decided[mention.label] = rank, mention
+    return tuple(decided[label][1] for label in labels if label in decided)

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.terms import Terms, variants
-from ml.labeling.tokens import fold, tokenize
+from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
@@ -16,6 +16,7 @@ _BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}|(?<=\S)[.
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
+_FIRST_WORD = re.compile(r"[^\W_]+")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
@@ -55,6 +56,7 @@ class Splitter:
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
         self._fields = Terms((term, field.kind) for field in fields for term in field.all())
+        self._field_beginnings = self._fields.beginnings()
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
         to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
         words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
@@ -104,8 +106,10 @@ class Splitter:
 
     def _field(self, beginning: str) -> str | None:
         """Tell the kind of the field a stretch begins with; all but measurements have a colon."""
-        tokens = tokenize(beginning)
-        words = [token.word for token in tokens if token.word != "-"]
+        first = _FIRST_WORD.search(beginning)
+        if first is None or fold(first[0]) not in self._field_beginnings:
+            return None
+        words = [word for word in words_of(beginning) if word != "-"]
         match = self._fields.at(words, 0) if words else None
         if match is None:
             return None

@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
-from ml.labeling.tokens import tokenize
+from ml.labeling.tokens import words_of
 
 Meaning = TypeVar("Meaning")
 
@@ -29,7 +29,7 @@ def variants(term: str) -> list[tuple[str, ...]]:
     for part in term.split():
         optional = len(part) > 2 and part[0] == "(" and part[-1] == ")"
         words = (part[1:-1] if optional else part).split("|")
-        spelled = [tuple(token.word for token in tokenize(word)) for word in words]
+        spelled = [tuple(words_of(word)) for word in words]
         choices.append([*spelled, ()] if optional else spelled)
     if math.prod(len(choice) for choice in choices) > MAX_VARIANTS:
         raise ValueError(f"{term!r} spells out to more than {MAX_VARIANTS} variants")
@@ -52,6 +52,10 @@ class Terms(Generic[Meaning]):
                     node = node.setdefault(word, {})
                 node[""] = meaning
                 self.words.update(words)
+
+    def beginnings(self) -> frozenset[str]:
+        """Give the words that terms begin with."""
+        return frozenset(self._root)
 
     def at(self, words: Sequence[str], start: int) -> Match[Meaning] | None:
         """Find the longest term that begins at a word."""

@@ -9,7 +9,7 @@ _FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "−": 
 
 
 class Token(NamedTuple):
-    """One word or mark; `text[start:end]` is how it was written."""
+    """One word or mark, as it is written: `text[start:end]`."""
 
     word: str
     start: int
@@ -23,4 +23,9 @@ def fold(word: str) -> str:
 
 def tokenize(text: str) -> list[Token]:
     """Split into words and marks; quotes, asterisks and the hyphens within words only separate."""
-    return [Token(fold(found.group()), found.start(), found.end()) for found in _TOKEN.finditer(text)]
+    return [Token(found[0], *found.span()) for found in _TOKEN.finditer(text)]
+
+
+def words_of(text: str) -> list[str]:
+    """Give the words and marks of a text in the form they are compared in."""
+    return [fold(word) for word in _TOKEN.findall(text)]
