@@ -6,6 +6,7 @@ from typing import NamedTuple
 
 from ml.labeling.codes import CodeBook
 from ml.labeling.lexicon import Lexicon
+from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.reading import Code, Finding, Reading, Statement, Status, by_precedence
 from ml.labeling.scope import decide
@@ -13,12 +14,12 @@ from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
 from ml.labeling.vocabulary import Vocabulary
 
-CACHED_STATEMENTS = 50_000  # reports repeat themselves: most statements have been read before
+CACHED_SENTENCES = 50_000  # reports repeat themselves: most sentences have been read before
 CACHED_LENGTH = 200
 
 
 class _Found(NamedTuple):
-    """A finding with its places counted from the statement's start; `corrects`: it outweighs other mentions."""
+    """A finding with its places counted from the sentence's start; `corrects`: it outweighs other mentions."""
 
     label: str
     status: Status
@@ -26,6 +27,13 @@ class _Found(NamedTuple):
     end: int
     cue: tuple[int, int] | None
     corrects: bool
+
+
+class _Sentence(NamedTuple):
+    """What a sentence says, and the places of the statements it is made of."""
+
+    found: tuple[_Found, ...]
+    statements: tuple[tuple[int, int], ...]
 
 
 class Labeler:
@@ -38,7 +46,7 @@ class Labeler:
         self._mentions = Mentions(vocabulary, self._lexicon)
         self._splitter = Splitter(vocabulary, self._lexicon)
         self._codes = CodeBook(vocabulary)
-        self._read_again = lru_cache(maxsize=CACHED_STATEMENTS)(self._read_statement)
+        self._read_again = lru_cache(maxsize=CACHED_SENTENCES)(self._read_sentence)
 
     def read(self, text: str) -> Reading:
         """Read a report's text. Any text is read, in time linear in its length."""
@@ -47,14 +55,12 @@ class Labeler:
         corrections: list[bool] = []
         for start, end, past in self._splitter.split(text):
             said = text[start:end]
-            statements.append(Statement(start, end, said))
-            read = self._read_again if end - start <= CACHED_LENGTH else self._read_statement
-            for found in read(said, past):
-                cue = said[slice(*found.cue)] if found.cue else None
-                words = said[found.start : found.end]
-                place = start + found.start
-                mentions.append(Finding(found.label, found.status, place, place + len(words), words, cue))
-                corrections.append(found.corrects)
+            sentence = (self._read_again if end - start <= CACHED_LENGTH else self._read_sentence)(said, past)
+            statements += [Statement(start + a, start + b, said[a:b]) for a, b in sentence.statements]
+            for label, status, first, last, cue, corrects in sentence.found:
+                cue_text = said[cue[0] : cue[1]] if cue else None
+                mentions.append(Finding(label, status, start + first, start + last, said[first:last], cue_text))
+                corrections.append(corrects)
         return Reading(self._keys, tuple(statements), by_precedence(self._keys, mentions, corrections))
 
     def read_codes(self, codes: Sequence[Code]) -> Reading:
@@ -62,15 +68,18 @@ class Labeler:
         statements, mentions = self._codes.read(codes)
         return Reading(self._keys, statements, by_precedence(self._keys, mentions, [False] * len(mentions)))
 
-    def _read_statement(self, said: str, past: bool) -> tuple[_Found, ...]:
+    def _read_sentence(self, said: str, past: bool) -> _Sentence:
         tokens = tokenize(said)
         words = [self._lexicon.spell(token.word) for token in tokens]
         items = self._mentions.resolve(self._lexicon.items(words), words)
         found: list[_Found] = []
+        reaches: list[tuple[int, int]] = []
         for place, mention in enumerate(items):
             if not isinstance(mention, Mention) or not mention.labels:
                 continue
             status, cue, corrects = decide(items, place, len(words))
+            if cue is not None:
+                reaches.append((min(mention.start, cue.start), max(mention.shown_end, cue.end)))
             if status is None:
                 continue
             if past and status != "negated":
@@ -78,4 +87,13 @@ class Labeler:
             start, end = tokens[mention.start].start, tokens[mention.shown_end - 1].end
             cue_place = (tokens[cue.start].start, tokens[cue.end - 1].end) if cue else None
             found += [_Found(label, status, start, end, cue_place, corrects) for label in mention.labels]
-        return tuple(found)
+        commas = [] if past else [tokens[word] for word in cuts(items, reaches)]
+        edges = [0, *(place for comma in commas for place in (comma.start, comma.end)), len(said)]
+        return _Sentence(
+            tuple(found), tuple(_stripped(said, a, b) for a, b in zip(edges[::2], edges[1::2], strict=True))
+        )
+
+
+def _stripped(said: str, start: int, end: int) -> tuple[int, int]:
+    piece = said[start:end]
+    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())

@@ -2,6 +2,7 @@
 
 import sys
 import threading
+from pathlib import Path
 
 import pytest
 from hypothesis import given, settings
@@ -33,6 +34,21 @@ def test_places_are_in_the_original_text(text: str) -> None:
     for finding in reading.findings:
         assert any(s.start <= finding.start < finding.end <= s.end for s in reading.statements)
         assert finding.cue is None or finding.cue in text
+
+
+def test_statement_read_alone_says_what_it_said_in_its_report() -> None:
+    """The contrastive paradigms train on statements: a hedge or a denial must not be cut off from its finding."""
+    folder = Path(__file__).parent
+    lines = [
+        line for name in ("policy_cases.txt", "heldout_cases.txt") for line in (folder / name).open(encoding="utf-8")
+    ]
+    for line in lines:
+        report = line.split("=>")[0].strip().replace(" ⏎ ", "\n")
+        reading = LABELER.read(report)
+        alone = [f for s in reading.statements for f in LABELER.read(s.text).findings]
+        fields = ("Indication", "Clinical", "Reason", "Test ind")  # a field's name is part of what it says
+        if not line.startswith("#") and not any(field in report for field in fields):
+            assert {(f.label, f.status) for f in reading.findings} <= {(f.label, f.status) for f in alone}, report
 
 
 @given(REPORTS)
