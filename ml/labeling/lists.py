@@ -21,9 +21,9 @@ def cuts(items: Sequence[Item | Mention], reaches: Sequence[tuple[int, int]]) ->
         if isinstance(item, Mention):
             finding = True
         elif item.kind == "comma" and depth == 0 and finding and _begins_finding(items, i):
-            if not any(start <= item.start < end for start, end in reaches):
+            finding = any(start <= item.start < end for start, end in reaches)
+            if not finding:
                 found.append(item.start)
-                finding = False
     return found
 
 

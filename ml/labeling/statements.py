@@ -105,7 +105,7 @@ class Splitter:
         return word in self._abbreviations or (len(word) == 1 and word.isalpha())
 
     def _field(self, beginning: str) -> str | None:
-        """Tell the kind of the field a stretch begins with; all but measurements have a colon."""
+        """Tell the kind of the field a stretch begins with; a colon or, for a measurement, its value follows."""
         first = _FIRST_WORD.search(beginning)
         if first is None or fold(first[0]) not in self._field_beginnings:
             return None
@@ -113,10 +113,10 @@ class Splitter:
         match = self._fields.at(words, 0) if words else None
         if match is None:
             return None
-        colon = words[match.end - 1] == ":" or (match.end < len(words) and words[match.end] == ":")
-        if match.meaning == "measurement" or colon:
+        following = words[match.end] if match.end < len(words) else ""
+        if ":" in (words[match.end - 1], following):
             return match.meaning
-        return None
+        return match.meaning if match.meaning == "measurement" and not following.isalpha() else None
 
     def _is_wrapped(self, left: str, right: str) -> bool:
         """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""

@@ -27,7 +27,7 @@ LABELER = Labeler(builtin())
         ("AF vs. flutter. Low voltage.", ["AF vs. flutter", "Low voltage"]),
         ("V.a. Hinterwandinfarkt. Linkstyp.", ["V.a. Hinterwandinfarkt", "Linkstyp"]),
         ("LVH? RBBB", ["LVH?", "RBBB"]),
-        ("QTc 412 ms; PR 0.2 s", ["QTc 412 ms", "PR 0.2 s"]),
+        ("LVH; QT prolonged to 0.5 s; QTc 512 ms", ["LVH", "QT prolonged to 0.5 s"]),
         (r"LVH\.br\RBBB\E\LBBB", ["LVH", "RBBB", "LBBB"]),
         ("SINUS RHYTHM.......rate 60, not LBBB", ["SINUS RHYTHM"]),
         ("LVH\nConfirmed by LAD, M.D., AF (12) on 3/3/2011", ["LVH"]),
