@@ -16,6 +16,9 @@ def cases(name: str) -> list[tuple[str, set[str]]]:
     return [(report.strip().replace(" ⏎ ", "\n"), set(statuses.split())) for report, statuses in pairs]
 
 
-@pytest.mark.parametrize(("report", "expected"), cases("policy_cases.txt") + cases("heldout_cases.txt"))
+FILES = ("policy_cases.txt", "heldout_cases.txt", "heldout_cases_2.txt")
+
+
+@pytest.mark.parametrize(("report", "expected"), [case for name in FILES for case in cases(name)])
 def test_report_is_read_as_the_policy_says(report: str, expected: set[str]) -> None:
     assert {SIGNS[finding.status] + finding.label for finding in LABELER.read(report).findings} == expected

@@ -39,9 +39,8 @@ def test_places_are_in_the_original_text(text: str) -> None:
 def test_statement_read_alone_says_what_it_said_in_its_report() -> None:
     """The contrastive paradigms train on statements: a hedge or a denial must not be cut off from its finding."""
     folder = Path(__file__).parent
-    lines = [
-        line for name in ("policy_cases.txt", "heldout_cases.txt") for line in (folder / name).open(encoding="utf-8")
-    ]
+    names = ("policy_cases.txt", "heldout_cases.txt", "heldout_cases_2.txt")
+    lines = [line for name in names for line in (folder / name).read_text(encoding="utf-8").splitlines()]
     for line in lines:
         report = line.split("=>")[0].strip().replace(" ⏎ ", "\n")
         reading = LABELER.read(report)
