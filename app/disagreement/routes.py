@@ -17,6 +17,7 @@ from app.ecgs.schemas import Sex
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
+from app.kit.text import Name
 from app.reports import service as reports
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
@@ -31,9 +32,9 @@ def chosen_pairs(
         datetime | None, Query(alias="from", description="Recorded at or after; UTC without an offset.")
     ] = None,
     recorded_to: Annotated[datetime | None, Query(alias="to", description="Recorded before.")] = None,
-    site: Annotated[str | None, Query(max_length=200)] = None,
-    device: Annotated[str | None, Query(max_length=200)] = None,
-    reader: Annotated[str | None, Query(max_length=200)] = None,
+    site: Name | None = None,
+    device: Name | None = None,
+    reader: Name | None = None,
     sex: Sex | None = None,
     age_min: Annotated[float | None, Query(ge=0, le=130)] = None,
     age_max: Annotated[float | None, Query(ge=0, le=130)] = None,

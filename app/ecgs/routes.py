@@ -19,6 +19,7 @@ from app.ecgs.upload import read_upload
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import Problem, invalid, responses
+from app.kit.text import Name
 from ml.formats import LEADS
 from ml.signals import Preprocessing, Unusable, preprocess
 
@@ -72,8 +73,8 @@ def upload_ecg(
 def list_ecgs(
     session: SessionDep,
     user: Viewer,
-    site: Annotated[str | None, Query(max_length=200)] = None,
-    device: Annotated[str | None, Query(max_length=200)] = None,
+    site: Name | None = None,
+    device: Name | None = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[EcgSummary]:

@@ -94,6 +94,8 @@ def test_unknown_routes_and_broken_bodies_are_problems(client: httpx.Client) -> 
         client.get("/v1/ecgs", params={"limit": 0}),
         client.get("/v1/ecgs", params={"cursor": "%%"}),
         client.get("/v1/ecgs/not-a-uuid"),
+        client.get("/v1/ecgs", params={"device": "\0"}),
+        client.get("/v1/disagreement", params={"site": "\0"}),
         client.post("/v1/datasets", content=b"{", headers={"content-type": "application/json"}),
         client.post("/v1/datasets", content=b"x" * 2_000_000, headers={"content-type": "application/json"}),
         client.post("/v1/ecgs", files={"file": ("x.txt", b"not an ECG")}),

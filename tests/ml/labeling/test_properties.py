@@ -87,7 +87,21 @@ def test_statements_of_other_labels_change_nothing(statements: list[str]) -> Non
 
 @pytest.mark.parametrize(
     "piece",
-    ["(", "no ", "LVH or ", "[", "inferior, ", "a" * 50, "LVH (", "LAD ", "infarct or ", "and LVH ", "LVH\n"],
+    [
+        "(",
+        "no ",
+        "LVH or ",
+        "[",
+        "inferior, ",
+        "a" * 50,
+        "LVH (",
+        "LAD ",
+        "infarct or ",
+        "and LVH ",
+        "LVH, ",
+        "possible LVH, ",
+        "LVH\n",
+    ],
 )
 def test_hostile_repetition_is_read_in_linear_work(piece: str) -> None:
     """Four times the text takes at most six times the steps: counted, not timed, so that a busy machine cannot fail."""
