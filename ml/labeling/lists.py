@@ -13,6 +13,7 @@ def cuts(items: Sequence[Item | Mention], reaches: Sequence[tuple[int, int]]) ->
     words and no cue's hold on one, so that each statement read alone says what it said in its sentence. `reaches` are
     the first and last word (exclusive) of every labelled finding together with the cue that decided it.
     """
+    held = {word for start, end in reaches for word in range(start, end)}
     found: list[int] = []
     depth = 0
     finding = False
@@ -21,7 +22,7 @@ def cuts(items: Sequence[Item | Mention], reaches: Sequence[tuple[int, int]]) ->
         if isinstance(item, Mention):
             finding = True
         elif item.kind == "comma" and depth == 0 and finding and _begins_finding(items, i):
-            finding = any(start <= item.start < end for start, end in reaches)
+            finding = item.start in held
             if not finding:
                 found.append(item.start)
     return found
@@ -33,6 +34,6 @@ def _begins_finding(items: Sequence[Item | Mention], comma: int) -> bool:
             return False
         if items[i].kind != "age":
             following = items[i]
-            groups = {item.group for item in items[:comma][-8:] if isinstance(item, Mention)}
+            groups = {item.group for item in items[max(0, comma - 8) : comma] if isinstance(item, Mention)}
             return isinstance(following, Mention) and following.group not in groups
     return False
