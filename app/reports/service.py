@@ -1,6 +1,5 @@
 """Adding a reading: version, findings and pair in the caller's transaction."""
 
-import dataclasses
 import uuid
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -127,5 +126,5 @@ def _labeling(report_id: uuid.UUID, vocabulary_id: uuid.UUID, reading: Reading) 
         uncertain=masks.uncertain,
         negated=masks.negated,
         historical=masks.historical,
-        findings=[dataclasses.asdict(finding) for finding in reading.findings],
+        findings=[finding._asdict() for finding in reading.findings],
     )

@@ -1,7 +1,5 @@
 """Vocabularies, and reading a text without storing it."""
 
-import dataclasses
-
 from fastapi import APIRouter, Request
 
 from app.auth.access import Viewer
@@ -43,7 +41,7 @@ def extract_labels(given: ExtractIn, request: Request, session: SessionDep, user
     return ExtractOut.model_validate(
         {
             "vocabulary": rules.vocabulary.version,
-            "statements": [dataclasses.asdict(statement) for statement in reading.statements],
-            "findings": [dataclasses.asdict(finding) for finding in reading.findings],
+            "statements": [statement._asdict() for statement in reading.statements],
+            "findings": [finding._asdict() for finding in reading.findings],
         }
     )

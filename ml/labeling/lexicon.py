@@ -1,10 +1,10 @@
 """A vocabulary compiled: from a statement's words to items, each a term of the vocabulary or a mark."""
 
-from collections.abc import Iterator, Sequence
-from functools import lru_cache
+import itertools
+from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
-from ml.labeling.spelling import Spelling
+from ml.labeling.spelling import LONGEST, Spelling
 from ml.labeling.terms import Terms
 from ml.labeling.tokens import fold
 from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
@@ -39,26 +39,58 @@ class Lexicon:
         self._terms = Terms(entries)
         mentioning = Terms((term, None) for term, meaning in entries if meaning.rule is not None).words
         known = self._terms.words | Terms((term, None) for term in vocabulary.not_misspelt.all()).words
-        self._spelling = Spelling(mentioning, known)
-        self.spell = lru_cache(maxsize=CACHED_WORDS)(self._spell)
+        self._spelt = _Spelt(Spelling(mentioning, known))
 
-    def _spell(self, word: str) -> str:
-        """Give a word in the form terms are compared in, without its typo."""
-        return self._spelling.correct(fold(word))
+    def spelt(self, words: Sequence[str]) -> list[str]:
+        """Give words in the form terms are compared in, without their typos."""
+        spelt = self._spelt
+        return [spelt[word] for word in words]
+
+    def neighbours(
+        self, beginning: Collection[str], ending: Collection[str]
+    ) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
+        """Give the words that begin a term of some kinds, that end one of others, and all that are neighbours in one."""
+        first, last, together = set[str](), set[str](), set[tuple[str, str]]()
+        for words, meaning in self._terms.spelled.items():
+            if meaning.kind in beginning:
+                first.add(words[0])
+            if meaning.kind in ending:
+                last.add(words[-1])
+            together.update(itertools.pairwise(words))
+        return frozenset(first), frozenset(last), frozenset(together)
 
     def items(self, words: Sequence[str]) -> list[Item]:
-        """Give the terms and marks of correctly spelt words, left to right, none within another."""
+        """Give the terms and marks of correctly spelt words, left to right, the longest at each place, none nested."""
         found: list[Item] = []
-        place = 0
-        for match in self._terms.find(words):
-            found += self._marks(words, place, match.start)
-            meaning = match.meaning
-            found.append(Item(meaning.kind, match.start, match.end, meaning.rule, meaning.compound))
-            place = match.end
-        return found + self._marks(words, place, len(words))
+        at, begins = self._terms.at, self._terms.begins
+        place, end = 0, len(words)
+        while place < end:
+            word = words[place]
+            if word in begins and (match := at(words, place)) is not None:
+                _, past, (kind, rule, compound) = match
+                found.append(Item(kind, place, past, rule, compound))
+                place = past
+                continue
+            if word in MARKS:
+                found.append(Item(MARKS[word], place, place + 1, None, -1))
+            place += 1
+        return found
 
-    def _marks(self, words: Sequence[str], start: int, end: int) -> list[Item]:
-        return [Item(MARKS[words[i]], i, i + 1, None, -1) for i in range(start, end) if words[i] in MARKS]
+
+class _Spelt(dict[str, str]):
+    """Written words to spelt ones, worked out once each; emptied when it has grown large."""
+
+    def __init__(self, spelling: Spelling) -> None:
+        super().__init__()
+        self._spelling = spelling
+
+    def __missing__(self, word: str) -> str:
+        spelt = self._spelling.correct(fold(word))
+        if len(word) <= LONGEST:
+            if len(self) >= CACHED_WORDS:
+                self.clear()
+            self[word] = spelt
+        return spelt
 
 
 def _phrases(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:

@@ -1,16 +1,16 @@
 """What was read in a report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from functools import cached_property
+from typing import Literal, NamedTuple
 
 Status = Literal["present", "uncertain", "negated", "historical"]
 
 PRECEDENCE: tuple[Status, ...] = ("present", "uncertain", "negated", "historical")
 
 
-@dataclass(frozen=True)
-class Statement:
+class Statement(NamedTuple):
     """One diagnosis statement: `text` is the report's characters from `start` to `end`."""
 
     start: int
@@ -18,8 +18,7 @@ class Statement:
     text: str
 
 
-@dataclass(frozen=True)
-class Finding:
+class Finding(NamedTuple):
     """A label's status, the characters that say so, and the words that made it other than present."""
 
     label: str
@@ -28,10 +27,11 @@ class Finding:
     end: int
     text: str
     cue: str | None = None
+    cue_start: int | None = None
+    cue_end: int | None = None
 
 
-@dataclass(frozen=True)
-class Masks:
+class Masks(NamedTuple):
     """A reading as four bit masks: bit i is the vocabulary's label i. No label is in two of them."""
 
     present: int
@@ -49,29 +49,93 @@ class Code:
     certainty: float | None = None
 
 
-@dataclass(frozen=True)
-class Reading:
-    """The statements of a report and at most one finding a label, in the vocabulary's order."""
+class Passage(NamedTuple):
+    """Lines that were read together, with places counted from their start.
 
-    labels: tuple[str, ...]
+    `mentions` are all that is said of labels, in order; a mention whose place in `corrects` is true outweighs others.
+    The masks are what the passage says of each label, not yet by precedence: a label may be in several of them.
+    """
+
     statements: tuple[Statement, ...]
-    findings: tuple[Finding, ...]
+    mentions: tuple[Finding, ...]
+    corrects: tuple[bool, ...]
+    masks: Masks
+    corrected: int
+
+
+class Reading:
+    """The statements of a report and at most one finding a label, in the vocabulary's order.
+
+    `passages` are pairs of a passage's place in the report and the passage. Masks are made from those directly;
+    statements and findings are spelt out when they are first asked for.
+    """
+
+    def __init__(self, labels: tuple[str, ...], passages: Sequence[tuple[int, Passage]]) -> None:
+        self.labels = labels
+        self._passages = passages
+
+    @cached_property
+    def statements(self) -> tuple[Statement, ...]:
+        """The statements, in the order of the text."""
+        return tuple(
+            Statement(place + start, place + end, text)
+            for place, passage in self._passages
+            for start, end, text in passage.statements
+        )
+
+    @cached_property
+    def findings(self) -> tuple[Finding, ...]:
+        """One finding a label that is mentioned: an explicit correction, else by precedence, else the first."""
+        decided: dict[str, tuple[int, int, Finding]] = {}
+        for place, passage in self._passages:
+            for mention, overrides in zip(passage.mentions, passage.corrects, strict=True):
+                rank = -1 if overrides else PRECEDENCE.index(mention.status)
+                if mention.label not in decided or rank < decided[mention.label][0]:
+                    decided[mention.label] = rank, place, mention
+        return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)
 
     def masks(self) -> Masks:
         """Give the reading as masks."""
-        bits = dict.fromkeys(PRECEDENCE, 0)
-        for finding in self.findings:
-            bits[finding.status] |= 1 << self.labels.index(finding.label)
-        return Masks(**bits)
+        present = uncertain = negated = historical = corrected = 0
+        for _, passage in self._passages:
+            masks = passage.masks
+            present |= masks[0]
+            uncertain |= masks[1]
+            negated |= masks[2]
+            historical |= masks[3]
+            corrected |= passage.corrected
+        present &= ~corrected
+        uncertain &= ~(corrected | present)
+        negated = (negated | corrected) & ~(present | uncertain)
+        return Masks(present, uncertain, negated, historical & ~(present | uncertain | negated))
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Reading):
+            return NotImplemented
+        return (self.labels, self.statements, self.findings) == (other.labels, other.statements, other.findings)
+
+    def __hash__(self) -> int:
+        return hash((self.labels, self.statements, self.findings))
+
+    def __repr__(self) -> str:
+        return f"Reading(statements={self.statements!r}, findings={self.findings!r})"
 
 
-def by_precedence(
-    labels: Sequence[str], mentions: Sequence[Finding], overriding: Sequence[bool]
-) -> tuple[Finding, ...]:
-    """Keep one mention a label: an explicit correction, else present > uncertain > negated > historical."""
-    decided: dict[str, tuple[int, Finding]] = {}
-    for mention, overrides in zip(mentions, overriding, strict=True):
-        rank = -1 if overrides else PRECEDENCE.index(mention.status)
-        if mention.label not in decided or rank < decided[mention.label][0]:
-            decided[mention.label] = rank, mention
-    return tuple(decided[label][1] for label in labels if label in decided)
+def passage(
+    labels: Sequence[str], statements: Iterable[Statement], mentions: Sequence[Finding], corrects: Sequence[bool]
+) -> Passage:
+    """Make a passage: count its masks. A correction says that a label is not there."""
+    bits = dict.fromkeys(PRECEDENCE, 0)
+    corrected = 0
+    for mention, overrides in zip(mentions, corrects, strict=True):
+        bit = 1 << labels.index(mention.label)
+        bits[mention.status] |= bit
+        corrected |= bit if overrides else 0
+    return Passage(tuple(statements), tuple(mentions), tuple(corrects), Masks(**bits), corrected)
+
+
+def _moved(place: int, finding: Finding) -> Finding:
+    label, status, start, end, text, cue, cue_start, cue_end = finding
+    if cue_start is None or cue_end is None:
+        return Finding(label, status, place + start, place + end, text, cue)
+    return Finding(label, status, place + start, place + end, text, cue, place + cue_start, place + cue_end)

@@ -17,7 +17,9 @@ _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
 _FIRST_WORD = re.compile(r"[^\W_]+")
+_LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
+EDGE_LENGTH = 60  # characters on either side of a line break
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
 _OPENS = frozenset(
@@ -56,23 +58,77 @@ class Splitter:
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
         self._fields = Terms((term, field.kind) for field in fields for term in field.all())
-        self._field_beginnings = self._fields.beginnings()
+        self._field_beginnings = self._fields.begins
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
         to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
         words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
         self._to_line_end = re.compile(rf"\b(?:{words})\b[^\n]*", re.IGNORECASE) if words else None
+        self._signed_by = tuple(sorted({spelled[0] for spelled in to_line_end}))
         self._lexicon = lexicon
+        self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)
         self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
+        self._edges = lru_cache(maxsize=20_000)(self._edge_words)
+
+    def passages(self, text: str) -> Iterator[tuple[int, str]]:
+        """Cut a text into lines, each with its place; lines that may be one wrapped statement stay together.
+
+        Only the words on both sides of a line break are looked at here: `split` decides.
+        """
+        if "\n" not in text:
+            yield 0, text
+            return
+        place = first = 0
+        last: str | None = None  # the word the passage ends with so far
+        for line in text.split("\n"):
+            if line and not line.isspace():
+                begins, ends = (self._edges if len(line) <= 200 else self._edge_words)(line)
+                if last is None:
+                    first = place
+                elif not self._may_go_on(last, begins):
+                    yield first, text[first : place - 1]
+                    first = place
+                last = ends
+            place += len(line) + 1
+        if last is not None:
+            yield first, text[first:]
+
+    def _edge_words(self, line: str) -> tuple[str, str]:
+        """Give the first and the last word of a line, without what is left out of it."""
+        kept = self._blanked(line)
+        words = tokenize(kept.lstrip()[:EDGE_LENGTH]).words
+        ending = tokenize(kept.rstrip()[-EDGE_LENGTH:]).words if len(kept) > EDGE_LENGTH else words
+        while len(ending) > 1 and ending[-1] == ".":
+            ending = ending[:-1]
+        first, last = self._lexicon.spelt([words[0] if words else "", ending[-1] if ending else ""])
+        return first, last
+
+    def _may_go_on(self, last: str, begins: str) -> bool:
+        return (
+            begins in (",", ")", "(", "")
+            or last == ""
+            or (last, begins) in self._together
+            or begins in self._continue
+            or last in self._open
+        )
+
+    def _blanked(self, text: str) -> str:
+        """Replace escapes by line breaks, and what is no reading by blanks; every place stays."""
+        if "\\" in text:
+            text = _ESCAPE.sub(_new_line, text)
+        if "[" in text or "..." in text:
+            text = _REASON.sub(_blank, text)
+        if self._to_line_end is not None:
+            if any(map(text.lower().__contains__, self._signed_by)):
+                text = self._to_line_end.sub(_blank, text)
+        return text
 
     def split(self, text: str) -> list[Piece]:
         """Give the statements of a text in order; none overlap."""
-        blanked = _REASON.sub(_blank, _ESCAPE.sub(_new_line, text))
-        if self._to_line_end is not None:
-            blanked = self._to_line_end.sub(_blank, blanked)
+        blanked = self._blanked(text)
         pieces: list[Piece] = []
         joins = False
         for start, end, breaks_line in self._raw(blanked):
-            if joins and pieces and self._wrapped(*_edges(blanked, pieces[-1].end, start, end)):
+            if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
                 pieces[-1] = pieces[-1]._replace(end=end)
             elif (kind := self._field(blanked[start : min(end, start + 80)])) in (None, "history"):
                 pieces.append(Piece(start, end, kind == "history"))
@@ -122,8 +178,8 @@ class Splitter:
         """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""
         if right.lstrip()[:1] in (",", ")") or right.lstrip().lower().startswith("(cited"):
             return True
-        before = [self._lexicon.spell(token.word) for token in tokenize(left)][-_EDGE:]
-        after = [self._lexicon.spell(token.word) for token in tokenize(right)][:_EDGE]
+        before = self._lexicon.spelt(tokenize(left).words[-_EDGE:])
+        after = self._lexicon.spelt(tokenize(right).words[:_EDGE])
         if not before or not after:
             return False
         items = self._lexicon.items([*before, *after])
@@ -141,15 +197,17 @@ class Splitter:
         return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
 
 
-def _edges(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:
-    return text[max(0, left_end - 60) : left_end], text[right_start : min(right_end, right_start + 60)]
+def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:
+    return text[max(0, left_end - EDGE_LENGTH) : left_end], text[
+        right_start : min(right_end, right_start + EDGE_LENGTH)
+    ]
 
 
 def _trim(text: str, piece: Piece) -> Piece:
     bullet = _BULLET.match(text, piece.start, piece.end)
     start = bullet.end() if bullet else piece.start
     end = start + len(text[start : piece.end].rstrip(_TAIL))
-    if not any(character.isalpha() for character in text[start:end]):
+    if not _LETTER.search(text, start, end):
         end = start
     return piece._replace(start=start, end=end)
 

@@ -45,6 +45,7 @@ class Terms(Generic[Meaning]):
     def __init__(self, terms: Iterable[tuple[str, Meaning]]) -> None:
         self._root: dict[str, Any] = {}
         self.words: set[str] = set()
+        self.spelled: dict[tuple[str, ...], Meaning] = {}
         for term, meaning in terms:
             for words in variants(term):
                 node = self._root
@@ -52,33 +53,19 @@ class Terms(Generic[Meaning]):
                     node = node.setdefault(word, {})
                 node[""] = meaning
                 self.words.update(words)
-
-    def beginnings(self) -> frozenset[str]:
-        """Give the words that terms begin with."""
-        return frozenset(self._root)
+                self.spelled[words] = meaning
+        self.begins = frozenset(self._root)
 
     def at(self, words: Sequence[str], start: int) -> Match[Meaning] | None:
         """Find the longest term that begins at a word."""
-        node, best = self._root.get(words[start]), None
-        end = start + 1
+        node = self._root.get(words[start])
+        best, past = None, 0
+        place, end = start + 1, len(words)
         while node is not None:
             if "" in node:
-                best = Match(start, end, node[""])
-            if end == len(words):
+                best, past = node[""], place
+            if place == end:
                 break
-            node = node.get(words[end])
-            end += 1
-        return best
-
-    def find(self, words: Sequence[str]) -> list[Match[Meaning]]:
-        """Find terms left to right, the longest at each place, none within another."""
-        found: list[Match[Meaning]] = []
-        start = 0
-        while start < len(words):
-            best = self.at(words, start) if words[start] in self._root else None
-            if best is None:
-                start += 1
-            else:
-                found.append(best)
-                start = best.end
-        return found
+            node = node.get(words[place])
+            place += 1
+        return Match(start, past, best) if past else None  # type: ignore[arg-type]
