@@ -17,24 +17,18 @@ from ml.labeling.vocabulary import Vocabulary
 
 CACHED = 50_000  # reports repeat themselves: most lines and sentences have been read before
 CACHED_LENGTH = 200  # characters
+CACHED_WORDS = 60
 
 
-class _Found(NamedTuple):
-    """A finding with its places counted from the sentence's start; `corrects`: it outweighs other mentions."""
+class _Said(NamedTuple):
+    """What a sentence says of labels: words `start` to `end` and the cue's words; `corrects`: it outweighs others."""
 
-    label: str
+    labels: tuple[str, ...]
     status: Status
     start: int
     end: int
     cue: tuple[int, int] | None
     corrects: bool
-
-
-class _Sentence(NamedTuple):
-    """What a sentence says, and the places of the statements it is made of."""
-
-    found: tuple[_Found, ...]
-    statements: tuple[tuple[int, int], ...]
 
 
 class Labeler:
@@ -50,14 +44,16 @@ class Labeler:
         self._codes = CodeBook(vocabulary)
         self._read_lines_again = lru_cache(maxsize=CACHED)(self._read_lines)
         self._read_sentence_again = lru_cache(maxsize=CACHED)(self._read_sentence)
+        self._read_words_again = lru_cache(maxsize=CACHED)(self._read_words)
         self._normal_again = lru_cache(maxsize=CACHED)(self._normal)
 
     def read(self, text: str) -> Reading:
         """Read a report's text. Any text is read, in time linear in its length."""
-        passages = []
+        passages: list[tuple[int, Passage]] = []
         for start, lines in self._splitter.passages(text):
             read = self._read_lines_again if len(lines) <= CACHED_LENGTH else self._read_lines
-            passages.append((start, read(lines)))
+            for place, sentence in read(lines):
+                passages.append((start + place, sentence))
         return Reading(self._keys, passages)
 
     def read_codes(self, codes: Sequence[Code]) -> Reading:
@@ -76,31 +72,41 @@ class Labeler:
         words = self._lexicon.spelt(tokenize(statement).words)
         return normal_form(self._mentions.resolve(self._lexicon.items(words), words), words, self._names)
 
-    def _read_lines(self, lines: str) -> Passage:
+    def _read_lines(self, lines: str) -> list[tuple[int, Passage]]:
+        read, read_again = self._read_sentence, self._read_sentence_again
+        return [
+            (place, (read_again if len(sentence) <= CACHED_LENGTH else read)(sentence))
+            for place, sentence in self._splitter.sentences(lines)
+        ]
+
+    def _read_sentence(self, lines: str) -> Passage:
         statements: list[Statement] = []
         mentions: list[Finding] = []
         corrects: list[bool] = []
         for start, end, past in self._splitter.split(lines):
-            said = lines[start:end]
-            sentence = (self._read_sentence_again if end - start <= CACHED_LENGTH else self._read_sentence)(said, past)
-            statements += [Statement(start + a, start + b, said[a:b]) for a, b in sentence.statements]
-            for label, status, first, last, cue, corrects_others in sentence.found:
-                shown = said[first:last]
+            written, places = tokenize(lines[start:end])
+            words = tuple(self._lexicon.known(written))
+            found, commas = (self._read_words_again if len(words) <= CACHED_WORDS else self._read_words)(words)
+            for labels, status, first, last, cue, corrects_others in found:
+                a, b = start + places[2 * first], start + places[2 * last - 1]
+                said: Status = "historical" if past and status != "negated" else status
                 if cue is None:
-                    mentions.append(Finding(label, status, start + first, start + last, shown))
+                    mentions += [Finding(label, said, a, b, lines[a:b]) for label in labels]
                 else:
-                    a, b = cue
-                    mentions.append(
-                        Finding(label, status, start + first, start + last, shown, said[a:b], start + a, start + b)
-                    )
-                corrects.append(corrects_others)
+                    c, d = start + places[2 * cue[0]], start + places[2 * cue[1] - 1]
+                    mentions += [Finding(label, said, a, b, lines[a:b], lines[c:d], c, d) for label in labels]
+                corrects += [corrects_others] * len(labels)
+            begin = start
+            for comma in () if past else commas:
+                statements.append(_statement(lines, begin, start + places[2 * comma]))
+                begin = start + places[2 * comma + 1]
+            statements.append(_statement(lines, begin, end))
         return passage(self._keys, statements, mentions, corrects)
 
-    def _read_sentence(self, said: str, past: bool) -> _Sentence:
-        tokens = tokenize(said)
-        words = self._lexicon.spelt(tokens.words)
+    def _read_words(self, words: tuple[str, ...]) -> tuple[tuple[_Said, ...], tuple[int, ...]]:
+        """Read a sentence's words; give what they say, and the words that are commas between its statements."""
         items = self._mentions.resolve(self._lexicon.items(words), words)
-        found: list[_Found] = []
+        said: list[_Said] = []
         reaches: list[tuple[int, int]] = []
         for place, mention in enumerate(items):
             if not isinstance(mention, Mention) or not mention.labels:
@@ -108,20 +114,15 @@ class Labeler:
             status, cue, corrects = decide(items, place, len(words))
             if cue is not None:
                 reaches.append((min(mention.start, cue.start), max(mention.shown_end, cue.end)))
-            if status is None:
-                continue
-            if past and status != "negated":
-                status = "historical"
-            start, end = tokens.start(mention.start), tokens.end(mention.shown_end - 1)
-            cue_place = (tokens.start(cue.start), tokens.end(cue.end - 1)) if cue else None
-            found += [_Found(label, status, start, end, cue_place, corrects) for label in mention.labels]
-        commas = [] if past or not found else cuts(items, reaches)
-        edges = [0, *(place for comma in commas for place in (tokens.start(comma), tokens.end(comma))), len(said)]
-        return _Sentence(
-            tuple(found), tuple(_stripped(said, a, b) for a, b in zip(edges[::2], edges[1::2], strict=True))
-        )
+            if status is not None:
+                reach = (cue.start, cue.end) if cue else None
+                said.append(_Said(mention.labels, status, mention.start, mention.shown_end, reach, corrects))
+        return tuple(said), tuple(cuts(items, reaches)) if said else ()
 
 
-def _stripped(said: str, start: int, end: int) -> tuple[int, int]:
-    piece = said[start:end]
-    return start + len(piece) - len(piece.lstrip()), start + len(piece.rstrip())
+def _statement(text: str, start: int, end: int) -> Statement:
+    """Give the statement between two places, without the blanks around it."""
+    said = text[start:end]
+    kept = said.strip()
+    start += len(said) - len(said.lstrip())
+    return Statement(start, start + len(kept), kept)

@@ -10,6 +10,8 @@ from ml.labeling.tokens import fold
 from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 
 CACHED_WORDS = 50_000
+LONGEST_NUMBER = 4  # characters, the sign included
+UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # no token: no word of a text is it
 MARKS = {",": "comma", "-": "comma", ":": "colon", "(": "open", ")": "close", ".": "stop", "!": "stop", "/": "slash"}
 
 
@@ -40,16 +42,28 @@ class Lexicon:
         mentioning = Terms((term, None) for term, meaning in entries if meaning.rule is not None).words
         known = self._terms.words | Terms((term, None) for term in vocabulary.not_misspelt.all()).words
         self._spelt = _Spelt(Spelling(mentioning, known))
+        rules = [meaning.rule for _, meaning in entries if meaning.rule is not None]
+        apart = {fold(word) for rule in rules for term in rule.unless for word in term.split()}
+        fillers = Terms((term, None) for term in vocabulary.axis.fillers.all()).words if vocabulary.axis else set()
+        self._known = _Known(self._spelt, frozenset(self._terms.words | fillers | apart | {"at", "rate", "minus"}))
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """Give words in the form terms are compared in, without their typos."""
         spelt = self._spelt
         return [spelt[word] for word in words]
 
+    def known(self, words: Sequence[str]) -> list[str]:
+        """Give words as `spelt` does, with one sign for all that are in no term: they change no sentence's meaning.
+
+        Numbers of up to three digits are kept: they may be an axis or a rate.
+        """
+        known = self._known
+        return [known[word] for word in words]
+
     def neighbours(
         self, beginning: Collection[str], ending: Collection[str]
     ) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
-        """Give the words that begin a term of some kinds, that end one of others, and all that are neighbours in one."""
+        """Give the words that begin a term of some kinds, that end one of others, and all neighbours in a term."""
         first, last, together = set[str](), set[str](), set[tuple[str, str]]()
         for words, meaning in self._terms.spelled.items():
             if meaning.kind in beginning:
@@ -86,11 +100,33 @@ class _Spelt(dict[str, str]):
 
     def __missing__(self, word: str) -> str:
         spelt = self._spelling.correct(fold(word))
-        if len(word) <= LONGEST:
-            if len(self) >= CACHED_WORDS:
-                self.clear()
-            self[word] = spelt
+        _keep(self, word, spelt)
         return spelt
+
+
+class _Known(dict[str, str]):
+    """Written words to those that mean something here, worked out once each; emptied when it has grown large."""
+
+    def __init__(self, spelt: _Spelt, known: frozenset[str]) -> None:
+        super().__init__()
+        self._spelt = spelt
+        self._words = known
+
+    def __missing__(self, word: str) -> str:
+        if len(word) > LONGEST_NUMBER and word.isdigit():
+            return UNKNOWN
+        spelt = self._spelt[word]
+        if not (spelt in self._words or (len(spelt) <= LONGEST_NUMBER and not spelt.isalpha())):
+            spelt = UNKNOWN
+        _keep(self, word, spelt)
+        return spelt
+
+
+def _keep(words: dict[str, str], word: str, meaning: str) -> None:
+    if len(word) <= LONGEST:
+        if len(words) >= CACHED_WORDS:
+            words.clear()
+        words[word] = meaning
 
 
 def _phrases(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.terms import Terms, variants
-from ml.labeling.tokens import fold, tokenize, words_of
+from ml.labeling.tokens import TOKEN, fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
@@ -19,6 +19,10 @@ _TAIL = " \t\r\n-*<>\"'=.,"
 _FIRST_WORD = re.compile(r"[^\W_]+")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
+_STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
+_SPANNING = ("...", "[", "\\", "\r")  # what may say something of more than its sentence
+CACHED_LENGTH = 200
+LONGEST_EDGE = 24  # characters: no word of a term that may end a wrapped line is longer
 EDGE_LENGTH = 60  # characters on either side of a line break
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
@@ -72,7 +76,8 @@ class Splitter:
     def passages(self, text: str) -> Iterator[tuple[int, str]]:
         """Cut a text into lines, each with its place; lines that may be one wrapped statement stay together.
 
-        Only the words on both sides of a line break are looked at here: `split` decides.
+        Read each alone, they say what they say in the whole text. Only the words on both sides of a line break are
+        looked at here: `split` decides.
         """
         if "\n" not in text:
             yield 0, text
@@ -81,7 +86,7 @@ class Splitter:
         last: str | None = None  # the word the passage ends with so far
         for line in text.split("\n"):
             if line and not line.isspace():
-                begins, ends = (self._edges if len(line) <= 200 else self._edge_words)(line)
+                begins, ends = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
                 if last is None:
                     first = place
                 elif not self._may_go_on(last, begins):
@@ -92,15 +97,25 @@ class Splitter:
         if last is not None:
             yield first, text[first:]
 
+    def sentences(self, lines: str) -> Iterator[tuple[int, str]]:
+        """Cut a passage into sentences, each with its place, where nothing spans several of them."""
+        start = 0
+        if ". " in lines and not any(map(lines.__contains__, _SPANNING)) and not self._may_be_signed(lines):
+            for stop in _STOP.finditer(lines):
+                if not self._abbreviates(lines, start, stop.start()):
+                    yield start, lines[start : stop.start() + 1]
+                    start = stop.end()
+        yield start, lines[start:]
+
     def _edge_words(self, line: str) -> tuple[str, str]:
         """Give the first and the last word of a line, without what is left out of it."""
         kept = self._blanked(line)
-        words = tokenize(kept.lstrip()[:EDGE_LENGTH]).words
-        ending = tokenize(kept.rstrip()[-EDGE_LENGTH:]).words if len(kept) > EDGE_LENGTH else words
+        first = TOKEN.search(kept)
+        ending = tokenize(kept.rstrip()[-LONGEST_EDGE:]).words
         while len(ending) > 1 and ending[-1] == ".":
-            ending = ending[:-1]
-        first, last = self._lexicon.spelt([words[0] if words else "", ending[-1] if ending else ""])
-        return first, last
+            ending.pop()
+        begins, ends = self._lexicon.known([first[0] if first else "", ending[-1] if ending else ""])
+        return begins, ends
 
     def _may_go_on(self, last: str, begins: str) -> bool:
         return (
@@ -111,15 +126,18 @@ class Splitter:
             or last in self._open
         )
 
+    def _may_be_signed(self, text: str) -> bool:
+        return any(map(text.lower().__contains__, self._signed_by))
+
     def _blanked(self, text: str) -> str:
         """Replace escapes by line breaks, and what is no reading by blanks; every place stays."""
         if "\\" in text:
             text = _ESCAPE.sub(_new_line, text)
         if "[" in text or "..." in text:
             text = _REASON.sub(_blank, text)
-        if self._to_line_end is not None:
-            if any(map(text.lower().__contains__, self._signed_by)):
-                text = self._to_line_end.sub(_blank, text)
+        if self._may_be_signed(text):
+            assert self._to_line_end is not None
+            text = self._to_line_end.sub(_blank, text)
         return text
 
     def split(self, text: str) -> list[Piece]:
@@ -129,31 +147,37 @@ class Splitter:
         joins = False
         for start, end, breaks_line in self._raw(blanked):
             if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
-                pieces[-1] = pieces[-1]._replace(end=end)
+                pieces[-1] = Piece(pieces[-1].start, end, pieces[-1].past)
             elif (kind := self._field(blanked[start : min(end, start + 80)])) in (None, "history"):
                 pieces.append(Piece(start, end, kind == "history"))
                 joins = True
             else:
                 joins = False
             joins = joins and breaks_line
-        return [trimmed for piece in pieces if (trimmed := _trim(text, piece)).start < trimmed.end]
+        trimmed = [_trim(text, piece) for piece in pieces]
+        return [piece for piece in trimmed if piece.start < piece.end]
 
-    def _raw(self, text: str) -> Iterator[tuple[int, int, bool]]:
+    def _raw(self, text: str) -> list[tuple[int, int, bool]]:
         """Give the stretches between breaks, each with whether a line break that may be a wrap ends it."""
+        found: list[tuple[int, int, bool]] = []
         start = 0
-        for found in _BREAK.finditer(text):
-            mark = found.group()
+        for match in _BREAK.finditer(text):
+            mark = match[0]
+            end, past = match.span()
             if mark[0] in ".?!":
-                if mark == "." and self._abbreviates(text, start, found.start()):
+                if mark == "." and self._abbreviates(text, start, end):
                     continue
-                end = found.end() if "?" in mark else found.start()
+                if "?" in mark:
+                    end = past
+                breaks_line = False
             else:
-                end = found.start()
-            if text[start:end].strip():
-                yield start, end, _LINE_BREAK.match(mark) is not None
-            start = found.end()
-        if text[start:].strip():
-            yield start, len(text), False
+                breaks_line = _LINE_BREAK.match(mark) is not None
+            if start < end and not text[start:end].isspace():
+                found.append((start, end, breaks_line))
+            start = past
+        if start < len(text) and not text[start:].isspace():
+            found.append((start, len(text), False))
+        return found
 
     def _abbreviates(self, text: str, start: int, stop: int) -> bool:
         found = _WORD_BEFORE.search(text, max(start, stop - 20), stop)
@@ -204,12 +228,11 @@ def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple
 
 
 def _trim(text: str, piece: Piece) -> Piece:
-    bullet = _BULLET.match(text, piece.start, piece.end)
-    start = bullet.end() if bullet else piece.start
-    end = start + len(text[start : piece.end].rstrip(_TAIL))
-    if not _LETTER.search(text, start, end):
-        end = start
-    return piece._replace(start=start, end=end)
+    start, end, past = piece
+    bullet = _BULLET.match(text, start, end)
+    start = bullet.end() if bullet else start
+    end = start + len(text[start:end].rstrip(_TAIL))
+    return Piece(start, end if _LETTER.search(text, start, end) else start, past)
 
 
 def _blank(found: re.Match[str]) -> str:

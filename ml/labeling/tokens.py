@@ -5,7 +5,7 @@ from itertools import accumulate
 from typing import NamedTuple
 
 # A signed number ("axis -45"), a word, a dash that stands alone (it separates; within a word it only joins), a mark.
-_TOKEN = re.compile(r"((?<![\w-])[+−-]\d+(?!\w)|[^\W_]+|(?<=\s)[–—-](?=\s)|[,.:;/&+()?!\[\]])")
+TOKEN = re.compile(r"((?<![\w-])[+−-]\d+(?!\w)|[^\W_]+|(?<=\s)[–—-](?=\s)|[,.:;/&+()?!\[\]])")
 _FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "−": "-", "–": "-", "—": "-"})
 
 
@@ -31,10 +31,10 @@ def fold(word: str) -> str:
 
 def tokenize(text: str) -> Tokens:
     """Split into words and marks; quotes, asterisks and the hyphens within words only separate."""
-    pieces = _TOKEN.split(text)  # what separates, word, what separates, …
+    pieces = TOKEN.split(text)  # what separates, word, what separates, …
     return Tokens(pieces[1::2], list(accumulate(map(len, pieces))))
 
 
 def words_of(text: str) -> list[str]:
     """Give the words and marks of a text in the form they are compared in."""
-    return [fold(word) for word in _TOKEN.findall(text)]
+    return [fold(word) for word in TOKEN.findall(text)]
