@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ml.labeling.reading import Code, Finding, Statement, Status
+from ml.labeling.reading import Code, Place, Said, Status
 from ml.labeling.vocabulary import Codes, Vocabulary
 
 
@@ -18,19 +18,17 @@ class CodeBook:
                 for code in entry.codes:
                     self._entries[entry.system, code].append(entry)
 
-    def read(self, codes: Sequence[Code]) -> tuple[tuple[Statement, ...], list[Finding]]:
+    def read(self, codes: Sequence[Code]) -> tuple[list[Place], list[Said]]:
         """Give a statement for each code, placed as if they stood one a line, and the findings they are."""
-        statements: list[Statement] = []
-        findings: list[Finding] = []
+        statements: list[Place] = []
+        findings: list[Said] = []
         start = 0
         for code in codes:
-            statement = Statement(start, start + len(code.code), code.code)
-            statements.append(statement)
-            start = statement.end + 1
+            end = start + len(code.code)
+            statements.append((start, end, code.code))
             for entry in self._entries.get((code.system, code.code), ()):
                 unsure = code.certainty is not None and code.certainty < self._uncertain_below
                 status: Status = "uncertain" if unsure and entry.status == "present" else entry.status
-                findings += [
-                    Finding(label, status, statement.start, statement.end, code.code) for label in entry.labels
-                ]
-        return tuple(statements), findings
+                findings += [(label, status, start, end, code.code, None, None, None) for label in entry.labels]
+            start = end + 1
+        return statements, findings

@@ -2,14 +2,13 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
-from typing import NamedTuple
 
 from ml.labeling.codes import CodeBook
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import normal_form
-from ml.labeling.reading import Code, Finding, Passage, Reading, Statement, Status, passage
+from ml.labeling.reading import Code, Passage, Place, Reading, Said, Status, passage
 from ml.labeling.scope import decide
 from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
@@ -20,15 +19,8 @@ CACHED_LENGTH = 200  # characters
 CACHED_WORDS = 60
 
 
-class _Said(NamedTuple):
-    """What a sentence says of labels: words `start` to `end` and the cue's words; `corrects`: it outweighs others."""
-
-    labels: tuple[str, ...]
-    status: Status
-    start: int
-    end: int
-    cue: tuple[int, int] | None
-    corrects: bool
+# Labels, status, first and last word (exclusive), the same of the cue, and whether it outweighs other mentions.
+_Heard = tuple[tuple[str, ...], Status, int, int, tuple[int, int] | None, bool]
 
 
 class Labeler:
@@ -80,8 +72,8 @@ class Labeler:
         ]
 
     def _read_sentence(self, lines: str) -> Passage:
-        statements: list[Statement] = []
-        mentions: list[Finding] = []
+        statements: list[Place] = []
+        mentions: list[Said] = []
         corrects: list[bool] = []
         for start, end, past in self._splitter.split(lines):
             written, places = tokenize(lines[start:end])
@@ -91,10 +83,10 @@ class Labeler:
                 a, b = start + places[2 * first], start + places[2 * last - 1]
                 said: Status = "historical" if past and status != "negated" else status
                 if cue is None:
-                    mentions += [Finding(label, said, a, b, lines[a:b]) for label in labels]
+                    mentions += [(label, said, a, b, lines[a:b], None, None, None) for label in labels]
                 else:
                     c, d = start + places[2 * cue[0]], start + places[2 * cue[1] - 1]
-                    mentions += [Finding(label, said, a, b, lines[a:b], lines[c:d], c, d) for label in labels]
+                    mentions += [(label, said, a, b, lines[a:b], lines[c:d], c, d) for label in labels]
                 corrects += [corrects_others] * len(labels)
             begin = start
             for comma in () if past else commas:
@@ -103,10 +95,10 @@ class Labeler:
             statements.append(_statement(lines, begin, end))
         return passage(self._keys, statements, mentions, corrects)
 
-    def _read_words(self, words: tuple[str, ...]) -> tuple[tuple[_Said, ...], tuple[int, ...]]:
+    def _read_words(self, words: tuple[str, ...]) -> tuple[tuple[_Heard, ...], tuple[int, ...]]:
         """Read a sentence's words; give what they say, and the words that are commas between its statements."""
         items = self._mentions.resolve(self._lexicon.items(words), words)
-        said: list[_Said] = []
+        said: list[_Heard] = []
         reaches: list[tuple[int, int]] = []
         for place, mention in enumerate(items):
             if not isinstance(mention, Mention) or not mention.labels:
@@ -116,13 +108,13 @@ class Labeler:
                 reaches.append((min(mention.start, cue.start), max(mention.shown_end, cue.end)))
             if status is not None:
                 reach = (cue.start, cue.end) if cue else None
-                said.append(_Said(mention.labels, status, mention.start, mention.shown_end, reach, corrects))
+                said.append((mention.labels, status, mention.start, mention.shown_end, reach, corrects))
         return tuple(said), tuple(cuts(items, reaches)) if said else ()
 
 
-def _statement(text: str, start: int, end: int) -> Statement:
+def _statement(text: str, start: int, end: int) -> Place:
     """Give the statement between two places, without the blanks around it."""
     said = text[start:end]
     kept = said.strip()
     start += len(said) - len(said.lstrip())
-    return Statement(start, start + len(kept), kept)
+    return start, start + len(kept), kept

@@ -1,6 +1,6 @@
 """What was read in a report."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -8,6 +8,7 @@ from typing import Literal, NamedTuple
 Status = Literal["present", "uncertain", "negated", "historical"]
 
 PRECEDENCE: tuple[Status, ...] = ("present", "uncertain", "negated", "historical")
+_RANK: dict[Status, int] = {status: rank for rank, status in enumerate(PRECEDENCE)}
 
 
 class Statement(NamedTuple):
@@ -49,17 +50,23 @@ class Code:
     certainty: float | None = None
 
 
+Place = tuple[int, int, str]
+"""Start, end and text of a statement."""
+Said = tuple[str, Status, int, int, str, str | None, int | None, int | None]
+"""The fields of a finding."""
+
+
 class Passage(NamedTuple):
-    """Lines that were read together, with places counted from their start.
+    """A stretch of a report that was read alone, with places counted from its start. Many are kept: plain tuples.
 
     `mentions` are all that is said of labels, in order; a mention whose place in `corrects` is true outweighs others.
     The masks are what the passage says of each label, not yet by precedence: a label may be in several of them.
     """
 
-    statements: tuple[Statement, ...]
-    mentions: tuple[Finding, ...]
+    statements: tuple[Place, ...]
+    mentions: tuple[Said, ...]
     corrects: tuple[bool, ...]
-    masks: Masks
+    masks: tuple[int, int, int, int]
     corrected: int
 
 
@@ -86,12 +93,13 @@ class Reading:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """One finding a label that is mentioned: an explicit correction, else by precedence, else the first."""
-        decided: dict[str, tuple[int, int, Finding]] = {}
+        decided: dict[str, tuple[int, int, Said]] = {}
         for place, passage in self._passages:
             for mention, overrides in zip(passage.mentions, passage.corrects, strict=True):
-                rank = -1 if overrides else PRECEDENCE.index(mention.status)
-                if mention.label not in decided or rank < decided[mention.label][0]:
-                    decided[mention.label] = rank, place, mention
+                label, status = mention[:2]
+                rank = -1 if overrides else _RANK[status]
+                if label not in decided or rank < decided[label][0]:
+                    decided[label] = rank, place, mention
         return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)
 
     def masks(self) -> Masks:
@@ -122,20 +130,23 @@ class Reading:
 
 
 def passage(
-    labels: Sequence[str], statements: Iterable[Statement], mentions: Sequence[Finding], corrects: Sequence[bool]
+    labels: Sequence[str], statements: Sequence[Place], mentions: Sequence[Said], corrects: Sequence[bool]
 ) -> Passage:
     """Make a passage: count its masks. A correction says that a label is not there."""
-    bits = dict.fromkeys(PRECEDENCE, 0)
+    masks = [0, 0, 0, 0]
     corrected = 0
     for mention, overrides in zip(mentions, corrects, strict=True):
-        bit = 1 << labels.index(mention.label)
-        bits[mention.status] |= bit
+        bit = 1 << labels.index(mention[0])
+        masks[_RANK[mention[1]]] |= bit
         corrected |= bit if overrides else 0
-    return Passage(tuple(statements), tuple(mentions), tuple(corrects), Masks(**bits), corrected)
+    present, uncertain, negated, historical = masks
+    return Passage(
+        tuple(statements), tuple(mentions), tuple(corrects), (present, uncertain, negated, historical), corrected
+    )
 
 
-def _moved(place: int, finding: Finding) -> Finding:
-    label, status, start, end, text, cue, cue_start, cue_end = finding
+def _moved(place: int, mention: Said) -> Finding:
+    label, status, start, end, text, cue, cue_start, cue_end = mention
     if cue_start is None or cue_end is None:
         return Finding(label, status, place + start, place + end, text, cue)
     return Finding(label, status, place + start, place + end, text, cue, place + cue_start, place + cue_end)

@@ -143,6 +143,12 @@ class Splitter:
     def split(self, text: str) -> list[Piece]:
         """Give the statements of a text in order; none overlap."""
         blanked = self._blanked(text)
+        kept = blanked.rstrip(_TAIL)
+        if _BREAK.search(kept) is None:  # one stretch, as most are
+            if (kind := self._field(kept[:80])) not in (None, "history"):
+                return []
+            piece = _trim(text, Piece(0, len(kept), kind == "history"))
+            return [piece] if piece.start < piece.end else []
         pieces: list[Piece] = []
         joins = False
         for start, end, breaks_line in self._raw(blanked):
