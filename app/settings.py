@@ -37,6 +37,9 @@ class Settings(BaseSettings):
     database_pool_size: Annotated[int, Field(gt=0, le=100)] = 20
     lease_s: Annotated[float, Field(gt=0, description="A job whose worker is silent for this long is free.")] = 30
     reap_every_s: Annotated[float, Field(gt=0, description="How often lost jobs are looked for.")] = 5
+    labeling_processes: Annotated[
+        int, Field(ge=0, le=64, description="Processes that read texts when a vocabulary is activated; 0: one a CPU.")
+    ] = 0
     job_attempts: Annotated[int, Field(gt=0, description="Workers a job may outlive before it fails.")] = 3
     prediction_timeout_s: Annotated[float, Field(gt=0)] = 60
     log_json: bool = True

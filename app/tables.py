@@ -9,7 +9,7 @@ from app.kit.audit import AuditEntry
 from app.kit.database import Base
 from app.models.tables import Model
 from app.predictions.tables import Prediction
-from app.reports.tables import Labeling, Report
+from app.reports.tables import Labeling, Report, StoredStatement, StoredText
 from app.vocabularies.tables import VocabularyRow
 
 metadata = Base.metadata
@@ -27,6 +27,8 @@ __all__ = [
     "Pair",
     "Prediction",
     "Report",
+    "StoredStatement",
+    "StoredText",
     "User",
     "VocabularyRow",
     "metadata",

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, select
+from sqlalchemy import and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.tables import Dataset
@@ -39,9 +39,9 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
     statement = (
         select(Ecg, read, printed)
         .join(overread, overread.c.ecg_id == Ecg.id)
-        .join(read, read.id == overread.c.labeling_id)
+        .join(read, and_(read.text_id == overread.c.text_id, read.vocabulary_id == choice.vocabulary_id))
         .outerjoin(machine, machine.c.ecg_id == Ecg.id)
-        .outerjoin(printed, printed.id == machine.c.labeling_id)
+        .outerjoin(printed, and_(printed.text_id == machine.c.text_id, printed.vocabulary_id == choice.vocabulary_id))
         .order_by(Ecg.waveform_sha256)
     )
     if choice.recorded_from is not None:
@@ -59,8 +59,8 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
 def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
     """Give, per ECG, the labeling of the source's newest current report: the one its pair is made of."""
     return (
-        select(Report.ecg_id, Labeling.id.label("labeling_id"))
-        .join(Labeling, Labeling.report_id == Report.id)
+        select(Report.ecg_id, Report.text_id)
+        .join(Labeling, Labeling.text_id == Report.text_id)
         .where(Report.source == source, Report.current, Labeling.vocabulary_id == vocabulary_id)
         .distinct(Report.ecg_id)
         .order_by(

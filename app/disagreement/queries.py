@@ -5,19 +5,20 @@ import uuid
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
-from sqlalchemy import ColumnElement, Integer, Row, Select, cast, delete, extract, func, select
+from sqlalchemy import ColumnElement, Integer, Row, Select, cast, delete, extract, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.disagreement.statistics import Cells, Hedged
 from app.disagreement.tables import Cell, Pair
 from app.ecgs.tables import Ecg
+from app.kit.database import Database
 from app.kit.pagination import Position, after
 from app.reports.tables import Labeling, Report
-from app.vocabularies.tables import VocabularyRow
+from app.vocabularies.queries import maintained
 
 Direction = Literal["added", "removed"]
 GroupBy = Literal["site", "device", "reader", "sex", "age", "year", "month"]
@@ -70,21 +71,24 @@ def _cells(rows: Sequence[Row[Any]]) -> Cells:
 _MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
 
 
-def count_cells(session: Session, chosen: PairFilter) -> Cells:
-    """Count the chosen pairs by cell."""
+def count_cells(session: Session, slot: int, chosen: PairFilter) -> Cells:
+    """Count the chosen pairs of a slot by cell."""
     counts = (
-        select(Pair.cell_id, func.count().label("pairs")).where(*chosen.conditions()).group_by(Pair.cell_id).subquery()
+        select(Pair.cell_id, func.count().label("pairs"))
+        .where(Pair.slot == slot, *chosen.conditions())
+        .group_by(Pair.cell_id)
+        .subquery()
     )
     rows = session.execute(select(*_MASKS, counts.c.pairs).join(counts, counts.c.cell_id == Cell.id)).all()
     return _cells(rows)
 
 
-def count_cells_by(session: Session, chosen: PairFilter, group_by: GroupBy) -> dict[str | None, Cells]:
+def count_cells_by(session: Session, slot: int, chosen: PairFilter, group_by: GroupBy) -> dict[str | None, Cells]:
     """Count the chosen pairs by group and cell; groups in order, the unknown last."""
     group = _GROUPS[group_by].label("grp")
     counts = (
         select(group, Pair.cell_id, func.count().label("pairs"))
-        .where(*chosen.conditions())
+        .where(Pair.slot == slot, *chosen.conditions())
         .group_by(group, Pair.cell_id)
         .subquery()
     )
@@ -106,6 +110,7 @@ def _positive(present: Any, uncertain: Any, label: int, hedged: Hedged) -> Colum
 
 def pairs_that_differ(
     session: Session,
+    slot: int,
     chosen: PairFilter,
     label: int,
     direction: Direction,
@@ -121,33 +126,40 @@ def pairs_that_differ(
         hedges = Cell.machine_uncertain.bitwise_or(Cell.overread_uncertain)
         cells = cells.where(hedges.bitwise_and(1 << label) == 0)
     statement: Select[Ecg, str] = (
-        select(Ecg, Pair.reader).join(Pair, Pair.ecg_id == Ecg.id).where(Pair.cell_id.in_(cells), *chosen.conditions())
+        select(Ecg, Pair.reader)
+        .join(Pair, Pair.ecg_id == Ecg.id)
+        .where(Pair.slot == slot, Pair.cell_id.in_(cells), *chosen.conditions())
     )
     return session.execute(after(statement, Ecg.created_at, Ecg.id, position, limit)).all()
 
 
 def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
-    """Make the ECG's pair agree with its current reports; the caller holds the ECG's row lock.
+    """Make the ECG's pairs, one a maintained vocabulary, agree with its current reports.
 
-    Of several readers' current over-reads the one written last counts.
+    The caller holds the ECG's row lock. Of several readers' current over-reads the one written last counts.
     """
+    for vocabulary in maintained(session):
+        assert vocabulary.slot is not None
+        _refresh_pair(session, ecg_id, vocabulary.id, vocabulary.slot)
+
+
+def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID, slot: int) -> None:
     readings = {
         report.source: (report, labeling)
         for report, labeling in session.execute(
             select(Report, Labeling)
-            .join(Labeling, Labeling.report_id == Report.id)
-            .join(VocabularyRow, VocabularyRow.id == Labeling.vocabulary_id)
-            .where(Report.ecg_id == ecg_id, Report.current, VocabularyRow.active)
+            .join(Labeling, Labeling.text_id == Report.text_id)
+            .where(Report.ecg_id == ecg_id, Report.current, Labeling.vocabulary_id == vocabulary_id)
             # last of a source wins: by when it was written where that is said, else by when it came
             .order_by(func.coalesce(Report.authored_at, Report.created_at), Report.created_at, Report.version)
         )
     }
     if set(readings) != {"machine", "overread"}:
-        session.execute(delete(Pair).where(Pair.ecg_id == ecg_id))
+        session.execute(delete(Pair).where(Pair.slot == slot, Pair.ecg_id == ecg_id))
         return
     machine, overread = readings["machine"][1], readings["overread"][1]
     cell_id = _cell_id(session, machine.present, machine.uncertain, overread.present, overread.uncertain)
-    values = {"cell_id": cell_id, "reader": readings["overread"][0].reader}
+    values = {"slot": slot, "cell_id": cell_id, "reader": readings["overread"][0].reader}
     attributes = ("recorded_at", "site", "device", "sex", "age")
     source = select(
         Ecg.id,
@@ -157,10 +169,92 @@ def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
     statement = insert(Pair).from_select(["ecg_id", *attributes, *values], source)
     session.execute(
         statement.on_conflict_do_update(
-            index_elements=["ecg_id"],
-            set_={name: statement.excluded[name] for name in (*attributes, *values)},
+            index_elements=["slot", "ecg_id"],
+            set_={name: statement.excluded[name] for name in (*attributes, "cell_id", "reader")},
         )
     )
+
+
+def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uuid.UUID, last: uuid.UUID) -> int:
+    """Make the pairs of the ECGs from `first` to `last` (inclusive) in a slot; give how many were made.
+
+    A pair that is there already is a writer's, and newer than what is read here.
+    """
+    session.execute(
+        text(
+            """
+            CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
+            WITH newest AS (
+                SELECT DISTINCT ON (ecg_id, source) ecg_id, source, reader, text_id FROM reports
+                WHERE current AND ecg_id BETWEEN :first AND :last
+                ORDER BY ecg_id, source, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+            )
+            SELECT m.ecg_id, o.reader, lm.present AS machine_present, lm.uncertain AS machine_uncertain,
+                   lo.present AS overread_present, lo.uncertain AS overread_uncertain
+            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
+            JOIN labelings lm ON lm.text_id = m.text_id AND lm.vocabulary_id = :vocabulary
+            JOIN labelings lo ON lo.text_id = o.text_id AND lo.vocabulary_id = :vocabulary
+            WHERE m.source = 'machine'
+            """
+        ),
+        {"first": first, "last": last, "vocabulary": vocabulary_id},
+    )
+    masks = "machine_present, machine_uncertain, overread_present, overread_uncertain"
+    session.execute(
+        text(
+            f"INSERT INTO cells ({masks}) SELECT DISTINCT {masks} FROM fresh "  # noqa: S608
+            f"EXCEPT SELECT {masks} FROM cells ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"
+        )
+    )
+    made = session.execute(
+        text(
+            f"""
+            INSERT INTO pairs (slot, ecg_id, cell_id, recorded_at, site, device, reader, sex, age)
+            SELECT :slot, ecg_id, cells.id, recorded_at, site, device, reader, sex, age
+            FROM fresh JOIN cells USING ({masks}) JOIN ecgs ON ecgs.id = ecg_id
+            ON CONFLICT DO NOTHING
+            """  # noqa: S608
+        ),
+        {"slot": slot},
+    )
+    return made.rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def vacuum(database: Database, slot: int) -> None:
+    """Let index-only scans of a slot's new pairs skip the table, and the planner know them."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
+        connection.execute(text(f"VACUUM (ANALYZE) pairs_{slot:d}"))
+
+
+class SampledPair(NamedTuple):
+    """A pair's newest readings: report and text of each."""
+
+    ecg_id: uuid.UUID
+    machine_report: uuid.UUID
+    machine_text: int
+    overread_report: uuid.UUID
+    overread_text: int
+
+
+def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
+    """Choose pairs at random, or all when there are no more than `size`."""
+    rows = session.execute(
+        text(
+            """
+            WITH chosen AS (SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size),
+            newest AS (
+                SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports JOIN chosen USING (ecg_id)
+                WHERE current
+                ORDER BY ecg_id, source, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+            )
+            SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
+            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
+            WHERE m.source = 'machine' ORDER BY m.ecg_id
+            """
+        ),
+        {"slot": slot, "size": size},
+    )
+    return [SampledPair(*row) for row in rows]
 
 
 def _literal(column: Any, value: Any) -> ColumnElement[Any]:

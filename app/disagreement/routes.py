@@ -71,12 +71,12 @@ def get_disagreement(
     """
     rules = request.app.state.labelers.active(session)
     labels = rules.vocabulary.labels
-    whole = table(queries.count_cells(session, chosen), labels, hedged)
+    whole = table(queries.count_cells(session, rules.slot, chosen), labels, hedged)
     groups = None
     if group_by is not None:
         groups = [
             Group(group=name, **dict(table(cells, labels, hedged)))
-            for name, cells in queries.count_cells_by(session, chosen, group_by).items()
+            for name, cells in queries.count_cells_by(session, rules.slot, chosen, group_by).items()
         ]
     answer = Disagreement(
         pairs=whole.pairs,
@@ -103,10 +103,13 @@ def list_differing_ecgs(
     cursor: Cursor = None,
 ) -> Page[DifferingEcg]:
     """List the ECGs whose over-read added, or removed, a label, newest first, with both readings."""
-    keys = [known.key for known in request.app.state.labelers.active(session).vocabulary.labels]
+    rules = request.app.state.labelers.active(session)
+    keys = [known.key for known in rules.vocabulary.labels]
     if label not in keys:
         raise not_found("label")
-    rows = queries.pairs_that_differ(session, chosen, keys.index(label), direction, hedged, decode(cursor), limit)
+    rows = queries.pairs_that_differ(
+        session, rules.slot, chosen, keys.index(label), direction, hedged, decode(cursor), limit
+    )
     readings = reports.of_ecgs(session, [ecg.id for ecg, _ in rows])
     return page(
         rows,

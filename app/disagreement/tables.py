@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, UniqueConstraint
+from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, SmallInteger, UniqueConstraint
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base
@@ -27,11 +27,19 @@ class Cell(Base):
 
 
 class Pair(Base):
-    """An ECG with a current machine report and a current over-read, under the active vocabulary."""
+    """An ECG with a current machine report and a current over-read, under the vocabulary of its slot.
+
+    Two partitions, `pairs_0` and `pairs_1`: while one vocabulary is active, the pairs of the next are made beside it.
+    """
 
     __tablename__ = "pairs"
-    __table_args__ = (Index(None, "cell_id", "ecg_id"), Index(None, "recorded_at", "cell_id"))
+    __table_args__ = (
+        Index(None, "cell_id", "ecg_id"),
+        Index(None, "recorded_at", "cell_id"),
+        {"postgresql_partition_by": "LIST (slot)"},
+    )
 
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), primary_key=True)
     cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id"))
     recorded_at: Mapped[datetime | None]

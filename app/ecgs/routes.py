@@ -59,7 +59,7 @@ def upload_ecg(
     """
     upload = read_upload(file, metadata, machine_report, overread_report)
     state = request.app.state
-    rules = state.labelers.active(session)
+    rules = state.labelers.maintained(session)
     stored = service.upload(
         session, state.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
     )

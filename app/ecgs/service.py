@@ -56,7 +56,7 @@ def read_recording(files: Mapping[str, bytes]) -> formats.Recording:
 def upload(
     session: Session,
     archive: Archive,
-    rules: ReadingRules,
+    rules: Sequence[ReadingRules],
     actor: str,
     recording: formats.Recording,
     metadata: EcgMetadata,

@@ -37,7 +37,7 @@ def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: C
             stderr=log,
             start_new_session=True,
             cwd=log_path.parent,
-            env=_environment(),
+            env=child_environment(),
         )
     try:
         return _listen(run, child, on_event)
@@ -45,7 +45,7 @@ def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: C
         end_group(child)
 
 
-def _environment() -> dict[str, str]:
+def child_environment() -> dict[str, str]:
     """Give the child nothing it could tell: no database, no keys."""
     return {name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")}
 

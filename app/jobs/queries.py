@@ -46,6 +46,11 @@ def by_idempotency_key(session: Session, user_id: uuid.UUID, key: str) -> Job:
     return session.scalars(select(Job).where(Job.user_id == user_id, Job.idempotency_key == key)).one()
 
 
+def unfinished(session: Session, kind: str) -> Job | None:
+    """Find a job of a kind that has not ended."""
+    return session.scalar(select(Job).where(Job.kind == kind, Job.finished_at.is_(None)).limit(1))
+
+
 def _free() -> ColumnElement[bool]:
     return or_(Job.state == "queued", (Job.state == "running") & (Job.lease_expires_at < func.now()))
 

@@ -28,7 +28,7 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-QUEUE_OF: dict[Kind, str] = {"dataset": "cpu", "train": "train", "evaluate": "train"}
+QUEUE_OF: dict[Kind, str] = {"dataset": "cpu", "train": "train", "evaluate": "train", "relabel": "cpu"}
 
 
 def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None) -> JobOut:

@@ -120,6 +120,8 @@ def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = field_errors(error.errors())
     detail = "; ".join(f"{e.field}: {e.reason}" for e in errors[:5])
+    if any(error.code == "too_large" for error in errors):
+        return problem_response(request, Problem(413, "too_large", detail, errors))
     return problem_response(request, Problem(422, "invalid_request", detail, errors))
 
 

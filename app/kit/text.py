@@ -4,6 +4,9 @@ import re
 from typing import Annotated
 
 from pydantic import AfterValidator, StringConstraints
+from pydantic_core import PydanticCustomError
+
+LONGEST_REPORT = 65_536
 
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
@@ -14,7 +17,13 @@ def _printable(value: str) -> str:
     return value
 
 
+def _fits(value: str) -> str:
+    if len(value) > LONGEST_REPORT:
+        raise PydanticCustomError("too_large", "is longer than {longest} characters", {"longest": LONGEST_REPORT})
+    return value
+
+
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
 ]
-ReportText = Annotated[str, StringConstraints(min_length=1, max_length=65_536), AfterValidator(_printable)]
+ReportText = Annotated[str, StringConstraints(min_length=1), AfterValidator(_fits), AfterValidator(_printable)]

@@ -89,7 +89,7 @@ def _store(request: Request, session: Session, user: User, form: FormData) -> uu
         raise invalid("file", "is missing", "missing")
     upload = read_upload(files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report"))
     state = request.app.state
-    rules = state.labelers.active(session)
+    rules = state.labelers.maintained(session)
     return ecgs.upload(
         session, state.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
     ).ecg.id

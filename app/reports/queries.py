@@ -1,13 +1,16 @@
-"""SQL of reports and labelings."""
+"""SQL of reports, texts and labelings."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
+from typing import Any
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, cast, func, literal, select, text, update
+from sqlalchemy.dialects.postgresql import JSONB, insert
 from sqlalchemy.orm import Session
 
 from app.ecgs.tables import Ecg
-from app.reports.tables import Labeling, Report
+from app.kit.database import Json
+from app.reports.tables import Labeling, Report, StoredStatement, StoredText
 from app.vocabularies.tables import VocabularyRow
 
 
@@ -38,17 +41,127 @@ def retire(session: Session, report: Report) -> None:
     session.execute(update(Report).where(Report.id == report.id).values(current=False))
 
 
+def text_of(session: Session, words: str | None, codes: list[Json] | None) -> int:
+    """Find the stored text of these words or codes, adding it when it is new."""
+    kept = (
+        literal("t" + words)
+        if words is not None
+        else literal("c").concat(cast(cast(codes, JSONB), StoredText.text.type))
+    )
+    digest = func.sha256(func.convert_to(kept, "UTF8"))
+    found = session.scalar(select(StoredText.id).where(StoredText.sha256 == digest))
+    if found is None:
+        session.execute(
+            insert(StoredText)
+            .values(sha256=digest, text=words, codes=codes)
+            .on_conflict_do_nothing(index_elements=["sha256"])
+        )
+        found = session.scalars(select(StoredText.id).where(StoredText.sha256 == digest)).one()
+    return found
+
+
+def is_labelled(session: Session, text_id: int, vocabulary_id: uuid.UUID) -> bool:
+    """Whether a vocabulary has read a text."""
+    return session.get(Labeling, (vocabulary_id, text_id)) is not None
+
+
+def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
+    """Give the ids of statements by normal form, adding the new ones."""
+    if not normals:
+        return {}
+    known = select(StoredStatement.normal, StoredStatement.id).where(StoredStatement.normal.in_(normals))
+    found = dict(session.execute(known).tuples())
+    if missing := sorted(set(normals) - set(found)):  # sorted: two writers add in one order, so neither waits for ever
+        session.execute(
+            insert(StoredStatement)
+            .values([{"normal": normal} for normal in missing])
+            .on_conflict_do_nothing(index_elements=["normal"])
+        )
+        found = dict(session.execute(known).tuples())
+    return found
+
+
+def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Store what a vocabulary read in texts; what it has read before stays."""
+    if rows:
+        session.execute(insert(Labeling).on_conflict_do_nothing(), rows)
+
+
+def unlabelled(session: Session, vocabulary_id: uuid.UUID, after: int, limit: int) -> Sequence[StoredText]:
+    """List texts a vocabulary has not read, from the one after `after` on, in the order of their ids."""
+    read = select(Labeling.text_id).where(Labeling.vocabulary_id == vocabulary_id, Labeling.text_id == StoredText.id)
+    return session.scalars(
+        select(StoredText).where(StoredText.id > after, ~read.exists()).order_by(StoredText.id).limit(limit)
+    ).all()
+
+
+def texts(session: Session, ids: Collection[int]) -> dict[int, StoredText]:
+    """Give stored texts by id."""
+    return {row.id: row for row in session.scalars(select(StoredText).where(StoredText.id.in_(ids)))}
+
+
+def count_texts(session: Session) -> int:
+    """Count the distinct texts."""
+    return session.scalars(select(func.count()).select_from(StoredText)).one()
+
+
 def with_findings(
     session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False
-) -> Sequence[Row[Report, Labeling]]:
+) -> Sequence[Row[Report, StoredText, Labeling]]:
     """List the reports of these ECGs with their labeling under the active vocabulary, oldest first."""
     statement = (
-        select(Report, Labeling)
-        .join(Labeling, Labeling.report_id == Report.id)
+        select(Report, StoredText, Labeling)
+        .join(StoredText, StoredText.id == Report.text_id)
+        .join(Labeling, Labeling.text_id == Report.text_id)
         .join(VocabularyRow, VocabularyRow.id == Labeling.vocabulary_id)
-        .where(Report.ecg_id.in_(ecg_ids), VocabularyRow.active)
+        .where(Report.ecg_id.in_(ecg_ids), VocabularyRow.state == "active")
         .order_by(Report.created_at, Report.source, Report.version)
     )
     if only_current:
         statement = statement.where(Report.current)
     return session.execute(statement).all()
+
+
+def unmapped(
+    session: Session, vocabulary_id: uuid.UUID, source: str | None, limit: int
+) -> Sequence[Row[str, int, int, int]]:
+    """Count the statements a vocabulary found nothing in, in current reports, most frequent first.
+
+    Gives normal form, count in machine reports, count in over-reads, and a text that holds it. Reports are counted by
+    text first: the cost is that of the distinct texts, and of one pass over the reports.
+    """
+    only = "AND source = :source" if source is not None else ""
+    return session.execute(
+        text(
+            f"""
+            WITH said AS (
+                SELECT text_id, count(*) FILTER (WHERE source = 'machine') AS machine,
+                       count(*) FILTER (WHERE source = 'overread') AS overread
+                FROM reports WHERE current {only} GROUP BY text_id
+            ), counted AS (
+                SELECT statement_id, sum(machine)::bigint AS machine, sum(overread)::bigint AS overread,
+                       min(said.text_id) AS text_id
+                FROM said JOIN labelings ON labelings.text_id = said.text_id, unnest(unmapped) AS statement_id
+                WHERE vocabulary_id = :vocabulary GROUP BY statement_id
+            )
+            SELECT normal, machine, overread, text_id FROM counted JOIN statements ON statements.id = statement_id
+            ORDER BY machine + overread DESC, normal LIMIT :limit
+            """  # noqa: S608
+        ),
+        {"vocabulary": vocabulary_id, "limit": limit, **({"source": source} if source is not None else {})},
+    ).all()
+
+
+def a_report_of(session: Session, text_id: int) -> tuple[uuid.UUID, uuid.UUID, StoredText]:
+    """Find a report that says a text: its id, its ECG's, and the text."""
+    return (
+        session.execute(
+            select(Report.id, Report.ecg_id, StoredText)
+            .join(StoredText, StoredText.id == Report.text_id)
+            .where(Report.text_id == text_id, Report.current)
+            .order_by(Report.created_at, Report.id)
+            .limit(1)
+        )
+        .tuples()
+        .one()
+    )

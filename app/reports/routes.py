@@ -23,7 +23,7 @@ def add_report(
     It becomes the current version of its source and reader; findings and the ECG's pair change in the same
     transaction. The same reading again answers 200 and changes nothing.
     """
-    rules = request.app.state.labelers.active(session)
+    rules = request.app.state.labelers.maintained(session)
     added = service.add(session, user.name, rules, ecg_id, given)
     if not added.is_new:
         response.status_code = 200

@@ -63,6 +63,8 @@ class FindingOut(BaseModel):
     end: int = Field(description="One past the last character.")
     text: str
     cue: str | None = Field(description="The words that made it uncertain, negated or historical.")
+    cue_start: int | None = Field(default=None, description="Where those words begin.")
+    cue_end: int | None = Field(default=None, description="Where they end.")
 
 
 class ReportOut(BaseModel):

@@ -13,9 +13,10 @@ from app.kit.problems import invalid, not_found
 from app.reports import queries
 from app.reports.identifiers import without_identifier_lines
 from app.reports.schemas import CodeIn, FindingOut, ReportIn, ReportOut
-from app.reports.tables import Labeling, Report
+from app.reports.tables import Labeling, Report, StoredText
 from app.vocabularies.service import ReadingRules
-from ml.labeling import Code, Reading
+from ml.labeling.batch import read as read_text
+from ml.labeling.batch import row
 
 
 class Added(NamedTuple):
@@ -25,8 +26,8 @@ class Added(NamedTuple):
     is_new: bool
 
 
-def add(session: Session, actor: str, rules: ReadingRules, ecg_id: uuid.UUID, given: ReportIn) -> Added:
-    """Store a reading as the current one of its source and reader.
+def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, given: ReportIn) -> Added:
+    """Store a reading as the current one of its source and reader, read by every vocabulary in `rules`.
 
     The same reading again changes nothing. Raises the 404 of an unknown ECG, and the 422 of a text that
     holds nothing but identifier lines.
@@ -37,11 +38,13 @@ def add(session: Session, actor: str, rules: ReadingRules, ecg_id: uuid.UUID, gi
     codes = [code.model_dump() for code in given.codes] if given.codes is not None else None
     reader = given.reader or ""
     previous = queries.current(session, ecg_id, given.source, reader)
-    if previous is not None and (previous.text, previous.codes) == (text, codes):
-        labeling = next(found for report, found in queries.with_findings(session, [ecg_id]) if report.id == previous.id)
-        return Added(outside(previous, labeling), is_new=False)
+    text_id = queries.text_of(session, text, codes)
+    if previous is not None and previous.text_id == text_id:
+        return Added(_stored(session, previous), is_new=False)
 
-    reading = _read(rules, text, codes)
+    for each in rules:
+        if not queries.is_labelled(session, text_id, each.id):
+            queries.add_labelings(session, labelings(session, each, [(text_id, text, codes)]))
     version = queries.next_version(session, ecg_id, given.source, reader)
     if previous is not None:
         queries.retire(session, previous)
@@ -51,14 +54,10 @@ def add(session: Session, actor: str, rules: ReadingRules, ecg_id: uuid.UUID, gi
         reader=reader,
         version=version,
         current=True,
-        text=text,
-        codes=codes,
+        text_id=text_id,
         authored_at=given.authored_at,
     )
     session.add(report)
-    session.flush()
-    labeling = _labeling(report.id, rules.id, reading)
-    session.add(labeling)
     session.flush()
     session.refresh(report, ["created_at"])
     refresh_pair(session, ecg_id)
@@ -71,23 +70,23 @@ def add(session: Session, actor: str, rules: ReadingRules, ecg_id: uuid.UUID, gi
         before={"version": previous.version, "report_id": previous.id} if previous is not None else None,
         after={"ecg_id": ecg_id, "source": given.source, "version": version},
     )
-    return Added(outside(report, labeling), is_new=True)
+    return Added(_stored(session, report), is_new=True)
 
 
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
     """List an ECG's readings, oldest first."""
-    return [outside(report, labeling) for report, labeling in queries.with_findings(session, [ecg_id], only_current)]
+    return [outside(*row) for row in queries.with_findings(session, [ecg_id], only_current)]
 
 
 def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ReportOut]]:
     """Give the current readings of several ECGs."""
     readings: dict[uuid.UUID, list[ReportOut]] = {ecg_id: [] for ecg_id in ecg_ids}
-    for report, labeling in queries.with_findings(session, ecg_ids, only_current=True):
-        readings[report.ecg_id].append(outside(report, labeling))
+    for report, said, labeling in queries.with_findings(session, ecg_ids, only_current=True):
+        readings[report.ecg_id].append(outside(report, said, labeling))
     return readings
 
 
-def outside(report: Report, labeling: Labeling) -> ReportOut:
+def outside(report: Report, said: StoredText, labeling: Labeling) -> ReportOut:
     """Show a stored reading."""
     return ReportOut(
         id=report.id,
@@ -95,8 +94,8 @@ def outside(report: Report, labeling: Labeling) -> ReportOut:
         reader=report.reader or None,
         version=report.version,
         current=report.current,
-        text=report.text,
-        codes=[CodeIn.model_validate(code) for code in report.codes] if report.codes is not None else None,
+        text=said.text,
+        codes=[CodeIn.model_validate(code) for code in said.codes] if said.codes is not None else None,
         authored_at=report.authored_at,
         created_at=report.created_at,
         findings=[FindingOut.model_validate(finding) for finding in labeling.findings],
@@ -110,21 +109,27 @@ def _storable(text: str) -> str:
     return kept
 
 
-def _read(rules: ReadingRules, text: str | None, codes: list[Json] | None) -> Reading:
-    if text is not None:
-        return rules.labeler.read(text)
-    assert codes is not None
-    return rules.labeler.read_codes([Code(**code) for code in codes])
+def labelings(
+    session: Session, rules: ReadingRules, texts: Sequence[tuple[int, str | None, list[Json] | None]]
+) -> list[Json]:
+    """Read stored texts (id, words, codes) and give the rows of what was read."""
+    read = [(text_id, row(rules.labeler, read_text(rules.labeler, words, codes))) for text_id, words, codes in texts]
+    ids = queries.statement_ids(session, {form for _, (*_, unmapped) in read for form in unmapped})
+    return [
+        {
+            "vocabulary_id": rules.id,
+            "text_id": text_id,
+            "present": present,
+            "uncertain": uncertain,
+            "negated": negated,
+            "historical": historical,
+            "findings": findings,
+            "unmapped": sorted(ids[form] for form in unmapped),
+        }
+        for text_id, (present, uncertain, negated, historical, findings, unmapped) in read
+    ]
 
 
-def _labeling(report_id: uuid.UUID, vocabulary_id: uuid.UUID, reading: Reading) -> Labeling:
-    masks = reading.masks()
-    return Labeling(
-        report_id=report_id,
-        vocabulary_id=vocabulary_id,
-        present=masks.present,
-        uncertain=masks.uncertain,
-        negated=masks.negated,
-        historical=masks.historical,
-        findings=[finding._asdict() for finding in reading.findings],
-    )
+def _stored(session: Session, report: Report) -> ReportOut:
+    rows = queries.with_findings(session, [report.ecg_id])
+    return next(outside(*row) for row in rows if row[0].id == report.id)

@@ -3,10 +3,44 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Index, UniqueConstraint, text
+from sqlalchemy import (
+    ARRAY,
+    BigInteger,
+    CheckConstraint,
+    ForeignKey,
+    Identity,
+    Index,
+    LargeBinary,
+    UniqueConstraint,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id, Json
+
+
+class StoredText(Base):
+    """What reports say, text or codes: stored, and labelled, once however many reports say it."""
+
+    __tablename__ = "texts"
+    __table_args__ = (
+        CheckConstraint("(text IS NULL) <> (codes IS NULL)", name="text_or_codes"),
+        CheckConstraint("length(sha256) = 32", name="sha256"),
+    )
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    sha256: Mapped[bytes] = mapped_column(LargeBinary, unique=True)
+    text: Mapped[str | None]
+    codes: Mapped[list[Json] | None]
+
+
+class StoredStatement(Base):
+    """A statement's normal form that some vocabulary found nothing in."""
+
+    __tablename__ = "statements"
+
+    id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
+    normal: Mapped[str] = mapped_column(unique=True)
 
 
 class Report(Base):
@@ -15,7 +49,6 @@ class Report(Base):
     __tablename__ = "reports"
     __table_args__ = (
         CheckConstraint("source IN ('machine', 'overread')", name="source"),
-        CheckConstraint("(text IS NULL) <> (codes IS NULL)", name="text_or_codes"),
         CheckConstraint("version > 0", name="version"),
         UniqueConstraint("ecg_id", "source", "reader", "version"),
         Index(
@@ -36,27 +69,25 @@ class Report(Base):
     )
     version: Mapped[int]
     current: Mapped[bool]
-    text: Mapped[str | None]
-    codes: Mapped[list[Json] | None]
+    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), index=True)
     authored_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]
 
 
 class Labeling(Base):
-    """What one vocabulary read in one report: four masks (bit i is the vocabulary's label i) and the findings.
+    """What one vocabulary reads in one text: four masks (bit i is the vocabulary's label i) and the findings.
 
-    Relabelling adds rows; it never changes them.
+    `unmapped` are the ids of its statements that gave no finding. Relabelling adds rows; it never changes them.
     """
 
     __tablename__ = "labelings"
-    __table_args__ = (UniqueConstraint("report_id", "vocabulary_id"),)
 
-    id: Mapped[Id]
-    report_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("reports.id"))
-    vocabulary_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vocabularies.id"), index=True)
+    vocabulary_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vocabularies.id"), primary_key=True)
+    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), primary_key=True)
     present: Mapped[int] = mapped_column(BigInteger)
     uncertain: Mapped[int] = mapped_column(BigInteger)
     negated: Mapped[int] = mapped_column(BigInteger)
     historical: Mapped[int] = mapped_column(BigInteger)
     findings: Mapped[list[Json]]
+    unmapped: Mapped[list[int]] = mapped_column(ARRAY(BigInteger), comment="ids of statements")
     created_at: Mapped[CreatedAt]

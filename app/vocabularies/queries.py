@@ -2,16 +2,73 @@
 
 import uuid
 
-from sqlalchemy import select
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.vocabularies.tables import VocabularyRow
 
+_LOCK = 0x6C61_6265  # held shared by who changes reports, alone by who changes which vocabularies are kept
+
 
 def active(session: Session) -> VocabularyRow:
     """Find the active vocabulary (there is always one after setup)."""
-    return session.scalars(select(VocabularyRow).where(VocabularyRow.active)).one()
+    return session.scalars(select(VocabularyRow).where(VocabularyRow.state == "active")).one()
+
+
+def maintained(session: Session) -> list[VocabularyRow]:
+    """List the vocabularies whose labelings and pairs a change of reports must keep, the active one first.
+
+    Holds, until the transaction ends, that this list does not change.
+    """
+    session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    return list(
+        session.scalars(
+            select(VocabularyRow).where(VocabularyRow.state != "inactive").order_by(VocabularyRow.state == "activating")
+        )
+    )
+
+
+def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> int:
+    """Give a vocabulary the slot that is free, emptied; from here on every writer keeps its pairs too.
+
+    Waits for the writers at work. Whatever was left activating before is given up.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    give_up_activation(session)
+    slot = 1 - (session.scalars(select(VocabularyRow.slot).where(VocabularyRow.state == "active")).one() or 0)
+    session.execute(text(f"TRUNCATE pairs_{slot:d}"))
+    session.execute(
+        update(VocabularyRow).where(VocabularyRow.id == vocabulary_id).values(state="activating", slot=slot)
+    )
+    return slot
+
+
+def hold_slot(session: Session, vocabulary_id: uuid.UUID, slot: int) -> bool:
+    """Hold that a slot is this activating vocabulary's until the transaction ends; False when it is not any more."""
+    statement = select(VocabularyRow.id).where(
+        VocabularyRow.id == vocabulary_id, VocabularyRow.state == "activating", VocabularyRow.slot == slot
+    )
+    return session.scalar(statement.with_for_update(read=True)) is not None
+
+
+def switch(session: Session, vocabulary_id: uuid.UUID) -> bool:
+    """Make the activating vocabulary the active one; False when it is not activating any more."""
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    row = session.get(VocabularyRow, vocabulary_id, populate_existing=True)
+    if row is None or row.state != "activating":
+        return False
+    session.execute(update(VocabularyRow).where(VocabularyRow.state == "active").values(state="inactive", slot=None))
+    session.execute(update(VocabularyRow).where(VocabularyRow.id == vocabulary_id).values(state="active"))
+    return True
+
+
+def give_up_activation(session: Session) -> None:
+    """Make an activating vocabulary inactive again."""
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    session.execute(
+        update(VocabularyRow).where(VocabularyRow.state == "activating").values(state="inactive", slot=None)
+    )
 
 
 def by_version(session: Session, version: str) -> VocabularyRow | None:
@@ -24,14 +81,16 @@ def all_newest_first(session: Session) -> list[VocabularyRow]:
     return list(session.scalars(select(VocabularyRow).order_by(VocabularyRow.created_at.desc())))
 
 
-def add_if_absent(session: Session, version: str, yaml: str) -> None:
-    """Add a vocabulary unless its version is there; the first one ever is active."""
+def add_if_absent(session: Session, version: str, yaml: str) -> bool:
+    """Add a vocabulary unless its version is there (then: False); the first one ever is active."""
     is_first = session.scalar(select(~select(VocabularyRow.id).exists()))
-    session.execute(
+    added = session.execute(
         insert(VocabularyRow)
-        .values(version=version, yaml=yaml, active=is_first)
+        .values(version=version, yaml=yaml, state="active" if is_first else "inactive", slot=0 if is_first else None)
         .on_conflict_do_nothing(index_elements=["version"])
+        .returning(VocabularyRow.id)
     )
+    return added.first() is not None
 
 
 def versions(session: Session) -> dict[uuid.UUID, str]:

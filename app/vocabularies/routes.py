@@ -1,13 +1,29 @@
 """Vocabularies, and reading a text without storing it."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
 
-from app.auth.access import Viewer
+from fastapi import APIRouter, Query, Request, Response
+
+from app.auth.access import Admin, Researcher, Viewer
+from app.jobs import service as jobs
+from app.jobs.schemas import JobOut
+from app.jobs.service import IdempotencyKey
 from app.kit.database import SessionDep
-from app.kit.problems import responses
-from app.vocabularies import queries
-from app.vocabularies.schemas import ExtractIn, ExtractOut, LabelOut, VocabularyList, VocabularyOut
-from ml.labeling import Vocabulary
+from app.kit.problems import invalid, not_found, responses
+from app.reports.schemas import Source
+from app.vocabularies import preview as previews
+from app.vocabularies import queries, service
+from app.vocabularies.schemas import (
+    ExtractIn,
+    ExtractOut,
+    PreviewIn,
+    PreviewOut,
+    UnmappedList,
+    VocabularyDetail,
+    VocabularyIn,
+    VocabularyList,
+)
+from ml.labeling import Labeler
 
 router = APIRouter(prefix="/v1", tags=["labels"])
 
@@ -15,21 +31,89 @@ router = APIRouter(prefix="/v1", tags=["labels"])
 @router.get("/vocabularies", responses=responses())
 def list_vocabularies(session: SessionDep, user: Viewer) -> VocabularyList:
     """List the versions of the vocabulary, newest first."""
-    return VocabularyList(
-        items=[
-            VocabularyOut(
-                id=row.id,
-                version=row.version,
-                active=row.active,
-                created_at=row.created_at,
-                labels=[LabelOut(key=label.key, name=label.name) for label in Vocabulary.parse(row.yaml).labels],
-            )
-            for row in queries.all_newest_first(session)
-        ]
-    )
+    return VocabularyList(items=[service.outside(row) for row in queries.all_newest_first(session)])
 
 
-@router.post("/labels/extract", responses=responses(404, 422))
+@router.post(
+    "/vocabularies",
+    status_code=201,
+    responses={200: {"model": VocabularyDetail, "description": "Stored already"}, **responses(409, 413, 422)},
+)
+def upload_vocabulary(given: VocabularyIn, response: Response, session: SessionDep, user: Admin) -> VocabularyDetail:
+    """Store a vocabulary; a mistake in it answers 422 with its line. It changes nothing until it is activated."""
+    row, is_new = service.upload(session, user.name, given.yaml)
+    if not is_new:
+        response.status_code = 200
+    response.headers["Location"] = f"/v1/vocabularies/{row.version}"
+    return service.detail(row)
+
+
+@router.post("/vocabularies/preview", responses=responses(404, 413, 422))
+def preview_vocabulary(given: PreviewIn, request: Request, session: SessionDep, user: Researcher) -> PreviewOut:
+    """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
+
+    All pairs are read, or as many as `sample` says, chosen at random. Nothing is stored.
+    """
+    labelers = request.app.state.labelers
+    if given.version is not None:
+        rules = labelers.version(session, given.version)
+        proposed = rules.vocabulary, rules.labeler
+    else:
+        assert given.yaml is not None
+        vocabulary = service.parse(given.yaml)
+        proposed = vocabulary, Labeler(vocabulary)
+    return previews.preview(session, labelers.active(session), *proposed, given.sample, given.examples)
+
+
+@router.get("/vocabularies/{version}", responses=responses(404))
+def get_vocabulary(version: str, session: SessionDep, user: Viewer) -> VocabularyDetail:
+    """Show a version: its labels, its policy, and the file."""
+    row = queries.by_version(session, version)
+    if row is None:
+        raise not_found("vocabulary")
+    return service.detail(row)
+
+
+@router.post("/vocabularies/{version}/activate", status_code=202, responses=responses(404, 409))
+def activate_vocabulary(
+    version: str,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Admin,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Make a version the active one: a job reads every report with it, then the tables switch at once.
+
+    Until then everything answers under the active one. The old labelings stay: activating the old version again is
+    quick. One activation at a time: another is a 409.
+    """
+    if queries.by_version(session, version) is None:
+        raise not_found("vocabulary")
+    params = {"version": version, "actor": user.name}
+    service.refuse_while_activating(session, user, idempotency_key)
+    job = jobs.create(session, request.app.state.doorbell, user, "relabel", params, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get("/vocabularies/{version}/unmapped", responses=responses(404, 422))
+def list_unmapped(
+    version: str,
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    source: Source | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 50,
+) -> UnmappedList:
+    """List the statements of current reports that gave no finding, the most frequent first.
+
+    They are counted under a version that is or was active.
+    """
+    return service.unmapped(session, request.app.state.labelers.version(session, version), source, limit)
+
+
+@router.post("/labels/extract", responses=responses(404, 413, 422))
 def extract_labels(given: ExtractIn, request: Request, session: SessionDep, user: Viewer) -> ExtractOut:
     """Read a report: its statements, and the status of each label with the characters that say so.
 
@@ -37,11 +121,19 @@ def extract_labels(given: ExtractIn, request: Request, session: SessionDep, user
     """
     labelers = request.app.state.labelers
     rules = labelers.version(session, given.vocabulary) if given.vocabulary else labelers.active(session)
-    reading = rules.labeler.read(given.text)
+    labeler = rules.labeler
+    if given.profile is not None:
+        if given.profile not in rules.vocabulary.profiles:
+            raise invalid("profile", f"must be one of {', '.join(rules.vocabulary.profiles) or 'none'}")
+        labeler = labelers.profile(rules, given.profile)
+    reading = labeler.read(given.text)
     return ExtractOut.model_validate(
         {
             "vocabulary": rules.vocabulary.version,
-            "statements": [statement._asdict() for statement in reading.statements],
+            "statements": [
+                {**statement._asdict(), "normal": labeler.normal_form(statement.text)}
+                for statement in reading.statements
+            ],
             "findings": [finding._asdict() for finding in reading.findings],
         }
     )

@@ -2,12 +2,12 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated
+from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.kit.text import Name, ReportText
-from app.reports.schemas import FindingOut
+from app.reports.schemas import FindingOut, Source
 
 
 class LabelOut(BaseModel):
@@ -23,14 +23,117 @@ class VocabularyOut(BaseModel):
     id: uuid.UUID
     version: str
     active: bool
+    state: Literal["inactive", "activating", "active"]
+    languages: list[str]
     created_at: datetime
     labels: list[LabelOut]
+
+
+class VocabularyDetail(VocabularyOut):
+    """One version with what it says."""
+
+    policy: dict[str, str] = Field(description="The switches of the label policy.")
+    profiles: dict[str, dict[str, str]] = Field(description="Named sets of switches.")
+    yaml: str
 
 
 class VocabularyList(BaseModel):
     """Every version, newest first."""
 
     items: list[VocabularyOut]
+
+
+class VocabularyIn(BaseModel):
+    """A vocabulary to store. It changes nothing until it is activated."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    yaml: Annotated[str, Field(min_length=1, description="The whole file; `version` in it must be new.")]
+
+
+class PreviewIn(BaseModel):
+    """A vocabulary to try: a whole file, or a stored version."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": "site-2", "sample": 2000}]})
+
+    yaml: Annotated[str, Field(min_length=1)] | None = None
+    version: Name | None = None
+    sample: Annotated[int, Field(ge=1, le=20_000, description="Pairs to read, chosen at random.")] = 2_000
+    examples: Annotated[int, Field(ge=0, le=200, description="Changed findings to show.")] = 20
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if (self.yaml is None) == (self.version is None):
+            raise ValueError("give either yaml or version")
+        return self
+
+
+class Counts(BaseModel):
+    """A label's row of the disagreement table, hedged readings positive."""
+
+    machine: int
+    overread: int
+    added: int
+    removed: int
+
+
+class LabelChange(BaseModel):
+    """A label's row under the active vocabulary and under the one tried; null where it is not its label."""
+
+    label: str
+    name: str
+    before: Counts | None
+    after: Counts | None
+
+
+class FindingChange(BaseModel):
+    """A label's finding in one report under the active vocabulary and under the one tried."""
+
+    ecg_id: uuid.UUID
+    report_id: uuid.UUID
+    source: Source
+    text: str | None
+    label: str
+    before: FindingOut | None
+    after: FindingOut | None
+
+
+class PreviewOut(BaseModel):
+    """What would change. Nothing is stored."""
+
+    active: str
+    vocabulary: str
+    pairs: int = Field(description="Pairs that were read.")
+    pairs_in_all: int = Field(description="Pairs there are.")
+    reports_changed: int = Field(description="Reports among them with a label of another status.")
+    labels: list[LabelChange]
+    examples: list[FindingChange]
+
+
+class UnmappedExample(BaseModel):
+    """Where a statement stands."""
+
+    ecg_id: uuid.UUID
+    report_id: uuid.UUID
+    text: str
+    start: int
+    end: int
+
+
+class UnmappedStatement(BaseModel):
+    """A statement that gave no finding, in its normal form, with how many current reports say it."""
+
+    statement: str
+    machine: int
+    overread: int
+    example: UnmappedExample
+
+
+class UnmappedList(BaseModel):
+    """The most frequent first."""
+
+    vocabulary: str
+    items: list[UnmappedStatement]
 
 
 class ExtractIn(BaseModel):
@@ -45,6 +148,7 @@ class ExtractIn(BaseModel):
 
     text: ReportText
     vocabulary: Annotated[Name | None, Field(description="A version; the active one when absent.")] = None
+    profile: Annotated[Name | None, Field(description="One of its profiles; its own policy when absent.")] = None
 
 
 class StatementOut(BaseModel):
@@ -53,6 +157,7 @@ class StatementOut(BaseModel):
     start: int
     end: int
     text: str
+    normal: str = Field(description="What statements of one meaning in several synonyms have in common.")
 
 
 class ExtractOut(BaseModel):

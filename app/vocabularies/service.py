@@ -6,16 +6,32 @@ from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.kit.problems import not_found
+from app.auth.tables import User
+from app.jobs import queries as jobs
+from app.kit import audit
+from app.kit.database import Json
+from app.kit.problems import Problem, invalid, not_found
+from app.reports import queries as reports
+from app.reports.schemas import Source
 from app.vocabularies import queries
+from app.vocabularies.schemas import (
+    UnmappedExample,
+    UnmappedList,
+    UnmappedStatement,
+    VocabularyDetail,
+    VocabularyOut,
+)
 from app.vocabularies.tables import VocabularyRow
-from ml.labeling import Labeler, Vocabulary, builtin_text
+from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin_text
+from ml.labeling.batch import read
+from ml.labeling.vocabulary import MAX_BYTES
 
 
 class ReadingRules(NamedTuple):
-    """A stored vocabulary, ready to read reports."""
+    """A stored vocabulary, ready to read reports; `slot` is where its pairs stand, if it has any."""
 
     id: uuid.UUID
+    slot: int | None
     vocabulary: Vocabulary
     labeler: Labeler
 
@@ -24,12 +40,17 @@ class Labelers:
     """Labelers by vocabulary. Which one is active is asked of the database each time: no process needs a reload."""
 
     def __init__(self) -> None:
-        self._built: dict[uuid.UUID, ReadingRules] = {}
+        self._built: dict[uuid.UUID, tuple[Vocabulary, Labeler]] = {}
+        self._profiles: dict[tuple[uuid.UUID, str], Labeler] = {}
         self._lock = threading.Lock()
 
     def active(self, session: Session) -> ReadingRules:
         """Give the active vocabulary's labeler."""
         return self._build(queries.active(session))
+
+    def maintained(self, session: Session) -> list[ReadingRules]:
+        """Give the labelers a change of reports must ask, the active one first, until the transaction ends."""
+        return [self._build(row) for row in queries.maintained(session)]
 
     def version(self, session: Session, version: str) -> ReadingRules:
         """Give one version's labeler; a 404 when there is none."""
@@ -38,15 +59,90 @@ class Labelers:
             raise not_found("vocabulary")
         return self._build(row)
 
+    def profile(self, rules: ReadingRules, name: str) -> Labeler:
+        """Give the labeler of one of a vocabulary's profiles."""
+        with self._lock:
+            if (rules.id, name) not in self._profiles:
+                self._profiles[rules.id, name] = Labeler(rules.vocabulary.profile(name))
+            return self._profiles[rules.id, name]
+
     def _build(self, row: VocabularyRow) -> ReadingRules:
         with self._lock:
             if row.id not in self._built:
                 vocabulary = Vocabulary.parse(row.yaml)
-                self._built[row.id] = ReadingRules(row.id, vocabulary, Labeler(vocabulary))
-            return self._built[row.id]
+                self._built[row.id] = vocabulary, Labeler(vocabulary)
+            return ReadingRules(row.id, row.slot, *self._built[row.id])
 
 
 def install_builtin(session: Session) -> None:
     """Store the vocabulary this release ships; on a new database it is the active one."""
     text = builtin_text()
     queries.add_if_absent(session, Vocabulary.parse(text).version, text)
+
+
+def parse(yaml: str) -> Vocabulary:
+    """Read a vocabulary file; a 413 when it is too large, a 422 that names each mistake's line."""
+    if len(yaml.encode("utf-8", "surrogatepass")) > MAX_BYTES:
+        raise Problem(413, "too_large", f"A vocabulary is at most {MAX_BYTES:,} bytes.")
+    try:
+        return Vocabulary.parse(yaml)
+    except VocabularyError as error:
+        raise invalid("yaml", str(error)) from error
+
+
+def upload(session: Session, actor: str, yaml: str) -> tuple[VocabularyRow, bool]:
+    """Store a vocabulary and say whether it is new; a 409 when its version is another file's."""
+    version = parse(yaml).version
+    is_new = queries.add_if_absent(session, version, yaml)
+    row = queries.by_version(session, version)
+    assert row is not None
+    if row.yaml != yaml:
+        raise Problem(409, "version_taken", f"Version {version} is another file: a changed file needs a new version.")
+    if is_new:
+        audit.record(session, actor, "create", "vocabulary", row.id, after={"version": version})
+    return row, is_new
+
+
+def refuse_while_activating(session: Session, user: User, key: str | None) -> None:
+    """Answer 409 while an activation is under way, unless this is that request again."""
+    under_way = jobs.unfinished(session, "relabel")
+    if under_way is not None and (key is None or (under_way.user_id, under_way.idempotency_key) != (user.id, key)):
+        raise Problem(409, "activation_under_way", "Another activation is under way; wait for it or cancel it.")
+
+
+def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit: int) -> UnmappedList:
+    """List the statements of current reports that gave no finding, each with a place where it stands."""
+    items = []
+    for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit):
+        report_id, ecg_id, said = reports.a_report_of(session, text_id)
+        reading = read(rules.labeler, said.text, said.codes)
+        statement = next(each for each in reading.unmapped if rules.labeler.normal_form(each.text) == form)
+        example = UnmappedExample(ecg_id=ecg_id, report_id=report_id, **dict(statement._asdict()))
+        items.append(UnmappedStatement(statement=form, machine=machine, overread=overread, example=example))
+    return UnmappedList(vocabulary=rules.vocabulary.version, items=items)
+
+
+def outside(row: VocabularyRow) -> VocabularyOut:
+    """Show a stored vocabulary."""
+    return VocabularyOut.model_validate(_shown(row))
+
+
+def detail(row: VocabularyRow) -> VocabularyDetail:
+    """Show a stored vocabulary with what it says."""
+    vocabulary = Vocabulary.parse(row.yaml)
+    return VocabularyDetail.model_validate(
+        {**_shown(row), "policy": vocabulary.policy.model_dump(), "profiles": vocabulary.profiles, "yaml": row.yaml}
+    )
+
+
+def _shown(row: VocabularyRow) -> Json:
+    vocabulary = Vocabulary.parse(row.yaml)
+    return {
+        "id": row.id,
+        "version": row.version,
+        "active": row.state == "active",
+        "state": row.state,
+        "languages": list(vocabulary.languages),
+        "created_at": row.created_at,
+        "labels": [label.model_dump() for label in vocabulary.labels],
+    }

@@ -102,6 +102,16 @@ class Reading:
                     decided[label] = rank, place, mention
         return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)
 
+    @cached_property
+    def unmapped(self) -> tuple[Statement, ...]:
+        """The statements in which no label is mentioned, whatever is said of it."""
+        return tuple(
+            Statement(place + start, place + end, text)
+            for place, passage in self._passages
+            for start, end, text in passage.statements
+            if not any(start <= mention[2] < end for mention in passage.mentions)
+        )
+
     def masks(self) -> Masks:
         """Give the reading as masks."""
         present = uncertain = negated = historical = corrected = 0

@@ -77,7 +77,7 @@ def add_pairs(database: Database, pairs: list[tuple[tuple[int, int, int, int], s
             )
             session.execute(
                 text(
-                    "INSERT INTO pairs (ecg_id, cell_id, site, reader, sex) VALUES (:id, :cell, :site, '', 'unknown')"
+                    "INSERT INTO pairs (slot, ecg_id, cell_id, site, reader, sex) VALUES (0, :id, :cell, :site, '', 'unknown')"
                 ),
                 {"id": ecg, "cell": cell, "site": site},
             )

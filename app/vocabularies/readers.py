@@ -1,0 +1,64 @@
+"""Processes that read texts with one vocabulary, side by side."""
+
+import json
+import queue
+import subprocess
+import sys
+from collections.abc import Sequence
+from types import TracebackType
+from typing import Any, Self
+
+from app.jobs.child import child_environment, end_group
+from app.jobs.run import JobFailed
+
+
+class Readers:
+    """A few `python -m ml.labeling.batch` processes. They end when they are closed, or this process ends."""
+
+    def __init__(self, yaml: str, count: int) -> None:
+        self._yaml = yaml
+        self._count = count
+        self._children: list[subprocess.Popen[bytes]] = []
+        self._free: queue.Queue[subprocess.Popen[bytes]] = queue.Queue()
+
+    def __enter__(self) -> Self:
+        for _ in range(self._count):
+            child = subprocess.Popen(
+                [sys.executable, "-m", "ml.labeling.batch"],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                start_new_session=True,
+                env=child_environment(),
+            )
+            self._children.append(child)
+            self._free.put(child)
+        for child in self._children:
+            _write(child, {"vocabulary": self._yaml})
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for child in self._children:
+            end_group(child)
+
+    def read(self, texts: Sequence[tuple[str | None, Any]]) -> list[Any]:
+        """Read texts in whichever process is free; `ml.labeling.batch` says what comes back. Threads may share it."""
+        child = self._free.get()
+        try:
+            _write(child, texts)
+            assert child.stdout is not None
+            answer = child.stdout.readline()
+        except OSError as error:
+            raise JobFailed("a reading process ended") from error
+        finally:
+            self._free.put(child)
+        if not answer:
+            raise JobFailed("a reading process ended")
+        return list(json.loads(answer))
+
+
+def _write(child: subprocess.Popen[bytes], value: Any) -> None:
+    assert child.stdin is not None
+    child.stdin.write(json.dumps(value).encode() + b"\n")
+    child.stdin.flush()

@@ -1,0 +1,136 @@
+"""Making a vocabulary the active one: read every text with it, make its pairs, then switch."""
+
+import os
+import uuid
+from collections import deque
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+
+from sqlalchemy.orm import Session
+
+from app.disagreement import queries as disagreement
+from app.jobs.queries import LeaseLost
+from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
+from app.kit import audit
+from app.kit.database import Database, Json
+from app.reports import queries as reports
+from app.vocabularies import queries
+from app.vocabularies.readers import Readers
+
+TEXTS = 2_000  # a batch
+RANGES = 64  # of ECG ids, a transaction each
+
+
+def relabel(run: JobRun) -> Finish:
+    """Read every text the vocabulary has not read yet, make its pairs beside the active one's, and switch.
+
+    Reports that arrive meanwhile are read with both vocabularies by whoever adds them. An attempt that takes over
+    from a dead worker's reads only what is still unread. Cancelled or failed, nothing has changed for anybody.
+    """
+    version, actor = run.params["version"], run.params["actor"]
+    with run.database.begin() as session:
+        row = queries.by_version(session, version)
+        if row is None:
+            raise JobFailed("the vocabulary is gone")
+        before = queries.active(session).version
+        if row.state == "active":
+            return lambda session: {"version": version, "texts_read": 0, "pairs": None}
+        vocabulary_id, yaml = row.id, row.yaml
+        slot = queries.begin_activation(session, vocabulary_id)
+    try:
+        read = _read_texts(run, vocabulary_id, yaml)
+        pairs = _make_pairs(run, vocabulary_id, slot)
+    except (WorkerStopping, LeaseLost):
+        raise  # another attempt goes on
+    except BaseException:
+        with run.database.begin() as session:
+            queries.give_up_activation(session)
+        raise
+
+    def switch(session: Session) -> Json:
+        if not queries.switch(session, vocabulary_id):
+            raise JobFailed("another activation has taken this one's place")
+        audit.record(
+            session,
+            actor,
+            "activate",
+            "vocabulary",
+            vocabulary_id,
+            before={"version": before},
+            after={"version": version},
+        )
+        return {"version": version, "before": before, "texts_read": read, "pairs": pairs}
+
+    return switch
+
+
+def _read_texts(run: JobRun, vocabulary_id: uuid.UUID, yaml: str) -> int:
+    with run.database.begin() as session:
+        total = max(1, reports.count_texts(session))
+    workers = run.settings.labeling_processes or os.cpu_count() or 1
+    read = 0
+    with Readers(yaml, workers) as readers, ThreadPoolExecutor(workers) as threads:
+        pending: deque[Future[int]] = deque()
+        for batch in _unread(run.database, vocabulary_id):
+            pending.append(threads.submit(_read_batch, run.database, readers, vocabulary_id, batch))
+            if len(pending) > 2 * workers:
+                read += pending.popleft().result()
+                run.progress(0.8 * min(1, read / total), f"{read:,} texts read")
+            run.check()
+        read += sum(future.result() for future in pending)
+    return read
+
+
+_Text = tuple[int, str | None, list[Json] | None]
+
+
+def _unread(database: Database, vocabulary_id: uuid.UUID) -> Iterator[list[_Text]]:
+    last = 0
+    while True:
+        with database.begin() as session:
+            rows = reports.unlabelled(session, vocabulary_id, last, TEXTS)
+            batch = [(row.id, row.text, row.codes) for row in rows]
+        if not batch:
+            return
+        yield batch
+        last = batch[-1][0]
+
+
+def _read_batch(database: Database, readers: Readers, vocabulary_id: uuid.UUID, batch: list[_Text]) -> int:
+    answers = readers.read([(words, codes) for _, words, codes in batch])
+    with database.begin() as session:
+        ids = reports.statement_ids(session, {form for answer in answers for form in answer[5]})
+    with database.begin() as session:
+        reports.add_labelings(
+            session,
+            [
+                {
+                    "vocabulary_id": vocabulary_id,
+                    "text_id": text_id,
+                    "present": present,
+                    "uncertain": uncertain,
+                    "negated": negated,
+                    "historical": historical,
+                    "findings": findings,
+                    "unmapped": sorted(ids[form] for form in unmapped),
+                }
+                for (text_id, _, _), (present, uncertain, negated, historical, findings, unmapped) in zip(
+                    batch, answers, strict=True
+                )
+            ],
+        )
+    return len(batch)
+
+
+def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slot: int) -> int:
+    made = 0
+    for number in range(RANGES):
+        width = 2**128 // RANGES
+        first, last = uuid.UUID(int=number * width), uuid.UUID(int=(number + 1) * width - 1)
+        with run.database.begin() as session:
+            if not queries.hold_slot(session, vocabulary_id, slot):
+                raise LeaseLost(str(run.id))
+            made += disagreement.build_pairs(session, vocabulary_id, slot, first, last)
+        run.progress(0.8 + 0.19 * (number + 1) / RANGES, f"{made:,} pairs made")
+    disagreement.vacuum(run.database, slot)
+    return made

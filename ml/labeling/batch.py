@@ -1,0 +1,40 @@
+"""`python -m ml.labeling.batch`: reads texts for another process, a batch a line of JSON, until its input ends.
+
+The first line is `{"vocabulary": YAML}`. Each further one is a list of `[words | null, codes | null]`, and is answered
+by a list of `[present, uncertain, negated, historical, findings, unmapped normal forms]`.
+"""
+
+import json
+import sys
+from collections.abc import Sequence
+from typing import Any
+
+from ml.labeling.labeler import Labeler
+from ml.labeling.reading import Code, Reading
+from ml.labeling.vocabulary import Vocabulary
+
+Row = tuple[int, int, int, int, list[dict[str, Any]], list[str]]
+
+
+def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | None) -> Reading:
+    """Read a report that is words or codes."""
+    return labeler.read(words) if words is not None else labeler.read_codes([Code(**code) for code in codes or ()])
+
+
+def row(labeler: Labeler, reading: Reading) -> Row:
+    """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in."""
+    unmapped = {labeler.normal_form(statement.text) for statement in reading.unmapped} - {""}
+    return *reading.masks(), [finding._asdict() for finding in reading.findings], sorted(unmapped)
+
+
+def main() -> None:
+    """Answer until the input ends."""
+    labeler = Labeler(Vocabulary.parse(json.loads(sys.stdin.readline())["vocabulary"]))
+    for line in sys.stdin:
+        answer = [row(labeler, read(labeler, words, codes)) for words, codes in json.loads(line)]
+        sys.stdout.write(json.dumps(answer) + "\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
