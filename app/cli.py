@@ -7,13 +7,16 @@ import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Annotated, NoReturn
+from typing import TYPE_CHECKING, Annotated, NoReturn
 
 import typer
 from pydantic import ValidationError
 from sqlalchemy.orm import Session
 
 from app.settings import Settings
+
+if TYPE_CHECKING:
+    from ml.labeling import Vocabulary
 
 cli = typer.Typer(help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False)
 users = typer.Typer(help="Users and their roles.", no_args_is_help=True)
@@ -166,12 +169,51 @@ def revoke_key(key_id: uuid.UUID) -> None:
 
 
 @labels.command("extract")
-def extract(file: Annotated[typer.FileText, typer.Argument(help="A report; - for standard input.")]) -> None:
-    """Read a report with the shipped vocabulary and print its findings."""
-    from ml.labeling import Labeler, builtin
+def extract(
+    file: Annotated[
+        typer.FileText, typer.Argument(help='JSON lines, {"id", "text"} each; - for standard input.', encoding="utf-8")
+    ],
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="A vocabulary file; the shipped one when absent.", exists=True, dir_okay=False)
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="One of the vocabulary's profiles.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="For people: the words behind each finding.")] = False,
+) -> None:
+    """Read reports: a line of JSON with the labels present, uncertain, negated and historical for each line given.
 
-    for finding in Labeler(builtin()).read(file.read()).findings:
-        typer.echo(f"{finding.label}\t{finding.status}\t{finding.start}-{finding.end}\t{finding.text}")
+    Needs no database. A line that is no report ends it with status 2 and its number; what came before is written.
+    """
+    from ml.labeling import Labeler
+    from ml.labeling import lines as reports
+
+    labeler = Labeler(_vocabulary(vocabulary, profile))
+    write = reports.explained if explain else reports.extracted
+    try:
+        for report in reports.read(file):
+            typer.echo(write(labeler, report))
+    except reports.NoReport as error:
+        _fail(str(error))
+
+
+@labels.command("validate")
+def validate(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Check a vocabulary file; each mistake is named with its line."""
+    vocabulary = _vocabulary(file, None)
+    _say(f"{file}: version {vocabulary.version}, {len(vocabulary.labels)} labels, {', '.join(vocabulary.languages)}")
+
+
+def _vocabulary(file: Path | None, profile: str | None) -> "Vocabulary":
+    from ml.labeling import Vocabulary, VocabularyError, builtin
+
+    try:
+        vocabulary = builtin() if file is None else Vocabulary.parse(file.read_text(encoding="utf-8"))
+    except (VocabularyError, UnicodeDecodeError) as error:
+        _fail(f"{file}: {error}")
+    if profile is None:
+        return vocabulary
+    if profile not in vocabulary.profiles:
+        _fail(f"--profile: {profile!r} is none of {', '.join(vocabulary.profiles)}")
+    return vocabulary.profile(profile)
 
 
 def _settings() -> Settings:

@@ -17,6 +17,7 @@ from app.disagreement.tables import Cell, Pair
 from app.ecgs.tables import Ecg
 from app.kit.database import Database
 from app.kit.pagination import Position, after
+from app.reports.queries import hold_dictionaries
 from app.reports.tables import Labeling, Report
 from app.vocabularies.queries import maintained
 
@@ -200,6 +201,7 @@ def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uu
         {"first": first, "last": last, "vocabulary": vocabulary_id},
     )
     masks = "machine_present, machine_uncertain, overread_present, overread_uncertain"
+    hold_dictionaries(session)
     session.execute(
         text(
             f"INSERT INTO cells ({masks}) SELECT DISTINCT {masks} FROM fresh "  # noqa: S608
@@ -267,6 +269,7 @@ def _cell_id(session: Session, *masks: int) -> int:
     found = session.scalar(select(Cell.id).where(*where))
     if found is not None:
         return found
+    hold_dictionaries(session)
     names = [column.key for column in _MASKS]
     session.execute(insert(Cell).values(dict(zip(names, masks, strict=True))).on_conflict_do_nothing())
     return session.scalars(select(Cell.id).where(*where)).one()

@@ -91,6 +91,7 @@ def upload(
         audit.record(session, actor, "create", "ecg", ecg.id, after=after)
     else:
         conflicts = _fill_in(session, actor, ecg, known)
+    reports.store_texts(session, readings)
     for reading in readings:
         reports.add(session, actor, rules, ecg.id, reading)
     return Uploaded(outside_with_reports(session, ecg, conflicts), is_new)

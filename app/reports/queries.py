@@ -13,10 +13,15 @@ from app.kit.database import Json
 from app.reports.tables import Labeling, Report, StoredStatement, StoredText
 from app.vocabularies.tables import VocabularyRow
 
+_DICTIONARIES = 0x64696374
+
 
 def lock_ecg(session: Session, ecg_id: uuid.UUID) -> bool:
-    """Hold the ECG's row, so that versions and the pair change one writer at a time; False when there is none."""
-    return session.scalar(select(Ecg.id).where(Ecg.id == ecg_id).with_for_update()) is not None
+    """Hold the ECG's row, so that versions and the pair change one writer at a time; False when there is none.
+
+    Its key stays free to refer to: an activation makes the pairs of many ECGs in one transaction.
+    """
+    return session.scalar(select(Ecg.id).where(Ecg.id == ecg_id).with_for_update(key_share=True)) is not None
 
 
 def current(session: Session, ecg_id: uuid.UUID, source: str, reader: str) -> Report | None:
@@ -60,6 +65,15 @@ def text_of(session: Session, words: str | None, codes: list[Json] | None) -> in
     return found
 
 
+def hold_dictionaries(session: Session) -> None:
+    """Let one transaction at a time add to the dictionaries (statements, cells), which are soon complete.
+
+    Without it two writers that add the same rows in another order would wait for each other. Texts are too many for
+    this: whoever stores several adds them all, sorted, before anything else.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_DICTIONARIES)))
+
+
 def is_labelled(session: Session, text_id: int, vocabulary_id: uuid.UUID) -> bool:
     """Whether a vocabulary has read a text."""
     return session.get(Labeling, (vocabulary_id, text_id)) is not None
@@ -70,14 +84,15 @@ def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
     if not normals:
         return {}
     known = select(StoredStatement.normal, StoredStatement.id).where(StoredStatement.normal.in_(normals))
-    found = dict(session.execute(known).tuples())
-    if missing := sorted(set(normals) - set(found)):  # sorted: two writers add in one order, so neither waits for ever
+    found = dict(session.execute(known).all())
+    if missing := sorted(set(normals) - set(found)):
+        hold_dictionaries(session)
         session.execute(
             insert(StoredStatement)
             .values([{"normal": normal} for normal in missing])
             .on_conflict_do_nothing(index_elements=["normal"])
         )
-        found = dict(session.execute(known).tuples())
+        found = dict(session.execute(known).all())
     return found
 
 
@@ -154,14 +169,11 @@ def unmapped(
 
 def a_report_of(session: Session, text_id: int) -> tuple[uuid.UUID, uuid.UUID, StoredText]:
     """Find a report that says a text: its id, its ECG's, and the text."""
-    return (
-        session.execute(
-            select(Report.id, Report.ecg_id, StoredText)
-            .join(StoredText, StoredText.id == Report.text_id)
-            .where(Report.text_id == text_id, Report.current)
-            .order_by(Report.created_at, Report.id)
-            .limit(1)
-        )
-        .tuples()
-        .one()
-    )
+    report_id, ecg_id, said = session.execute(
+        select(Report.id, Report.ecg_id, StoredText)
+        .join(StoredText, StoredText.id == Report.text_id)
+        .where(Report.text_id == text_id, Report.current)
+        .order_by(Report.created_at, Report.id)
+        .limit(1)
+    ).one()
+    return report_id, ecg_id, said

@@ -73,6 +73,12 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     return Added(_stored(session, report), is_new=True)
 
 
+def store_texts(session: Session, readings: Sequence[ReportIn]) -> None:
+    """Store what several readings say before anything else, sorted, so that no two writers wait for each other."""
+    for text in sorted(_storable(given.text) for given in readings if given.text is not None):
+        queries.text_of(session, text, None)
+
+
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
     """List an ECG's readings, oldest first."""
     return [outside(*row) for row in queries.with_findings(session, [ecg_id], only_current)]

@@ -23,7 +23,7 @@ from app.vocabularies.schemas import (
 )
 from app.vocabularies.tables import VocabularyRow
 from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin_text
-from ml.labeling.batch import read
+from ml.labeling.batch import read, unmapped_form
 from ml.labeling.vocabulary import MAX_BYTES
 
 
@@ -116,7 +116,7 @@ def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit
     for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit):
         report_id, ecg_id, said = reports.a_report_of(session, text_id)
         reading = read(rules.labeler, said.text, said.codes)
-        statement = next(each for each in reading.unmapped if rules.labeler.normal_form(each.text) == form)
+        statement = next(each for each in reading.unmapped if unmapped_form(rules.labeler, each.text) == form)
         example = UnmappedExample(ecg_id=ecg_id, report_id=report_id, **dict(statement._asdict()))
         items.append(UnmappedStatement(statement=form, machine=machine, overread=overread, example=example))
     return UnmappedList(vocabulary=rules.vocabulary.version, items=items)

@@ -5,6 +5,7 @@ by a list of `[present, uncertain, negated, historical, findings, unmapped norma
 """
 
 import json
+import re
 import sys
 from collections.abc import Sequence
 from typing import Any
@@ -12,6 +13,9 @@ from typing import Any
 from ml.labeling.labeler import Labeler
 from ml.labeling.reading import Code, Reading
 from ml.labeling.vocabulary import Vocabulary
+
+LONGEST_FORM = 200
+_NUMBER = re.compile(r"\d+")
 
 Row = tuple[int, int, int, int, list[dict[str, Any]], list[str]]
 
@@ -21,9 +25,14 @@ def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | 
     return labeler.read(words) if words is not None else labeler.read_codes([Code(**code) for code in codes or ()])
 
 
+def unmapped_form(labeler: Labeler, statement: str) -> str:
+    """Give the normal form that statements without findings are counted by: any number is "#", long ones are cut."""
+    return _NUMBER.sub("#", labeler.normal_form(statement))[:LONGEST_FORM]
+
+
 def row(labeler: Labeler, reading: Reading) -> Row:
     """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in."""
-    unmapped = {labeler.normal_form(statement.text) for statement in reading.unmapped} - {""}
+    unmapped = {unmapped_form(labeler, statement.text) for statement in reading.unmapped} - {""}
     return *reading.masks(), [finding._asdict() for finding in reading.findings], sorted(unmapped)
 
 

@@ -1,0 +1,59 @@
+"""Reports and labels as JSON lines, as the gold files have them."""
+
+import json
+from collections.abc import Iterable, Iterator
+from typing import Any, NamedTuple
+
+from ml.labeling.labeler import Labeler
+from ml.labeling.reading import PRECEDENCE
+
+
+class NoReport(ValueError):
+    """A line that is no report; the message names its number."""
+
+
+class Line(NamedTuple):
+    """A report to read."""
+
+    id: Any
+    text: str
+
+
+def read(lines: Iterable[str]) -> Iterator[Line]:
+    """Read `{"id", "text", "language"?}` a line; a vocabulary reads all its languages at once, so that one is ignored.
+
+    Raises `NoReport` at the first line that is none. Empty lines are passed over.
+    """
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            report = json.loads(line)
+        except (ValueError, RecursionError) as error:
+            raise NoReport(f"line {number} is not JSON: {error}") from error
+        if not isinstance(report, dict) or not isinstance(report.get("text"), str) or "id" not in report:
+            raise NoReport(f'line {number} must be an object with "id" and a "text" that is a string')
+        yield Line(report["id"], report["text"])
+
+
+def extracted(labeler: Labeler, report: Line) -> str:
+    """Write `{"id", "present", "uncertain", "negated", "historical", "findings"}`, labels by their names."""
+    names = {label.key: label.name for label in labeler.vocabulary.labels}
+    findings = labeler.read(report.text).findings
+    by_status = {status: [names[f.label] for f in findings if f.status == status] for status in PRECEDENCE}
+    shown = [{**finding._asdict(), "label": names[finding.label]} for finding in findings]
+    return json.dumps({"id": report.id, **by_status, "findings": shown})
+
+
+def explained(labeler: Labeler, report: Line) -> str:
+    """Write for people: each statement, and below it what it says of which label, with the words and the cue."""
+    names = {label.key: label.name for label in labeler.vocabulary.labels}
+    reading = labeler.read(report.text)
+    written = [f"{report.id}"]
+    for statement in reading.statements:
+        written.append(f"  {' '.join(statement.text.split())}")
+        for finding in reading.findings:
+            if statement.start <= finding.start < statement.end:
+                cue = f', because of "{finding.cue}"' if finding.cue else ""
+                written.append(f'    {finding.status}: {names[finding.label]} ("{finding.text}"{cue})')
+    return "\n".join(written)

@@ -1,0 +1,293 @@
+"""A vocabulary is tried, stored, activated and taken back, and the tables are right all the while."""
+
+import csv
+import io
+import threading
+import uuid
+from collections import Counter
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.ecgs.service import Archive, PatientHasher
+from app.jobs.run import Workplace
+from app.jobs.runner import Runner
+from app.jobs.steps import STEPS
+from app.kit.database import Database
+from app.kit.store import ObjectStore
+from app.reports import service as reports
+from app.reports.schemas import ReportIn
+from app.settings import Settings
+from app.vocabularies.service import Labelers
+from ml.labeling import Labeler, Vocabulary, builtin_text
+
+MACHINE = ["Sinus rhythm", "Sinus rhythm\nNonspecific ST abnormality", "Wobbly baseline rhythm", "AF\nLBBB", "LVH"]
+OVERREAD = ["Sinus rhythm", "Wobbly baseline rhythm\nRBBB", "Atrial flutter", "AF", "Possible LVH", "Brugada pattern"]
+
+SYNONYM = "        - nsr\n"
+FOURTEENTH = """  - {key: posterior_mi, name: Posterior MI}
+  - {key: brugada, name: Brugada Pattern}
+"""
+RULE = """rules:
+  - {labels: [brugada], terms: {en: [brugada (pattern)]}}
+"""
+
+
+def changed(version: str, *changes: tuple[str, str]) -> str:
+    """The vocabulary that ships, with another version and some places changed."""
+    yaml = builtin_text().replace("version: overread-1", f"version: {version}")
+    for old, new in changes:
+        assert yaml.count(old) >= 1
+        yaml = yaml.replace(old, new, 1)
+    return yaml
+
+
+WITH_SYNONYM = changed("site-2", (SYNONYM, SYNONYM + "        - wobbly baseline rhythm\n"))
+WITH_14 = changed("site-14", ("  - {key: posterior_mi, name: Posterior MI}\n", FOURTEENTH), ("rules:\n", RULE))
+
+
+def add_ecg(database: Database, labelers: Labelers, machine: str, overread: str) -> uuid.UUID:
+    """Store an ECG (without waveform) and its two readings as the service does."""
+    ecg_id = uuid.uuid4()
+    with database.begin() as session:
+        session.execute(
+            text("INSERT INTO ecgs (id, waveform_sha256, samples, sampling_rate_hz) VALUES (:id, :sha, 5000, 500)"),
+            {"id": ecg_id, "sha": ecg_id.hex * 2},
+        )
+        rules = labelers.maintained(session)
+        readings = [ReportIn(source="machine", text=machine), ReportIn(source="overread", text=overread)]
+        reports.store_texts(session, readings)
+        for reading in readings:
+            reports.add(session, "test", rules, ecg_id, reading)
+    return ecg_id
+
+
+@pytest.fixture
+def archive_of_30(database: Database) -> None:
+    """Thirty pairs: every combination of the texts above."""
+    labelers = Labelers()
+    for machine in MACHINE:
+        for overread in OVERREAD:
+            add_ecg(database, labelers, machine, overread)
+
+
+@pytest.fixture
+def runner(settings: Settings, database: Database) -> Runner:
+    """A worker in this process."""
+    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    return Runner(Workplace(settings.model_copy(update={"labeling_processes": 2}), database, archive), STEPS)
+
+
+def activate(client: httpx.Client, runner: Runner, version: str) -> dict[str, Any]:
+    """Activate through the API and let the worker do it."""
+    answer = client.post(f"/v1/vocabularies/{version}/activate")
+    assert answer.status_code == 202, answer.text
+    runner.run(uuid.UUID(answer.json()["id"]))
+    return dict(client.get(answer.headers["location"]).json())
+
+
+def rows(client: httpx.Client) -> dict[str, tuple[int, ...]]:
+    """The table's counts by label."""
+    table = client.get("/v1/disagreement").json()
+    return {
+        row["label"]: tuple(row[name] for name in ("machine", "overread", "added", "removed"))
+        for row in table["labels"]
+    }
+
+
+def recount(database: Database, yaml: str) -> dict[str, tuple[int, ...]]:
+    """The slow reference: read every ECG's newest two texts one by one and count."""
+    labeler = Labeler(Vocabulary.parse(yaml))
+    counts = {label.key: Counter[str]() for label in labeler.vocabulary.labels}
+    with database.begin() as session:
+        stored = session.execute(
+            text(
+                "SELECT ecg_id, source, text FROM reports JOIN texts ON texts.id = text_id WHERE current "
+                "ORDER BY coalesce(authored_at, reports.created_at), reports.created_at, version"
+            )
+        ).all()
+    said: dict[Any, dict[str, str]] = {}
+    for ecg_id, source, words in stored:
+        said.setdefault(ecg_id, {})[source] = words
+    for pair in said.values():
+        if len(pair) == 2:
+            positive = {
+                source: {f.label for f in labeler.read(words).findings if f.status in ("present", "uncertain")}
+                for source, words in pair.items()
+            }
+            for key, count in counts.items():
+                m, o = key in positive["machine"], key in positive["overread"]
+                count.update(machine=m, overread=o, added=o and not m, removed=m and not o)
+    return {key: tuple(c[name] for name in ("machine", "overread", "added", "removed")) for key, c in counts.items()}
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_a_synonym_is_tried_stored_activated_and_taken_back(
+    client: httpx.Client, database: Database, runner: Runner
+) -> None:
+    before = rows(client)
+    assert before == recount(database, builtin_text())
+
+    preview = client.post("/v1/vocabularies/preview", json={"yaml": WITH_SYNONYM}).json()
+    assert preview["pairs"] == preview["pairs_in_all"] == 30 and preview["reports_changed"] == 6 + 5
+    assert {e["label"] for e in preview["examples"]} == {"sinus_rhythm"} and len(preview["examples"]) == 2
+    for example in preview["examples"]:
+        found = example["after"]
+        assert example["before"] is None and example["text"][found["start"] : found["end"]] == found["text"]
+    assert [row["version"] for row in client.get("/v1/vocabularies").json()["items"]] == ["overread-1"]
+
+    assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 201
+    assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 200
+    assert rows(client) == before  # stored is not active
+
+    job = activate(client, runner, "site-2")
+    assert (job["state"], job["result"]["pairs"]) == ("succeeded", 30), job
+    after = rows(client)
+    assert after == recount(database, WITH_SYNONYM) and after["sinus_rhythm"] != before["sinus_rhythm"]
+    shown = {row["label"]: tuple(row["after"].values()) for row in preview["labels"]}
+    assert shown == after  # the preview said what came
+
+    again = activate(client, runner, "overread-1")
+    assert again["result"]["texts_read"] == 0  # the old labelings stayed
+    assert rows(client) == before
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_a_14th_label_is_data(client: httpx.Client, database: Database, runner: Runner) -> None:
+    assert client.post("/v1/vocabularies", json={"yaml": WITH_14}).status_code == 201
+    job = activate(client, runner, "site-14")
+    assert job["state"] == "succeeded", job
+    table = client.get("/v1/disagreement").json()["labels"]
+    assert len(table) == 14 and table[-1]["name"] == "Brugada Pattern" and table[-1]["added"] == 5
+    assert rows(client) == recount(database, WITH_14)
+    lines = list(csv.DictReader(io.StringIO(client.get("/v1/disagreement", headers={"accept": "text/csv"}).text)))
+    assert len(lines) == 14
+    differing = client.get("/v1/disagreement/brugada/ecgs", params={"direction": "added"}).json()["items"]
+    assert len(differing) == 5
+    found = client.post("/v1/labels/extract", json={"text": "No Brugada pattern"}).json()["findings"]
+    assert [(f["label"], f["status"]) for f in found] == [("brugada", "negated")]
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_unmapped_statements_are_counted(client: httpx.Client, database: Database, runner: Runner) -> None:
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    said = {
+        item["statement"]: (item["machine"], item["overread"])
+        for item in client.get("/v1/vocabularies/overread-1/unmapped").json()["items"]
+    }
+    assert said == {
+        "wobbly baseline rhythm": (6, 5),
+        "nonspecific st abnormality": (6, 0),
+        "brugada pattern": (0, 5),
+    }
+    first = client.get("/v1/vocabularies/overread-1/unmapped", params={"source": "overread"}).json()["items"][0]
+    assert (first["machine"], first["overread"]) == (0, 5)
+    assert activate(client, runner, "site-2")["state"] == "succeeded"
+    left = client.get("/v1/vocabularies/site-2/unmapped").json()["items"]
+    assert [item["statement"] for item in left] == ["nonspecific st abnormality", "brugada pattern"]
+    for item in left:
+        example = item["example"]
+        report = next(
+            report
+            for report in client.get(f"/v1/ecgs/{example['ecg_id']}/reports").json()["items"]
+            if report["id"] == example["report_id"]
+        )
+        assert report["text"][example["start"] : example["end"]] == example["text"]
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_writers_at_work_while_a_vocabulary_is_activated(
+    client: httpx.Client, database: Database, runner: Runner
+) -> None:
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    stop = threading.Event()
+    failed: list[BaseException] = []
+
+    def write(number: int) -> None:
+        labelers, mine, turn = Labelers(), [], 0
+        try:
+            while not stop.is_set():
+                turn += 1
+                machine, overread = MACHINE[(turn + number) % 5], OVERREAD[(turn * number) % 6]
+                mine.append(add_ecg(database, labelers, f"{machine}\nrate {turn}", overread))
+                with database.begin() as session:
+                    correction = ReportIn(source="overread", text=OVERREAD[turn % 6])
+                    reports.add(session, "test", labelers.maintained(session), mine[turn // 2], correction)
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=write, args=(number,)) for number in (1, 2, 3)]
+    for thread in threads:
+        thread.start()
+    try:
+        for version in ("site-2", "overread-1", "site-2"):
+            assert activate(client, runner, version)["state"] == "succeeded"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failed
+    assert rows(client) == recount(database, WITH_SYNONYM)
+    with database.begin() as session:
+        assert session.execute(text("SELECT count(*) FROM pairs WHERE slot = (SELECT slot FROM vocabularies "
+                                    "WHERE state = 'active')")).scalar_one() > 60  # fmt: skip
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_an_activation_that_is_cancelled_changes_nothing(
+    client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.disagreement import queries
+
+    before = rows(client)
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    answer = client.post("/v1/vocabularies/site-2/activate")
+    second = client.post("/v1/vocabularies/overread-1/activate")
+    assert second.status_code == 409 and second.json()["type"].endswith("activation_under_way")
+
+    def broken(*given: object) -> int:
+        raise RuntimeError("on purpose")
+
+    monkeypatch.setattr(queries, "build_pairs", broken)
+    runner.run(uuid.UUID(answer.json()["id"]))
+    assert client.get(answer.headers["location"]).json()["state"] == "failed"
+    assert rows(client) == before
+    assert {row["version"]: row["state"] for row in client.get("/v1/vocabularies").json()["items"]} == {
+        "overread-1": "active",
+        "site-2": "inactive",
+    }
+    monkeypatch.undo()
+    assert activate(client, runner, "site-2")["state"] == "succeeded"
+    assert rows(client) == recount(database, WITH_SYNONYM)
+
+
+def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: dict[str, str]) -> None:
+    unknown = changed("bad", ("  - labels: [sinus_rhythm]\n", "  - labels: [sinus_rythm]\n"))
+    answer = client.post("/v1/vocabularies", json={"yaml": unknown})
+    assert answer.status_code == 422 and "sinus_rythm" in answer.json()["detail"]
+    answer = client.post("/v1/vocabularies", json={"yaml": changed("bad", ("septal_mi: anterior", "septal_mi: both"))})
+    line = 1 + changed("bad").split("\n").index("  septal_mi: anterior")
+    assert answer.status_code == 422 and f"line {line}" in answer.json()["detail"], answer.text
+    answer = client.post("/v1/vocabularies", json={"yaml": changed("overread-1", (SYNONYM, ""))})
+    assert answer.status_code == 409 and answer.json()["type"].endswith("version_taken")
+    assert client.post("/v1/vocabularies", json={"yaml": "x" * 1_000_001}).status_code == 413
+    assert client.post("/v1/vocabularies/none/activate").status_code == 404
+    assert client.get("/v1/vocabularies/none").status_code == 404
+    assert client.post("/v1/vocabularies/preview", json={}).status_code == 422
+    client.headers["Authorization"] = f"Bearer {keys['viewer']}"
+    assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 403
+    assert client.post("/v1/vocabularies/overread-1/activate").status_code == 403
+
+
+def test_extract(client: httpx.Client) -> None:
+    said = client.post("/v1/labels/extract", json={"text": "AF. Possible LVH"}).json()
+    assert [s["normal"] for s in said["statements"]] == ["atrial fibrillation", "possible lvh"]
+    hedged = said["findings"][1]
+    assert (hedged["cue"], hedged["cue_start"], hedged["cue_end"]) == ("Possible", 4, 12)
+    assert client.post("/v1/labels/extract", json={"text": "LVH", "profile": "strict"}).status_code == 200
+    assert client.post("/v1/labels/extract", json={"text": "LVH", "profile": "none"}).status_code == 422
+    assert client.post("/v1/labels/extract", json={"text": "LVH " * 20_000}).status_code == 413
+    detail = client.get("/v1/vocabularies/overread-1").json()
+    assert detail["policy"]["septal_mi"] == "anterior" and set(detail["profiles"]) == {"paper", "strict"}
