@@ -102,6 +102,39 @@ def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(insert(Labeling).on_conflict_do_nothing(), rows)
 
 
+def add_new_statements(session: Session, read: str) -> None:
+    """Add the statements of a reading process's answer that are new."""
+    forms = (
+        "SELECT DISTINCT form FROM jsonb_array_elements(CAST(:read AS jsonb)) r, jsonb_array_elements_text(r -> 6) form"
+    )
+    new = f"{forms} WHERE NOT EXISTS (SELECT FROM statements WHERE normal = form) ORDER BY form"
+    hold_dictionaries(session)
+    session.execute(
+        text(f"INSERT INTO statements (normal) {new} ON CONFLICT DO NOTHING"),
+        {"read": read},
+    )
+
+
+def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, read: str) -> None:
+    """Store a reading process's answer (the JSON of `ml.labeling.batch`); the database takes it apart."""
+    session.execute(
+        text(
+            """
+            INSERT INTO labelings
+                (vocabulary_id, text_id, present, uncertain, negated, historical, findings, unmapped)
+            SELECT :vocabulary, (r ->> 0)::bigint, (r ->> 1)::bigint, (r ->> 2)::bigint, (r ->> 3)::bigint,
+                (r ->> 4)::bigint, r -> 5, (
+                    SELECT coalesce(array_agg(statements.id ORDER BY statements.id), '{}')
+                    FROM jsonb_array_elements_text(r -> 6) form JOIN statements ON normal = form
+                )
+            FROM jsonb_array_elements(CAST(:read AS jsonb)) r
+            ON CONFLICT DO NOTHING
+            """
+        ),
+        {"vocabulary": vocabulary_id, "read": read},
+    )
+
+
 def unlabelled(session: Session, vocabulary_id: uuid.UUID, after: int, limit: int) -> Sequence[StoredText]:
     """List texts a vocabulary has not read, from the one after `after` on, in the order of their ids."""
     read = select(Labeling.text_id).where(Labeling.vocabulary_id == vocabulary_id, Labeling.text_id == StoredText.id)

@@ -42,8 +42,11 @@ class Readers:
         for child in self._children:
             end_group(child)
 
-    def read(self, texts: Sequence[tuple[str | None, Any]]) -> list[Any]:
-        """Read texts in whichever process is free; `ml.labeling.batch` says what comes back. Threads may share it."""
+    def read(self, texts: Sequence[tuple[int, str | None, Any]]) -> str:
+        """Read texts in whichever process is free; give its answer, the JSON of `ml.labeling.batch`, as it came.
+
+        Threads may share this.
+        """
         child = self._free.get()
         try:
             _write(child, texts)
@@ -55,7 +58,7 @@ class Readers:
             self._free.put(child)
         if not answer:
             raise JobFailed("a reading process ended")
-        return list(json.loads(answer))
+        return answer.decode()
 
 
 def _write(child: subprocess.Popen[bytes], value: Any) -> None:

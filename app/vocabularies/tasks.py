@@ -97,28 +97,11 @@ def _unread(database: Database, vocabulary_id: uuid.UUID) -> Iterator[list[_Text
 
 
 def _read_batch(database: Database, readers: Readers, vocabulary_id: uuid.UUID, batch: list[_Text]) -> int:
-    answers = readers.read([(words, codes) for _, words, codes in batch])
+    answer = readers.read(batch)
     with database.begin() as session:
-        ids = reports.statement_ids(session, {form for answer in answers for form in answer[5]})
+        reports.add_new_statements(session, answer)
     with database.begin() as session:
-        reports.add_labelings(
-            session,
-            [
-                {
-                    "vocabulary_id": vocabulary_id,
-                    "text_id": text_id,
-                    "present": present,
-                    "uncertain": uncertain,
-                    "negated": negated,
-                    "historical": historical,
-                    "findings": findings,
-                    "unmapped": sorted(ids[form] for form in unmapped),
-                }
-                for (text_id, _, _), (present, uncertain, negated, historical, findings, unmapped) in zip(
-                    batch, answers, strict=True
-                )
-            ],
-        )
+        reports.add_labelings_read(session, vocabulary_id, answer)
     return len(batch)
 
 

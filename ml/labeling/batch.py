@@ -1,7 +1,7 @@
 """`python -m ml.labeling.batch`: reads texts for another process, a batch a line of JSON, until its input ends.
 
-The first line is `{"vocabulary": YAML}`. Each further one is a list of `[words | null, codes | null]`, and is answered
-by a list of `[present, uncertain, negated, historical, findings, unmapped normal forms]`.
+The first line is `{"vocabulary": YAML}`. Each further one is a list of `[id, words | null, codes | null]`, and is
+answered by a list of `[id, present, uncertain, negated, historical, findings, unmapped normal forms]`.
 """
 
 import json
@@ -40,7 +40,7 @@ def main() -> None:
     """Answer until the input ends."""
     labeler = Labeler(Vocabulary.parse(json.loads(sys.stdin.readline())["vocabulary"]))
     for line in sys.stdin:
-        answer = [row(labeler, read(labeler, words, codes)) for words, codes in json.loads(line)]
+        answer = [(number, *row(labeler, read(labeler, words, codes))) for number, words, codes in json.loads(line)]
         sys.stdout.write(json.dumps(answer) + "\n")
         sys.stdout.flush()
 

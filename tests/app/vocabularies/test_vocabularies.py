@@ -11,7 +11,8 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.ecgs.service import Archive, PatientHasher
+from app.ecgs.patients import PatientHasher
+from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.jobs.steps import STEPS
@@ -260,6 +261,36 @@ def test_an_activation_that_is_cancelled_changes_nothing(
     }
     monkeypatch.undo()
     assert activate(client, runner, "site-2")["state"] == "succeeded"
+    assert rows(client) == recount(database, WITH_SYNONYM)
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_another_worker_goes_on_where_one_stopped(
+    client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.disagreement import queries
+    from app.jobs.run import WorkerStopping
+    from app.vocabularies import tasks
+
+    before = rows(client)
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    answer = client.post("/v1/vocabularies/site-2/activate")
+    monkeypatch.setattr(tasks, "TEXTS", 3)
+    build, calls = queries.build_pairs, iter(range(1000))
+
+    def stops(*given: Any) -> int:
+        if next(calls) == 30:
+            raise WorkerStopping
+        return build(*given)
+
+    monkeypatch.setattr(queries, "build_pairs", stops)
+    runner.run(uuid.UUID(answer.json()["id"]))
+    assert client.get(answer.headers["location"]).json()["state"] == "queued"
+    assert rows(client) == before
+    add_ecg(database, Labelers(), "Wobbly baseline rhythm\nagain", "AF")  # meanwhile
+    runner.run(uuid.UUID(answer.json()["id"]))
+    job = client.get(answer.headers["location"]).json()
+    assert (job["state"], job["attempts"], job["result"]["texts_read"]) == ("succeeded", 2, 0)
     assert rows(client) == recount(database, WITH_SYNONYM)
 
 
