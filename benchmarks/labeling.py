@@ -4,6 +4,7 @@ Two figures of speed, one core each: every sentence new to the labeler, and sent
 """
 
 import argparse
+import csv
 import json
 import random
 import time
@@ -16,11 +17,12 @@ SHARED = Path(__file__).resolve().parents[2] / "shared"
 STATUSES = ("present", "uncertain", "negated", "historical")
 
 
-def reports_per_second(labeler: Labeler, texts: Sequence[str]) -> float:
-    """Read texts one after the other."""
+def reports_per_second(labeler: Labeler, texts: Sequence[str], findings: bool = False) -> float:
+    """Read texts one after the other, for their masks or for findings with their words."""
     start = time.perf_counter()
     for text in texts:
-        labeler.read(text)
+        reading = labeler.read(text)
+        reading.findings if findings else reading.masks()
     return len(texts) / (time.perf_counter() - start)
 
 
@@ -41,6 +43,7 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--gold", type=Path, default=SHARED / "labels/gold_public.jsonl")
+    parser.add_argument("--ptbxl", type=Path, default=SHARED / "data/ptbxl/ptbxl_database.csv")
     parser.add_argument("--copies", type=int, default=40)
     options = parser.parse_args()
     gold = [json.loads(line) for line in options.gold.read_text(encoding="utf-8").splitlines()]
@@ -53,6 +56,16 @@ def main() -> None:
     print(f"sentences all new      {reports_per_second(labeler, new):>9,.0f} reports/s  ({len(new):,} reports)")
     repeated = texts * options.copies
     print(f"sentences that repeat  {reports_per_second(labeler, repeated):>9,.0f} reports/s")
+    print(f"  with their findings  {reports_per_second(labeler, repeated, findings=True):>9,.0f} reports/s")
+    if options.ptbxl.exists():
+        with options.ptbxl.open(encoding="utf-8", newline="") as file:
+            archive = [row["report"] for row in csv.DictReader(file)]
+        for name, chosen in (
+            ("PTB-XL, once through ", archive),
+            ("  its distinct ones ", list(dict.fromkeys(archive))),
+        ):
+            speed = reports_per_second(Labeler(builtin()), chosen)
+            print(f"{name:<22} {speed:>9,.0f} reports/s  ({len(chosen):,} reports)")
 
     names = {label.key: label.name for label in labeler.vocabulary.labels}
     right = 0
