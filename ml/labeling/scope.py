@@ -167,6 +167,8 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
         item = items[i]
         if item.start - position > (0 if after_mark else REACH // 2):
             break
+        if item.kind in ("hedge", "hedge_after") and _hedges_age(items, i):
+            break
         if item.kind in _AFTER or item.kind == "affirmation":
             return [Cue(item.kind, item.start, item.end)]
         if item.kind in _LOOKS_BACK and _ends_clause(items, i, length):
@@ -255,6 +257,14 @@ def _ends_clause(items: Sequence[Item | Mention], place: int, length: int) -> bo
         and following.start == end
         and following.kind in ("comma", "close", "stop", "open", "clause")
     )
+
+
+def _hedges_age(items: Sequence[Item | Mention], hedge: int) -> bool:
+    """Whether a hedge, perhaps abbreviated, stands before how old something is: "infarct prob. old"."""
+    i = hedge + 1
+    if i < len(items) and items[i].kind == "stop" and items[i].start == items[hedge].end:
+        i += 1
+    return i < len(items) and items[i].kind == "age" and items[i].start == items[i - 1].end
 
 
 def _opening(items: Sequence[Item | Mention], close: int) -> int:
