@@ -89,6 +89,10 @@ class JobRun:
             queries.lock_lease(session, self.id, self._token)
             queries.succeed(session, self.id, self._token, finish(session))
 
+    def hold(self, session: Session) -> None:
+        """Hold the lease until the session's transaction ends; raises `LeaseLost` when it is another worker's."""
+        queries.lock_lease(session, self.id, self._token)
+
     def end(self, write: Callable[[Session, uuid.UUID, uuid.UUID], None]) -> None:
         """End the job without a result."""
         with self.database.begin() as session:

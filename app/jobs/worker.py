@@ -2,11 +2,12 @@
 
 import threading
 import uuid
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import structlog
 from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.orm import Session
 
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
@@ -23,8 +24,16 @@ log = structlog.get_logger(__name__)
 RING_AT_ONCE = 10
 
 
-def work(settings: Settings, queue_names: Sequence[str], steps: Mapping[str, Step]) -> None:
-    """Work on jobs of some queues, one at a time, until SIGTERM; a job under way then goes back to its queue."""
+def work(
+    settings: Settings,
+    queue_names: Sequence[str],
+    steps: Mapping[str, Step],
+    tidy: Sequence[Callable[[Session], None]] = (),
+) -> None:
+    """Work on jobs of some queues, one at a time, until SIGTERM; a job under way then goes back to its queue.
+
+    `tidy` is called now and then: it puts in order what jobs left that ended without their worker.
+    """
     make_broker_folders(settings)
     database = Database(settings)
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
@@ -41,7 +50,7 @@ def work(settings: Settings, queue_names: Sequence[str], steps: Mapping[str, Ste
         workplace.stopping.set()
 
     reaper = threading.Thread(
-        target=_reap, args=(workplace, runner, Doorbell(settings), queue_names), name="reaper", daemon=True
+        target=_reap, args=(workplace, runner, Doorbell(settings), queue_names, tidy), name="reaper", daemon=True
     )
     reaper.start()
     try:
@@ -63,13 +72,23 @@ def work(settings: Settings, queue_names: Sequence[str], steps: Mapping[str, Ste
         database.close()
 
 
-def _reap(workplace: Workplace, runner: Runner, doorbell: Doorbell, queue_names: Sequence[str]) -> None:
+def _reap(
+    workplace: Workplace,
+    runner: Runner,
+    doorbell: Doorbell,
+    queue_names: Sequence[str],
+    tidy: Sequence[Callable[[Session], None]],
+) -> None:
     """Ring again for jobs that nobody works on. Only an idle worker does: bells never pile up behind a long job."""
     settings = workplace.settings
     while not workplace.stopping.wait(settings.reap_every_s):
         try:
             with workplace.database.begin() as session:
                 queries.bury(session, settings.job_attempts)
+            for put_in_order in tidy:
+                with workplace.database.begin() as session:
+                    put_in_order(session)
+            with workplace.database.begin() as session:
                 jobs = [] if runner.busy else queries.waiting(session, queue_names, RING_AT_ONCE)
             doorbell.ring_all(jobs)
         except SQLAlchemyError as error:

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.jobs.tables import Job
 from app.vocabularies.tables import VocabularyRow
 
 _LOCK = 0x6C61_6265  # held shared by who changes reports, alone by who changes which vocabularies are kept
@@ -69,6 +70,18 @@ def give_up_activation(session: Session) -> None:
     session.execute(
         update(VocabularyRow).where(VocabularyRow.state == "activating").values(state="inactive", slot=None)
     )
+
+
+def give_up_lost_activation(session: Session) -> None:
+    """Make an activating vocabulary inactive when its job has ended without its worker: cancelled, or given up."""
+    under_way = select(Job.id).where(Job.kind == "relabel", Job.finished_at.is_(None)).exists()
+    if session.scalar(select(VocabularyRow.id).where(VocabularyRow.state == "activating", ~under_way)) is not None:
+        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        session.execute(
+            update(VocabularyRow)
+            .where(VocabularyRow.state == "activating", ~under_way)
+            .values(state="inactive", slot=None)
+        )
 
 
 def by_version(session: Session, version: str) -> VocabularyRow | None:

@@ -44,6 +44,7 @@ def relabel(run: JobRun) -> Finish:
         raise  # another attempt goes on
     except BaseException:
         with run.database.begin() as session:
+            run.hold(session)  # or the activation is another attempt's by now
             queries.give_up_activation(session)
         raise
 
