@@ -75,10 +75,10 @@ def worker(
 
         answer(settings)
     else:
-        from app.jobs.steps import STEPS
+        from app.jobs.steps import STEPS, TIDY
         from app.jobs.worker import work
 
-        work(settings, queue, STEPS)
+        work(settings, queue, STEPS, TIDY)
 
 
 @cli.command()

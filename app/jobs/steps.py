@@ -1,8 +1,14 @@
-"""Which work each kind of job is."""
+"""Which work each kind of job is, and what is put in order after jobs that ended without their worker."""
+
+from collections.abc import Callable
+
+from sqlalchemy.orm import Session
 
 from app.datasets.tasks import build
 from app.jobs.runner import Step
 from app.models.tasks import evaluate, train
+from app.vocabularies.queries import give_up_lost_activation
 from app.vocabularies.tasks import relabel
 
 STEPS: dict[str, Step] = {"dataset": build, "train": train, "evaluate": evaluate, "relabel": relabel}
+TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation,)

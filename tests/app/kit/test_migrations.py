@@ -1,12 +1,16 @@
 """The migrations are the schema: they agree with the models, and go back and forth."""
 
+import json
+import uuid
+
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from sqlalchemy import inspect
+from sqlalchemy import Connection, inspect, text
 
 from app.kit.database import Database
 from app.kit.migrate import config
+from app.reports.queries import text_of
 from app.tables import metadata
 
 
@@ -27,3 +31,99 @@ def test_down_and_up_again(database: Database) -> None:
         assert set(inspect(connection).get_table_names()) == {"alembic_version"}
         command.upgrade(config(connection), "head")
         assert set(inspect(connection).get_table_names()) == before
+
+
+REPORTS_OF_0001 = [  # source, reader, version, current, text, codes
+    ("machine", "", 1, True, "Sinus rhythm\nT wave abnormality", None),
+    ("overread", "a", 1, False, "AF", None),
+    ("overread", "a", 2, True, "Ätrial \\ 'fib'", None),
+    ("overread", "b", 1, True, None, '[{"system": "SCP", "code": "AFIB", "certainty": 0.5}]'),
+]
+
+
+def _fill_0001(connection: Connection, ecgs: int) -> None:
+    """Two vocabularies, and ECGs whose reports say the same, with a labeling of the old kind each and a pair."""
+    connection.execute(
+        text(
+            "INSERT INTO vocabularies (id, version, yaml, active) VALUES (gen_random_uuid(), 'old', 'y', false), "
+            "(gen_random_uuid(), 'new', 'y', true)"
+        )
+    )
+    connection.execute(
+        text(
+            "INSERT INTO cells (machine_present, machine_uncertain, overread_present, overread_uncertain) "
+            "VALUES (1, 2, 4, 8)"
+        )
+    )
+    for _ in range(ecgs):
+        ecg = uuid.uuid4()
+        connection.execute(
+            text("INSERT INTO ecgs (id, waveform_sha256, samples, sampling_rate_hz) VALUES (:id, :sha, 5000, 500)"),
+            {"id": ecg, "sha": ecg.hex * 2},
+        )
+        for number, (source, reader, version, current, words, codes) in enumerate(REPORTS_OF_0001):
+            report = uuid.uuid4()
+            connection.execute(
+                text(
+                    "INSERT INTO reports (id, ecg_id, source, reader, version, current, text, codes) VALUES "
+                    "(:id, :ecg, :source, :reader, :version, :current, :text, CAST(:codes AS jsonb))"
+                ),
+                {"id": report, "ecg": ecg, "source": source, "reader": reader, "version": version, "current": current,
+                 "text": words, "codes": codes},
+            )  # fmt: skip
+            connection.execute(
+                text(
+                    "INSERT INTO labelings (id, report_id, vocabulary_id, present, uncertain, negated, historical, "
+                    "findings) SELECT gen_random_uuid(), :report, id, :number, 0, 0, 0, "
+                    "jsonb_build_array(jsonb_build_object('label', version)) FROM vocabularies"
+                ),
+                {"report": report, "number": number},
+            )
+        connection.execute(
+            text(
+                "INSERT INTO pairs (ecg_id, cell_id, site, reader, sex, age) "
+                "SELECT :ecg, id, 'north', 'a', 'female', 50 FROM cells"
+            ),
+            {"ecg": ecg},
+        )
+
+
+def _stored(connection: Connection, said: str) -> list[tuple[object, ...]]:
+    """What is stored of every report under every vocabulary; `said` joins reports to words and labelings."""
+    rows = connection.execute(
+        text(
+            f"SELECT r.id, r.ecg_id, source, reader, r.version, current, {said} "
+            "JOIN vocabularies v ON v.id = l.vocabulary_id ORDER BY r.id, v.version"
+        )
+    )
+    return [tuple(row) for row in rows]
+
+
+def test_data_of_the_first_schema_is_carried_over_and_back(database: Database) -> None:
+    masks = "l.present, l.uncertain, l.negated, l.historical, l.findings, v.version"
+    old = f"r.text, r.codes, {masks} FROM reports r JOIN labelings l ON l.report_id = r.id"
+    new = (
+        f"t.text, t.codes, {masks} FROM reports r JOIN texts t ON t.id = r.text_id JOIN labelings l ON l.text_id = t.id"
+    )
+    pairs = "SELECT ecg_id, cell_id, recorded_at, site, device, reader, sex, age FROM pairs ORDER BY ecg_id"
+    with database.engine.begin() as connection:
+        command.downgrade(config(connection), "0001")
+        connection.execute(text("DELETE FROM vocabularies"))
+        _fill_0001(connection, ecgs=3)
+        before, pairs_before = _stored(connection, old), connection.execute(text(pairs)).all()
+        assert len(before) == 3 * 4 * 2 and len(pairs_before) == 3
+        command.upgrade(config(connection), "head")
+        assert _stored(connection, new) == before
+        assert connection.execute(text(pairs)).all() == pairs_before
+        assert connection.execute(text("SELECT count(*) FROM texts")).scalar_one() == 4
+        assert connection.execute(text("SELECT count(*) FROM labelings")).scalar_one() == 4 * 2
+        slots = connection.execute(text("SELECT version, state, slot FROM vocabularies ORDER BY version")).all()
+        assert [tuple(row) for row in slots] == [("new", "active", 0), ("old", "inactive", None)]
+    with database.begin() as session:  # words and codes are found again as the service looks for them
+        for _, _, _, _, words, codes in REPORTS_OF_0001:
+            text_of(session, words, json.loads(codes) if codes else None)
+        assert session.execute(text("SELECT count(*) FROM texts")).scalar_one() == 4
+    with database.engine.begin() as connection:
+        command.downgrade(config(connection), "0001")
+        assert _stored(connection, old) == before
+        assert connection.execute(text(pairs)).all() == pairs_before
