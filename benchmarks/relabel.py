@@ -1,16 +1,18 @@
 """How long an activation takes: `python -m benchmarks.relabel [--pairs N]`.
 
 Stores N simulated pairs (each its own machine text and over-read, a share of them distinct) in a private PostgreSQL,
-activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and peak memory.
+activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and the peak memory
+of the job's process and of its readers together, in each quarter of the job's time: flat memory is four equal figures.
 """
 
 import argparse
 import io
+import multiprocessing
 import os
 import platform
 import random
-import resource
 import tempfile
+import threading
 import time
 import uuid
 from collections.abc import Iterator
@@ -52,8 +54,9 @@ def report(draw: random.Random, free: float) -> str:
     return "\n".join(lines)
 
 
-def fill(database: Database, pairs: int, seed: int) -> None:
-    """COPY ECGs, texts and reports."""
+def fill(url: str, pairs: int, seed: int) -> None:
+    """COPY ECGs, texts and reports; in a process of its own, because it remembers every text."""
+    database = Database(Settings(database_url=url, _env_file=None))
     draw = random.Random(seed)
     texts: dict[str, int] = {}
     ecgs, reports = io.StringIO(), io.StringIO()
@@ -89,11 +92,55 @@ def fill(database: Database, pairs: int, seed: int) -> None:
     connection.close()
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
         plain.execute(text("VACUUM (ANALYZE)"))
+    database.close()
 
 
 def _copy(cursor: Any, target: str, rows: io.StringIO) -> None:
     with cursor.copy(f"COPY {target} FROM STDIN") as copy:
         copy.write(rows.getvalue())
+
+
+class Memory:
+    """Samples what this process and its reading processes hold, in MiB, while the block runs."""
+
+    def __enter__(self) -> "Memory":
+        self.samples: list[tuple[int, int]] = []
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._look, daemon=True)
+        self._thread.start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def quarters(self) -> str:
+        """Say the peak of each quarter: own + readers."""
+        width = max(1, -(-len(self.samples) // 4))
+        parts = [self.samples[at : at + width] for at in range(0, len(self.samples), width)]
+        return "  ".join(f"{max(own for own, _ in part)}+{max(read for _, read in part)}" for part in parts)
+
+    def _look(self) -> None:
+        while not self._over.wait(0.2):
+            readers = [pid for pid in map(int, _children()) if b"ml.labeling.batch" in _proc(pid, "cmdline")]
+            self.samples.append((_rss_mib(os.getpid()), sum(map(_rss_mib, readers))))
+
+
+def _children() -> list[str]:
+    tasks = Path(f"/proc/{os.getpid()}/task")
+    return [pid for task in tasks.iterdir() for pid in (task / "children").read_text().split()]
+
+
+def _proc(pid: int, name: str) -> bytes:
+    try:
+        return Path(f"/proc/{pid}/{name}").read_bytes()
+    except OSError:
+        return b""
+
+
+def _rss_mib(pid: int) -> int:
+    pages = _proc(pid, "statm").split()
+    return int(pages[1]) * os.sysconf("SC_PAGE_SIZE") // 2**20 if pages else 0
 
 
 def activate(database: Database, settings: Settings, version: str) -> tuple[float, Any]:
@@ -130,7 +177,12 @@ def main() -> None:
             database = Database(settings)
             migrate(database)
             start = time.perf_counter()
-            fill(database, options.pairs, seed=1)
+            filling = multiprocessing.get_context("spawn").Process(
+                target=fill, args=(settings.database_url, options.pairs, 1)
+            )
+            filling.start()
+            filling.join()
+            assert filling.exitcode == 0
             print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {options.pairs:,} pairs")
             print(f"stored in {time.perf_counter() - start:.1f} s (COPY, not the service's way in)")
             with database.begin() as session:
@@ -140,13 +192,13 @@ def main() -> None:
                     )
                     vocabularies.add_if_absent(session, name, changed)
             for name in ("first", "second", "first"):
-                seconds, result = activate(database, settings, name)
+                with Memory() as memory:
+                    seconds, result = activate(database, settings, name)
                 print(
-                    f"{name:<7} {seconds:>7.1f} s   {result['texts_read']:>9,} texts read   {result['pairs']:>9,} pairs"
+                    f"{name:<7} {seconds:>7.1f} s   {result['texts_read']:>9,} texts read   "
+                    f"{result['pairs']:>9,} pairs   MiB, job + readers, by quarter: {memory.quarters()}",
+                    flush=True,
                 )
-            own = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
-            child = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss // 1024
-            print(f"peak memory: this process {own} MiB (the texts to store included), largest child {child} MiB")
             database.close()
 
 
