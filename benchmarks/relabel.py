@@ -1,8 +1,8 @@
 """How long an activation takes: `python -m benchmarks.relabel [--pairs N]`.
 
 Stores N simulated pairs (each its own machine text and over-read, a share of them distinct) in a private PostgreSQL,
-activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and the peak memory
-of the job's process and of its readers together, in each quarter of the job's time: flat memory is four equal figures.
+activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and the memory of
+the process of the job and of its readers together, the peak of each quarter of the time: flat is four equal figures.
 """
 
 import argparse
