@@ -259,6 +259,26 @@ def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
     return [SampledPair(*row) for row in rows]
 
 
+def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
+    """Give the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
+    rows = session.execute(
+        text(
+            """
+            WITH newest AS (
+                SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports
+                WHERE current AND ecg_id BETWEEN :first AND :last
+                ORDER BY ecg_id, source, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+            )
+            SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
+            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
+            WHERE m.source = 'machine' ORDER BY m.ecg_id
+            """
+        ),
+        {"first": first, "last": last},
+    )
+    return [SampledPair(*row) for row in rows]
+
+
 def _literal(column: Any, value: Any) -> ColumnElement[Any]:
     return cast(value, column.type)
 

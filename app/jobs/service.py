@@ -28,7 +28,13 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-QUEUE_OF: dict[Kind, str] = {"dataset": "cpu", "train": "train", "evaluate": "train", "relabel": "cpu"}
+QUEUE_OF: dict[Kind, str] = {
+    "dataset": "cpu",
+    "train": "train",
+    "evaluate": "train",
+    "relabel": "cpu",
+    "preview": "cpu",
+}
 
 
 def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None) -> JobOut:

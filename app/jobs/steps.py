@@ -8,7 +8,13 @@ from app.datasets.tasks import build
 from app.jobs.runner import Step
 from app.models.tasks import evaluate, train
 from app.vocabularies.queries import give_up_lost_activation
-from app.vocabularies.tasks import relabel
+from app.vocabularies.tasks import preview, relabel
 
-STEPS: dict[str, Step] = {"dataset": build, "train": train, "evaluate": evaluate, "relabel": relabel}
+STEPS: dict[str, Step] = {
+    "dataset": build,
+    "train": train,
+    "evaluate": evaluate,
+    "relabel": relabel,
+    "preview": preview,
+}
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation,)

@@ -1,6 +1,7 @@
 """What another vocabulary would change, without storing anything."""
 
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Iterator, Sequence
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -17,36 +18,99 @@ from app.vocabularies.service import ReadingRules
 from ml.labeling import Finding, Labeler, Reading, Vocabulary
 from ml.labeling.batch import read
 
-Readings = dict[int, Reading]
+Masks = tuple[int, int, int, int]
+Change = tuple[str, Finding | None, Finding | None]
 
 
 def preview(
     session: Session, active: ReadingRules, vocabulary: Vocabulary, labeler: Labeler, sample: int, examples: int
 ) -> PreviewOut:
-    """Read a sample of the pairs with both vocabularies; each distinct text once."""
+    """Read a sample of the pairs with both vocabularies."""
     assert active.slot is not None
-    pairs = disagreement.sample_pairs(session, active.slot, sample)
-    texts = reports.texts(session, {text for pair in pairs for text in (pair.machine_text, pair.overread_text)})
-    before = {text_id: read(active.labeler, said.text, said.codes) for text_id, said in texts.items()}
-    after = {text_id: read(labeler, said.text, said.codes) for text_id, said in texts.items()}
-    changed = {text_id: _changes(before[text_id], after[text_id]) for text_id in texts}
-    names = {label.key: label.name for label in (*active.vocabulary.labels, *vocabulary.labels)}
-    rows_before, rows_after = _table(active.vocabulary, pairs, before), _table(vocabulary, pairs, after)
-    return PreviewOut(
-        active=active.vocabulary.version,
-        vocabulary=vocabulary.version,
-        pairs=len(pairs),
-        pairs_in_all=int(disagreement.count_cells(session, active.slot, PairFilter()).pairs.sum()),
-        reports_changed=sum(bool(changed[p.machine_text]) + bool(changed[p.overread_text]) for p in pairs),
-        labels=[
-            LabelChange(label=key, name=name, before=rows_before.get(key), after=rows_after.get(key))
-            for key, name in names.items()
-        ],
-        examples=_examples(pairs, texts, changed, examples),
-    )
+    comparison = Comparison(active, vocabulary, labeler, examples)
+    comparison.add(session, disagreement.sample_pairs(session, active.slot, sample))
+    return comparison.answer(pairs_in_all(session, active))
 
 
-def _changes(before: Reading, after: Reading) -> list[tuple[str, Finding | None, Finding | None]]:
+def pairs_in_all(session: Session, active: ReadingRules) -> int:
+    """Count the pairs there are."""
+    assert active.slot is not None
+    return int(disagreement.count_cells(session, active.slot, PairFilter()).pairs.sum())
+
+
+class Comparison:
+    """Pairs read with the active vocabulary and with another; it grows with the distinct cells, not with the pairs."""
+
+    def __init__(self, active: ReadingRules, vocabulary: Vocabulary, labeler: Labeler, examples: int) -> None:
+        self.pairs = 0
+        self._active = active
+        self._vocabulary = vocabulary
+        self._labeler = labeler
+        self._wanted = examples
+        self._cells_before: Counter[Masks] = Counter()
+        self._cells_after: Counter[Masks] = Counter()
+        self._reports_changed = 0
+        self._examples: list[FindingChange] = []
+        self._shown: set[int] = set()
+
+    def add(self, session: Session, pairs: Sequence[SampledPair]) -> None:
+        """Read some more pairs; each distinct text among them once."""
+        texts = reports.texts(session, {text for pair in pairs for text in (pair.machine_text, pair.overread_text)})
+        before = {text_id: read(self._active.labeler, said.text, said.codes) for text_id, said in texts.items()}
+        after = {text_id: read(self._labeler, said.text, said.codes) for text_id, said in texts.items()}
+        changed = {text_id: _changes(before[text_id], after[text_id]) for text_id in texts}
+        self.pairs += len(pairs)
+        self._cells_before.update(_cells(pairs, before))
+        self._cells_after.update(_cells(pairs, after))
+        self._reports_changed += sum(bool(changed[p.machine_text]) + bool(changed[p.overread_text]) for p in pairs)
+        self._show(pairs, texts, changed)
+
+    def answer(self, pairs_in_all: int) -> PreviewOut:
+        """Say what would change."""
+        active = self._active.vocabulary
+        names = {label.key: label.name for label in (*active.labels, *self._vocabulary.labels)}
+        before, after = _table(active, self._cells_before), _table(self._vocabulary, self._cells_after)
+        return PreviewOut(
+            active=active.version,
+            vocabulary=self._vocabulary.version,
+            pairs=self.pairs,
+            pairs_in_all=pairs_in_all,
+            reports_changed=self._reports_changed,
+            labels=[
+                LabelChange(label=key, name=name, before=before.get(key), after=after.get(key))
+                for key, name in names.items()
+            ],
+            examples=self._examples,
+        )
+
+    def _show(
+        self, pairs: Sequence[SampledPair], texts: dict[int, StoredText], changed: dict[int, list[Change]]
+    ) -> None:
+        """Keep the first changes, each text once."""
+        sources: tuple[Source, Source] = ("machine", "overread")
+        for pair in pairs:
+            said = (pair.machine_report, pair.machine_text), (pair.overread_report, pair.overread_text)
+            for source, (report_id, text_id) in zip(sources, said, strict=True):
+                if not changed[text_id] or text_id in self._shown:
+                    continue
+                for label, before, after in changed[text_id]:
+                    if len(self._examples) == self._wanted:
+                        return
+                    self._shown.add(text_id)
+                    self._examples.append(
+                        FindingChange(
+                            ecg_id=pair.ecg_id,
+                            report_id=report_id,
+                            source=source,
+                            text=texts[text_id].text,
+                            label=label,
+                            before=FindingOut(**before._asdict()) if before else None,
+                            after=FindingOut(**after._asdict()) if after else None,
+                        )
+                    )
+
+
+def _changes(before: Reading, after: Reading) -> list[Change]:
     old = {finding.label: finding for finding in before.findings}
     new = {finding.label: finding for finding in after.findings}
     return [
@@ -56,9 +120,13 @@ def _changes(before: Reading, after: Reading) -> list[tuple[str, Finding | None,
     ]
 
 
-def _table(vocabulary: Vocabulary, pairs: Sequence[SampledPair], readings: Readings) -> dict[str, Counts]:
-    masks = {text_id: reading.masks() for text_id, reading in readings.items()}
-    rows = [(*masks[pair.machine_text][:2], *masks[pair.overread_text][:2], 1) for pair in pairs]
+def _cells(pairs: Sequence[SampledPair], readings: dict[int, Reading]) -> Iterator[Masks]:
+    masks = {text_id: reading.masks()[:2] for text_id, reading in readings.items()}
+    return ((*masks[pair.machine_text], *masks[pair.overread_text]) for pair in pairs)
+
+
+def _table(vocabulary: Vocabulary, counted: Counter[Masks]) -> dict[str, Counts]:
+    rows = [(*masks, pairs) for masks, pairs in counted.items()]
     cells = Cells(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
     table = {}
     for bit, label in enumerate(vocabulary.labels):
@@ -67,36 +135,3 @@ def _table(vocabulary: Vocabulary, pairs: Sequence[SampledPair], readings: Readi
             machine=counts.machine, overread=counts.overread, added=counts.added, removed=counts.removed
         )
     return table
-
-
-def _examples(
-    pairs: Sequence[SampledPair],
-    texts: dict[int, StoredText],
-    changed: dict[int, list[tuple[str, Finding | None, Finding | None]]],
-    limit: int,
-) -> list[FindingChange]:
-    """Show changes, each text once."""
-    shown: list[FindingChange] = []
-    seen: set[int] = set()
-    sources: tuple[Source, Source] = ("machine", "overread")
-    for pair in pairs:
-        said = (pair.machine_report, pair.machine_text), (pair.overread_report, pair.overread_text)
-        for source, (report_id, text_id) in zip(sources, said, strict=True):
-            if text_id in seen:
-                continue
-            seen.add(text_id)
-            for label, before, after in changed[text_id]:
-                if len(shown) == limit:
-                    return shown
-                shown.append(
-                    FindingChange(
-                        ecg_id=pair.ecg_id,
-                        report_id=report_id,
-                        source=source,
-                        text=texts[text_id].text,
-                        label=label,
-                        before=FindingOut(**before._asdict()) if before else None,
-                        after=FindingOut(**after._asdict()) if after else None,
-                    )
-                )
-    return shown

@@ -23,7 +23,6 @@ from app.vocabularies.schemas import (
     VocabularyIn,
     VocabularyList,
 )
-from ml.labeling import Labeler
 
 router = APIRouter(prefix="/v1", tags=["labels"])
 
@@ -48,21 +47,37 @@ def upload_vocabulary(given: VocabularyIn, response: Response, session: SessionD
     return service.detail(row)
 
 
-@router.post("/vocabularies/preview", responses=responses(404, 413, 422))
-def preview_vocabulary(given: PreviewIn, request: Request, session: SessionDep, user: Researcher) -> PreviewOut:
+@router.post(
+    "/vocabularies/preview",
+    response_model=PreviewOut | JobOut,
+    responses={
+        200: {"model": PreviewOut, "description": "What a sample of the pairs says"},
+        202: {"model": JobOut, "description": "The job that reads every pair; its result is a preview"},
+        **responses(404, 409, 413, 422),
+    },
+)
+def preview_vocabulary(
+    given: PreviewIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Researcher,
+    idempotency_key: IdempotencyKey = None,
+) -> PreviewOut | JobOut:
     """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
 
-    All pairs are read, or as many as `sample` says, chosen at random. Nothing is stored.
+    As many pairs as `sample` says, chosen at random, are read at once; with `"sample": "all"` a job reads every pair
+    and its result is the answer. No labeling, pair or vocabulary is stored.
     """
     labelers = request.app.state.labelers
-    if given.version is not None:
-        rules = labelers.version(session, given.version)
-        proposed = rules.vocabulary, rules.labeler
-    else:
-        assert given.yaml is not None
-        vocabulary = service.parse(given.yaml)
-        proposed = vocabulary, Labeler(vocabulary)
-    return previews.preview(session, labelers.active(session), *proposed, given.sample, given.examples)
+    tried = service.proposed(session, labelers, given)
+    if given.sample == "all":
+        params = given.model_dump(mode="json", exclude_none=True)
+        job = jobs.create(session, request.app.state.doorbell, user, "preview", params, idempotency_key)
+        response.status_code = 202
+        response.headers["Location"] = f"/v1/jobs/{job.id}"
+        return job
+    return previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
 
 
 @router.get("/vocabularies/{version}", responses=responses(404))

@@ -58,7 +58,10 @@ class PreviewIn(BaseModel):
 
     yaml: Annotated[str, Field(min_length=1)] | None = None
     version: Name | None = None
-    sample: Annotated[int, Field(ge=1, le=20_000, description="Pairs to read, chosen at random.")] = 2_000
+    sample: Annotated[
+        Annotated[int, Field(ge=1, le=20_000)] | Literal["all"],
+        Field(description="Pairs to read, chosen at random; `all`: every pair, by a job whose result is the answer."),
+    ] = 2_000
     examples: Annotated[int, Field(ge=0, le=200, description="Changed findings to show.")] = 20
 
     @model_validator(mode="after")

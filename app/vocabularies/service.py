@@ -15,6 +15,7 @@ from app.reports import queries as reports
 from app.reports.schemas import Source
 from app.vocabularies import queries
 from app.vocabularies.schemas import (
+    PreviewIn,
     UnmappedExample,
     UnmappedList,
     UnmappedStatement,
@@ -88,6 +89,16 @@ def parse(yaml: str) -> Vocabulary:
         return Vocabulary.parse(yaml)
     except VocabularyError as error:
         raise invalid("yaml", str(error)) from error
+
+
+def proposed(session: Session, labelers: Labelers, given: PreviewIn) -> tuple[Vocabulary, Labeler]:
+    """Give the vocabulary that is to be tried: a stored version, or a whole file."""
+    if given.version is not None:
+        rules = labelers.version(session, given.version)
+        return rules.vocabulary, rules.labeler
+    assert given.yaml is not None
+    vocabulary = parse(given.yaml)
+    return vocabulary, Labeler(vocabulary)
 
 
 def upload(session: Session, actor: str, yaml: str) -> tuple[VocabularyRow, bool]:

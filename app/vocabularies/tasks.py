@@ -1,5 +1,6 @@
-"""Making a vocabulary the active one: read every text with it, make its pairs, then switch."""
+"""A vocabulary tried on every pair; and made the active one: read every text with it, make its pairs, then switch."""
 
+import itertools
 import os
 import uuid
 from collections import deque
@@ -14,11 +15,15 @@ from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
 from app.kit.database import Database, Json
 from app.reports import queries as reports
+from app.vocabularies import preview as previews
 from app.vocabularies import queries
 from app.vocabularies.readers import Readers
+from app.vocabularies.schemas import PreviewIn
+from app.vocabularies.service import Labelers, proposed
 
 TEXTS = 2_000  # a batch
 RANGES = 64  # of ECG ids, a transaction each
+PREVIEWED = 2_000  # pairs at a time, about
 
 
 def relabel(run: JobRun) -> Finish:
@@ -108,9 +113,7 @@ def _read_batch(database: Database, readers: Readers, vocabulary_id: uuid.UUID, 
 
 def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slot: int) -> int:
     made = 0
-    for number in range(RANGES):
-        width = 2**128 // RANGES
-        first, last = uuid.UUID(int=number * width), uuid.UUID(int=(number + 1) * width - 1)
+    for number, (first, last) in enumerate(_ranges(RANGES)):
         with run.database.begin() as session:
             if not queries.hold_slot(session, vocabulary_id, slot):
                 raise LeaseLost(str(run.id))
@@ -118,3 +121,29 @@ def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slot: int) -> int:
         run.progress(0.8 + 0.19 * (number + 1) / RANGES, f"{made:,} pairs made")
     disagreement.vacuum(run.database, slot)
     return made
+
+
+def _ranges(count: int) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
+    """Cut the ECGs' ids, which are random, into ranges: first and last of each."""
+    edges = [number * 2**128 // count for number in range(count + 1)]
+    for first, end in itertools.pairwise(edges):
+        yield uuid.UUID(int=first), uuid.UUID(int=end - 1)
+
+
+def preview(run: JobRun) -> Finish:
+    """Read every pair with the active vocabulary and with the one that is tried; the answer is the job's result."""
+    request = PreviewIn.model_validate(run.params)
+    labelers = Labelers()
+    with run.database.begin() as session:
+        active = labelers.active(session)
+        comparison = previews.Comparison(active, *proposed(session, labelers, request), request.examples)
+        expected = previews.pairs_in_all(session, active)
+    ranges = 1 + expected // PREVIEWED
+    for number, (first, last) in enumerate(_ranges(ranges)):
+        run.check()
+        with run.database.begin() as session:
+            comparison.add(session, disagreement.pairs_between(session, first, last))
+        if number % 10 == 9:
+            run.progress((number + 1) / ranges, f"{comparison.pairs:,} pairs read")
+    answer = comparison.answer(comparison.pairs).model_dump(mode="json")
+    return lambda session: answer

@@ -156,6 +156,30 @@ def test_a_synonym_is_tried_stored_activated_and_taken_back(
 
 
 @pytest.mark.usefixtures("archive_of_30")
+@pytest.mark.parametrize("at_a_time", [1, 7, 1000])
+def test_every_pair_is_previewed_by_a_job(
+    client: httpx.Client, runner: Runner, monkeypatch: pytest.MonkeyPatch, at_a_time: int
+) -> None:
+    from app.vocabularies import tasks
+
+    monkeypatch.setattr(tasks, "PREVIEWED", at_a_time)
+    asked = {"yaml": WITH_14, "examples": 3}
+    answer = client.post("/v1/vocabularies/preview", json={**asked, "sample": "all"})
+    assert answer.status_code == 202, answer.text
+    runner.run(uuid.UUID(answer.json()["id"]))
+    job = client.get(answer.headers["location"]).json()
+    assert (job["kind"], job["state"]) == ("preview", "succeeded"), job
+    at_once = client.post("/v1/vocabularies/preview", json=asked).json()
+    assert len(job["result"]["examples"]) == len(at_once["examples"]) == 1  # one text, one label
+    for key in ("active", "vocabulary", "pairs", "pairs_in_all", "reports_changed", "labels"):
+        assert job["result"][key] == at_once[key], key
+    assert job["result"]["labels"][-1]["before"] is None and job["result"]["pairs"] == 30
+    unknown = client.post("/v1/vocabularies/preview", json={"version": "none", "sample": "all"})
+    assert unknown.status_code == 404
+    assert client.post("/v1/vocabularies/preview", json={**asked, "sample": "some"}).status_code == 422
+
+
+@pytest.mark.usefixtures("archive_of_30")
 def test_a_14th_label_is_data(client: httpx.Client, database: Database, runner: Runner) -> None:
     assert client.post("/v1/vocabularies", json={"yaml": WITH_14}).status_code == 201
     job = activate(client, runner, "site-14")
