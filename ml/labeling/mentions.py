@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from ml.labeling.lexicon import Item, Lexicon
 from ml.labeling.reading import Status
-from ml.labeling.terms import Terms
+from ml.labeling.terms import words_in
 from ml.labeling.vocabulary import Axis, Rule, Vocabulary
 
 CLAUSE = 25  # words on either side in which another word changes what an abbreviation means
 SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that stands alone ("ST 112")
+_COMPOUND = frozenset({"head", "part", "sign"})
 _WITHIN = frozenset({"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "comma", "sign"})
 _AFTER_HEAD = frozenset({"age", "filler", "comma", "open", "colon", "hedge"})
 _ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon"})
@@ -36,25 +37,28 @@ class Mentions:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         self._axis = vocabulary.axis
-        self._axis_fillers = frozenset(
-            Terms((term, None) for term in vocabulary.axis.fillers.all()).words if vocabulary.axis else ()
-        )
+        self._axis_fillers = words_in(vocabulary.axis.fillers.all()) if vocabulary.axis else set()
         self._lexicon = lexicon
 
     def resolve(self, items: Sequence[Item], words: Sequence[str]) -> list[Item | Mention]:
         """Replace rules, compounds and axis values by mentions; what mentions nothing stays as it is."""
-        resolved: dict[int, Mention | None] = dict(_compounds(items))
+        kinds = {item.kind for item in items}
+        resolved: list[Item | Mention] = list(items)
         for i, item in enumerate(items):
-            if item.kind == "mention":
-                assert item.rule is not None
-                holds = not _standing_elsewhere(item, items, i, words) and not _otherwise(item.rule, items, i, words)
-                labels = item.rule.labels if holds else ()
-                resolved[i] = Mention("mention", item.start, item.end, labels, item.rule.status, item.end, i)
-            elif item.kind == "axis":
-                resolved[i] = self._axis_mention(item, i, words)
-            elif item.kind == "sign" and i not in resolved:
-                resolved[i] = Mention("mention", item.start, item.end, (), "present", item.end, i)
-        return [resolved.get(i) or item for i, item in enumerate(items)]
+            kind, start, end, rule, _ = item
+            if kind == "mention":
+                assert rule is not None
+                elsewhere = rule.standalone and _standing_elsewhere(item, items, i, words)
+                labels = () if elsewhere or (rule.unless and _otherwise(rule, items, i, words)) else rule.labels
+                resolved[i] = Mention("mention", start, end, labels, rule.status, end, i)
+            elif kind == "axis":
+                resolved[i] = self._axis_mention(item, i, words) or item
+            elif kind == "sign":
+                resolved[i] = Mention("mention", start, end, (), "present", end, i)
+        if not kinds.isdisjoint(_COMPOUND):
+            for i, mention in _compounds(items):
+                resolved[i] = mention
+        return resolved
 
     def _axis_mention(self, item: Item, group: int, words: Sequence[str]) -> Mention | None:
         assert self._axis is not None
@@ -81,9 +85,6 @@ def _number(word: str) -> int:
 
 def _standing_elsewhere(item: Item, items: Sequence[Item], i: int, words: Sequence[str]) -> bool:
     """Whether a term that must stand alone does not: "ST 112" and "SB, LVH" do, "ST segment" and "V1 ST" do not."""
-    assert item.rule is not None
-    if not item.rule.standalone:
-        return False
     begins = item.start == 0 or (i > 0 and items[i - 1].end == item.start and items[i - 1].kind in _ENDS_ITEM)
     if not begins or item.end == len(words):
         return not begins
@@ -95,8 +96,6 @@ def _standing_elsewhere(item: Item, items: Sequence[Item], i: int, words: Sequen
 
 def _otherwise(rule: Rule, items: Sequence[Item], i: int, words: Sequence[str]) -> bool:
     """Whether a word in the same clause gives the term its other meaning."""
-    if not rule.unless:
-        return False
     start, end = max(0, items[i].start - CLAUSE), items[i].end + CLAUSE
     for item in items[max(0, i - CLAUSE) : i + CLAUSE]:
         if item.kind in ("comma", "stop"):

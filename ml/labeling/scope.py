@@ -25,6 +25,9 @@ _LOOKS_BACK = {
     "historical": "historical_after",
 }  # when it ends its clause
 
+# Where none of these stands, a mention says what it says by itself.
+CUES = _BEFORE | _AFTER | {"or", "versus"}
+
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
     ("correction", "negated"),

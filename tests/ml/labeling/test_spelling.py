@@ -60,9 +60,5 @@ def test_the_longest_term_at_the_first_place_is_found(terms: list[str], words: l
         if ends:
             expected.append((start, max(ends), " ".join(words[start : max(ends)])))
         start = max(ends, default=start + 1)
-    trie, found, place = Terms((term, term) for term in terms), [], 0
-    while place < len(words):
-        match = trie.at(words, place)
-        found += [tuple(match)] if match else []
-        place = match.end if match else place + 1
-    assert found == expected
+    trie = Terms((term, term) for term in terms)
+    assert trie.walk(words, lambda start, end, term: (start, end, term)) == expected
