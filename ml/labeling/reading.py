@@ -193,8 +193,8 @@ class Reading:
         decided: dict[str, tuple[int, int, Finding]] = {}
         for place, passage in self._passages:
             for mention, outweighs in passage.mentions:
-                label = mention.label
-                rank = -1 if outweighs else _RANK[mention.status]
+                label, status = mention[:2]
+                rank = -1 if outweighs else _RANK[status]
                 if label not in decided or rank < decided[label][0]:
                     decided[label] = rank, place, mention
         return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)
@@ -237,6 +237,8 @@ class Reading:
 
 
 def _moved(place: int, finding: Finding) -> Finding:
+    if place == 0:
+        return finding
     label, status, start, end, text, cue, cue_start, cue_end = finding
     if cue_start is None or cue_end is None:
         return Finding(label, status, place + start, place + end, text, cue)
