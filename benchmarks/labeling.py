@@ -18,7 +18,7 @@ STATUSES = ("present", "uncertain", "negated", "historical")
 
 
 def reports_per_second(labeler: Labeler, texts: Sequence[str], findings: bool = False) -> float:
-    """Read texts one after the other, for their masks or for findings with their words: a second is one of the core's."""
+    """Read texts one after the other, for their masks or for findings with their words; seconds are the core's."""
     start = time.process_time()
     for text in texts:
         reading = labeler.read(text)

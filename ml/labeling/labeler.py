@@ -14,7 +14,7 @@ from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
 from ml.labeling.vocabulary import Vocabulary
 
-CACHED = 50_000  # reports repeat themselves: most lines and sentences have been read before
+CACHED = 10_000  # reports repeat themselves: most lines and sentences have been read before
 CACHED_LENGTH = 200  # characters
 CACHED_WORDS = 60
 

@@ -57,7 +57,7 @@ class Lexicon:
     def known(self, words: Sequence[str]) -> list[str]:
         """Give words as `spelt` does, with one sign for all that are in no term: they change no sentence's meaning.
 
-        Numbers of up to three digits are kept: they may be an axis or a rate. So are the words of `signatures`, as they are.
+        Numbers of up to three digits are kept: they may be an axis or a rate. So are the words of `signatures`.
         """
         known = self._known
         return [known[word] for word in words]

@@ -81,15 +81,19 @@ class Piece(NamedTuple):
 
 
 class Passage:
-    """A stretch of a report that was read alone; its statements and mentions are spelt out when they are asked for."""
+    """A stretch of a report that was read alone; its statements and mentions are spelt out when they are asked for.
 
-    __slots__ = ("_mentions", "_pieces", "_statements", "_text", "corrected", "masks")
+    They are kept from the second time on: most of what is new is never read again.
+    """
+
+    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "corrected", "masks")
 
     def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
         self._text = text
         self._pieces = pieces
         self._statements: list[Statement] | None = None
         self._mentions: list[tuple[Finding, bool]] | None = None
+        self._asked = False
         if len(pieces) == 1 and not pieces[0].past:
             self.masks, self.corrected = pieces[0].heard[2:]
             return
@@ -109,16 +113,24 @@ class Passage:
     @property
     def statements(self) -> list[Statement]:
         """The statements, with places counted from the passage's start."""
-        if self._statements is None:
-            self._statements = [_statement(self._text, *stretch) for each in self._pieces for stretch in _stretches(each)]
-        return self._statements
+        if self._statements is not None:
+            return self._statements
+        spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _stretches(piece)]
+        if self._asked:
+            self._statements = spelt
+        self._asked = True
+        return spelt
 
     @property
     def mentions(self) -> list[tuple[Finding, bool]]:
         """All that is said of labels, in order, each with whether it outweighs other mentions."""
-        if self._mentions is None:
-            self._mentions = [mention for piece in self._pieces for mention in _mentions(self._text, piece)]
-        return self._mentions
+        if self._mentions is not None:
+            return self._mentions
+        spelt = [mention for piece in self._pieces for mention in _mentions(self._text, piece)]
+        if self._asked:
+            self._mentions = spelt
+        self._asked = True
+        return spelt
 
 
 NOTHING = Heard((), (), Masks(0, 0, 0, 0), 0)

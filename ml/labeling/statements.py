@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.terms import Terms, variants
-from ml.labeling.tokens import TOKEN, fold, tokenize, words_of
+from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
@@ -22,7 +22,9 @@ _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
 _SPANNING = ("...", "[", "\\", "\r")  # what may say something of more than its sentence
 _BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of it is between words
-_BETWEEN = frozenset({"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"})
+_BETWEEN = frozenset(
+    {"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"}
+)  # what stands between words and breaks nothing
 CACHED_LENGTH = 200
 CACHED_WORDS = 64
 FIELD_LENGTH = 80  # characters in which a field is named
