@@ -170,6 +170,8 @@ def _run(items: Sequence[Item], start: int) -> _Run:
         elif kind in ("and", "or"):
             listed = True
         i += 1
+    if i > start and items[i - 1].kind == "comma":
+        listed, since_comma = True, parts  # "inferior, possibly posterior, infarct"
     reached = i < len(items) and items[i].start == items[i - 1].end
     return _Run((parts if listed and not signed else since_comma) if reached else [], i, signed)
 

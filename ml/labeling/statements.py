@@ -17,10 +17,13 @@ _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
 _FIRST_WORD = re.compile(r"[^\W_]+")
+_NUMBERED = re.compile(r"(?:^|\s)1\)\s")
+_NUMBER = re.compile(r"(?<=\s)\d{1,2}\)(?=\s)")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
 _SPANNING = ("...", "[", "\\", "\r")  # what may say something of more than its sentence
+_HISTORY = ("history", "history_dropped")
 CACHED_LENGTH = 200
 LONGEST_EDGE = 24  # characters: no word of a term that may end a wrapped line is longer
 EDGE_LENGTH = 60  # characters on either side of a line break
@@ -61,7 +64,8 @@ class Splitter:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
-        self._fields = Terms((term, field.kind) for field in fields for term in field.all())
+        self._fields = Terms((term, field.kind) for field in fields if field.kind != "unit" for term in field.all())
+        self._units = Terms((term, None) for field in fields if field.kind == "unit" for term in field.all()).words
         self._field_beginnings = self._fields.begins
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
         to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
@@ -138,6 +142,8 @@ class Splitter:
         if self._may_be_signed(text):
             assert self._to_line_end is not None
             text = self._to_line_end.sub(_blank, text)
+        if " 2) " in text and _NUMBERED.search(text):
+            text = _NUMBER.sub(_new_line, text)
         return text
 
     def split(self, text: str) -> list[Piece]:
@@ -145,20 +151,26 @@ class Splitter:
         blanked = self._blanked(text)
         kept = blanked.rstrip(_TAIL)
         if _BREAK.search(kept) is None:  # one stretch, as most are
-            if (kind := self._field(kept[:80])) not in (None, "history"):
+            kind = self._field(kept[:80])
+            start = self._past_measurements(kept, 0, len(kept)) if kind == "measurement" else 0
+            if kind not in (None, "history", "measurement") or start == len(kept):
                 return []
-            piece = _trim(text, Piece(0, len(kept), kind == "history"))
+            piece = _trim(text, Piece(start, len(kept), kind == "history"))
             return [piece] if piece.start < piece.end else []
         pieces: list[Piece] = []
-        joins = False
+        joins, kind, last = False, None, 0
         for start, end, breaks_line in self._raw(blanked):
+            listed = kind in _HISTORY and blanked[last:start].strip() == ";"  # "Hx: LVH; AF"
+            last = end
             if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
                 pieces[-1] = Piece(pieces[-1].start, end, pieces[-1].past)
-            elif (kind := self._field(blanked[start : min(end, start + 80)])) in (None, "history"):
-                pieces.append(Piece(start, end, kind == "history"))
-                joins = True
             else:
-                joins = False
+                kind = self._field(blanked[start : min(end, start + 80)]) or (kind if listed else None)
+                if kind == "measurement" and (start := self._past_measurements(blanked, start, end)) < end:
+                    kind = None
+                joins = kind in (None, "history")
+                if joins:
+                    pieces.append(Piece(start, end, kind == "history"))
             joins = joins and breaks_line
         trimmed = [_trim(text, piece) for piece in pieces]
         return [piece for piece in trimmed if piece.start < piece.end]
@@ -203,6 +215,21 @@ class Splitter:
         if ":" in (words[match.end - 1], following):
             return match.meaning
         return match.meaning if match.meaning == "measurement" and not following.isalpha() else None
+
+    def _past_measurements(self, text: str, start: int, end: int) -> int:
+        """Give where the first word stands that is no part of the measurements a stretch begins with, or its end."""
+        words, places = tokenize(text[start:end])
+        words = [fold(word) for word in words]
+        i = 0
+        while i < len(words):
+            match = self._fields.at(words, i) if words[i] in self._field_beginnings else None
+            if match is not None and match.meaning == "measurement":
+                i = match.end
+            elif not words[i].isalpha() or (words[i] in self._units and words[i - 1] != ","):
+                i += 1
+            else:
+                return start + places[2 * i]
+        return end
 
     def _is_wrapped(self, left: str, right: str) -> bool:
         """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""
