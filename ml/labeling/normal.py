@@ -11,7 +11,7 @@ def normal_form(items: Sequence[Item | Mention], words: Sequence[str], names: Ma
 
     What a compound's parts have in common ("infarct" of "anterior and inferior infarct") stands in the names already.
     """
-    compound = any(isinstance(item, Mention) and item.labels and item.group != i for i, item in enumerate(items))
+    compound = any(isinstance(item, Mention) and item.labels and item.group != item.start for item in items)
     written: list[str] = []
     place = 0
     for item in items:

@@ -133,12 +133,22 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
                 break
+        elif item.kind == "comma" and _within(items, mention, i):
+            pass
         elif item.kind == "close":
             i = _opening(items, i)
         else:
             _cross(way, items, i)
         i -= 1
     return found
+
+
+def _within(items: Sequence[Item | Mention], mention: Mention, comma: int) -> bool:
+    """Whether a comma stands within a mention's own compound: "infarct, inferior", "inferior, anterior and lateral"."""
+    if mention.group <= items[comma].start:
+        return mention.group != mention.start
+    before = items[comma - 1] if comma > 0 else None
+    return isinstance(before, Mention) and before.group == mention.group
 
 
 def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:

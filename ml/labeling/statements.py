@@ -68,9 +68,12 @@ class Splitter:
         self._units = Terms((term, None) for field in fields if field.kind == "unit" for term in field.all()).words
         self._field_beginnings = self._fields.begins
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
-        to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
+        ignoring = [field for field in fields if field.kind == "ignored_to_line_end"]
+        to_line_end = [spelled for field in ignoring for term in field.all() for spelled in variants(term)]
         words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
-        self._to_line_end = re.compile(rf"\b(?:{words})\b[^\n]*", re.IGNORECASE) if words else None
+        unless = "|".join(re.escape(word) for field in ignoring for word in field.unless)
+        ending = rf"(?!\W{{1,5}}(?:{unless})\b)" if unless else ""
+        self._to_line_end = re.compile(rf"\b(?:{words})\b{ending}[^\n]*", re.IGNORECASE) if words else None
         self._signed_by = tuple(sorted({spelled[0] for spelled in to_line_end}))
         self._lexicon = lexicon
         self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)

@@ -122,9 +122,13 @@ class Cues(Phrases):
 
 
 class Fields(Phrases):
-    """Words that begin a line or field that is no reading of this tracing."""
+    """Words that begin a line or field that is no reading of this tracing, or that end the measurements of one.
+
+    `unless`: one of these follows, where what is ignored begins within a line.
+    """
 
     kind: FieldKind
+    unless: tuple[Term, ...] = ()
 
 
 class Codes(_Switched):
