@@ -140,6 +140,18 @@ class Codes(_Switched):
     status: Status = "present"
 
 
+class Synonyms(Phrases):
+    """Terms of what is no label that a statement's normal form writes as `name`; no finding comes of them."""
+
+    name: Name
+
+    @field_validator("name")
+    @classmethod
+    def _name_has_words(cls, name: str) -> str:
+        variants(name)
+        return name
+
+
 class Vocabulary(_Part):
     """A whole vocabulary. The order of `labels` is the order of the masks' bits."""
 
@@ -156,6 +168,7 @@ class Vocabulary(_Part):
     abbreviations: Phrases = Phrases(terms={})
     not_misspelt: Phrases = Phrases(terms={})
     codes: tuple[Codes, ...] = ()
+    synonyms: tuple[Synonyms, ...] = ()
     uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.8
 
     @classmethod
@@ -188,9 +201,20 @@ class Vocabulary(_Part):
             raise ValueError(f"no such label: {', '.join(sorted(unknown))}")
         if foreign := {language for phrases in self._phrases() for language in phrases.terms} - set(self.languages):
             raise ValueError(f"languages: not listed: {', '.join(sorted(foreign))}")
+        if twice := self._synonyms_of_two():
+            raise ValueError(f"synonyms: of two names: {', '.join(sorted(twice))}")
         for switches in self.profiles.values():
             Policy.model_validate(switches)
         return self
+
+    def _synonyms_of_two(self) -> set[str]:
+        names: dict[tuple[str, ...], str] = {}
+        twice = set[str]()
+        for entry in self.synonyms:
+            for words in [spelled for term in (*entry.all(), entry.name) for spelled in variants(term)]:
+                if names.setdefault(words, entry.name) != entry.name:
+                    twice.add(" ".join(words))
+        return twice
 
     def _mentioned(self) -> Iterator[str]:
         compounds = [rule for compound in self.compounds for rule in (*compound.parts, *compound.heads)]
@@ -202,7 +226,7 @@ class Vocabulary(_Part):
             yield from axis_range.labels
 
     def _phrases(self) -> Iterable[Phrases]:
-        yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt)
+        yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt, *self.synonyms)
         for compound in self.compounds:
             yield from (*compound.heads, *compound.parts, compound.fillers, compound.signs)
         if self.axis:

@@ -46,6 +46,13 @@ def test_words_that_yaml_would_read_as_values_are_words() -> None:
         (("{key: lvh, name: LVH}", "{key: lvh, name: LVH}\n  - {key: lvh, name: Again}"), "labels: twice: lvh"),
         (("rules:", "policy: {injury: maybe}\nrules:"), "line 5: policy.injury"),
         (("labels: [lvh]", "labels: [lvh]\n    when: {no_such_switch: on}"), "line 7: rules.0.when"),
+        (("cues:", "synonyms:\n  - {name: pvc, terms: {en: [' ']}}\ncues:"), "line 9: synonyms.0.terms"),
+        (("cues:", "synonyms:\n  - {terms: {en: [pvc]}}\ncues:"), "line 9: synonyms.0.name: Field required"),
+        (("cues:", "synonyms:\n  - {name: pvc, terms: {fr: [esv]}}\ncues:"), "languages: not listed: fr"),
+        (
+            ("cues:", "synonyms:\n  - {name: a, terms: {en: [x]}}\n  - {name: b, terms: {en: [x]}}\ncues:"),
+            "of two names: x",
+        ),
         (("labels: [lvh]", "labels: [lvh"), "not YAML"),
         (("en: [lvh]", "en: [a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c]"), "spells out"),
     ],
@@ -80,6 +87,13 @@ def test_a_third_language_needs_no_code() -> None:
     text = text.replace("\nrules:", "\nrules:\n  - labels: [afib]\n    terms: {sv: [förmaksflimmer]}", 1)
     text = text.replace("\ncues:", "\ncues:\n  - kind: hedge\n    terms: {sv: [misstänkt]}", 1)
     assert statuses(Vocabulary.parse(text), "misstänkt FÖRMAKSFLIMMER") == {"afib": "uncertain"}
+
+
+def test_synonyms_change_normal_forms_and_no_finding() -> None:
+    with_synonyms = SMALL.replace("cues:", "synonyms:\n  - {name: big heart, terms: {en: [cor bovinum]}}\ncues:")
+    before, after = Labeler(Vocabulary.parse(SMALL)), Labeler(Vocabulary.parse(with_synonyms))
+    assert before.read("No LVH, cor bovinum") == after.read("No LVH, cor bovinum")
+    assert [labeler.normal_form("Cor bovinum.") for labeler in (before, after)] == ["cor bovinum", "big heart"]
 
 
 @pytest.mark.parametrize(
