@@ -1,4 +1,4 @@
-"""Reports read from their text beside the codes somebody gave them: a table by label, and the classes of disagreement."""
+"""Reports as text beside the codes somebody gave them: a table by label, and the classes of disagreement."""
 
 import re
 from collections import Counter, defaultdict

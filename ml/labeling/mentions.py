@@ -50,7 +50,7 @@ class Mentions:
                 holds = not _standing_elsewhere(item, items, i, words) and not _otherwise(item.rule, items, i, words)
                 labels = item.rule.labels if holds else ()
                 resolved[i] = Mention("mention", item.start, item.end, labels, item.rule.status, item.end, item.start)
-            elif item.kind == "axis":
+            elif item.kind in ("axis", "axes"):
                 resolved[i] = self._axis_mention(item, words)
             elif item.kind == "sign" and i not in resolved:
                 resolved[i] = Mention("mention", item.start, item.end, (), "present", item.end, item.start)
@@ -62,6 +62,11 @@ class Mentions:
         while place < len(words) and words[place] in self._axis_fillers:
             sign = -1 if words[place] == "minus" else sign
             place += 1
+        if item.kind == "axes":
+            values = [i for i in range(place, min(place + 5, len(words))) if words[i] != ","][:3]
+            if len(values) < 3 or not all(words[i].lstrip("+-").isdigit() for i in values):
+                return None
+            place = values[1]
         if place == len(words) or not (degrees := _number(words[place])):
             return None
         labels = _labels_at(self._axis, sign * degrees)

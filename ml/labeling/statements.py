@@ -12,7 +12,7 @@ from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
 _REASON = re.compile(r"\.{3,}[^\n]*|\[[^\]\n]{0,500}\]")  # a vendor's criteria: behind dot leaders, in square brackets
-_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}|(?<=\S)[.?!]+(?=\s|$)")
+_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}(?! *[+-]?\d{1,3}(?:\s|$))|(?<=\S)[.?!]+(?=\s|$)")
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"

@@ -107,10 +107,16 @@ class AxisRange(_Part):
     below: int
 
 
+class AxisNames(Phrases):
+    """What the axis is called; with `second_of_three`, it is the middle number of three ("P-R-T axes 48 -41 55")."""
+
+    second_of_three: bool = False
+
+
 class Axis(_Switched):
     """The QRS axis as a number."""
 
-    names: tuple[Phrases, ...]
+    names: tuple[AxisNames, ...]
     fillers: Phrases
     ranges: tuple[AxisRange, ...]
 

@@ -1,9 +1,13 @@
 """The vocabulary is data: validated, extended without code, switched by its policy."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from ml.labeling import Labeler, Masks, Vocabulary, VocabularyError, builtin, builtin_text
+from ml.labeling.policy import Policy
 
 SMALL = """\
 version: small-1
@@ -120,6 +124,8 @@ def test_synonyms_change_normal_forms_and_no_finding() -> None:
         ("paced_or_ectopic_morphology", "include", "PVCs of LBBB morphology", {}, {"lbbb": "present"}),
         ("numeric_axis", "ignore", "QRS axis -60", {"lad": "present"}, {}),
         ("measurement_block", "use", "R axis 130", {}, {"rad": "present"}),
+        ("measurement_block", "use", "P-R-T axes   48  -41  55", {}, {"lad": "present"}),
+        ("measurement_block", "use", "QRS duration 92 ms, P-R-T axes 48 12 130", {}, {}),
         ("q_waves_alone", "include", "Inferior Q waves", {}, {"inferior_mi": "present"}),
         ("extreme_axis_also_rad", "true", "Northwest axis", {"rsad": "present"}, {"rsad": "present", "rad": "present"}),
         ("history_fields", "drop", "Indication: AF", {"afib": "historical"}, {}),
@@ -131,6 +137,30 @@ def test_each_switch_of_the_policy(
 ) -> None:
     assert statuses(builtin(), report) == before
     assert statuses(builtin().under(**{switch: value}), report) == after
+
+
+def test_switches_are_those_of_the_policy_with_its_defaults(shared: Path) -> None:
+    """POLICY.md's table, key by key: `default` is the first value named in a row."""
+    policy = shared.parent / "labels/POLICY.md"
+    table = re.findall(r"^\| (`[^|]+) \| ([^|]+) \| ([^|]*) \|", policy.read_text(encoding="utf-8"), re.MULTILINE)
+    named = {key: default for keys, default, _ in table for key in re.findall(r"`(\w+)`", keys)}
+    assert set(named) == set(Policy.model_fields)
+    worded = {  # where the table says it in words
+        "fascicular_axis": ("LAFB⇒LAD, LPFB⇒RAD", "on"),
+        "sinus_variants": ("`include` tachy/brady/arrhythmia", "include"),
+        "lvh_voltage": ("unhedged voltage criteria = present", "present"),
+        "injury": ("`uncertain` MI of that territory", "uncertain"),
+        "fib_flutter_undecided": ("both `uncertain`", "uncertain"),
+        "bifascicular_alone": ("`RBBB` present, no axis", "rbbb"),
+    }
+    for key, said in named.items():
+        words, value = worded.get(key, (said, ""))
+        default = getattr(builtin().policy, key)
+        assert default == Policy.model_fields[key].default
+        if value:
+            assert (said.startswith(words), default) == (True, value), key
+        else:
+            assert re.match(rf"`{default}`", said), key
 
 
 def test_profiles_set_switches() -> None:
