@@ -7,7 +7,7 @@ from ml.labeling.codes import CodeBook
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
-from ml.labeling.normal import normal_form
+from ml.labeling.normal import Synonymy, normal_form
 from ml.labeling.reading import NOTHING, Code, Heard, Passage, Piece, Reading, Spoken, heard
 from ml.labeling.scope import CUES, Decision, decide
 from ml.labeling.statements import Splitter
@@ -31,6 +31,7 @@ class Labeler:
         self._mentions = Mentions(vocabulary, self._lexicon)
         self._splitter = Splitter(vocabulary, self._lexicon)
         self._codes = CodeBook(vocabulary)
+        self._synonyms = Synonymy(vocabulary, self._lexicon)
         self._read_lines_again = lru_cache(maxsize=CACHED)(self._read_lines)
         self._read_sentence_again = lru_cache(maxsize=CACHED)(self._read_sentence)
         self._heard_again = lru_cache(maxsize=CACHED)(self._heard)
@@ -52,13 +53,16 @@ class Labeler:
     def normal_form(self, statement: str) -> str:
         """Give what statements of one wording have in common, so that "AF" and "atrial fibrillation" are one.
 
-        Words in lower case without typos or marks, every synonym of a label replaced by the label's name.
+        Words in lower case without typos or marks, every synonym of a label replaced by the label's name and every one
+        of the vocabulary's other `synonyms` by theirs.
         """
         return self._normal_again(statement) if len(statement) <= CACHED_LENGTH else self._normal(statement)
 
     def _normal(self, statement: str) -> str:
         words = self._lexicon.spelt(tokenize(statement).words)
-        return normal_form(self._mentions.resolve(self._lexicon.items(words), words), words, self._names)
+        return normal_form(
+            self._mentions.resolve(self._lexicon.items(words), words), words, self._names, self._synonyms
+        )
 
     def _read_lines(self, lines: str) -> list[tuple[int, Passage]]:
         sentences = self._splitter.sentences(lines)

@@ -154,7 +154,7 @@ def _phrases(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:
     if vocabulary.axis and vocabulary.axis.holds(policy):
         for names in vocabulary.axis.names:
             if names.holds(policy):
-                yield names, Meaning("axis")
+                yield names, Meaning("axes" if names.second_of_three else "axis")
     for cues in vocabulary.cues:
         if cues.holds(policy):
             yield cues, Meaning(cues.kind)

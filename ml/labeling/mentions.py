@@ -50,26 +50,31 @@ class Mentions:
                 assert rule is not None
                 elsewhere = rule.standalone and _standing_elsewhere(item, items, i, words)
                 labels = () if elsewhere or (rule.unless and _otherwise(rule, items, i, words)) else rule.labels
-                resolved[i] = Mention("mention", start, end, labels, rule.status, end, i)
-            elif kind == "axis":
-                resolved[i] = self._axis_mention(item, i, words) or item
+                resolved[i] = Mention("mention", start, end, labels, rule.status, end, start)
+            elif kind in ("axis", "axes"):
+                resolved[i] = self._axis_mention(item, words) or item
             elif kind == "sign":
-                resolved[i] = Mention("mention", start, end, (), "present", end, i)
+                resolved[i] = Mention("mention", start, end, (), "present", end, start)
         if not kinds.isdisjoint(_COMPOUND):
-            for i, mention in _compounds(items):
+            for i, mention in _compounds(items, words):
                 resolved[i] = mention
         return resolved
 
-    def _axis_mention(self, item: Item, group: int, words: Sequence[str]) -> Mention | None:
+    def _axis_mention(self, item: Item, words: Sequence[str]) -> Mention | None:
         assert self._axis is not None
         place, sign = item.end, 1
         while place < len(words) and words[place] in self._axis_fillers:
             sign = -1 if words[place] == "minus" else sign
             place += 1
+        if item.kind == "axes":
+            values = [i for i in range(place, min(place + 5, len(words))) if words[i] != ","][:3]
+            if len(values) < 3 or not all(words[i].lstrip("+-").isdigit() for i in values):
+                return None
+            place = values[1]
         if place == len(words) or not (degrees := _number(words[place])):
             return None
         labels = _labels_at(self._axis, sign * degrees)
-        return Mention("mention", item.start, place + 1, labels, "present", place + 1, group)
+        return Mention("mention", item.start, place + 1, labels, "present", place + 1, item.start)
 
 
 def _labels_at(axis: Axis, degrees: int) -> tuple[str, ...]:
@@ -106,18 +111,23 @@ def _otherwise(rule: Rule, items: Sequence[Item], i: int, words: Sequence[str]) 
     return not set(words[start:end]).isdisjoint(rule.unless)
 
 
-def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention]]:
+def _compounds(items: Sequence[Item], words: Sequence[str]) -> Iterator[tuple[int, Mention]]:
     """Find the parts that belong to a head: before it, after it, or lent by a sign to a head that is only suspected."""
     lent: list[int] = []
     suspected = False
+    head: Item | None = None
     i = 0
     while i < len(items):
         item = items[i]
         if item.kind in ("part", "sign"):
             run = _run(items, i)
             if run.parts and run.end < len(items) and items[run.end].kind == "head":
-                yield from _joined(items, run.parts, items[run.end])
+                head = items[run.end]
+                yield from _joined(items, run.parts, head)
                 i = run.end + 1
+            elif head is not None and (left := _left_out(items, i, run.end, words)):
+                yield from _lent(items, left, items[left[0]].start)
+                i = run.end
             else:
                 lent = _beside_sign(items, i, run.end) or lent
                 suspected = suspected or any(items[k].kind == "hedge" for k in range(i, run.end))
@@ -129,13 +139,17 @@ def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention]]:
             suspected, lent = False, []
         elif item.kind == "head":
             assert item.rule is not None
+            head = item
             if after := _parts_after(items, i):
                 yield from _joined(items, after, item)
                 i = after[-1]
             else:
-                yield i, Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, i)
-                if lent and suspected:
-                    yield from _lent(items, lent, i)
+                yield (
+                    i,
+                    Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, item.start),
+                )
+                if lent and (suspected or _suspected_after(items, i)):
+                    yield from _lent(items, lent, item.start)
         i += 1
 
 
@@ -169,6 +183,8 @@ def _run(items: Sequence[Item], start: int) -> _Run:
         elif kind in ("and", "or"):
             listed = True
         i += 1
+    if i > start and items[i - 1].kind == "comma":
+        listed, since_comma = True, parts  # "inferior, possibly posterior, infarct"
     reached = i < len(items) and items[i].start == items[i - 1].end
     return _Run((parts if listed and not signed else since_comma) if reached else [], i, signed)
 
@@ -185,6 +201,21 @@ def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
             stretch.append(i)
     signed = any(items[k].kind == "sign" for k in stretch)
     return [k for k in stretch if items[k].kind == "part"] if signed else []
+
+
+def _suspected_after(items: Sequence[Item], head: int) -> bool:
+    following = items[head + 1] if head + 1 < len(items) else None
+    return following is not None and following.kind == "hedge_after" and following.start == items[head].end
+
+
+def _left_out(items: Sequence[Item], start: int, end: int, words: Sequence[str]) -> list[int]:
+    """Give a clause's last parts, behind a hedge, whose head was named before: "infarct, cannot exclude posterior"."""
+    hedged = start > 0 and items[start - 1].kind == "hedge" and items[start - 1].end == items[start].start
+    if not hedged or any(items[k].kind not in ("part", "and", "or", "age", "filler") for k in range(start, end)):
+        return []
+    past = items[end - 1].end
+    ends = past == len(words) or words[past] in ".,)"
+    return [k for k in range(start, end) if items[k].kind == "part"] if ends else []
 
 
 def _lent(items: Sequence[Item], parts: Sequence[int], group: int) -> Iterator[tuple[int, Mention]]:

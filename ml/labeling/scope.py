@@ -17,7 +17,7 @@ WINDOW = 40  # items looked at on either side: a statement without end must not 
 _BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correction", "withheld"})
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _JOINS = frozenset({"and", "or", "slash", "versus"})
-_THROUGH = frozenset({"age", "filler", "neutral", "part", "head"})
+_THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
 _LOOKS_BACK = {
     "hedge": "hedge_after",
     "negation": "negation_after",
@@ -79,7 +79,7 @@ def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision
         for cue in cues:
             if cue.kind == kind:
                 return Decision(status, cue, kind.startswith("correction"))
-    if alternative := _alternative(items, place):
+    if (alternative := _alternative(items, place)) and not _unchanged(items, place):
         return Decision("uncertain", alternative)
     return Decision(mention.status, None)
 
@@ -136,12 +136,22 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
                 break
+        elif item.kind == "comma" and _within(items, mention, i):
+            pass
         elif item.kind == "close":
             i = _opening(items, i)
         else:
             _cross(way, items, i)
         i -= 1
     return found
+
+
+def _within(items: Sequence[Item | Mention], mention: Mention, comma: int) -> bool:
+    """Whether a comma stands within a mention's own compound: "infarct, inferior", "inferior, anterior and lateral"."""
+    if mention.group <= items[comma].start:
+        return mention.group != mention.start
+    before = items[comma - 1] if comma > 0 else None
+    return isinstance(before, Mention) and before.group == mention.group
 
 
 def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
@@ -165,6 +175,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
     assert isinstance(mention, Mention)
     position = mention.end
     joined = after_mark = False
+    past: list[Cue] = []  # "LBBB, seen before, is no longer present"
     i = place + 1
     while i < len(items):
         item = items[i]
@@ -172,16 +183,21 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             break
         if item.kind in ("hedge", "hedge_after") and _hedges_age(items, i):
             break
+        if item.kind == "historical_after" and not past:
+            past = [Cue(item.kind, item.start, item.end)]
+            position = item.end
+            i += 1
+            continue
         if item.kind in _AFTER or item.kind == "affirmation":
-            return [Cue(item.kind, item.start, item.end)]
+            return [*past, Cue(item.kind, item.start, item.end)]
         if item.kind in _LOOKS_BACK and _ends_clause(items, i, length):
-            return [Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
+            return [*past, Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
         if item.kind in _BEFORE or item.kind in ("stop", "clause"):
             break
         if item.kind == "open":
             closing = _closing(items, i)
             if inside := _alone_within(items, i, closing, length):
-                return [inside]
+                return [*past, inside]
             i = closing
         elif item.kind == "close" and _mentions_before_opening(items, i):
             break
@@ -194,7 +210,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
         after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in _THROUGH)
         position = items[i].end if i < len(items) else length
         i += 1
-    return []
+    return past
 
 
 def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
@@ -215,6 +231,16 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
                 break
             i += step
     return None
+
+
+def _unchanged(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether it is one of several that did not change: "no change in LVH or LBBB"."""
+    for item in reversed(items[:place]):
+        if item.kind == "unchanged":
+            return True
+        if not (isinstance(item, Mention) or item.kind in _THROUGH or item.kind in ("or", "and", "comma")):
+            return False
+    return False
 
 
 def _in_list(items: Sequence[Item | Mention], comma: int) -> bool:

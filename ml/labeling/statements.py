@@ -6,17 +6,20 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ml.labeling.lexicon import Lexicon
-from ml.labeling.terms import Terms, variants
+from ml.labeling.terms import Terms, variants, words_in
 from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
 _REASON = re.compile(r"\.{3,}[^\n]*|\[[^\]\n]{0,500}\]")  # a vendor's criteria: behind dot leaders, in square brackets
-_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}|(?<=\S)[.?!]+(?=\s|$)")
+_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}(?! *[+-]?\d{1,3}(?:\s|$))|(?<=\S)[.?!]+(?=\s|$)")
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
 _FIRST_WORD = re.compile(r"[^\W_]+")
+_SECOND = " 2) "  # in a list
+_NUMBERED = re.compile(r"(?:^|\s)1\)\s")
+_NUMBER = re.compile(r"(?<=\s)\d{1,2}\)(?=\s)")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
@@ -25,6 +28,7 @@ _BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of i
 _BETWEEN = frozenset(
     {"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"}
 )  # what stands between words and breaks nothing
+_HISTORY = ("history", "history_dropped")
 CACHED_LENGTH = 200
 CACHED_WORDS = 64
 FIELD_LENGTH = 80  # characters in which a field is named
@@ -90,12 +94,16 @@ class Splitter:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
-        self._fields = Terms((term, field.kind) for field in fields for term in field.all())
+        self._fields = Terms((term, field.kind) for field in fields if field.kind != "unit" for term in field.all())
+        self._units = words_in(term for field in fields if field.kind == "unit" for term in field.all())
         self._field_beginnings = self._fields.begins
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
-        to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
+        ignoring = [field for field in fields if field.kind == "ignored_to_line_end"]
+        to_line_end = [spelled for field in ignoring for term in field.all() for spelled in variants(term)]
         words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
-        self._to_line_end = re.compile(rf"\b(?:{words})\b[^\n]*", re.IGNORECASE) if words else None
+        unless = "|".join(re.escape(word) for field in ignoring for word in field.unless)
+        ending = rf"(?!\W{{1,5}}(?:{unless})\b)" if unless else ""
+        self._to_line_end = re.compile(rf"\b(?:{words})\b{ending}[^\n]*", re.IGNORECASE) if words else None
         self._signed_by = tuple(sorted(lexicon.signatures))
         self._lexicon = lexicon
         self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)
@@ -161,6 +169,7 @@ class Splitter:
             and self._lexicon.signatures.isdisjoint(known)
             and "[" not in text
             and "..." not in text
+            and _SECOND not in text
         )
         if not (plain and text[:1].isalpha()):
             return Words(known, places, plain, False, len(text))
@@ -200,21 +209,27 @@ class Splitter:
         if self._may_be_signed(text):
             assert self._to_line_end is not None
             text = self._to_line_end.sub(_blank, text)
+        if _SECOND in text and _NUMBERED.search(text):
+            text = _NUMBER.sub(_new_line, text)
         return text
 
     def split(self, text: str) -> list[Stretch]:
         """Give the sentences of a text in order; none overlap."""
         blanked = self._blanked(text)
         pieces: list[Stretch] = []
-        joins = False
+        joins, kind, last = False, None, 0
         for start, end, breaks_line in self._raw(blanked):
+            listed = kind in _HISTORY and blanked[last:start].strip() == ";"  # "Hx: LVH; AF"
+            last = end
             if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
                 pieces[-1] = Stretch(pieces[-1].start, end, pieces[-1].past)
-            elif (kind := self._field(blanked[start : min(end, start + FIELD_LENGTH)])) in (None, "history"):
-                pieces.append(Stretch(start, end, kind == "history"))
-                joins = True
             else:
-                joins = False
+                kind = self._field(blanked[start : min(end, start + FIELD_LENGTH)]) or (kind if listed else None)
+                if kind == "measurement" and (start := self._past_measurements(blanked, start, end)) < end:
+                    kind = None
+                joins = kind in (None, "history")
+                if joins:
+                    pieces.append(Stretch(start, end, kind == "history"))
             joins = joins and breaks_line
         trimmed = [_trim(text, piece) for piece in pieces]
         return [piece for piece in trimmed if piece.start < piece.end]
@@ -259,6 +274,22 @@ class Splitter:
         if ":" in (words[end - 1], following):
             return kind
         return kind if kind == "measurement" and not following.isalpha() else None
+
+    def _past_measurements(self, text: str, start: int, end: int) -> int:
+        """Give where the first word stands that is no part of the measurements a stretch begins with, or its end."""
+        stretches, places = tokenize(text[start:end])
+        words = [fold(word) for word in stretches[1::2]]
+        fields = {first: (past, kind) for first, past, kind in self._fields.walk(words, _found)}
+        i = 0
+        while i < len(words):
+            past, kind = fields.get(i, (i + 1, ""))
+            if kind == "measurement":
+                i = past
+            elif not words[i].isalpha() or (words[i] in self._units and words[i - 1] != ","):
+                i += 1
+            else:
+                return start + places[2 * i]
+        return end
 
     def _is_wrapped(self, left: str, right: str) -> bool:
         """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""
