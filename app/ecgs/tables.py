@@ -30,6 +30,7 @@ class Ecg(Base):
     recorded_at: Mapped[datetime | None]
     site: Mapped[str | None]
     device: Mapped[str | None]
+    device_software: Mapped[str | None]
     age: Mapped[float | None]
     sex: Mapped[str] = mapped_column(server_default="unknown")
     simulated: Mapped[bool] = mapped_column(server_default=text("false"))
