@@ -42,6 +42,7 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
         .join(read, and_(read.text_id == overread.c.text_id, read.vocabulary_id == choice.vocabulary_id))
         .outerjoin(machine, machine.c.ecg_id == Ecg.id)
         .outerjoin(printed, and_(printed.text_id == machine.c.text_id, printed.vocabulary_id == choice.vocabulary_id))
+        .where(Ecg.waveform_sha256.is_not(None))
         .order_by(Ecg.waveform_sha256)
     )
     if choice.recorded_from is not None:
@@ -65,6 +66,7 @@ def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-d
         .distinct(Report.ecg_id)
         .order_by(
             Report.ecg_id,
+            Report.final.desc(),
             func.coalesce(Report.authored_at, Report.created_at).desc(),
             Report.created_at.desc(),
             Report.version.desc(),

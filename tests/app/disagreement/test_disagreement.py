@@ -17,7 +17,7 @@ from app.disagreement import statistics
 from app.disagreement.queries import _cell_id
 from app.disagreement.statistics import Cells, LabelCounts
 from app.kit.database import Database
-from ml.corpus.simulator.cases import TABLE_A1
+from ml.corpus.simulator.ledger import TABLE_A1
 
 MASK = st.integers(0, 2**13 - 1)
 PAIRS = st.lists(st.tuples(MASK, MASK, MASK, MASK), max_size=30)
