@@ -24,6 +24,7 @@ from app.vocabularies.readers import Readers
 
 LINES = 20_000  # a batch
 TEXTS = 2_000  # read at a time
+STATEMENTS = 100_000  # remembered
 WAITING = 2  # batches a lane may have before it
 
 
@@ -42,7 +43,8 @@ class Loaded:
 class Loader:
     """Stores lines as they come; memory is that of a few batches, whatever there is to load.
 
-    All lines of one record go through one lane, in their order. A batch is stored whole or not at all.
+    All lines of one record go through one lane, in their order. A batch is stored whole or not at all. Its commits do
+    not wait for the disk: whoever began the load ends it with one that does.
     """
 
     def __init__(
@@ -51,6 +53,7 @@ class Loader:
         self._database = database
         self._workers = settings.labeling_processes or os.cpu_count() or 1
         self._readers: dict[UUID, Readers] = {}
+        self._statements: set[str] = set()
         self._starting = threading.Lock()
         self._stack = ExitStack()
         self._progress = progress
@@ -108,11 +111,13 @@ class Loader:
         batch = Batch(lines)
         said = list(batch.said)
         with self._database.begin() as session:
+            queries.commit_soon(session)
             text_ids = queries.store_texts(session, said)
         texts_read = 0
         have_read: set[UUID] = set()
         while True:  # once; again where an activation has begun since
             with self._database.begin() as session:
+                queries.commit_soon(session)
                 kept = vocabularies.maintained(session)
                 if {row.id for row in kept} <= have_read:
                     stored = queries.store(session, batch, text_ids, kept)
@@ -135,8 +140,19 @@ class Loader:
         for start in range(0, len(new), TEXTS):
             texts = [(number, *said[number]) for number in new[start : start + TEXTS]]
             answer = readers.read([(number, words, codes and json.loads(codes)) for number, words, codes in texts])
+            self._store_statements({form for *_, unmapped in json.loads(answer) for form in unmapped})
             with self._database.begin() as session:
-                reports.add_new_statements(session, answer)
-            with self._database.begin() as session:
+                queries.commit_soon(session)
                 reports.add_labelings_read(session, vocabulary_id, answer)
         return len(new)
+
+    def _store_statements(self, forms: set[str]) -> None:
+        """Store the statements without a finding that this import has not met yet: most are few, and come again."""
+        new = forms - self._statements
+        if new:
+            with self._database.begin() as session:
+                queries.commit_soon(session)
+                reports.statement_ids(session, new)
+            if len(self._statements) > STATEMENTS:
+                self._statements = set()
+            self._statements = self._statements | new

@@ -31,6 +31,11 @@ class Stored(NamedTuple):
     conflicts: dict[str, int]  # by field: ECGs of which something else was stored, and kept
 
 
+def commit_soon(session: Session) -> None:
+    """Let this transaction's commit not wait for the disk. A later one that does wait makes it durable too."""
+    session.execute(text("SET LOCAL synchronous_commit = off"))
+
+
 def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
     """Store what is not stored yet of some texts and codes; give the id of each."""
     session.execute(
@@ -84,7 +89,9 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
     for turn in range(1, 1 + max(report.turn for report in batch.reports)):
         if turn > 1 or new < len(batch.ecgs):
             known += _drop_known(session, turn)
-        _add_versions(session, turn)
+            _add_versions(session, turn)
+        else:
+            _add_first_versions(session)
     for vocabulary in maintained:
         assert vocabulary.slot is not None
         remake_pairs(session, vocabulary.id, vocabulary.slot, "SELECT id FROM arriving_ecgs WHERE touched")
@@ -138,7 +145,7 @@ def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
             for report_id, report in zip(_ids(len(batch.reports)), batch.reports, strict=True)
         ),
     )
-    session.execute(text("ANALYZE arriving_ecgs, arriving_reports"))
+    session.execute(text("ANALYZE arriving_ecgs (place, id), arriving_reports (ecg)"))
 
 
 def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
@@ -221,16 +228,29 @@ def _drop_known(session: Session, turn: int) -> int:
     return dropped.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
+def _add_first_versions(session: Session) -> None:
+    """Store readings of ECGs that are all new."""
+    session.execute(
+        text(
+            """
+            INSERT INTO reports (id, ecg_id, source, reader, version, current, final, text_id, authored_at)
+            SELECT r.id, a.id, source, reader, 1, true, final, text_id, authored_at
+            FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE turn = 1
+            """
+        )
+    )
+
+
 def _add_versions(session: Session, turn: int) -> None:
     session.execute(
         text(
             """
             WITH added AS (
                 INSERT INTO reports (id, ecg_id, source, reader, version, current, final, text_id, authored_at)
-                SELECT r.id, a.id, r.source, r.reader, 1 + CASE WHEN a.known OR :turn > 1 THEN coalesce((
+                SELECT r.id, a.id, r.source, r.reader, 1 + coalesce((
                     SELECT max(version) FROM reports p
                     WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
-                ), 0) ELSE 0 END, true, r.final, r.text_id, r.authored_at
+                ), 0), true, r.final, r.text_id, r.authored_at
                 FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE r.turn = :turn
                 RETURNING ecg_id
             )
