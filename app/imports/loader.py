@@ -131,12 +131,14 @@ class Loader:
 
     def _read(self, vocabulary_id: UUID, yaml: str, said: dict[int, Said]) -> int:
         """Have what is new among these texts read, and store the answers."""
+        with self._database.begin() as session:
+            new = queries.unlabelled(session, vocabulary_id, list(said))
+        if not new:
+            return 0
         with self._starting:
             if vocabulary_id not in self._readers:
                 self._readers[vocabulary_id] = self._stack.enter_context(Readers(yaml, self._workers))
         readers = self._readers[vocabulary_id]
-        with self._database.begin() as session:
-            new = queries.unlabelled(session, vocabulary_id, list(said))
         for start in range(0, len(new), TEXTS):
             texts = [(number, *said[number]) for number in new[start : start + TEXTS]]
             answer = readers.read([(number, words, codes and json.loads(codes)) for number, words, codes in texts])

@@ -17,6 +17,9 @@ from app.imports.batch import Batch, Facts, Said
 from app.vocabularies.tables import VocabularyRow
 
 _ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
+# later lines came later: a batch takes more than a microsecond a line
+_REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, created_at"
+_IN_ORDER = "now() + r.place * interval '1 microsecond'"
 _FACTS = ", ".join(Facts._fields)
 _DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}
 _FACTS_STORED = ", ".join(_DEFAULTS.get(name, name) for name in Facts._fields)
@@ -124,8 +127,8 @@ def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
     )
     session.execute(
         text(
-            "CREATE TEMPORARY TABLE arriving_reports (id uuid, ecg integer, text_id bigint, source text, reader text, "
-            "authored_at timestamptz, final boolean, turn integer) ON COMMIT DROP"
+            "CREATE TEMPORARY TABLE arriving_reports (place integer, id uuid, ecg integer, text_id bigint, "
+            "source text, reader text, authored_at timestamptz, final boolean, turn integer) ON COMMIT DROP"
         )
     )
     ecgs = zip(_ids(len(batch.ecgs)), batch.ecgs.items(), strict=True)
@@ -141,8 +144,8 @@ def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
         session,
         "arriving_reports",
         (
-            (report_id, report.ecg, text_ids[report.said], *report[2:])
-            for report_id, report in zip(_ids(len(batch.reports)), batch.reports, strict=True)
+            (place, report_id, report.ecg, text_ids[report.said], *report[2:])
+            for place, (report_id, report) in enumerate(zip(_ids(len(batch.reports)), batch.reports, strict=True))
         ),
     )
     session.execute(text("ANALYZE arriving_ecgs (place, id), arriving_reports (ecg)"))
@@ -232,11 +235,11 @@ def _add_first_versions(session: Session) -> None:
     """Store readings of ECGs that are all new."""
     session.execute(
         text(
-            """
-            INSERT INTO reports (id, ecg_id, source, reader, version, current, final, text_id, authored_at)
-            SELECT r.id, a.id, source, reader, 1, true, final, text_id, authored_at
+            f"""
+            INSERT INTO reports ({_REPORT})
+            SELECT r.id, a.id, source, reader, 1, true, final, text_id, authored_at, {_IN_ORDER}
             FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE turn = 1
-            """
+            """  # noqa: S608
         )
     )
 
@@ -244,18 +247,18 @@ def _add_first_versions(session: Session) -> None:
 def _add_versions(session: Session, turn: int) -> None:
     session.execute(
         text(
-            """
+            f"""
             WITH added AS (
-                INSERT INTO reports (id, ecg_id, source, reader, version, current, final, text_id, authored_at)
+                INSERT INTO reports ({_REPORT})
                 SELECT r.id, a.id, r.source, r.reader, 1 + coalesce((
                     SELECT max(version) FROM reports p
                     WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
-                ), 0), true, r.final, r.text_id, r.authored_at
+                ), 0), true, r.final, r.text_id, r.authored_at, {_IN_ORDER}
                 FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE r.turn = :turn
                 RETURNING ecg_id
             )
             UPDATE arriving_ecgs a SET touched = true FROM added WHERE added.ecg_id = a.id AND NOT touched
-            """
+            """  # noqa: S608
         ),
         {"turn": turn},
     )
