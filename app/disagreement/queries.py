@@ -1,7 +1,7 @@
 """SQL that keeps pairs in agreement with reports. What is counted of them follows by itself (see `tables.py`)."""
 
 import uuid
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
@@ -25,7 +25,8 @@ FOLD_FROM = 2_000
 def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
     """Make the ECG's pairs, one a maintained vocabulary, agree with its current reports.
 
-    The caller holds the ECG's row lock. Of several readers' current over-reads the one written last counts.
+    The caller holds the ECG's row lock. Of several readers' current over-reads the final one counts, else
+    the one written last.
     """
     for vocabulary in maintained(session):
         assert vocabulary.slot is not None
@@ -39,8 +40,10 @@ def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID,
             select(Report, Labeling)
             .join(Labeling, Labeling.text_id == Report.text_id)
             .where(Report.ecg_id == ecg_id, Report.current, Labeling.vocabulary_id == vocabulary_id)
-            # last of a source wins: by when it was written where that is said, else by when it came
-            .order_by(func.coalesce(Report.authored_at, Report.created_at), Report.created_at, Report.version)
+            # last of a source wins: the adjudicated one, else by when it was written where that is said, or came
+            .order_by(
+                Report.final, func.coalesce(Report.authored_at, Report.created_at), Report.created_at, Report.version
+            )
         )
     }
     if set(readings) != {"machine", "overread"}:
@@ -70,14 +73,45 @@ def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uu
 
     A pair that is there already is a writer's, and newer than what is read here.
     """
+    _collect(session, vocabulary_id, "ecg_id BETWEEN :first AND :last", {"first": first, "last": last})
+    return _store_collected(session, slot, "DO NOTHING")
+
+
+def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, ecgs: str) -> int:
+    """Make the pairs of the ECGs whose ids a subquery gives agree with their current reports; give how many there are.
+
+    The caller holds the rows of these ECGs, or has just inserted them.
+    """
+    _collect(session, vocabulary_id, f"ecg_id IN ({ecgs})", {})
+    columns = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN)
+    before, after = (", ".join(f"{row}.{name}" for name in _WRITTEN) for row in ("pairs", "excluded"))
+    differs = f"({before}) IS DISTINCT FROM ({after})"
+    return _store_collected(session, slot, f"(ecg_id, slot) DO UPDATE SET {columns} WHERE {differs}")
+
+
+_WRITTEN = ("cell_id", "recorded_at", "age", "sex", *(f"{attribute}_id" for attribute in NAMED))
+_NEW_VALUES = """
+    SELECT DISTINCT attribute, value FROM fresh JOIN ecgs ON ecgs.id = ecg_id, LATERAL (
+        VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
+    ) said (attribute, value)
+    WHERE value <> '' AND NOT EXISTS (
+        SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
+    )
+"""
+_FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
+
+
+def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters: dict[str, Any]) -> None:
+    """Put what the pairs of the chosen ECGs are made of into the temporary table `fresh`, and their cells in place."""
     session.execute(
         text(
-            """
+            f"""
             CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
             WITH newest AS (
                 SELECT DISTINCT ON (ecg_id, source) ecg_id, source, reader, text_id FROM reports
-                WHERE current AND ecg_id BETWEEN :first AND :last
-                ORDER BY ecg_id, source, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+                WHERE current AND {chosen}
+                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
+                    version DESC
             )
             SELECT m.ecg_id, o.reader, lm.present AS machine_present, lm.uncertain AS machine_uncertain,
                    lo.present AS overread_present, lo.uncertain AS overread_uncertain
@@ -85,32 +119,22 @@ def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uu
             JOIN labelings lm ON lm.text_id = m.text_id AND lm.vocabulary_id = :vocabulary
             JOIN labelings lo ON lo.text_id = o.text_id AND lo.vocabulary_id = :vocabulary
             WHERE m.source = 'machine'
-            """
+            """  # noqa: S608
         ),
-        {"first": first, "last": last, "vocabulary": vocabulary_id},
+        {"vocabulary": vocabulary_id, **parameters},
     )
-    masks = "machine_present, machine_uncertain, overread_present, overread_uncertain"
-    hold_dictionaries(session)
-    session.execute(
-        text(
-            f"INSERT INTO cells ({masks}) SELECT DISTINCT {masks} FROM fresh "  # noqa: S608
-            f"EXCEPT SELECT {masks} FROM cells ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"
+    missing = f"SELECT DISTINCT {_FOUR} FROM fresh EXCEPT SELECT {_FOUR} FROM cells"  # noqa: S608
+    if session.execute(text(f"{missing} LIMIT 1")).first() is not None:  # the dictionaries are soon complete
+        hold_dictionaries(session)
+        session.execute(text(f"INSERT INTO cells ({_FOUR}) {missing} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"))
+    if session.execute(text(f"{_NEW_VALUES} LIMIT 1")).first() is not None:
+        hold_dictionaries(session)
+        session.execute(
+            text(f"INSERT INTO attribute_values (attribute, value) {_NEW_VALUES} ORDER BY 1, 2 ON CONFLICT DO NOTHING")
         )
-    )
-    session.execute(
-        text(
-            """
-            INSERT INTO attribute_values (attribute, value)
-            SELECT DISTINCT attribute, value FROM fresh JOIN ecgs ON ecgs.id = ecg_id, LATERAL (
-                VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
-            ) said (attribute, value)
-            WHERE value <> '' AND NOT EXISTS (
-                SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
-            )
-            ORDER BY 1, 2 ON CONFLICT DO NOTHING
-            """
-        )
-    )
+
+
+def _store_collected(session: Session, slot: int, on_conflict: str) -> int:
     made = session.execute(
         text(
             f"""
@@ -119,16 +143,17 @@ def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uu
             SELECT :slot, ecg_id, cells.id, recorded_at, age,
                    CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END,
                    coalesce(s.id, 0), coalesce(d.id, 0), coalesce(w.id, 0), coalesce(r.id, 0)
-            FROM fresh JOIN cells USING ({masks}) JOIN ecgs ON ecgs.id = ecg_id
+            FROM fresh JOIN cells USING ({_FOUR}) JOIN ecgs ON ecgs.id = ecg_id
             LEFT JOIN attribute_values s ON s.attribute = 'site' AND s.value = site
             LEFT JOIN attribute_values d ON d.attribute = 'device' AND d.value = device
             LEFT JOIN attribute_values w ON w.attribute = 'device_software' AND w.value = device_software
             LEFT JOIN attribute_values r ON r.attribute = 'reader' AND r.value = reader
-            ON CONFLICT DO NOTHING
+            ON CONFLICT {on_conflict}
             """  # noqa: S608
         ),
         {"slot": slot},
     )
+    session.execute(text("DROP TABLE fresh"))
     return made.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
@@ -190,7 +215,8 @@ def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
             newest AS (
                 SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports JOIN chosen USING (ecg_id)
                 WHERE current
-                ORDER BY ecg_id, source, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
+                    version DESC
             )
             SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
             FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
@@ -210,7 +236,8 @@ def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[S
             WITH newest AS (
                 SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports
                 WHERE current AND ecg_id BETWEEN :first AND :last
-                ORDER BY ecg_id, source, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
+                    version DESC
             )
             SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
             FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'

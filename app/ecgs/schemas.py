@@ -36,10 +36,13 @@ class EcgSummary(BaseModel):
     """One recording."""
 
     id: uuid.UUID
-    waveform_sha256: str = Field(description="The waveform's identity: the same waveform is the same ECG.")
-    samples: int = Field(description="Samples a lead.")
-    sampling_rate_hz: float
-    duration_s: float
+    record: str | None = Field(description="The name its source gives the recording, where reports came without it.")
+    waveform_sha256: str | None = Field(
+        description="The waveform's identity: the same waveform is the same ECG. Null: only reports are known."
+    )
+    samples: int | None = Field(description="Samples a lead.")
+    sampling_rate_hz: float | None
+    duration_s: float | None
     patient: str | None = Field(description="Keyed hash of the patient number: equal for one patient's ECGs.")
     recorded_at: datetime | None
     site: str | None
