@@ -22,7 +22,7 @@ NEAR: Mapping[str, str] = {
     "rsad": r"axis|achse|typ\b",
     "lvh": r"hyper\w*|lvh|hoch|voltage|belast",
     "rvh": r"hyper\w*|rvh|belast",
-    "anterior_mi": r"infar\w*|myokardsch|\bmi\b|injury|narbe|r.?(zacken)?reduktion|q.zacke",
+    "anterior_mi": r"infar\w*|myokardsch|\bmi\b|injury|narbe|r.?(?:zacken)?reduktion|q.zacke",
     "inferior_mi": r"infar\w*|myokardsch|\bmi\b|injury|narbe|q.zacke",
     "posterior_mi": r"infar\w*|myokardsch|\bmi\b|injury|narbe",
 }

@@ -1,8 +1,8 @@
 """How long an activation takes: `python -m benchmarks.relabel [--pairs N]`.
 
 Stores N simulated pairs (Table A.1's rates; about a third of the over-reads have words of their own) in a private
-PostgreSQL, activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and the memory of
-the process of the job and of its readers together, the peak of each quarter of the time: flat is four equal figures.
+PostgreSQL, activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and
+the memory of the job's process and of its readers, the peak of each quarter of the time: flat is four equal figures.
 """
 
 import argparse

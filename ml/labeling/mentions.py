@@ -164,12 +164,14 @@ class _Run(NamedTuple):
 def _run(items: Sequence[Item], start: int) -> _Run:
     """Follow parts and what may stand among them.
 
-    A comma only joins parts when an "and" or "or" does so later: "anterior, inferior and lateral infarcts". A head
-    that other words stand before is not reached.
+    A comma only joins parts when an "and" or "or" does so later ("anterior, inferior and lateral infarcts") or nothing
+    else is there that the first could belong to ("old inferior, lateral MI"). A head that other words stand before is
+    not reached.
     """
     parts: list[int] = []
     since_comma: list[int] = []  # or since a sign: the parts before that are the sign's
     listed, signed = True, False
+    bare = _stands_bare(items, start)
     i = start
     while i < len(items) and items[i].kind in _WITHIN and (i == start or items[i].start == items[i - 1].end):
         kind = items[i].kind
@@ -177,7 +179,7 @@ def _run(items: Sequence[Item], start: int) -> _Run:
             parts.append(i)
             since_comma.append(i)
         elif kind == "comma":
-            listed, since_comma = False, []
+            listed, since_comma = bare, []
         elif kind == "sign":
             signed, since_comma = True, []
         elif kind in ("and", "or"):
@@ -187,6 +189,15 @@ def _run(items: Sequence[Item], start: int) -> _Run:
         listed, since_comma = True, parts  # "inferior, possibly posterior, infarct"
     reached = i < len(items) and items[i].start == items[i - 1].end
     return _Run((parts if listed and not signed else since_comma) if reached else [], i, signed)
+
+
+def _stands_bare(items: Sequence[Item], start: int) -> bool:
+    """Whether a part begins its clause, or follows an age or a cue that does."""
+    i = start
+    while i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("age", "hedge", "negation"):
+        i -= 1
+    begins = i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("comma", "stop", "colon")
+    return items[i].start == 0 or begins
 
 
 def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:

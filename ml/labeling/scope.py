@@ -117,10 +117,13 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
     assert isinstance(mention, Mention)
     found: list[Cue] = []
     way = _Way()
+    listed = False  # another finding stands before it in a list, which only a past reading reaches over
     i = place - 1
     while i >= 0:
         item = items[i]
         if item.kind in _BEFORE:
+            if listed and item.kind != "past_reading":
+                break
             if way.lets(item.kind, _bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
                     found.append(Cue(item.kind, item.start, item.end, way.over))
@@ -130,8 +133,12 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
             break
         elif isinstance(item, Mention):
             if item.group != mention.group:
-                if found or not (way.joined or way.attached):
+                if found:
                     break
+                if not (way.joined or way.attached):
+                    if not _bare(items, place) or _followed_by_clause(items, place):
+                        break
+                    listed = True
                 way.finding, way.joined = True, False
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
@@ -144,6 +151,11 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
             _cross(way, items, i)
         i -= 1
     return found
+
+
+def _followed_by_clause(items: Sequence[Item | Mention], place: int) -> bool:
+    following = items[place + 1] if place + 1 < len(items) else None
+    return following is not None and following.kind in ("clause", "affirmation")
 
 
 def _within(items: Sequence[Item | Mention], mention: Mention, comma: int) -> bool:

@@ -48,6 +48,7 @@ _OPENS = frozenset(
         "to",
         "withheld",
         "part",
+        "filler",
         "historical",
         "past_reading",
     }
@@ -311,6 +312,8 @@ class Splitter:
             return False
         if ends[0].kind == "part":
             return bool(begins) and begins[0].kind in ("head", "part", "filler")
+        if ends[0].kind == "filler":
+            return bool(begins) and begins[0].kind == "head"
         return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
 
 
