@@ -83,8 +83,9 @@ def unlabelled(session: Session, vocabulary_id: uuid.UUID, text_ids: Sequence[in
 def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: Sequence[VocabularyRow]) -> Stored:
     """Store a batch's ECGs and readings, and make its pairs for every maintained vocabulary, which has read its texts.
 
-    A reading that its reader has said before, word for word, is known: the same as the current version, or as any
-    version written at the same time. Of an ECG that is known, what was not known is filled in and what differs is kept.
+    A reading that its reader has said before, word for word and at the time the line says, if it says one, is known:
+    versions are never taken away, so a line that was stored or known stays known. Of an ECG that is known, what was not
+    known is filled in and what differs is kept.
     """
     _copy_in(session, batch, text_ids)
     new, conflicts = _store_ecgs(session, len(batch.ecgs))
@@ -213,7 +214,7 @@ def _drop_known(session: Session, turn: int) -> int:
             DELETE FROM arriving_reports r USING arriving_ecgs a WHERE r.turn = :turn AND a.place = r.ecg AND EXISTS (
                 SELECT FROM reports p WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
                 AND p.text_id = r.text_id AND p.final = r.final
-                AND (p.current OR p.authored_at IS NOT DISTINCT FROM r.authored_at)
+                AND (r.authored_at IS NULL OR p.authored_at = r.authored_at)
             )
             """
         ),
