@@ -21,6 +21,7 @@ class EcgMetadata(BaseModel):
     recorded_at: datetime | None = Field(default=None, description="Without an offset it is taken as UTC.")
     site: Name | None = None
     device: Name | None = None
+    device_software: Name | None = Field(default=None, description="Version of the program that read it.")
     age: Annotated[float, Field(ge=0, le=130, description="Years.", allow_inf_nan=False)] | None = None
     sex: Sex = "unknown"
     simulated: bool = Field(default=False, description="Whether no patient was ever attached to this signal.")
@@ -46,6 +47,7 @@ class EcgSummary(BaseModel):
     recorded_at: datetime | None
     site: str | None
     device: str | None
+    device_software: str | None
     age: float | None
     sex: Sex
     simulated: bool

@@ -130,6 +130,7 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
         "recorded_at": ecg.recorded_at,
         "site": ecg.site,
         "device": ecg.device,
+        "device_software": ecg.device_software,
         "age": ecg.age,
         "sex": ecg.sex,
         "simulated": ecg.simulated,

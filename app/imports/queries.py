@@ -7,12 +7,10 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.disagreement.queries import remake_pairs
-from app.disagreement.statistics import Cells
 from app.imports.batch import Batch, Facts, Said
 from app.vocabularies.tables import VocabularyRow
 
@@ -102,20 +100,20 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
     return Stored(new, len(batch.reports) - known, known, conflicts)
 
 
-def count_cells_of(session: Session, slot: int | None, records: str) -> Cells:
-    """Count the pairs of the ECGs whose record's name begins so, by cell."""
+def count_cells_of(session: Session, slot: int | None, records: str) -> list[tuple[int, int, int]]:
+    """Count the pairs of the ECGs whose record's name begins so: machine's and over-read's positive labels, pairs."""
     rows = session.execute(
         text(
             """
-            SELECT machine_present, machine_uncertain, overread_present, overread_uncertain, pairs FROM (
+            SELECT machine_present | machine_uncertain, overread_present | overread_uncertain, pairs FROM (
                 SELECT cell_id, count(*) AS pairs FROM pairs JOIN ecgs ON ecgs.id = ecg_id
                 WHERE slot = :slot AND starts_with(record, :records) GROUP BY cell_id
             ) counts JOIN cells ON cells.id = cell_id
             """
         ),
         {"slot": slot, "records": records},
-    ).all()
-    return Cells(*np.array([tuple(row) for row in rows], np.int64).reshape(-1, 5).T)
+    )
+    return [(machine, overread, pairs) for machine, overread, pairs in rows]
 
 
 def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:

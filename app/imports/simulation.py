@@ -4,8 +4,6 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from app.disagreement import statistics
-from app.disagreement.statistics import LabelCounts
 from app.ecgs.patients import PatientHasher
 from app.imports import queries
 from app.imports.batch import Facts, Line
@@ -40,7 +38,7 @@ class Comparison(NamedTuple):
 
     archive: Archive
     pairs: int
-    counted: dict[str, LabelCounts | None]
+    counted: dict[str, Counts | None]
 
     def is_right(self) -> bool:
         """Whether every cell of the table is the ledger's."""
@@ -54,7 +52,7 @@ class Comparison(NamedTuple):
         for label, row in self.archive.ledger.items():
             found = self.counted[label]
             if found is not None:
-                lines.append(_line(label, Counts(found.machine, found.added, found.removed)))
+                lines.append(_line(label, found))
             if self._differs(label):
                 lines.append(_line("  ledger", row) + "  differs")
         right = self.is_right()
@@ -62,8 +60,7 @@ class Comparison(NamedTuple):
         return "\n".join(lines)
 
     def _differs(self, label: str) -> bool:
-        found, row = self.counted[label], self.archive.ledger[label]
-        return found is None or (found.machine, found.added, found.removed) != row
+        return self.counted[label] != self.archive.ledger[label]
 
 
 def load(database: Database, settings: Settings, actor: str, archive: Archive, progress: Progress) -> Loaded:
@@ -78,10 +75,18 @@ def table(database: Database, archive: Archive) -> Comparison:
         rules = Labelers().active(session)
         cells = queries.count_cells_of(session, rules.slot, archive.records)
     bits = {label.key: bit for bit, label in enumerate(rules.vocabulary.labels)}
-    counted = {
-        label: statistics.count(cells, bits[label], "positive") if label in bits else None for label in archive.ledger
-    }
-    return Comparison(archive, int(cells.pairs.sum()), counted)
+    counted = {label: _count(cells, bits[label]) if label in bits else None for label in archive.ledger}
+    return Comparison(archive, sum(pairs for *_, pairs in cells), counted)
+
+
+def _count(cells: list[tuple[int, int, int]], bit: int) -> Counts:
+    machine = added = removed = 0
+    for said, meant, pairs in cells:
+        m, o = said >> bit & 1, meant >> bit & 1
+        machine += m * pairs
+        added += (o > m) * pairs
+        removed += (m > o) * pairs
+    return Counts(machine, added, removed)
 
 
 def _line(label: str, row: Counts) -> str:

@@ -4,7 +4,7 @@ import sqlalchemy as sa
 from alembic import op
 
 revision = "0005"
-down_revision = "0003"
+down_revision = "0004"
 branch_labels = None
 depends_on = None
 
@@ -15,7 +15,6 @@ def upgrade() -> None:
     for column in _WAVEFORM:
         op.alter_column("ecgs", column, nullable=True)
     op.add_column("ecgs", sa.Column("record", sa.String(), nullable=True))
-    op.add_column("ecgs", sa.Column("device_software", sa.String(), nullable=True))
     op.create_unique_constraint(op.f("uq_ecgs_record"), "ecgs", ["record"])
     op.create_check_constraint(
         op.f("ck_ecgs_waveform"), "ecgs", "num_nulls(waveform_sha256, samples, sampling_rate_hz) IN (0, 3)"
@@ -50,7 +49,6 @@ def downgrade() -> None:
     for name in ("record", "known", "waveform"):
         op.drop_constraint(op.f(f"ck_ecgs_{name}"), "ecgs", type_="check")
     op.drop_constraint(op.f("uq_ecgs_record"), "ecgs", type_="unique")
-    op.drop_column("ecgs", "device_software")
     op.drop_column("ecgs", "record")
     for column in _WAVEFORM:
         op.alter_column("ecgs", column, nullable=False)

@@ -41,7 +41,7 @@ def test_the_table_is_the_ledgers_and_the_same_archive_again_changes_nothing(
             "labels"
         ][row["label"]]
     by_site = client.get("/v1/disagreement", params={"group_by": "site"}).json()["groups"]
-    assert len(by_site) == 5 and all(each["group"].startswith("simulated") for each in by_site)
+    assert len(by_site) == 5 and all(each["group"]["site"].startswith("simulated") for each in by_site)
     assert all(ecg["simulated"] for ecg in client.get("/v1/ecgs").json()["items"])
     with database.begin() as session:
         before = session.execute(text("SELECT count(*), max(version) FROM reports")).one()
