@@ -14,9 +14,11 @@ from app.disagreement.queries import remake_pairs
 from app.imports.batch import Batch, Facts, Said
 from app.vocabularies.tables import VocabularyRow
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
-# later lines came later: a batch takes more than a microsecond a line
+_ESCAPES = (
+    ("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"), ("\x1d", "\\N"), ("\x1e", "\n"), ("\x1f", "\t"),
+)  # fmt: skip
 _REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, created_at"
+# later lines came later: a batch takes more than a microsecond a line
 _IN_ORDER = "now() + r.place * interval '1 microsecond'"
 _FACTS = ", ".join(Facts._fields)
 _DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}
@@ -277,11 +279,9 @@ def _digest(words: str | None) -> str | None:
 def _copy(session: Session, target: str, rows: Iterable[Sequence[Any]]) -> None:
     connection = session.connection().connection.driver_connection
     assert connection is not None
+    # whole batches are escaped at once: no text or name that is let in holds these control characters
+    cells = "\x1e".join(["\x1f".join(["\x1d" if value is None else str(value) for value in row]) for row in rows])
+    for character, written in _ESCAPES:
+        cells = cells.replace(character, written)
     with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        copy.write("".join("\t".join([_cell(value) for value in row]) + "\n" for row in rows))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    return "\\N" if value is None else str(value)
+        copy.write(cells)
