@@ -4,7 +4,7 @@ What comes out is one row a distinct combination of masks, not one an ECG.
 """
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, NamedTuple
@@ -61,14 +61,14 @@ class Beside(NamedTuple):
 
 def read_together(
     session: Session, vocabulary_id: uuid.UUID, chosen: EcgFilter, readers: Sequence[str]
-) -> Iterator[ReadTogether]:
+) -> Generator[ReadTogether, None, None]:
     """Count the current over-reads of the ECGs that several (of the named, or any) readers read; readers come first."""
     conditions, parameters = chosen.where()
     named = "r.current AND r.source = 'overread' AND r.reader <> ''"
     if readers:
         named += " AND r.reader = ANY(:readers)"
         parameters["readers"] = list(readers)
-    rows = session.execute(
+    with session.execute(
         text(
             f"""
             WITH several AS MATERIALIZED (
@@ -95,9 +95,9 @@ def read_together(
         ),
         {"vocabulary": vocabulary_id, **parameters},
         execution_options={"yield_per": FETCHED},
-    )
-    for row in rows:
-        yield ReadTogether(*row)
+    ) as rows:
+        for row in rows:
+            yield ReadTogether(*row)
 
 
 def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chosen: EcgFilter) -> list[Beside]:

@@ -1,6 +1,7 @@
 """From counted readings to agreement."""
 
 from collections.abc import Sequence
+from contextlib import closing
 from math import isnan
 from typing import Any
 
@@ -32,15 +33,16 @@ def agreement(session: Session, rules: ReadingRules, chosen: EcgFilter, readers:
     known: list[tuple[str, int]] = []
     pairs: list[ReadTogether] = []
     histograms: dict[int, Integers] = {}
-    for row in queries.read_together(session, rules.id, chosen, readers):
-        if row.kind == "reader":
-            known.append((row.readers[0], row.ecgs))
-            if len(known) > MAX_READERS:
-                raise invalid("query.reader", f"name at most {MAX_READERS} readers: more read together", "too_many")
-        elif row.kind == "pair":
-            pairs.append(row)
-        else:
-            _add(histograms, row, len(labels), hedged)
+    with closing(queries.read_together(session, rules.id, chosen, readers)) as rows:
+        for row in rows:
+            if row.kind == "reader":
+                known.append((row.readers[0], row.ecgs))
+                if len(known) > MAX_READERS:
+                    raise invalid("query.reader", f"name at most {MAX_READERS} readers: more read together", "too_many")
+            elif row.kind == "pair":
+                pairs.append(row)
+            else:
+                _add(histograms, row, len(labels), hedged)
     return {
         "vocabulary": rules.vocabulary.version,
         "hedged": hedged,
