@@ -1,7 +1,7 @@
 """From counted cells to the tables users see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, month_name
 from app.disagreement.outcomes import Hedged
+from app.disagreement.schemas import Totals
 from app.disagreement.statistics import LabelCounts, Masks, Rate
 from app.kit.database import Json
 from app.kit.problems import invalid
@@ -62,6 +63,71 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
         keys = [dict(zip(asked.group_by, key, strict=True)) for key in counted.keys]
         groups = [{"group": key, **table} for key, table in zip(keys, _tables(counted, labels), strict=True)]
     return {**whole, "vocabulary": rules.vocabulary.version, "hedged": asked.hedged, "groups": groups}
+
+
+def trend(session: Session, book: CellBook, rules: ReadingRules, asked: Asked, only: Sequence[str]) -> Json:
+    """Answer as `schemas.Trend` shows it: each label's row by month. Pairs of unknown time are counted apart."""
+    counted = tally(session, book, rules, replace(asked, group_by=("month",)))
+    tables = _tables(counted, rules.vocabulary.labels)
+    months = [month for (month,) in counted.keys]
+    undated = sum(table["pairs"] for table, month in zip(tables, months, strict=True) if month is None)
+    dated = [(month, table) for month, table in zip(months, tables, strict=True) if month is not None]
+    return {
+        "vocabulary": rules.vocabulary.version,
+        "hedged": asked.hedged,
+        "undated": undated,
+        "months": [{"month": month, **{name: table[name] for name in Totals.model_fields}} for month, table in dated],
+        "labels": [
+            {
+                "label": label.key,
+                "name": label.name,
+                "points": [{"month": month, **table["labels"][bit]} for month, table in dated],
+            }
+            for bit, label in enumerate(rules.vocabulary.labels)
+            if not only or label.key in only
+        ],
+    }
+
+
+def flow(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -> Json:
+    """Answer as `schemas.Flow` shows it: for each label removed, which labels were added in the same pair."""
+    assert rules.slot is not None
+    labels = rules.vocabulary.labels
+    counted = queries.count_by_cell(session, rules.slot, asked.chosen)
+    masks = book.masks(session, counted.cell_ids)
+    bits = np.arange(len(labels))
+    added, removed = (
+        (mask[:, None] >> bits & 1).astype(np.int64)
+        for mask in (masks.added(asked.hedged), masks.removed(asked.hedged))
+    )
+    weighted = removed.T * counted.pairs
+    return {
+        "pairs": int(counted.pairs.sum()),
+        "vocabulary": rules.vocabulary.version,
+        "hedged": asked.hedged,
+        "removed": _flows(labels, weighted @ added, weighted.sum(axis=1), weighted @ ~added.any(axis=1)),
+        "added": _flows(
+            labels, (weighted @ added).T, added.T @ counted.pairs, (added.T * counted.pairs) @ ~removed.any(axis=1)
+        ),
+    }
+
+
+def _flows(labels: Sequence[Label], together: Integers, pairs: Integers, alone: Integers) -> list[Json]:
+    """Give a row a label: with how many pairs, how many of them with none of the others, and which others."""
+    return [
+        {
+            "label": label.key,
+            "name": label.name,
+            "pairs": int(pairs[row]),
+            "alone": int(alone[row]),
+            "others": [
+                {"label": labels[other].key, "name": labels[other].name, "pairs": int(together[row, other])}
+                for other in np.argsort(-together[row], kind="stable")
+                if together[row, other]
+            ],
+        }
+        for row, label in enumerate(labels)
+    ]
 
 
 def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -> Tally:
