@@ -134,18 +134,15 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
     """Count the chosen pairs by group and label; a 422 when there are too many groups."""
     assert rules.slot is not None
     counted = queries.count_by_cell(session, rules.slot, asked.chosen, asked.group_by)
-    combined = np.zeros_like(counted.cell_ids)
-    for values in counted.groups:
-        combined = (combined << 24) + (values + 1)  # ids, months and ages are far below 2^24
-    present, group = np.unique(combined, return_inverse=True)
-    if len(present) > MAX_GROUPS:
+    present, group = _compact(counted.groups, len(counted.cell_ids))
+    size = len(present[0]) if present else 1
+    if size > MAX_GROUPS:
         raise invalid(
             "query.group_by",
-            f"makes {len(present):,} groups, and an answer holds at most {MAX_GROUPS:,}: narrow the choice",
+            f"makes {size:,} groups, and an answer holds at most {MAX_GROUPS:,}: narrow the choice",
             "too_many_groups",
         )
-    size = len(present) if asked.group_by else 1
-    cell_ids, cell = np.unique(counted.cell_ids, return_inverse=True)
+    (cell_ids,), cell = _compact([counted.cell_ids], len(counted.cell_ids))
     masks = book.masks(session, cell_ids)
     counts = statistics.count(
         masks, len(rules.vocabulary.labels), asked.hedged, cell, counted.pairs, group, groups=size
@@ -157,13 +154,37 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
     )
     if not asked.group_by:
         return Tally([()], counts, pairs, differing)
-    first = np.unique(combined, return_index=True)[1]
-    keys = _keys(session, asked.group_by, [values[first] for values in counted.groups])
-    order = np.array(sorted(range(size), key=lambda at: [(name is None, name) for name in keys[at]]), np.int64)
-    sorted_counts = LabelCounts(
+    keys = _keys(session, asked.group_by, present)
+    # a group may be all corrections that cancel out
+    kept = [at for at in range(size) if pairs[at]]
+    order = np.array(sorted(kept, key=lambda at: [(name is None, name) for name in keys[at]]), np.int64)
+    in_order = LabelCounts(
         both=counts.both[order], added=counts.added[order], removed=counts.removed[order], neither=counts.neither[order]
     )
-    return Tally([keys[at] for at in order], sorted_counts, pairs[order], differing[order])
+    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order])
+
+
+def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], Integers]:
+    """Number the distinct rows of some columns: give those rows, a column each, and every row's number.
+
+    Sorting a million rows would take longer than counting them: ids and months are small, so a table will do.
+    """
+    number = np.zeros(rows, np.int64)
+    found: list[Integers] = []
+    for column in columns:
+        base = int(column.min(initial=0))
+        width = int(column.max(initial=0)) - base + 1
+        combined = number * width + (column - base)
+        size = width * (len(found[0]) if found else 1)
+        if size <= 4 * rows + 1_000:
+            seen = np.flatnonzero(np.bincount(combined, minlength=size))
+            place = np.zeros(size, np.int64)
+            place[seen] = np.arange(seen.size)
+            number = place[combined]
+        else:
+            seen, number = np.unique(combined, return_inverse=True)
+        found = [values[seen // width] for values in found] + [seen % width + base]
+    return found, number
 
 
 def _differ(masks: Masks, hedged: Hedged) -> NDArray[np.bool_]:
