@@ -10,6 +10,7 @@ from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
+from app.disagreement.snapshots.routes import router as snapshots
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.service import Archive
@@ -37,18 +38,8 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 """
 
 ROUTERS = (
-    ecgs,
-    reports,
-    labels,
-    disagreement,
-    drilldown,
-    readers,
-    datasets,
-    models,
-    jobs,
-    predictions,
-    access,
-    health.router,
+    *(ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
+    *(datasets, models, jobs, predictions, access, health.router),
 )
 
 

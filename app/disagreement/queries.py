@@ -1,6 +1,7 @@
 """SQL that keeps pairs in agreement with reports. What is counted of them follows by itself (see `tables.py`)."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, or_, select, text, tuple_
@@ -204,47 +205,36 @@ class SampledPair(NamedTuple):
     overread_text: int
 
 
+_NEWEST = """
+    WITH newest AS (
+        SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports
+        WHERE current AND {chosen}
+        ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC
+    )
+    SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
+    FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
+    WHERE m.source = 'machine' ORDER BY m.ecg_id
+"""
+
+
 def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
     """Choose pairs at random, or all when there are no more than `size`."""
-    rows = session.execute(
-        text(
-            """
-            WITH chosen AS (SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size),
-            newest AS (
-                SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports JOIN chosen USING (ecg_id)
-                WHERE current
-                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
-                    version DESC
-            )
-            SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
-            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
-            WHERE m.source = 'machine' ORDER BY m.ecg_id
-            """
-        ),
-        {"slot": slot, "size": size},
+    chosen = session.execute(
+        text("SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size"), {"slot": slot, "size": size}
     )
+    return pairs_of(session, list(chosen.scalars()))
+
+
+def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair]:
+    """Give the pairs of these ECGs, whatever the vocabulary."""
+    rows = session.execute(text(_NEWEST.format(chosen="ecg_id = ANY(:ids)")), {"ids": list(ecg_ids)})
     return [SampledPair(*row) for row in rows]
 
 
 def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
     """Give the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
-    rows = session.execute(
-        text(
-            """
-            WITH newest AS (
-                SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports
-                WHERE current AND ecg_id BETWEEN :first AND :last
-                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
-                    version DESC
-            )
-            SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
-            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
-            WHERE m.source = 'machine' ORDER BY m.ecg_id
-            """
-        ),
-        {"first": first, "last": last},
-    )
-    return [SampledPair(*row) for row in rows]
+    between = _NEWEST.format(chosen="ecg_id BETWEEN :first AND :last")
+    return [SampledPair(*row) for row in session.execute(text(between), {"first": first, "last": last})]
 
 
 def _value_ids(session: Session, names: dict[str, str | None]) -> dict[str, int]:
