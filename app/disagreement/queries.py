@@ -84,12 +84,21 @@ def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, ecgs: st
     The caller holds the rows of these ECGs, or has just inserted them.
     """
     _collect(session, vocabulary_id, f"ecg_id IN ({ecgs})", {})
-    new = ", ".join(f"{name} = excluded.{name}" for name in _COLUMNS)
-    differs = " OR ".join(f"pairs.{name} IS DISTINCT FROM excluded.{name}" for name in _COLUMNS)
-    return _store_collected(session, slot, f"(ecg_id, slot) DO UPDATE SET {new} WHERE {differs}")
+    columns = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN)
+    before, after = (", ".join(f"{row}.{name}" for name in _WRITTEN) for row in ("pairs", "excluded"))
+    differs = f"({before}) IS DISTINCT FROM ({after})"
+    return _store_collected(session, slot, f"(ecg_id, slot) DO UPDATE SET {columns} WHERE {differs}")
 
 
-_COLUMNS = ("cell_id", "recorded_at", "age", "sex", *(f"{attribute}_id" for attribute in NAMED))
+_WRITTEN = ("cell_id", "recorded_at", "age", "sex", *(f"{attribute}_id" for attribute in NAMED))
+_NEW_VALUES = """
+    SELECT DISTINCT attribute, value FROM fresh JOIN ecgs ON ecgs.id = ecg_id, LATERAL (
+        VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
+    ) said (attribute, value)
+    WHERE value <> '' AND NOT EXISTS (
+        SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
+    )
+"""
 _FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
 
 
@@ -115,22 +124,15 @@ def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters
         ),
         {"vocabulary": vocabulary_id, **parameters},
     )
-    dictionaries = {
-        f"cells ({_FOUR})": f"SELECT DISTINCT {_FOUR} FROM fresh EXCEPT SELECT {_FOUR} FROM cells ORDER BY 1, 2, 3, 4",  # noqa: S608
-        "attribute_values (attribute, value)": """
-            SELECT DISTINCT attribute, value FROM fresh JOIN ecgs ON ecgs.id = ecg_id, LATERAL (
-                VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
-            ) said (attribute, value)
-            WHERE value <> '' AND NOT EXISTS (
-                SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
-            )
-            ORDER BY 1, 2
-        """,
-    }
-    for dictionary, missing in dictionaries.items():
-        if session.execute(text(f"{missing} LIMIT 1")).first() is not None:  # they are soon complete
-            hold_dictionaries(session)
-            session.execute(text(f"INSERT INTO {dictionary} {missing} ON CONFLICT DO NOTHING"))
+    missing = f"SELECT DISTINCT {_FOUR} FROM fresh EXCEPT SELECT {_FOUR} FROM cells"  # noqa: S608
+    if session.execute(text(f"{missing} LIMIT 1")).first() is not None:  # the dictionaries are soon complete
+        hold_dictionaries(session)
+        session.execute(text(f"INSERT INTO cells ({_FOUR}) {missing} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"))
+    if session.execute(text(f"{_NEW_VALUES} LIMIT 1")).first() is not None:
+        hold_dictionaries(session)
+        session.execute(
+            text(f"INSERT INTO attribute_values (attribute, value) {_NEW_VALUES} ORDER BY 1, 2 ON CONFLICT DO NOTHING")
+        )
 
 
 def _store_collected(session: Session, slot: int, on_conflict: str) -> int:

@@ -109,4 +109,4 @@ def add_if_absent(session: Session, version: str, yaml: str) -> bool:
 
 def versions(session: Session) -> dict[uuid.UUID, str]:
     """Give the version of every vocabulary by id."""
-    return dict(session.execute(select(VocabularyRow.id, VocabularyRow.version)))
+    return dict(session.execute(select(VocabularyRow.id, VocabularyRow.version)).all())
