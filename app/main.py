@@ -10,6 +10,7 @@ from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
+from app.disagreement.snapshots.routes import router as snapshots
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.service import Archive
@@ -22,6 +23,7 @@ from app.kit.store import ObjectStore
 from app.models.routes import router as models
 from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
+from app.readers.routes import router as readers
 from app.reports.routes import router as reports
 from app.settings import Settings
 from app.vocabularies.routes import router as labels
@@ -35,7 +37,10 @@ predictions that say which machine statements an expert would probably change.
 Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json.
 """
 
-ROUTERS = (ecgs, reports, labels, disagreement, drilldown, datasets, models, jobs, predictions, access, health.router)
+ROUTERS = (
+    *(ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
+    *(datasets, models, jobs, predictions, access, health.router),
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,6 +1,7 @@
 """SQL that keeps pairs in agreement with reports. What is counted of them follows by itself (see `tables.py`)."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, or_, select, text, tuple_
@@ -99,7 +100,6 @@ _NEW_VALUES = """
     )
 """
 _BETWEEN = "ecg_id BETWEEN :first AND :last"
-_CHOSEN = "ecg_id IN (SELECT ecg_id FROM chosen)"
 _FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
 
 
@@ -222,20 +222,27 @@ class SampledPair(NamedTuple):
 
 def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
     """Choose pairs at random, or all when there are no more than `size`."""
-    chosen = "SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size"
-    return _read_pairs(session, f"WITH chosen AS MATERIALIZED ({chosen})", _CHOSEN, {"slot": slot, "size": size})
+    chosen = session.execute(
+        text("SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size"), {"slot": slot, "size": size}
+    )
+    return pairs_of(session, list(chosen.scalars()))
+
+
+def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair]:
+    """Give the pairs of these ECGs, whatever the vocabulary."""
+    return _read_pairs(session, "ecg_id = ANY(:ids)", {"ids": list(ecg_ids)})
 
 
 def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
     """Give the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
-    return _read_pairs(session, "", _BETWEEN, {"first": first, "last": last})
+    return _read_pairs(session, _BETWEEN, {"first": first, "last": last})
 
 
-def _read_pairs(session: Session, before: str, chosen: str, parameters: dict[str, Any]) -> list[SampledPair]:
+def _read_pairs(session: Session, chosen: str, parameters: dict[str, Any]) -> list[SampledPair]:
     columns = ", ".join(_newest(name, source) for source in ("machine", "overread") for name in ("id", "text_id"))
     rows = session.execute(
         text(
-            f"{before} SELECT ecg_id, {columns} FROM reports WHERE current AND {chosen} "  # noqa: S608
+            f"SELECT ecg_id, {columns} FROM reports WHERE current AND {chosen} "  # noqa: S608
             "GROUP BY ecg_id HAVING count(DISTINCT source) = 2 ORDER BY ecg_id"
         ),
         parameters,

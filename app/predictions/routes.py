@@ -72,10 +72,10 @@ def predict(
     # The question must be committed before anyone can answer it, so this route cannot use the request's session.
     with database.begin() as session:
         if isinstance(asked, PredictionIn):
-            model = service.chosen_model(session, asked.model)
             ecg = ecgs.get(session, asked.ecg_id)
             if ecg.waveform_sha256 is None:
                 raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
+            model = service.chosen_model(session, asked.model)
             ecg_id = ecg.id
         else:
             model = service.chosen_model(session, _model_id(asked))
