@@ -15,7 +15,7 @@ from app.ecgs.tables import Ecg
 from app.kit.database import Database
 from app.reports.queries import hold_dictionaries
 from app.reports.tables import Labeling, Report
-from app.vocabularies.queries import maintained
+from app.vocabularies.queries import maintained_slots
 
 _MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
 _FOLD = 0x666F6C64
@@ -29,9 +29,8 @@ def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
     The caller holds the ECG's row lock. Of several readers' current over-reads the final one counts, else
     the one written last.
     """
-    for vocabulary in maintained(session):
-        assert vocabulary.slot is not None
-        _refresh_pair(session, ecg_id, vocabulary.id, vocabulary.slot)
+    for vocabulary_id, slot in maintained_slots(session):
+        _refresh_pair(session, ecg_id, vocabulary_id, slot)
 
 
 def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID, slot: int) -> None:

@@ -30,6 +30,13 @@ def maintained(session: Session) -> list[VocabularyRow]:
     )
 
 
+def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
+    """Give the ids of the vocabularies that are maintained, and where their pairs stand; held as by `maintained`."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    rows = session.execute(select(VocabularyRow.id, VocabularyRow.slot).where(VocabularyRow.state != "inactive"))
+    return [(id_, slot) for id_, slot in rows if slot is not None]
+
+
 def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> int:
     """Give a vocabulary the slot that is free, emptied; from here on every writer keeps its pairs too.
 
