@@ -7,10 +7,11 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
@@ -179,6 +180,21 @@ class StoreWriter:
         self._file.close()
 
 
+class Said(NamedTuple):
+    """What reports say: row i says `numbers[starts[i] : starts[i + 1]]`; `known` is false where there is no report."""
+
+    starts: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    known: NDArray[np.bool_]
+
+    def of_rows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give all that some rows say, (k,), and before it which of `rows` says it, (k,)."""
+        counts = self.starts[rows + 1] - self.starts[rows]
+        owner = np.repeat(np.arange(len(rows)), counts)
+        first = np.repeat(self.starts[rows] - np.append(0, np.cumsum(counts)[:-1]), counts)
+        return owner, self.numbers[first + np.arange(len(owner))]
+
+
 class Store:
     """A finished store.
 
@@ -242,10 +258,12 @@ class Store:
             counts &= ~doubtful
         return positive.astype(np.float32), counts
 
-    def said(self, reading: Reading) -> list[list[int] | None]:
-        """Give the numbers, in `statements`, of what each window's report says; None where there is no report."""
-        said: list[list[int] | None] = self.table.column(f"{reading}_statements").to_pylist()
-        return said
+    def said(self, reading: Reading) -> Said:
+        """Give what each window's report says, in the numbers of `statements`."""
+        column = self.table.column(f"{reading}_statements").combine_chunks()
+        counts = pc.list_value_length(column).fill_null(0).to_numpy()
+        starts = np.append(0, np.cumsum(counts, dtype=np.int64))
+        return Said(starts, column.flatten().to_numpy().astype(np.int64), column.is_valid().to_numpy(False))
 
     def _bits(self, masks: pa.ChunkedArray) -> NDArray[np.bool_]:
         known: NDArray[np.int64] = masks.fill_null(0).to_numpy()

@@ -5,7 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import numpy as np
 import pytest
+from numpy.typing import NDArray
 
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
@@ -16,7 +18,7 @@ from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.settings import Settings
 from ml.corpus.simulator import simulate
-from ml.corpus.store import Store
+from ml.corpus.store import Reading, Store
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
 
@@ -65,15 +67,15 @@ def test_overread_ecgs_with_their_statements_in_normal_form(
     ids = store.column("ecg_id").tolist()
     assert set(ids) == set(uploaded[:2])
     texts = [statement.text for statement in store.statements]
-    said = {
-        reading: {
-            ecg_id: numbers if numbers is None else [texts[number] for number in numbers]
-            for ecg_id, numbers in zip(ids, store.said(reading), strict=True)  # type: ignore[arg-type]
-        }
-        for reading in ("overread", "machine")
-    }
-    assert said["overread"] == {uploaded[0]: ["atrial fibrillation", "no lvh"], uploaded[1]: ["atrial fibrillation"]}
-    assert said["machine"] == {uploaded[0]: ["atrial fibrillation", "lvh"], uploaded[1]: None}
+    both, one = (np.array([ids.index(ecg_id)]) for ecg_id in uploaded[:2])
+
+    def says(reading: Reading, row: NDArray[np.int64]) -> list[str]:
+        return [texts[number] for number in store.said(reading).of_rows(row)[1]]
+
+    assert says("overread", both) == ["atrial fibrillation", "no lvh"]
+    assert says("machine", both) == ["atrial fibrillation", "lvh"]
+    assert says("overread", one) == ["atrial fibrillation"]
+    assert store.said("machine").known[[*both, *one]].tolist() == [True, False]
     assert store.vocabulary == builtin_text()
 
 

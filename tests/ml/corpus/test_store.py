@@ -180,8 +180,15 @@ def test_statements_are_kept_once_and_no_report_is_not_an_empty_one(tmp_path):
     write_statements(tmp_path / "store", vocabulary="version: x")
     store = Store(tmp_path / "store")
     assert store.statements == [AFIB, NO_LVH, FLUTTER]
-    assert store.said("overread") == [[0, 1], [], [0]]
-    assert store.said("machine") == [[2], None, None]
+    said = store.said("overread")
+    assert (said.starts.tolist(), said.numbers.tolist(), said.known.all()) == ([0, 2, 2, 3], [0, 1, 0], True)
+    assert [each.tolist() for each in said.of_rows(np.array([2, 1, 0, 2]))] == [[0, 2, 2, 3], [0, 0, 1, 0]]
+    said = store.said("machine")
+    assert (said.starts.tolist(), said.numbers.tolist(), said.known.tolist()) == (
+        [0, 1, 1, 1],
+        [2],
+        [True, False, False],
+    )
     assert store.vocabulary == "version: x"
 
 
@@ -205,6 +212,7 @@ def test_a_store_of_the_first_format_is_read_and_its_reports_are_unknown(tmp_pat
     description = json.loads((tmp_path / "store/dataset.json").read_text())
     (tmp_path / "store/dataset.json").write_text(json.dumps({**description, "format": 1}))
     store = Store(tmp_path / "store")
-    assert store.said("overread") == [None] * 6
+    assert not store.said("overread").known.any()
+    assert store.said("overread").starts.tolist() == [0] * 7
     assert (store.statements, store.vocabulary) == ([], None)
     assert store.targets("overread", "positive")[0].sum() == 9
