@@ -15,16 +15,16 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ml.corpus.readings import Hedged, Reading
 from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
 from ml.corpus.statements import Statement
 from ml.run_folder import sync
 
+__all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Reading", "Said", "Store", "StoreWriter"]
+
 FORMAT = 2  # 1 had no statements; it is read as a store whose reports are unknown
 WINDOW_SHAPE = (12, 2500)
 MAX_LABELS = 63  # a mask is a signed 64-bit integer
-
-Reading = Literal["overread", "machine"]
-Hedged = Literal["positive", "negative", "ignore"]
 
 _NPY_HEADER_BYTES = 128
 _ROWS_A_BATCH = 4096

@@ -98,7 +98,7 @@ def clip(clip_bundle_folder):
 def test_a_clip_model_s_logit_is_the_cosine_with_the_label_s_prompts(clip):
     result = clip.predict(make_signal(1), 500, ["Fast", "upside down", "Upside Down"])
     by_phrase = [statement["similarity"] for statement in result["statements"]]
-    for label, similarity in zip(result["labels"], by_phrase, strict=False):
+    for label, similarity in zip(result["labels"][:2], by_phrase[:2], strict=True):
         assert label["score"] == pytest.approx(expit(similarity), rel=1e-5)
     assert by_phrase[1] == by_phrase[2]  # phrases are normalised as statements were
     assert all(-1 <= similarity <= 1 for similarity in by_phrase)
