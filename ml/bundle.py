@@ -12,9 +12,9 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ml.calibration import CalibrationRule, ThresholdRule
 from ml.run_folder import json_safe, sync
@@ -74,12 +74,12 @@ class Manifest(_Part):
     In a bundle with a `text` a label's logit is the cosine similarity with its prompts.
     """
 
-    format: Literal[2] = 2
+    format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
     architecture: Literal["resnet1d"] = "resnet1d"
     preset: str
-    encoder: EncoderShape
+    encoder: EncoderShape | None = None
     text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
     preprocessing: dict[str, Any]
@@ -88,6 +88,12 @@ class Manifest(_Part):
     metrics: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str
+
+    @model_validator(mode="after")
+    def _says_its_size(self) -> Self:
+        if self.architecture == "resnet1d" and self.encoder is None:
+            raise ValueError("a resnet1d says how large it is, in encoder")
+        return self
 
     @field_validator("labels")
     @classmethod
