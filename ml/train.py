@@ -9,10 +9,9 @@ from typing import Any
 
 import numpy as np
 import torch
-import torch.distributed as dist
 from numpy.typing import NDArray
 from scipy.special import expit
-from torch import Tensor, nn
+from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ml import bundle, checkpoint
@@ -24,9 +23,10 @@ from ml.corpus.store import Store
 from ml.evaluate import figures
 from ml.events import Events
 from ml.metrics import macro_auprc
-from ml.paradigms import Batch, Labels, Outcome, Paradigm, processes
+from ml.objective import choose_device, objective, optimizer, same_statistics
+from ml.paradigms import Batch, Labels, Outcome, processes
 from ml.paradigms.build import build
-from ml.paradigms.models import encoder_of, encoder_shape
+from ml.paradigms.models import encoder_shape
 from ml.progress import Sums
 from ml.run_folder import alone_in, json_safe
 from ml.steps import Parts, Schedule, Unlabelled
@@ -46,7 +46,7 @@ class Training:
         self.config = config = Config.model_validate_json((folder / "config.json").read_bytes())
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        self.device = _device(config)
+        self.device = choose_device(config)
         self.store = Store(config.dataset)
         self.labels = Labels(*self.store.targets(config.label_source, config.hedged))
         self.validation_rows = self.store.rows("validation")
@@ -56,12 +56,12 @@ class Training:
         if not self.labels.counts[self.validation_rows].any():
             raise ValueError(f"no window of the validation split has a {config.label_source} reading")
         self.model = self.paradigm.model.to(self.device)
-        self.objective = _objective(self.paradigm, self.device)
+        self.objective = objective(self.paradigm, self.device)
         self.windows = Windows(self.store.windows, self.device, config.corpus_on_gpu)
         self.unlabelled = Unlabelled(config, self.store, self.device) if config.unlabelled is not None else None
         self.steps = math.ceil(len(self.train_rows) / config.batch_size)  # an epoch
         self.order = Schedule(config, self.train_rows, self.unlabelled)
-        self.optimizer = _optimizer(self.model, config, self.device)
+        self.optimizer = optimizer(self.model, config, self.device)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.steps * config.epochs)
         self.step = 0  # of the run, done
         self.sums = Sums()  # of the epoch
@@ -110,7 +110,7 @@ class Training:
 
     def _end_epoch(self) -> None:
         self._finite_loss()
-        _same_statistics(self.model)
+        same_statistics(self.model)
         auprc = self._validate()
         # undefined where no label of the validation split has both classes: then the last epoch is kept
         if math.isnan(auprc) or auprc > self.best["auprc"]:
@@ -251,58 +251,6 @@ class Training:
         at = f"epoch {min(math.ceil(self.step / self.steps), epochs)}/{epochs}"
         fraction = LOOP_SHARE * self.step / (self.steps * epochs)
         self.events.say("progress", fraction=fraction, message=f"{at}: {message}")
-
-
-class _Objective(nn.Module):
-    """A paradigm's loss as a module, so that processes can share its gradients."""
-
-    def __init__(self, paradigm: Paradigm) -> None:
-        super().__init__()
-        self.model = paradigm.model
-        self._paradigm = paradigm
-
-    def forward(self, batch: Batch) -> Outcome:
-        return self._paradigm.loss(batch)
-
-
-def _objective(paradigm: Paradigm, device: torch.device) -> nn.Module:
-    if device.type == "cuda":
-        encoder_of(paradigm.model).encoder.compile()
-    objective = _Objective(paradigm)
-    if processes.count() == 1:
-        return objective
-    return DistributedDataParallel(objective, device_ids=[device.index] if device.type == "cuda" else None)
-
-
-def _optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.optim.AdamW:
-    """AdamW. Temperature and bias of contrastive losses are no weights to decay."""
-    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    weights = [parameter for parameter in learning if parameter.ndim > 0]
-    groups: list[dict[str, Any]] = [{"params": weights}]
-    if len(weights) < len(learning):
-        others = [parameter for parameter in learning if parameter.ndim == 0]
-        groups.append({"params": others, "weight_decay": 0.0})
-    return torch.optim.AdamW(
-        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
-    )
-
-
-def _device(config: Config) -> torch.device:
-    if config.device is not None:
-        return torch.device(config.device)
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    torch.set_float32_matmul_precision("high")
-    device = torch.device("cuda", processes.local_rank())
-    torch.cuda.set_device(device)
-    return device
-
-
-def _same_statistics(model: nn.Module) -> None:
-    """Give every process the first one's batch-normalisation statistics, which it measured on its own share."""
-    if processes.count() > 1:
-        for buffer in model.buffers():
-            dist.broadcast(buffer, 0)
 
 
 @contextlib.contextmanager

@@ -104,9 +104,10 @@ def test_a_file_that_is_no_configuration_makes_no_folder(config_file, store_fold
     assert (child.returncode, event["event"], out.exists()) == (1, "error", False)
 
 
-def test_two_processes_train_one_model(config_file, store_folder, tmp_path):
+@pytest.mark.parametrize("paradigm", ["supervised", pytest.param("negclip", marks=pytest.mark.slow)])
+def test_two_processes_train_one_model(config_file, store_folder, tmp_path, paradigm):
     arguments = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ml", "train"]
-    arguments += [config_file("negclip", epochs=2), "--corpus", store_folder, "--out", tmp_path / "out"]
+    arguments += [config_file(paradigm, epochs=2), "--corpus", store_folder, "--out", tmp_path / "out"]
     command = [sys.executable, "-m", *map(str, arguments)]
     done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=200)
     assert done.returncode == 0, done.stderr.decode()
