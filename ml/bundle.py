@@ -3,6 +3,7 @@
 What a bundle says of itself is read without torch.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -11,9 +12,9 @@ import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ml.calibration import CalibrationRule, ThresholdRule
 from ml.run_folder import json_safe, sync
@@ -45,14 +46,41 @@ class BundleLabel(_Part):
     calibration_rule: CalibrationRule
 
 
+class EncoderShape(_Part):
+    """Size of the ECG encoder: bottlenecks a stage and the first stage's width."""
+
+    blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=8)]
+    width: Annotated[int, Field(ge=1, le=1024)]
+
+
+class TextPart(_Part):
+    """The text side of a CLIP model: everything that turns a phrase into its vector but the weights.
+
+    `config` is that of `transformers`' CLIP text model, `tokenizer` the JSON of `tokenizers`, `prompts` the phrases
+    each label is scored by, and `vocabulary` the YAML that brings phrases into normal form, if there is one.
+    """
+
+    config: dict[str, float | int | str | None]
+    tokenizer: Annotated[str, Field(repr=False)]
+    context: Annotated[int, Field(ge=8, le=512)]
+    prompts: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    vocabulary: Annotated[str | None, Field(repr=False)]
+    with_bias: bool
+
+
 class Manifest(_Part):
-    """Everything a bundle says of itself."""
+    """Everything a bundle says of itself.
+
+    In a bundle with a `text` a label's logit is the cosine similarity with its prompts.
+    """
 
     format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
     architecture: Literal["resnet1d"] = "resnet1d"
     preset: str
+    encoder: EncoderShape | None = None
+    text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
     preprocessing: dict[str, Any]
     dataset_sha256: str
@@ -60,6 +88,12 @@ class Manifest(_Part):
     metrics: dict[str, Any]
     versions: dict[str, str]
     weights_sha256: str
+
+    @model_validator(mode="after")
+    def _says_its_size(self) -> Self:
+        if self.architecture == "resnet1d" and self.encoder is None:
+            raise ValueError("a resnet1d says how large it is, in encoder")
+        return self
 
     @field_validator("labels")
     @classmethod
@@ -77,6 +111,10 @@ class Manifest(_Part):
     def to_dict(self) -> dict[str, Any]:
         """Give the manifest as JSON values."""
         return self.model_dump(mode="json")
+
+    def to_card(self) -> dict[str, Any]:
+        """Give the manifest for people: without tokenizer and vocabulary, which are long and are in the bundle."""
+        return self.model_dump(mode="json", exclude={"text": {"tokenizer", "vocabulary"}})
 
 
 def save(folder: Path, manifest: Mapping[str, Any], weights: "Mapping[str, Tensor]") -> Manifest:
@@ -134,8 +172,11 @@ def read_weights(folder: Path, manifest: Manifest) -> "dict[str, Tensor]":
 
 
 def _versions() -> dict[str, str]:
-    packages = ("overread", "torch", "numpy", "scipy")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+    versions = {"python": platform.python_version()}
+    for name in ("overread", "torch", "numpy", "scipy", "transformers", "tokenizers"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the last two are an extra
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def _sha256(path: Path) -> str:

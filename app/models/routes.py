@@ -33,7 +33,11 @@ def start_training(
 ) -> JobOut:
     """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
     _check_dataset(session, given.dataset)
-    params = given.model_dump(mode="json", exclude_none=True)
+    if given.unlabelled is not None:
+        _check_dataset(session, given.unlabelled, "unlabelled")
+    if given.start_from is not None:
+        _check_model(session, given.start_from, "start_from")
+    params = given.model_dump(mode="json", exclude_none=True, exclude_unset=True)
     job = jobs.create(session, request.app.state.doorbell, user, "train", params, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
@@ -50,8 +54,7 @@ def start_evaluation(
 ) -> JobOut:
     """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result."""
     _check_dataset(session, given.dataset)
-    if queries.by_id(session, given.model) is None:
-        raise invalid("model", "there is no such model", "unknown")
+    _check_model(session, given.model, "model")
     params = given.model_dump(mode="json")
     job = jobs.create(session, request.app.state.doorbell, user, "evaluate", params, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
@@ -89,9 +92,14 @@ def promote_model(model_id: uuid.UUID, session: SessionDep, user: Admin) -> Mode
     return _outside(model)
 
 
-def _check_dataset(session: Session, dataset_id: uuid.UUID) -> None:
+def _check_dataset(session: Session, dataset_id: uuid.UUID, field: str = "dataset") -> None:
     if dataset_by_id(session, dataset_id) is None:
-        raise invalid("dataset", "there is no such dataset", "unknown")
+        raise invalid(field, "there is no such dataset", "unknown")
+
+
+def _check_model(session: Session, model_id: uuid.UUID, field: str) -> None:
+    if queries.by_id(session, model_id) is None:
+        raise invalid(field, "there is no such model", "unknown")
 
 
 def _find(session: Session, model_id: uuid.UUID) -> Model:
