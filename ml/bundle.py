@@ -10,12 +10,15 @@ import platform
 import shutil
 from collections.abc import Mapping
 from datetime import UTC, datetime
+from itertools import pairwise
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any, Literal
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
 
-from ml.calibration import CalibrationRule, ThresholdRule
+from ml.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
 from ml.run_folder import json_safe, sync
 from ml.signals.preprocessing import Preprocessing
 
@@ -33,16 +36,32 @@ class _Part(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
 
 
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
 class BundleLabel(_Part):
-    """One output: the threshold is on the score σ(logit), the probability is σ(slope · logit + bias)."""
+    """One output, with its operating point: `ml.calibration.OperatingPoint` says what each field means."""
 
     key: str
     name: str
-    threshold: Annotated[float, Field(ge=0, le=1)]
+    threshold: Probability
     threshold_rule: ThresholdRule
+    thresholds: dict[ChosenBy, Probability] = {}
     slope: Annotated[float, Field(ge=0)]
     bias: float
+    knots: tuple[tuple[float, Probability], ...] = ()
     calibration_rule: CalibrationRule
+
+    @field_validator("knots")
+    @classmethod
+    def _rising(cls, knots: Knots) -> Knots:
+        if any(not (x < next_x and y <= next_y) for (x, y), (next_x, next_y) in pairwise(knots)):
+            raise ValueError("the knots of a calibration rise")
+        return knots
+
+    def probability(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrate logits of any shape."""
+        return probability(logits, self.slope, self.bias, self.knots)
 
 
 class Manifest(_Part):

@@ -69,11 +69,8 @@ class Predictor:
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrate logits, (…, labels)."""
-        slopes, biases = (
-            np.array([getattr(label, part) for label in self.manifest.labels]) for part in ("slope", "bias")
-        )
-        calibrated: NDArray[np.float64] = expit(slopes * logits + biases)
-        return calibrated
+        labels = self.manifest.labels
+        return np.stack([label.probability(logits[..., k]) for k, label in enumerate(labels)], axis=-1)
 
     def _answers(self, logits: NDArray[np.float64]) -> list[dict[str, Any]]:
         return [

@@ -10,14 +10,13 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
-from scipy.special import expit
 from torch import Tensor
 
 from ml import bundle
-from ml.calibration import operating_point
+from ml.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy, operating_point
 from ml.corpus.store import Hedged, Reading, Store
-from ml.evaluate import figures
 from ml.events import Events
+from ml.figures import figures, scored_with
 from ml.metrics import macro_auprc
 from ml.networks.resnet1d import PRESETS
 from ml.paradigms import PARADIGMS, Batch, Labels
@@ -43,6 +42,9 @@ class Config(BaseModel):
     learning_rate: Annotated[float, Field(gt=0)] = 1e-4
     weight_decay: Annotated[float, Field(ge=0)] = 1e-4
     patience: Annotated[int, Field(ge=1)] = 10
+    threshold_rule: ChosenBy = "max_f1"
+    sensitivity: Annotated[float, Field(gt=0, le=1)] = DEFAULT_SENSITIVITY  # of the rule of that name
+    calibration: Calibrate = "platt"
     seed: Annotated[int, Field(ge=0)] = 0
     device: str | None = None
     threads: Annotated[int, Field(ge=1)] | None = None
@@ -191,10 +193,14 @@ class Training:
         self._say_progress(0, "measuring on the test split")
         rows = self.validation_rows
         logits, chosen = self._logits(rows), self.labels[rows]
-        points = [operating_point(logits[use, k], chosen.positive[use, k] > 0) for k, use in enumerate(chosen.counts.T)]
+        rules = self.config.threshold_rule, self.config.calibration, self.config.sensitivity
+        points = [
+            operating_point(logits[use, k], chosen.positive[use, k] > 0, *rules)
+            for k, use in enumerate(chosen.counts.T)
+        ]
         test = self.store.rows("test")
-        probabilities = expit([p.slope for p in points] * (logits := self._logits(test)) + [p.bias for p in points])
-        metrics = figures(self.store, test, logits, probabilities, self.config.hedged) if len(test) else {}
+        scored = scored_with(points, test, self._logits(test))
+        metrics = figures(self.store, scored, self.config.hedged, device=self.device.type) if len(test) else {}
         manifest = bundle.save(
             self.folder / "bundle",
             {

@@ -9,7 +9,7 @@ from safetensors.torch import load_file
 
 from ml.bundle import read_manifest
 from ml.corpus.store import StoreWriter
-from ml.evaluate import figures
+from ml.figures import figures, scored_with
 from ml.predict import Predictor
 from ml.run_folder import alone_in
 from ml.signals import Preprocessing
@@ -118,7 +118,7 @@ def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch):
     predictor = Predictor(folder / "bundle", "cpu")
     rows = training.store.rows("test")
     logits = predictor.window_logits(training.store.windows, rows)
-    measured = figures(training.store, rows, logits, predictor.probabilities(logits), "positive")
+    measured = figures(training.store, scored_with(predictor.manifest.labels, rows, logits), "positive")
     trained = predictor.manifest.metrics["overread"]["labels"]["fast"]
     assert trained["brier"] == pytest.approx(measured["overread"]["labels"]["fast"]["brier"], rel=1e-6)
 
