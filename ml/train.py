@@ -12,11 +12,12 @@ from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, field_validator
 from torch import Tensor
 
-from ml import bundle
+from ml import bundle, card
 from ml.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy, operating_point
+from ml.corpus.facts import facts
 from ml.corpus.store import Hedged, Reading, Store
 from ml.events import Events
-from ml.figures import figures, scored_with
+from ml.figures import figures, scored_with, without_curves
 from ml.metrics import macro_auprc
 from ml.networks.resnet1d import PRESETS
 from ml.paradigms import PARADIGMS, Batch, Labels
@@ -82,6 +83,7 @@ class Training:
         self.steps = math.ceil(len(self.train_rows) / config.batch_size)  # an epoch
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.steps * config.epochs)
         self.epoch = 0
+        self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"auprc": -math.inf, "epoch": 0, "weights": {}}
 
     def run(self) -> dict[str, Any]:
@@ -94,8 +96,10 @@ class Training:
             # undefined where no label of the validation split has both classes: then the last epoch is kept
             if math.isnan(auprc) or auprc > self.best["auprc"]:
                 self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
+            measured = {"epoch": self.epoch, "train_loss": loss, "validation_macro_auprc": json_safe(auprc)}
+            self.history.append(measured)
             self._checkpoint()
-            self.events.say("metrics", epoch=self.epoch, train_loss=loss, validation_macro_auprc=json_safe(auprc))
+            self.events.say("metrics", **measured)
             self._say_progress(0, f"validation macro AUPRC {auprc:.3f}")
         self.model.load_state_dict(self.best["weights"])
         return self._finish()
@@ -162,6 +166,7 @@ class Training:
                 "run": self._identity(),
                 "epoch": self.epoch,
                 "best": self.best,
+                "history": self.history,
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
@@ -182,7 +187,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.epoch, self.best = state["epoch"], state["best"]
+        self.epoch, self.best, self.history = state["epoch"], state["best"], state["history"]
         torch.set_rng_state(state["rng"])
         if self.device.type == "cuda" and state["cuda_rng"]:
             torch.cuda.set_rng_state_all(state["cuda_rng"])
@@ -212,15 +217,18 @@ class Training:
                 ],
                 "preprocessing": self.store.preprocessing,
                 "dataset_sha256": self.store.content_sha256,
+                "dataset": facts(self.store, self.config.hedged),
                 "training": {
                     **self._identity(),
                     "best_epoch": self.best["epoch"],
                     "best_validation_macro_auprc": self.best["auprc"],
                     "ended_after": self.epoch,
+                    "history": self.history,
                 },
-                "metrics": metrics,
+                "metrics": without_curves(metrics),
             },
             self.best["weights"],
+            lambda manifest: card.files(manifest, metrics),
         )
         return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
 

@@ -54,7 +54,7 @@ def test_a_model_beside_itself_does_not_differ(evaluation, bundle_folder, said):
     assert json.loads((folder / "metrics.json").read_text())["comparison"]["overread"] == compared
 
 
-def test_a_model_of_other_labels_or_preprocessing_is_refused(evaluation, bundle_folder, tmp_path, said):
+def test_a_model_of_other_labels_or_preprocessing_is_refused(evaluation, bundle_folder, tmp_path, rewrite, said):
     wrong = shutil.copytree(bundle_folder, tmp_path / "wrong")
     text = (wrong / "bundle.json").read_text()
     folder = evaluation(bundle=str(wrong))
@@ -62,7 +62,7 @@ def test_a_model_of_other_labels_or_preprocessing_is_refused(evaluation, bundle_
         ('"key": "fast"', '"key": "slow"', "same labels"),
         ('"antialias": false', '"antialias": true', "preprocessed alike"),
     ]:
-        (wrong / "bundle.json").write_text(text.replace(old, new, 1))
+        rewrite(wrong, text.replace(old, new, 1))
         with pytest.raises(ValueError, match=message):
             run(folder, said)
 
