@@ -69,9 +69,9 @@ def compare(
         difference = getattr(drawn[0], name) - getattr(drawn[1], name)
         defined = np.isfinite(mine)
         averaged = mean_defined(difference[:, defined], axis=1)
-        result["macro"][name] = _difference(float(mean_defined(mine)), float(mean_defined(theirs)), averaged)
+        result["macro"][name] = difference(float(mean_defined(mine)), float(mean_defined(theirs)), averaged)
         for k, key in enumerate(labels):
-            result["labels"][key][name] = _difference(float(mine[k]), float(theirs[k]), difference[:, k])
+            result["labels"][key][name] = difference(float(mine[k]), float(theirs[k]), difference[:, k])
     for k, key in enumerate(labels):
         use = counts[:, k]
         both = np.stack([each[use, k] for each in scores], axis=1)
@@ -79,7 +79,8 @@ def compare(
     return json_safe(result)
 
 
-def _difference(value: float, other: float, drawn: Floats) -> dict[str, Any]:
+def difference(value: float, other: float, drawn: Floats) -> dict[str, Any]:
+    """Give two figures, their difference with its interval from the draws' differences, and its two-sided p."""
     if np.isnan(value):
         return {
             **dict.fromkeys(("value", "other", "difference", "difference_ci", "p")),

@@ -31,16 +31,22 @@ def render(figure: Figure, form: Format = "svg") -> bytes:
     return content.getvalue()
 
 
-def panels(count: int, columns: int = 5) -> tuple[Figure, list[Axes]]:
-    """Make a figure of square panels, `columns` in a row."""
+def panels(
+    count: int,
+    columns: int = 5,
+    side_inches: float = _PANEL_INCHES,
+    width_inches: float | None = None,
+    foot_inches: float = 0.42,
+) -> tuple[Figure, list[Axes]]:
+    """Make a figure of panels, `columns` in a row, square unless they have a width of their own."""
     columns = min(columns, max(1, count))
     rows = -(-max(1, count) // columns)
+    width, height = (width_inches or side_inches) * columns, (side_inches + foot_inches - 0.42) * rows
+    # margins by hand: matplotlib's own layout takes as long as all the drawing
+    edges = {"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": foot_inches / height, "top": 1 - 0.28 / height}
     with rc_context(_STYLE):
-        figure = Figure((_PANEL_INCHES * columns, _PANEL_INCHES * rows))
-        # margins by hand: matplotlib's own layout takes as long as all the drawing
-        width, height = _PANEL_INCHES * columns, _PANEL_INCHES * rows
-        edges = {"left": 0.45 / width, "right": 1 - 0.1 / width, "bottom": 0.42 / height, "top": 1 - 0.28 / height}
-        figure.subplots_adjust(**edges, wspace=0.4, hspace=0.45)
+        figure = Figure((width, height))
+        figure.subplots_adjust(**edges, wspace=0.4, hspace=0.45 * foot_inches / 0.42)
         axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
     return figure, axes
 

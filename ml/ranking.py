@@ -58,7 +58,7 @@ def curves(measured: Measured, tpr: Floats, precision: Floats) -> dict[str, Any]
     """Give a label's ROC and PR curves on the grid with their bands, from draws (draws, 101)."""
     if np.isnan(measured.auroc):
         return None
-    return {"roc": _band(measured.tpr, tpr), "pr": _band(measured.precision, precision)}
+    return {"roc": band(measured.tpr, tpr), "pr": band(measured.precision, precision)}
 
 
 def macro_curves(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any] | None:
@@ -68,7 +68,7 @@ def macro_curves(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any] |
         return None
     assert drawn.tpr is not None and drawn.precision is not None
     return {
-        name: _band(
+        name: band(
             mean_defined(np.stack([getattr(label, part) for label in measured])),
             mean_defined(draws[:, defined], axis=1),
         )
@@ -76,7 +76,7 @@ def macro_curves(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any] |
     }
 
 
-def _band(curve: Floats, draws: Floats) -> dict[str, Any]:
+def band(curve: Floats, draws: Floats) -> dict[str, Any]:
     """Give a curve (101,) on the grid with the band that 95 % of its draws (draws, 101) leave, point by point."""
     defined = draws[np.isfinite(draws[:, 0])]
     band: list[list[float] | None] = [None, None]
