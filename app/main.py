@@ -11,6 +11,7 @@ from app.disagreement.routes import router as disagreement
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.service import Archive
+from app.evaluations.routes import router as evaluations
 from app.jobs.doorbell import Doorbell
 from app.jobs.routes import router as jobs
 from app.kit import health, problems
@@ -22,6 +23,7 @@ from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
 from app.reports.routes import router as reports
 from app.settings import Settings
+from app.studies.routes import router as studies
 from app.vocabularies.routes import router as labels
 from app.vocabularies.service import Labelers
 
@@ -33,7 +35,20 @@ predictions that say which machine statements an expert would probably change.
 Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json.
 """
 
-ROUTERS = (ecgs, reports, labels, disagreement, datasets, models, jobs, predictions, access, health.router)
+ROUTERS = (
+    ecgs,
+    reports,
+    labels,
+    disagreement,
+    datasets,
+    models,
+    evaluations,
+    studies,
+    jobs,
+    predictions,
+    access,
+    health.router,
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,5 +1,6 @@
 """What a study can be told. Read without torch."""
 
+import json
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
@@ -44,7 +45,7 @@ class Ablations(_Part):
 class Plan(_Part):
     """What is trained: every paradigm on the over-read, supervised on each label source, and the ablations."""
 
-    title: Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200)] = "Study"
+    title: Annotated[str, StringConstraints(strip_whitespace=True, pattern="^[^\\x00-\\x1f\\x7f]{1,200}$")] = "Study"
     preset: Annotated[str, StringConstraints(pattern="^[a-z0-9_]{1,40}$")] = "paper"
     paradigms: Annotated[tuple[ParadigmName, ...], Field(min_length=1, max_length=10)] = ("supervised",)
     label_sources: Annotated[tuple[Reading, ...], Field(max_length=2)] = ("overread", "machine")
@@ -71,6 +72,13 @@ class Plan(_Part):
                 raise ValueError(f"{name}: something is there twice")
         taken = {"paradigm", "preset", "dataset", "unlabelled", "label_source", "seed", "hedged", "device", "threads"}
         for overrides in (self.overrides, *self.paradigm_overrides.values()):
+            try:
+                text = json.dumps(overrides, ensure_ascii=False, allow_nan=False)
+                text.encode()
+            except (TypeError, ValueError, RecursionError) as error:
+                raise ValueError("overrides: only JSON") from error
+            if "\\u0000" in text:
+                raise ValueError("overrides: no setting holds a NUL")
             if overlap := sorted(taken & set(overrides)):
                 raise ValueError(f"overrides: {', '.join(overlap)} is the study's own to say")
         return self

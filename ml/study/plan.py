@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from ml.study.configuration import MAX_RUNS, Config
+from ml.study.configuration import MAX_RUNS, Config, Plan
 
 CONTRASTIVE = ("clip", "negclip")
 SECTIONS = {"self_training": ("self_training",), **dict.fromkeys(("contrastive", "text", "text_folder"), CONTRASTIVE)}
@@ -55,7 +55,7 @@ class Arm:
         return f"{self.options['paradigm']}-{seed}-{digest[:12]}"
 
 
-def arms(study: Config, registered: Collection[str]) -> list[Arm]:
+def arms(study: Plan, registered: Collection[str]) -> list[Arm]:
     """List what a study compares, each once.
 
     Raises
@@ -76,7 +76,7 @@ def arms(study: Config, registered: Collection[str]) -> list[Arm]:
     return list(listed.values())
 
 
-def _wanted(study: Config) -> Iterator[Arm]:
+def _wanted(study: Plan) -> Iterator[Arm]:
     for paradigm in study.paradigms:
         yield Arm(paradigm, TITLES.get(paradigm, paradigm), {"paradigm": paradigm})
     if "supervised" in study.paradigms and "machine" in study.label_sources:
@@ -105,15 +105,15 @@ def _wanted(study: Config) -> Iterator[Arm]:
         yield Arm("random_encoder", "Random encoder, linear probe", {"paradigm": "supervised", "freeze_encoder": True})
 
 
-def _contrastive(study: Config, paradigm: str, **options: Any) -> dict[str, Any]:
+def _contrastive(study: Plan, paradigm: str, **options: Any) -> dict[str, Any]:
     return {"paradigm": paradigm, **_section(study, paradigm, "contrastive", options)}
 
 
-def _self_training(study: Config, **options: Any) -> dict[str, Any]:
+def _self_training(study: Plan, **options: Any) -> dict[str, Any]:
     return {"paradigm": "self_training", **_section(study, "self_training", "self_training", options)}
 
 
-def _section(study: Config, paradigm: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+def _section(study: Plan, paradigm: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give a section that differs from the study's own; nothing where it does not, so that one run serves both."""
     given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}.get(name, {})
     changed = {key: value for key, value in options.items() if given.get(key, DEFAULTS[key]) != value}
