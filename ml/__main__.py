@@ -1,31 +1,39 @@
-"""`python -m ml train|evaluate|study`, `python -m ml serve`: the children that know torch.
+"""`python -m ml train|evaluate|study RUN_FOLDER`, `python -m ml serve`: the children that know torch.
 
-The first three work in a run folder with a `config.json`: `python -m ml study FOLDER`. From a YAML file they make it:
-`python -m ml study CONFIG.yaml --corpus DIR --out FOLDER`.
+Without the service the first three take a configuration in YAML, `python -m ml train CONFIG.yaml --corpus DIR --out
+DIR`, and training may run under `torchrun` on several GPUs.
 """
 
 import argparse
+import io
+import os
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from ml.events import Events, end_with_parent, take_stdout
+
+if TYPE_CHECKING:
+    from pydantic import BaseModel
 
 RUNS = ("train", "evaluate", "study")
 
 
 def main() -> int:
     """Run one child; what it says is on standard output, its log on standard error."""
-    parser = argparse.ArgumentParser(prog="python -m ml", description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m ml")
     parser.add_argument("work", choices=[*RUNS, "serve"])
-    parser.add_argument("given", type=Path, nargs="?", help="a run folder with config.json, or a configuration in YAML")
-    parser.add_argument("--corpus", type=Path, help="with a configuration: the dataset's folder")
-    parser.add_argument("--out", type=Path, help="with a configuration: the run folder; a second run goes on there")
+    parser.add_argument("given", type=Path, nargs="?", help="run folder with config.json, or a YAML file")
+    parser.add_argument("--corpus", type=Path, help="dataset folder, beside a YAML file")
+    parser.add_argument("--unlabelled", type=Path, help="dataset folder for self-training, beside a YAML file")
+    parser.add_argument("--out", type=Path, help="run folder, beside a YAML file; a run goes on where it was killed")
     parser.add_argument("--parent-pipe", action="store_true", help="end when standard input closes")
     arguments = parser.parse_args()
     if (arguments.given is None) != (arguments.work == "serve"):
         parser.error(f"{', '.join(RUNS)} need a run folder, serve takes none")
-    if (arguments.corpus is None) != (arguments.out is None):
-        parser.error("--corpus and --out go together")
+    from_file = arguments.given is not None and arguments.given.is_file()
+    if from_file != (arguments.corpus is not None) or from_file != (arguments.out is not None):
+        parser.error("--corpus and --out go with a YAML file, and it with them")
     stdout = take_stdout()
     if arguments.work == "serve":
         from ml.serve import serve
@@ -34,11 +42,10 @@ def main() -> int:
         return 0
     if arguments.parent_pipe:
         end_with_parent()
-    events = Events(stdout)
+    first = os.environ.get("RANK", "0") == "0"  # of the processes torchrun started, one speaks
+    events = Events(stdout if first else io.BytesIO())
     try:
-        folder = arguments.given
-        if arguments.out is not None:
-            folder = _prepared(arguments.given, arguments.corpus, arguments.out)
+        folder = _run_folder(arguments, write=first) if from_file else arguments.given
         if arguments.work == "train":
             from ml.train import run
         elif arguments.work == "evaluate":
@@ -52,18 +59,31 @@ def main() -> int:
     return 0
 
 
-def _prepared(config: Path, corpus: Path, out: Path) -> Path:
-    """Make the run folder that a configuration in YAML asks for."""
+def _run_folder(arguments: argparse.Namespace, write: bool) -> Path:
+    """Make a run folder of a YAML file and the folders named beside it."""
     import yaml
 
     from ml.run_folder import write_json
 
-    given = yaml.safe_load(config.read_text(encoding="utf-8"))
-    if not isinstance(given, dict):
-        raise ValueError(f"{config.name} is no mapping of settings")
-    out.mkdir(parents=True, exist_ok=True)
-    write_json(out / "config.json", {**given, "dataset": str(corpus.resolve())})
+    given: Any = yaml.safe_load(arguments.given.read_text(encoding="utf-8"))
+    folders = {"dataset": arguments.corpus, "unlabelled": arguments.unlabelled}
+    named = {name: str(path.resolve()) for name, path in folders.items() if path is not None}
+    config = {**(given or {}), **named}
+    _configuration(arguments.work).model_validate(config)  # what is wrong is said before a folder is made
+    out: Path = arguments.out
+    if write:
+        out.mkdir(parents=True, exist_ok=True)
+        write_json(out / "config.json", config)
     return out
+
+
+def _configuration(work: str) -> "type[BaseModel]":
+    from ml import configuration, evaluate
+    from ml.study import configuration as study
+
+    known: dict[str, type[BaseModel]]
+    known = {"train": configuration.Config, "evaluate": evaluate.Config, "study": study.Config}
+    return known[work]
 
 
 if __name__ == "__main__":

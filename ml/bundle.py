@@ -5,6 +5,7 @@ file, `bundle.json.sha256` its own (as `sha256sum` writes it): a changed byte an
 itself is read without torch.
 """
 
+import contextlib
 import hashlib
 import importlib.metadata
 import json
@@ -71,18 +72,43 @@ class BundleLabel(_Part):
         return probability(logits, self.slope, self.bias, self.knots)
 
 
+class EncoderShape(_Part):
+    """Size of the ECG encoder: bottlenecks a stage and the first stage's width."""
+
+    blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=8)]
+    width: Annotated[int, Field(ge=1, le=1024)]
+
+
+class TextPart(_Part):
+    """The text side of a CLIP model: everything that turns a phrase into its vector but the weights.
+
+    `config` is that of `transformers`' CLIP text model, `tokenizer` the JSON of `tokenizers`, `prompts` the phrases
+    each label is scored by, and `vocabulary` the YAML that brings phrases into normal form, if there is one.
+    """
+
+    config: dict[str, float | int | str | None]
+    tokenizer: Annotated[str, Field(repr=False)]
+    context: Annotated[int, Field(ge=8, le=512)]
+    prompts: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    vocabulary: Annotated[str | None, Field(repr=False)]
+    with_bias: bool
+
+
 class Manifest(_Part):
     """Everything a bundle says of itself.
 
-    `dataset` counts what it was trained, chosen and measured on, see `ml.corpus.facts`; `metrics` are the figures on
-    the test split, without the curves, which are in the file `evaluation.json`.
+    In a bundle with a `text` a label's logit is the cosine similarity with its prompts. `dataset` counts what it was
+    trained, chosen and measured on, see `ml.corpus.facts`; `metrics` are the figures on the test split, without the
+    curves, which are in the file `evaluation.json`.
     """
 
-    format: Literal[1] = 1
+    format: Literal[2] = 2
     created_at: AwareDatetime
     paradigm: str
     architecture: Literal["resnet1d"] = "resnet1d"
     preset: str
+    encoder: EncoderShape
+    text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
     preprocessing: dict[str, Any]
     dataset_sha256: str
@@ -110,6 +136,10 @@ class Manifest(_Part):
     def to_dict(self) -> dict[str, Any]:
         """Give the manifest as JSON values."""
         return self.model_dump(mode="json")
+
+    def to_card(self) -> dict[str, Any]:
+        """Give the manifest for people: without tokenizer and vocabulary, which are long and are in the bundle."""
+        return self.model_dump(mode="json", exclude={"text": {"tokenizer", "vocabulary"}})
 
 
 def save(
@@ -198,8 +228,11 @@ def _seal(text: bytes) -> bytes:
 
 
 def _versions() -> dict[str, str]:
-    packages = ("overread", "torch", "numpy", "scipy")
-    return {"python": platform.python_version(), **{name: importlib.metadata.version(name) for name in packages}}
+    versions = {"python": platform.python_version()}
+    for name in ("overread", "torch", "numpy", "scipy", "transformers", "tokenizers"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the last two are an extra
+            versions[name] = importlib.metadata.version(name)
+    return versions
 
 
 def _sha256(path: Path) -> str:

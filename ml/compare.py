@@ -66,12 +66,12 @@ def compare(
     result: dict[str, Any] = {"macro": {}, "labels": {key: {} for key in labels}}
     for place, name in enumerate(("auroc", "auprc")):
         mine, theirs = (value[place] for value in values)
-        difference = getattr(drawn[0], name) - getattr(drawn[1], name)
+        apart = getattr(drawn[0], name) - getattr(drawn[1], name)
         defined = np.isfinite(mine)
-        averaged = mean_defined(difference[:, defined], axis=1)
+        averaged = mean_defined(apart[:, defined], axis=1)
         result["macro"][name] = difference(float(mean_defined(mine)), float(mean_defined(theirs)), averaged)
         for k, key in enumerate(labels):
-            result["labels"][key][name] = difference(float(mine[k]), float(theirs[k]), difference[:, k])
+            result["labels"][key][name] = difference(float(mine[k]), float(theirs[k]), apart[:, k])
     for k, key in enumerate(labels):
         use = counts[:, k]
         both = np.stack([each[use, k] for each in scores], axis=1)

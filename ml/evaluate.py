@@ -7,7 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ml.corpus.store import Hedged, Store
+from ml.corpus.readings import Hedged
+from ml.corpus.store import Store
 from ml.events import Events
 from ml.figures import Scored, figures, scored_with, without_curves
 from ml.run_folder import alone_in, write_json, write_whole

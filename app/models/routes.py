@@ -18,7 +18,7 @@ from app.models import queries
 from app.models.schemas import ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
 from app.models.tasks import bundle_folder, macro_metrics
-from ml.bundle import InvalidBundle, Manifest, read_file
+from ml.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
@@ -34,7 +34,11 @@ def start_training(
 ) -> JobOut:
     """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
     _check_dataset(session, given.dataset)
-    params = given.model_dump(mode="json", exclude_none=True)
+    if given.unlabelled is not None:
+        _check_dataset(session, given.unlabelled, "unlabelled")
+    if given.start_from is not None:
+        _check_model(session, given.start_from, "start_from")
+    params = given.model_dump(mode="json", exclude_none=True, exclude_unset=True)
     job = jobs.create(session, request.app.state.doorbell, user, "train", params, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
@@ -96,9 +100,14 @@ def promote_model(model_id: uuid.UUID, session: SessionDep, user: Admin) -> Mode
     return _outside(model)
 
 
-def _check_dataset(session: Session, dataset_id: uuid.UUID) -> None:
+def _check_dataset(session: Session, dataset_id: uuid.UUID, field: str = "dataset") -> None:
     if dataset_by_id(session, dataset_id) is None:
-        raise invalid("dataset", "there is no such dataset", "unknown")
+        raise invalid(field, "there is no such dataset", "unknown")
+
+
+def _check_model(session: Session, model_id: uuid.UUID, field: str) -> None:
+    if queries.by_id(session, model_id) is None:
+        raise invalid(field, "there is no such model", "unknown")
 
 
 def _find(session: Session, model_id: uuid.UUID) -> Model:
@@ -112,7 +121,7 @@ def _bundle_file(request: Request, model: Model, name: str, media_type: str) -> 
     """Answer with a file that the model's own manifest names, and no other."""
     folder = bundle_folder(request.app.state.settings.models_dir, model.id)
     try:
-        content = read_file(folder, Manifest.model_validate(model.manifest), name)
+        content = read_file(folder, read_manifest(folder), name)
     except KeyError as error:
         raise not_found("file of this model") from error
     except InvalidBundle as error:

@@ -19,23 +19,19 @@ def train(run: JobRun) -> Finish:
     """Train a model. An attempt that takes over from a dead worker's goes on from its last checkpoint."""
     request = TrainingIn.model_validate(run.params)
     folder = run.settings.runs_dir / str(run.id)
-    dataset = run.settings.datasets_dir / str(request.dataset)
-    write_config(
-        folder,
-        {
-            "dataset": str(dataset),
-            "paradigm": request.paradigm,
-            "preset": request.preset,
-            "label_source": request.label_source,
-            **request.overrides.model_dump(),
-        },
+    settings = run.settings
+    config = request.config(
+        settings.datasets_dir / str(request.dataset),
+        settings.datasets_dir / str(request.unlabelled),
+        settings.models_dir / str(request.start_from),
     )
+    write_config(folder, config.model_dump(mode="json", exclude_none=True))
     run_child(run, ["train", str(folder)], folder / "log.txt", pass_on(run))
     try:
-        manifest = read_manifest(folder / "bundle").to_dict()
+        manifest = read_manifest(folder / "bundle").to_card()
     except InvalidBundle as error:
         raise JobFailed(f"training left no usable bundle: {error}") from error
-    bundle = run.settings.models_dir / str(run.id)
+    bundle = settings.models_dir / str(run.id)
     shutil.rmtree(bundle, ignore_errors=True)  # an earlier attempt's, of which no row speaks
     bundle.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder / "bundle", bundle)

@@ -17,6 +17,11 @@ def active(session: Session) -> VocabularyRow:
     return session.scalars(select(VocabularyRow).where(VocabularyRow.state == "active")).one()
 
 
+def yaml_of(session: Session, vocabulary_id: uuid.UUID) -> str:
+    """Give the file of a stored vocabulary."""
+    return session.scalars(select(VocabularyRow.yaml).where(VocabularyRow.id == vocabulary_id)).one()
+
+
 def maintained(session: Session) -> list[VocabularyRow]:
     """List the vocabularies whose labelings and pairs a change of reports must keep, the active one first.
 

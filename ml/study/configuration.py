@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ml.corpus.store import Hedged, Reading
+from ml.corpus.readings import Hedged, Reading
 
 MAX_RUNS = 1000
 

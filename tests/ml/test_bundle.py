@@ -105,7 +105,8 @@ def test_missing_weights_are_refused(copy):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"format": 2},
+        {"format": 1},
+        {"encoder": {"blocks": [], "width": 12}},
         {"labels": []},
         {"surprise": 1},
         {"preprocessing": {"high_pass_hz": 0.5}},
@@ -142,3 +143,13 @@ def test_the_service_s_side_needs_no_torch():
     modules = "ml.bundle, ml.corpus.store, ml.frames, ml.events, ml.metrics, ml.calibration, ml.__main__"
     code = f"import {modules}, sys; sys.exit('torch' in sys.modules)"
     assert subprocess.run([sys.executable, "-c", code], check=False).returncode == 0
+
+
+def test_a_clip_bundle_is_weights_and_one_json_with_its_text_side(clip_bundle_folder):
+    assert not list(clip_bundle_folder.rglob("*tokenizer*"))
+    manifest = read_manifest(clip_bundle_folder)
+    assert manifest.text.prompts == {"fast": ("fast",), "upside_down": ("upside down",), "never": ("never seen",)}
+    assert json.loads(manifest.text.tokenizer)["model"]["type"] == "BPE"
+    card = manifest.to_card()
+    assert "tokenizer" not in card["text"] and card["text"]["prompts"]["fast"] == ["fast"]
+    assert {"transformers", "tokenizers"} <= manifest.versions.keys()
