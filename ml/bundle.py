@@ -15,11 +15,11 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, Literal
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ml.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
 from ml.run_folder import json_safe, sync
@@ -102,12 +102,12 @@ class Manifest(_Part):
     curves, which are in the file `evaluation.json`.
     """
 
-    format: Literal[2] = 2
+    format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
     architecture: Literal["resnet1d"] = "resnet1d"
     preset: str
-    encoder: EncoderShape
+    encoder: EncoderShape | None = None
     text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
     preprocessing: dict[str, Any]
@@ -119,6 +119,12 @@ class Manifest(_Part):
     versions: dict[str, str]
     weights_sha256: Sha256
     files: Annotated[dict[FileName, Sha256], Field(max_length=MAX_FILES)] = {}
+
+    @model_validator(mode="after")
+    def _says_its_size(self) -> Self:
+        if self.architecture == "resnet1d" and self.encoder is None:
+            raise ValueError("a resnet1d says how large it is, in encoder")
+        return self
 
     @field_validator("labels")
     @classmethod

@@ -26,19 +26,20 @@ def encoder_of(model: nn.Module) -> ResNet1d:
     return model
 
 
-def architecture(shape: EncoderShape) -> Architecture:
-    """Give the architecture a bundle speaks of."""
-    return Architecture(shape.blocks, shape.width)
+def architecture(manifest: Manifest) -> Architecture:
+    """Give the size of a bundle's ECG encoder."""
+    assert manifest.encoder is not None
+    return Architecture(manifest.encoder.blocks, manifest.encoder.width)
 
 
 def of_bundle(folder: Path, manifest: Manifest) -> Model:
     """Build a bundle's model and load its weights."""
     model: Model
     if manifest.text is None:
-        model = ResNet1d(architecture(manifest.encoder), len(manifest.labels))
+        model = ResNet1d(architecture(manifest), len(manifest.labels))
     else:
         text = TextEncoder(dict(manifest.text.config))
-        model = Clip(architecture(manifest.encoder), text, manifest.text.with_bias)
+        model = Clip(architecture(manifest), text, manifest.text.with_bias)
     try:
         model.load_state_dict(read_weights(folder, manifest))
     except RuntimeError as error:
@@ -61,7 +62,7 @@ class Start:
     @property
     def architecture(self) -> Architecture:
         """The encoder's size, which the run's encoder has too."""
-        return architecture(self.manifest.encoder)
+        return architecture(self.manifest)
 
     def give(self, model: Model, labels: list[str], only_encoder: bool = False) -> None:
         """Copy weights: the whole model where it is of the same kind, else its ECG encoder.

@@ -105,7 +105,8 @@ def test_missing_weights_are_refused(copy):
 @pytest.mark.parametrize(
     "fields",
     [
-        {"format": 1},
+        {"format": 2},
+        {"encoder": None},
         {"encoder": {"blocks": [], "width": 12}},
         {"labels": []},
         {"surprise": 1},
