@@ -118,3 +118,26 @@ def test_table_a1_counts_an_ecg_once_and_percentages_are_over_the_machine_s_coun
     assert row["added_pct"] == pytest.approx(100 * row["added"] / row["machine"])
     never = disagreement(store, "positive")[2]
     assert never["added_pct"] is None
+
+
+@pytest.mark.slow
+def test_every_paradigm_and_ablation_is_carried_out(make_study, store_folder, said):
+    folder = make_study(
+        preset="test",
+        paradigms=["supervised", "self_training", "clip", "negclip"],
+        unlabelled=str(store_folder),
+        overrides={"epochs": 1},
+        ablations={
+            "granularity": True,
+            "weights": [0.5, 1],
+            "unlabelled_fractions": [0.5, 1],
+            "labelled_fractions": [0.5],
+            "targets": ["diagonal", "masked"],
+            "random_encoder": True,
+        },
+    )
+    answer = run(folder, said)
+    assert answer["runs"] == 13 and len(answer["arms"]) == 17
+    pictures = {"figure_3", "figure_a2", "figure_a3", "figure_a4", "label_source"}
+    assert {f"figures/{name}.svg" for name in pictures} <= set(answer["files"])
+    assert [row["unlabelled_fraction"] for row in rows_of(folder, "figure_a4")] == ["0.0", "0.5", "1.0"]
