@@ -15,6 +15,8 @@ COLORS = ("#0b6e99", "#c4501b", "#3f7d20", "#7b4ea3", "#8a6d00", "#555555", "#b0
 _PANEL_INCHES = 2.3
 _STYLE: Any = {
     "font.size": 8,
+    "axes.titlesize": 8,
+    "legend.fontsize": 7.5,
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.fonttype": "none",  # text stays text: found by a search, and a fifth of the size
@@ -22,15 +24,18 @@ _STYLE: Any = {
     "savefig.dpi": 150,
 }
 
+styled = rc_context(_STYLE)  # a decorator: what a function draws has the style, whoever else uses matplotlib
 
+
+@styled
 def render(figure: Figure, form: Format = "svg") -> bytes:
     """Draw a figure into bytes that are the same every time."""
     content = io.BytesIO()
-    with rc_context(_STYLE):
-        figure.savefig(content, format=form, metadata={"Date": None} if form == "svg" else {"Software": None})
+    figure.savefig(content, format=form, metadata={"Date": None} if form == "svg" else {"Software": None})
     return content.getvalue()
 
 
+@styled
 def panels(
     count: int,
     columns: int = 5,
@@ -44,13 +49,12 @@ def panels(
     width, height = (width_inches or side_inches) * columns, (side_inches + foot_inches - 0.42) * rows
     # margins by hand: matplotlib's own layout takes as long as all the drawing
     edges = {"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": foot_inches / height, "top": 1 - 0.28 / height}
-    with rc_context(_STYLE):
-        figure = Figure((width, height))
-        figure.subplots_adjust(**edges, wspace=0.4, hspace=0.45 * foot_inches / 0.42)
-        axes = [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
-    return figure, axes
+    figure = Figure((width, height))
+    figure.subplots_adjust(**edges, wspace=0.4, hspace=0.45 * foot_inches / 0.42)
+    return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
 
 
+@styled
 def curve_panels(labels: Mapping[str, Any], names: Mapping[str, str], grid: Sequence[float], kind: str) -> Figure:
     """Draw each label's ROC (`kind` "roc") or PR curve ("pr") with its 95 % band; an empty panel says why."""
     figure, axes = panels(len(labels))
@@ -82,6 +86,7 @@ def frame_curve(ax: Axes, kind: str) -> None:
     ax.set_ylabel("True positive rate" if kind == "roc" else "Precision")
 
 
+@styled
 def reliability_panels(labels: Mapping[str, Any], names: Mapping[str, str]) -> Figure:
     """Draw each label's observed frequency over the predicted probability; a dot grows with its share of windows."""
     figure, axes = panels(len(labels))
@@ -97,12 +102,14 @@ def reliability_panels(labels: Mapping[str, Any], names: Mapping[str, str]) -> F
         ax.plot(x, y, color=COLORS[0], linewidth=0.8)
         ax.scatter(x, y, s=6 + 60 * rows / rows.sum(), color=COLORS[0])
         ax.set(xlim=(-0.03, 1.03), ylim=(-0.03, 1.03))
-        ax.text(0.05, 0.93, f"ECE {label['ece']:.3f}\nBrier {label['brier']:.3f}", va="top", transform=ax.transAxes)
+        words = f"ECE {label['ece']:.3f}\nBrier {label['brier']:.3f}"
+        ax.text(0.97, 0.05, words, ha="right", va="bottom", transform=ax.transAxes)
         ax.set_xlabel("Predicted probability")
         ax.set_ylabel("Observed frequency")
     return figure
 
 
+@styled
 def history(epochs: Sequence[Mapping[str, Any]], best: int) -> Figure:
     """Draw the loss and the validation macro AUPRC by epoch; a line marks the epoch that was kept."""
     figure, (left, right) = panels(2)

@@ -7,10 +7,11 @@ import numpy as np
 from matplotlib.figure import Figure
 
 from ml.metrics import CURVE_GRID
-from ml.plots import COLORS, Format, draw_curve, frame_curve, panels, render
+from ml.plots import COLORS, Format, draw_curve, frame_curve, panels, render, styled
 from ml.study import tables
 
 
+@styled
 def figures(result: Mapping[str, Any], forms: Sequence[Format] = ("svg", "png")) -> dict[str, bytes]:
     """Draw every figure that the study has something for, by file name."""
     drawn = {
