@@ -48,9 +48,9 @@ def panels(
     rows = -(-max(1, count) // columns)
     width, height = (width_inches or side_inches) * columns, (side_inches + foot_inches - 0.42) * rows
     # margins by hand: matplotlib's own layout takes as long as all the drawing
-    edges = {"left": 0.5 / width, "right": 1 - 0.1 / width, "bottom": foot_inches / height, "top": 1 - 0.28 / height}
+    edges = {"left": 0.58 / width, "right": 1 - 0.18 / width, "bottom": foot_inches / height, "top": 1 - 0.28 / height}
     figure = Figure((width, height))
-    figure.subplots_adjust(**edges, wspace=0.4, hspace=0.45 * foot_inches / 0.42)
+    figure.subplots_adjust(**edges, wspace=0.4, hspace=(foot_inches + 0.3) / (side_inches - 0.6))
     return figure, [figure.add_subplot(rows, columns, place + 1) for place in range(count)]
 
 

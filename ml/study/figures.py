@@ -64,7 +64,7 @@ def _bars(rows: Sequence[tables.Row], columns: Mapping[str, str]) -> Figure | No
     """Draw AUROC and AUPRC by label, a bar a column, with its interval."""
     if not rows:
         return None
-    figure, axes = panels(2, columns=1, side_inches=2.6, width_inches=9.0, foot_inches=1.1)
+    figure, axes = panels(2, columns=1, side_inches=2.6, width_inches=9.0, foot_inches=0.9)
     places = np.arange(len(rows))
     width = 0.8 / len(columns)
     for ax, metric in zip(axes, tables.METRICS, strict=True):
@@ -83,8 +83,8 @@ def _bars(rows: Sequence[tables.Row], columns: Mapping[str, str]) -> Figure | No
             reach = np.nan_to_num(np.clip([value - low, high - value], 0, None))
             ax.errorbar(at, np.nan_to_num(value), reach, fmt="none", ecolor="#333333", elinewidth=0.6)
         ax.set_xticks(places, [row["name"] for row in rows], rotation=30, ha="right")
-        ax.set(ylim=(0, 1.02), ylabel=metric.upper())
-    axes[0].legend(loc="lower left", frameon=True, framealpha=0.9, ncols=len(columns))
+        ax.set(xlim=(-0.6, len(rows) - 0.4), ylim=(0, 1.02), ylabel=metric.upper())
+    axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=len(columns))
     return figure
 
 
