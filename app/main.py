@@ -14,6 +14,7 @@ from app.disagreement.snapshots.routes import router as snapshots
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.service import Archive
+from app.evaluations.routes import router as evaluations
 from app.jobs.doorbell import Doorbell
 from app.jobs.routes import router as jobs
 from app.kit import health, problems
@@ -26,6 +27,7 @@ from app.predictions.schemas import PredictionIn
 from app.readers.routes import router as readers
 from app.reports.routes import router as reports
 from app.settings import Settings
+from app.studies.routes import router as studies
 from app.vocabularies.routes import router as labels
 from app.vocabularies.service import Labelers
 
@@ -39,7 +41,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 
 ROUTERS = (
     *(ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
-    *(datasets, models, jobs, predictions, access, health.router),
+    *(datasets, models, evaluations, studies, jobs, predictions, access, health.router),
 )
 
 

@@ -6,6 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
+from ml.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy
 from ml.corpus.readings import Hedged, Reading
 
 ParadigmName = Literal["supervised", "self_training", "clip", "negclip"]
@@ -74,6 +75,9 @@ class Options(_Part):
     patience: Annotated[int, Field(ge=1, le=1_000_000, description="Epochs without a better macro AUPRC.")] = 10
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     hedged: Hedged = "positive"
+    threshold_rule: Annotated[ChosenBy, Field(description="Of the threshold in use, chosen on validation.")] = "max_f1"
+    sensitivity: Annotated[_Share, Field(description="Of the threshold rule of that name.")] = DEFAULT_SENSITIVITY
+    calibration: Calibrate = "platt"
     labelled_fraction: Annotated[_Share, Field(description="Of the training split's patients.")] = 1.0
     freeze_encoder: Annotated[
         bool, Field(description="Train the linear head alone; without start_from on a random encoder.")

@@ -81,11 +81,8 @@ class Predictor:
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrate logits, (…, labels)."""
-        slopes, biases = (
-            np.array([getattr(label, part) for label in self.manifest.labels]) for part in ("slope", "bias")
-        )
-        calibrated: NDArray[np.float64] = expit(slopes * logits + biases)
-        return calibrated
+        labels = self.manifest.labels
+        return np.stack([label.probability(logits[..., k]) for k, label in enumerate(labels)], axis=-1)
 
     def _scores(self, windows: NDArray[Any], rows: NDArray[np.int64], asked: Tensor | None) -> NDArray[np.float64]:
         """Give each row's logits and, behind them, its similarities with phrases (k, d)."""

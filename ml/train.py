@@ -10,18 +10,18 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from scipy.special import expit
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from ml import bundle, checkpoint
+from ml import bundle, card, checkpoint
 from ml.calibration import operating_point
 from ml.configuration import Config
 from ml.corpus.choice import labelled_rows
+from ml.corpus.facts import facts
 from ml.corpus.feed import Windows, read_ahead
 from ml.corpus.store import Store
-from ml.evaluate import figures
 from ml.events import Events
+from ml.figures import figures, scored_with, without_curves
 from ml.metrics import macro_auprc
 from ml.objective import choose_device, objective, optimizer, same_statistics
 from ml.paradigms import Batch, Labels, Outcome, processes
@@ -65,6 +65,7 @@ class Training:
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.steps * config.epochs)
         self.step = 0  # of the run, done
         self.sums = Sums()  # of the epoch
+        self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"auprc": -math.inf, "epoch": 0, "weights": {}}
 
     @property
@@ -118,6 +119,7 @@ class Training:
         means = self.sums.means([key for key, _ in self.store.labels])
         said = {"train_loss": means.pop("loss"), **means, "validation_macro_auprc": json_safe(auprc)}
         self.sums = Sums()
+        self.history.append({"epoch": self.epoch, **said})
         self._checkpoint()
         self.events.say("metrics", epoch=self.epoch, **said)
         self._say_progress(f"validation macro AUPRC {auprc:.3f}")
@@ -193,6 +195,7 @@ class Training:
                 "step": self.step,
                 "sums": self.sums.state(),
                 "best": self.best,
+                "history": self.history,
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
@@ -206,7 +209,7 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.step, self.best = state["step"], state["best"]
+        self.step, self.best, self.history = state["step"], state["best"], state["history"]
         self.sums.load(state["sums"], self.device)
         self.events.say("resumed", epoch=self.epoch, step=self.step)
 
@@ -215,12 +218,16 @@ class Training:
         self._say_progress("measuring on the test split")
         rows = self.validation_rows
         logits, chosen = self._logits(rows), self.labels[rows]
-        points = [operating_point(logits[use, k], chosen.positive[use, k] > 0) for k, use in enumerate(chosen.counts.T)]
+        rules = self.config.threshold_rule, self.config.calibration, self.config.sensitivity
+        points = [
+            operating_point(logits[use, k], chosen.positive[use, k] > 0, *rules)
+            for k, use in enumerate(chosen.counts.T)
+        ]
         test = self.store.rows("test")
-        probabilities = expit([p.slope for p in points] * (logits := self._logits(test)) + [p.bias for p in points])
+        scored = scored_with(points, test, self._logits(test))
         if processes.rank():
             return {}
-        metrics = figures(self.store, test, logits, probabilities, self.config.hedged) if len(test) else {}
+        metrics = figures(self.store, scored, self.config.hedged, device=self.device.type) if len(test) else {}
         manifest = bundle.save(
             self.folder / "bundle",
             {
@@ -234,15 +241,18 @@ class Training:
                 ],
                 "preprocessing": self.store.preprocessing,
                 "dataset_sha256": self.store.content_sha256,
+                "dataset": facts(self.store, self.config.hedged),
                 "training": {
                     **self._identity(),
                     "best_epoch": self.best["epoch"],
                     "best_validation_macro_auprc": self.best["auprc"],
                     "ended_after": self.epoch,
+                    "history": self.history,
                 },
-                "metrics": metrics,
+                "metrics": without_curves(metrics),
             },
             self.best["weights"],
+            lambda manifest: card.files(manifest, metrics),
         )
         return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
 

@@ -72,16 +72,6 @@ class TrainingIn(BaseModel):
         )
 
 
-class EvaluationIn(BaseModel):
-    """A model to measure on a dataset, against both readings."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: uuid.UUID
-    dataset: uuid.UUID
-    split: Literal["train", "validation", "test"] = "test"
-
-
 class ModelOut(BaseModel):
     """A registered model."""
 

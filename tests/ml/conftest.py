@@ -1,5 +1,6 @@
 """A world small enough to train on in a second: two labels that anyone could see in the signal."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ml.bundle import SEAL
 from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.signals import Preprocessing
@@ -39,6 +41,20 @@ class Said:
 @pytest.fixture
 def said() -> Said:
     return Said()
+
+
+Rewrite = Callable[[Path, str], None]
+
+
+@pytest.fixture
+def rewrite() -> Rewrite:
+    """Give a bundle another `bundle.json`, and the seal that whoever writes one can also make."""
+
+    def rewrite(bundle: Path, text: str) -> None:
+        (bundle / "bundle.json").write_text(text)
+        (bundle / SEAL).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}  bundle.json\n")
+
+    return rewrite
 
 
 def make_window(rng: np.random.Generator, mask: int) -> np.ndarray:

@@ -57,10 +57,10 @@ def test_an_ecg_s_answer_does_not_depend_on_what_was_asked_before(predictor):
     assert predictor.predict(make_signal(3), 500) == first
 
 
-def test_the_bundle_s_own_preprocessing_is_replayed(bundle_folder, tmp_path):
+def test_the_bundle_s_own_preprocessing_is_replayed(bundle_folder, tmp_path, rewrite):
     folder = shutil.copytree(bundle_folder, tmp_path / "odd")
     text = (folder / "bundle.json").read_text()
-    (folder / "bundle.json").write_text(text.replace('"padding": "symmetric"', '"padding": "odd"'))
+    rewrite(folder, text.replace('"padding": "symmetric"', '"padding": "odd"'))
     signal = make_signal(5) + np.linspace(0, 2, 5000)
     odd, symmetric = (Predictor(each, "cpu").predict(signal, 500) for each in (folder, bundle_folder))
     assert odd != symmetric
@@ -81,11 +81,11 @@ def test_an_unusable_signal_is_refused_with_every_reason(predictor):
 
 
 @pytest.mark.parametrize(("old", "new"), [('"width": 12', '"width": 13'), ('"width": 12', '"width": 100000000')])
-def test_a_network_that_does_not_fit_is_refused(bundle_folder, tmp_path, old, new):
+def test_a_network_that_does_not_fit_is_refused(bundle_folder, tmp_path, rewrite, old, new):
     folder = shutil.copytree(bundle_folder, tmp_path / "wrong")
     text = (folder / "bundle.json").read_text()
     assert old in text
-    (folder / "bundle.json").write_text(text.replace(old, new, 1))
+    rewrite(folder, text.replace(old, new, 1))
     with pytest.raises(InvalidBundle):
         Predictor(folder, "cpu")
 

@@ -11,7 +11,7 @@ from safetensors.torch import load_file
 from ml.bundle import read_manifest
 from ml.configuration import PRESETS, Config, Encoder, Preset
 from ml.corpus.store import StoreWriter
-from ml.evaluate import figures
+from ml.figures import figures, scored_with
 from ml.networks.resnet1d import PRESETS as NETWORKS
 from ml.paradigms import Outcome
 from ml.predict import Predictor
@@ -156,7 +156,7 @@ def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch):
     predictor = Predictor(folder / "bundle", "cpu")
     rows = training.store.rows("test")
     logits = predictor.window_logits(training.store.windows, rows)
-    measured = figures(training.store, rows, logits, predictor.probabilities(logits), "positive")
+    measured = figures(training.store, scored_with(predictor.manifest.labels, rows, logits), "positive")
     trained = predictor.manifest.metrics["overread"]["labels"]["fast"]
     assert trained["brier"] == pytest.approx(measured["overread"]["labels"]["fast"]["brier"], rel=1e-6)
 
