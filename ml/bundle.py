@@ -51,7 +51,7 @@ class Manifest(_Part):
     format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
-    architecture: Literal["resnet1d"] = "resnet1d"
+    architecture: Literal["resnet1d", "beatnet"] = "resnet1d"
     preset: str
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
     preprocessing: dict[str, Any]

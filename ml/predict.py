@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 from scipy.special import expit
 
 from ml.bundle import InvalidBundle, read_manifest, read_weights
-from ml.networks.resnet1d import PRESETS, ResNet1d
+from ml.networks.build import build
 from ml.signals.preprocessing import Preprocessing, preprocess
 
 BATCH = 64
@@ -20,11 +20,12 @@ class Predictor:
 
     def __init__(self, folder: Path, device: str | None = None) -> None:
         self.manifest = read_manifest(folder)
-        if self.manifest.preset not in PRESETS:
+        model = build(self.manifest.architecture, self.manifest.preset, len(self.manifest.labels))
+        if model is None:
             raise InvalidBundle(f"{folder.name}: no network is called {self.manifest.preset}")
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._preprocessing = Preprocessing.from_dict(self.manifest.preprocessing)
-        self._model = ResNet1d(PRESETS[self.manifest.preset], len(self.manifest.labels))
+        self.preprocessing = Preprocessing.from_dict(self.manifest.preprocessing)
+        self._model = model
         try:
             self._model.load_state_dict(read_weights(folder, self.manifest))
         except RuntimeError as error:
@@ -53,7 +54,7 @@ class Predictor:
         Unusable
             With every reason why the signal cannot be used.
         """
-        windows = preprocess(signal_mv, sampling_rate_hz, self._preprocessing).values
+        windows = preprocess(signal_mv, sampling_rate_hz, self.preprocessing).values
         logits = self.window_logits(windows, np.arange(len(windows))).mean(axis=0)
         return {"windows": len(windows), "labels": self._answers(logits)}
 
@@ -66,6 +67,12 @@ class Predictor:
                 batch = torch.from_numpy(windows[rows[part]]).to(self._device).float()
                 logits[part] = self._model(batch).double().cpu().numpy()
         return logits
+
+    def window_probabilities(self, windows: NDArray[np.float32]) -> list[dict[str, float]]:
+        """Give, for each of the windows (k, 12, samples), its calibrated probability of each label by key."""
+        calibrated = self.probabilities(self.window_logits(windows, np.arange(len(windows))))
+        keys = [label.key for label in self.manifest.labels]
+        return [dict(zip(keys, row, strict=True)) for row in calibrated.tolist()]
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrate logits, (…, labels)."""
