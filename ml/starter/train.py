@@ -177,7 +177,8 @@ def figures_of(examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.f
 def save(folder: Path, net: BeatNet, examples: Examples, material: Material, recipe: Recipe) -> None:
     """Choose thresholds and calibration on fold 8, measure there, and write bundle and card."""
     rows = np.flatnonzero(examples.folds == CHOICE_FOLD)
-    logits = parts(net, material, rows)["together"]
+    said = parts(net, material, rows)
+    logits = said["together"]
     measured = figures_of(examples, rows, logits)
     points = [
         operating_point(logits[known, k], examples.positive[rows][known, k])
@@ -198,14 +199,15 @@ def save(folder: Path, net: BeatNet, examples: Examples, material: Material, rec
             "dataset": CITATION,
             "label_source": "overread",
             "hedged": "negative",
-            "ecgs": int((examples.folds != CHOICE_FOLD).sum()),
+            "ecgs": int(np.isin(examples.folds, TRAIN_FOLDS).sum()),
             "measurements": list(MEASUREMENTS),
         },
         "metrics": {"overread": measured},
     }
     written = bundle.save(folder, manifest, net.state_dict())
     write_card(folder, written)
-    print(f"fold 8     {_line(measured)}")
+    for name, each in said.items():
+        print(f"{name:10s} {_line(figures_of(examples, rows, each))}")
 
 
 def main() -> None:
