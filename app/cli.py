@@ -4,8 +4,9 @@ import json
 import os
 import sys
 import threading
+import time
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
@@ -17,15 +18,21 @@ from sqlalchemy.orm import Session
 from app.settings import Settings
 
 if TYPE_CHECKING:
+    from app.imports.loader import Loaded
+    from app.kit.database import Database
     from ml.labeling import Vocabulary
 
 cli = typer.Typer(help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False)
 users = typer.Typer(help="Users and their roles.", no_args_is_help=True)
 keys = typer.Typer(help="API keys.", no_args_is_help=True)
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
+imports = typer.Typer(help="Bring in what is elsewhere.", no_args_is_help=True)
+simulations = typer.Typer(help="Make what no patient was attached to.", no_args_is_help=True)
 cli.add_typer(users, name="user")
 cli.add_typer(keys, name="key")
 cli.add_typer(labels, name="labels")
+cli.add_typer(imports, name="import")
+cli.add_typer(simulations, name="simulate")
 
 Host = Annotated[str, typer.Option(help="Address to listen on.")]
 Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")]
@@ -36,6 +43,8 @@ def main() -> None:
     from app.auth.service import AuthError
     from app.embedded.postgres import EmbeddedPostgresError
     from app.embedded.serve import NotMigrated
+    from app.imports.lines import BadLine
+    from app.jobs.run import JobFailed
 
     try:
         cli()
@@ -43,7 +52,7 @@ def main() -> None:
         for problem in error.errors():
             _say(f"OVERREAD_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}")
         sys.exit(2)
-    except (AuthError, EmbeddedPostgresError, NotMigrated) as error:
+    except (AuthError, BadLine, EmbeddedPostgresError, JobFailed, NotMigrated) as error:
         _say(str(error))
         sys.exit(1)
 
@@ -238,6 +247,63 @@ def validate(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)])
     _say(f"{file}: version {vocabulary.version}, {len(vocabulary.labels)} labels, {', '.join(vocabulary.languages)}")
 
 
+@imports.command("reports")
+def import_reports(
+    file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON lines, a reading each; - for standard input.")],
+) -> None:
+    """Store readings of ECGs, with or without a tracing here: `docs/imports.md` says what a line holds.
+
+    A line that is no reading ends it, named by number and field, before anything is stored. The same lines again
+    change nothing; other words of the same reader are a new version.
+    """
+    from app.imports.service import import_reports as run
+
+    with _database() as (database, settings):
+        loaded = run(database, settings, "command line", file, _say_loaded())
+    typer.echo(
+        f"{loaded.lines:,} lines: {loaded.ecgs:,} new ECGs, {loaded.reports:,} new readings, {loaded.known:,} known"
+    )
+    for name, count in sorted(loaded.conflicts.items()):
+        typer.echo(f"{name}: {count:,} said otherwise than what is stored, which was kept")
+
+
+@simulations.command("reports")
+def simulate_reports(
+    pairs: Annotated[int, typer.Option(min=1_000, max=100_000_000, help="ECGs with two readings each.")],
+    table_a1: Annotated[bool, typer.Option("--table-a1", help="Counts of the paper's Table A.1, scaled.")] = False,
+    seed: Annotated[int, typer.Option(min=0)] = 1,
+    ledger: Annotated[Path | None, typer.Option(help="Write what was simulated, as JSON.", dir_okay=False)] = None,
+) -> None:
+    """Store simulated pairs of readings, and show the table beside what was simulated; status 1 where they differ."""
+    from app.imports import simulation
+    from ml.corpus.simulator import table_a1 as counts
+
+    if not table_a1:
+        raise typer.BadParameter("say --table-a1: no other rates are known", param_hint="--table-a1")
+    simulated = simulation.Archive(counts(pairs), pairs, seed)
+    if ledger is not None:
+        ledger.write_text(simulated.as_json(), encoding="utf-8")
+    with _database() as (database, settings):
+        simulation.load(database, settings, "command line", simulated, _say_loaded())
+        table = simulation.table(database, simulated)
+    typer.echo(table.shown())
+    if not table.is_right():
+        raise typer.Exit(1)
+
+
+def _say_loaded() -> "Callable[[Loaded], None]":
+    """Say how far a load is, at most once in five seconds."""
+    start = said = time.monotonic()
+
+    def say(loaded: "Loaded") -> None:
+        nonlocal said
+        if time.monotonic() - said > 5:
+            said = time.monotonic()
+            _say(f"{loaded.lines:,} readings in {said - start:.0f} s")
+
+    return say
+
+
 def _vocabulary(file: Path | None, profile: str | None) -> "Vocabulary":
     from ml.labeling import Vocabulary, VocabularyError, builtin
 
@@ -263,9 +329,16 @@ def _settings() -> Settings:
 @contextmanager
 def _session() -> Iterator[Session]:
     """Give a session on the configured database, or on the private one (started for this if nobody runs it)."""
+    with _database() as (database, _), database.begin() as session:
+        yield session
+
+
+@contextmanager
+def _database() -> "Iterator[tuple[Database, Settings]]":
     from app.embedded.postgres import running_url
-    from app.embedded.serve import database_of
+    from app.embedded.serve import NotMigrated, database_of
     from app.kit.database import Database
+    from app.kit.migrate import is_current
     from app.kit.migrate import migrate as bring_up
 
     settings = _settings()
@@ -273,11 +346,12 @@ def _session() -> Iterator[Session]:
         settings = settings.model_copy(update={"database_url": url})  # `overread serve` runs on this folder
     with database_of(settings) as complete:
         database = Database(complete)
-        if settings.database_url is None:
-            bring_up(database)
         try:
-            with database.begin() as session:
-                yield session
+            if settings.database_url is None:
+                bring_up(database)
+            elif not is_current(database):
+                raise NotMigrated("the database's schema is not this release's: run `overread migrate` first")
+            yield database, complete
         finally:
             database.close()
 

@@ -7,6 +7,8 @@ from fastapi import FastAPI
 
 from app.auth.routes import router as access
 from app.datasets.routes import router as datasets
+from app.disagreement.counting.cells import CellBook
+from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
@@ -33,7 +35,7 @@ predictions that say which machine statements an expert would probably change.
 Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json.
 """
 
-ROUTERS = (ecgs, reports, labels, disagreement, datasets, models, jobs, predictions, access, health.router)
+ROUTERS = (ecgs, reports, labels, disagreement, drilldown, datasets, models, jobs, predictions, access, health.router)
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -57,6 +59,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = database
     app.state.archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     app.state.labelers = Labelers()
+    app.state.cells = CellBook()
     app.state.doorbell = Doorbell(settings)
 
     problems.install(app)

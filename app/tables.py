@@ -2,7 +2,7 @@
 
 from app.auth.tables import ApiKey, User
 from app.datasets.tables import Dataset
-from app.disagreement.tables import Cell, Pair
+from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
 from app.ecgs.tables import Ecg
 from app.jobs.tables import Job, JobEvent
 from app.kit.audit import AuditEntry
@@ -16,8 +16,10 @@ metadata = Base.metadata
 
 __all__ = [
     "ApiKey",
+    "AttributeValue",
     "AuditEntry",
     "Cell",
+    "CellOutcome",
     "Dataset",
     "Ecg",
     "Job",
@@ -27,6 +29,7 @@ __all__ = [
     "Pair",
     "Prediction",
     "Report",
+    "Snapshot",
     "StoredStatement",
     "StoredText",
     "User",

@@ -54,9 +54,9 @@ def main() -> None:
     print(f"medspaCy {version('medspacy')}, {platform.machine()}, Python {platform.python_version()}, one process")
     for turn in range(options.rounds):
         few, many = made_new(gold, 1, seed=turn), made_new(gold, 30, seed=100 + turn)
-        start = time.perf_counter()
+        start = time.process_time()
         found = sum(len(nlp(text).ents) for text in few)
-        theirs = len(few) / (time.perf_counter() - start)
+        theirs = len(few) / (time.process_time() - start)
         ours = reports_per_second(Labeler(builtin()), many, findings=True)
         print(f"medspaCy {theirs:>8,.0f} reports/s ({found} entities)   here {ours:>8,.0f}   ratio {ours / theirs:.0f}")
 

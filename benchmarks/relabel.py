@@ -1,16 +1,14 @@
 """How long an activation takes: `python -m benchmarks.relabel [--pairs N]`.
 
-Stores N simulated pairs (each its own machine text and over-read, a share of them distinct) in a private PostgreSQL,
-activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and the memory of
-the process of the job and of its readers together, the peak of each quarter of the time: flat is four equal figures.
+Stores N simulated pairs (Table A.1's rates; about a third of the over-reads have words of their own) in a private
+PostgreSQL, activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and
+the memory of the job's process and of its readers, the peak of each quarter of the time: flat is four equal figures.
 """
 
 import argparse
-import io
 import multiprocessing
 import os
 import platform
-import random
 import tempfile
 import threading
 import time
@@ -25,6 +23,7 @@ from app.auth import service as auth
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.embedded.postgres import EmbeddedPostgres
+from app.imports import simulation
 from app.jobs import queries, service
 from app.jobs.doorbell import Doorbell
 from app.jobs.run import Workplace
@@ -33,71 +32,27 @@ from app.jobs.steps import STEPS
 from app.kit.database import Database
 from app.kit.migrate import migrate
 from app.kit.store import ObjectStore
+from app.reports import queries as reports
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
+from ml.corpus.simulator import table_a1
 from ml.labeling import builtin_text
 
-RHYTHMS = ["Normal sinus rhythm", "Sinus bradycardia", "Sinus tachycardia", "Atrial fibrillation", "Atrial flutter"]
-OTHERS = [
-    "Left axis deviation", "Right bundle branch block", "Left bundle branch block", "Left ventricular hypertrophy",
-    "Possible inferior infarct, age undetermined", "Cannot rule out anterior infarct", "Nonspecific T wave abnormality",
-    "Premature ventricular complexes", "Prolonged QT", "First degree AV block", "Low voltage QRS", "Normal ECG",
-]  # fmt: skip
+START = time.perf_counter()
 
 
-def report(draw: random.Random, free: float) -> str:
-    """Make a report of two to five statements; a share of them ends with words of its own."""
-    lines = [draw.choice(RHYTHMS), *draw.sample(OTHERS, draw.randint(1, 4))]
-    if draw.random() < free:
-        day = f"{draw.randint(1, 28)}/{draw.randint(1, 12)}/{draw.randint(1980, 2026)}"
-        lines.append(f"Compared with the tracing of {day} at {draw.randint(0, 23)}:{draw.randint(0, 59):02} no change")
-    return "\n".join(lines)
-
-
-def fill(url: str, pairs: int, seed: int) -> None:
-    """COPY ECGs, texts and reports; in a process of its own, because it remembers every text."""
-    database = Database(Settings(database_url=url, _env_file=None))
-    draw = random.Random(seed)
-    texts: dict[str, int] = {}
-    ecgs, reports = io.StringIO(), io.StringIO()
-    connection = database.engine.raw_connection()
-    cursor: Any = connection.cursor()
-    for done in range(1, pairs + 1):
-        ecg = uuid.UUID(int=draw.getrandbits(128))
-        ecgs.write(f"{ecg}\t{ecg.hex * 2}\t5000\t500\n")
-        for source, free in (("machine", 0.05), ("overread", 0.3)):
-            words = report(draw, free)
-            number = texts.setdefault(words, len(texts) + 1)
-            reports.write(f"{uuid.UUID(int=draw.getrandbits(128))}\t{ecg}\t{source}\t1\tt\t{number}\n")
-        if done % 100_000 == 0 or done == pairs:
-            _copy(cursor, "ecgs (id, waveform_sha256, samples, sampling_rate_hz)", ecgs)
-            cursor.execute("CREATE TEMP TABLE IF NOT EXISTS new (LIKE texts)")
-            rows = io.StringIO()
-            for words, number in texts.items():
-                if number > getattr(fill, "stored", 0):
-                    escaped = words.replace("\n", "\\n")
-                    rows.write(f"{number}\t{escaped}\n")
-            fill.stored = len(texts)  # type: ignore[attr-defined]
-            cursor.execute("CREATE TEMP TABLE words (id bigint, text text) ON COMMIT DROP")
-            _copy(cursor, "words (id, text)", rows)
-            cursor.execute(
-                "INSERT INTO texts (id, sha256, text) OVERRIDING SYSTEM VALUE "
-                "SELECT id, sha256(convert_to('t' || text, 'UTF8')), text FROM words"
-            )
-            _copy(cursor, "reports (id, ecg_id, source, version, current, text_id)", reports)
-            connection.commit()
-            ecgs, reports = io.StringIO(), io.StringIO()
-    cursor.execute("SELECT setval(pg_get_serial_sequence('texts', 'id'), (SELECT max(id) FROM texts))")
-    connection.commit()
-    connection.close()
-    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
-        plain.execute(text("VACUUM (ANALYZE)"))
+def fill(settings: Settings, pairs: int, seed: int) -> None:
+    """Store a simulated archive by the service's own way in; in a process of its own."""
+    database = Database(settings)
+    archive = simulation.Archive(table_a1(pairs), pairs, seed)
+    loaded = simulation.load(database, settings, "benchmark", archive, lambda _: None)
+    with database.begin() as session:
+        print(
+            f"stored in {time.perf_counter() - START:.1f} s, {reports.count_texts(session):,} distinct texts of "
+            f"{loaded.reports:,}",
+            flush=True,
+        )
     database.close()
-
-
-def _copy(cursor: Any, target: str, rows: io.StringIO) -> None:
-    with cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        copy.write(rows.getvalue())
 
 
 class Memory:
@@ -160,6 +115,12 @@ def activate(database: Database, settings: Settings, version: str) -> tuple[floa
         return seconds, ended.result
 
 
+def _plan(database: Database) -> None:
+    """Let the planner know the tables, as autovacuum would have by the time somebody changes the vocabulary."""
+    with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
+        plain.execute(text("VACUUM (ANALYZE)"))
+
+
 def servers(folder: Path) -> Iterator[Settings]:
     """Settings on a private PostgreSQL."""
     with EmbeddedPostgres(folder / "pg") as url:
@@ -176,15 +137,12 @@ def main() -> None:
         for settings in servers(Path(folder)):
             database = Database(settings)
             migrate(database)
-            start = time.perf_counter()
-            filling = multiprocessing.get_context("spawn").Process(
-                target=fill, args=(settings.database_url, options.pairs, 1)
-            )
+            print(f"{platform.machine()}, {os.cpu_count()} cores; {options.pairs:,} pairs of a simulated archive")
+            filling = multiprocessing.get_context("spawn").Process(target=fill, args=(settings, options.pairs, 1))
             filling.start()
             filling.join()
             assert filling.exitcode == 0
-            print(f"{platform.processor() or platform.machine()}, {os.cpu_count()} cores; {options.pairs:,} pairs")
-            print(f"stored in {time.perf_counter() - start:.1f} s (COPY, not the service's way in)")
+            _plan(database)
             with database.begin() as session:
                 for name, line in (("first", "nsr"), ("second", "nsr\n        - wobbly rhythm")):
                     changed = yaml.replace("version: overread-1", f"version: {name}", 1).replace(

@@ -42,6 +42,7 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
         .join(read, and_(read.text_id == overread.c.text_id, read.vocabulary_id == choice.vocabulary_id))
         .outerjoin(machine, machine.c.ecg_id == Ecg.id)
         .outerjoin(printed, and_(printed.text_id == machine.c.text_id, printed.vocabulary_id == choice.vocabulary_id))
+        .where(Ecg.waveform_sha256.is_not(None))
         .order_by(Ecg.waveform_sha256)
     )
     if choice.recorded_from is not None:
@@ -58,19 +59,20 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
 
 def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
     """Give, per ECG, the labeling of the source's newest current report: the one its pair is made of."""
-    return (
-        select(Report.ecg_id, Report.text_id)
+    newest_first = (
+        Report.final.desc(),
+        func.coalesce(Report.authored_at, Report.created_at).desc(),
+        Report.created_at.desc(),
+        Report.version.desc(),
+    )
+    place = func.row_number().over(partition_by=Report.ecg_id, order_by=newest_first)
+    ranked = (
+        select(Report.ecg_id, Report.text_id, place.label("place"))
         .join(Labeling, Labeling.text_id == Report.text_id)
         .where(Report.source == source, Report.current, Labeling.vocabulary_id == vocabulary_id)
-        .distinct(Report.ecg_id)
-        .order_by(
-            Report.ecg_id,
-            func.coalesce(Report.authored_at, Report.created_at).desc(),
-            Report.created_at.desc(),
-            Report.version.desc(),
-        )
         .subquery()
     )
+    return select(ranked.c.ecg_id, ranked.c.text_id).where(ranked.c.place == 1).subquery()
 
 
 def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:

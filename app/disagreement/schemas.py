@@ -1,52 +1,48 @@
 """Disagreement tables outside."""
 
-from typing import Literal
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from pydantic import BaseModel, ConfigDict, Field
-
-from app.ecgs.schemas import EcgSummary
-from app.reports.schemas import ReportOut
+from app.disagreement.outcomes import Hedged
 
 Confidence = tuple[float, float] | None
 
+FLUTTER: dict[str, JsonValue] = {
+    "label": "aflutter",
+    "name": "Atrial Flutter",
+    "pairs": 2030000,
+    "machine": 25566,
+    "overread": 43071,
+    "both": 21224,
+    "disagreement": 26189,
+    "added": 21847,
+    "removed": 4342,
+    "added_pct": 85.453,
+    "added_pct_ci": [83.948, 86.985],
+    "removed_pct": 16.984,
+    "removed_pct_ci": [16.528, 17.449],
+    "kappa": 0.6122,
+    "kappa_ci": [0.6071, 0.6173],
+    "ppv": 0.8302,
+    "ppv_ci": [0.8255, 0.8347],
+    "sensitivity": 0.4928,
+    "sensitivity_ci": [0.4881, 0.4975],
+    "specificity": 0.9978,
+    "specificity_ci": [0.9977, 0.9979],
+    "mcnemar_p": 0.0,
+}
+
 
 class LabelRow(BaseModel):
-    """One label's row of Table A.1, with agreement; `_ci` is the 95 % interval, null where not defined."""
+    """One label's row of Table A.1, with agreement; `_ci` is the 95 % interval. Null: not defined."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "label": "aflutter",
-                    "name": "Atrial Flutter",
-                    "pairs": 2030000,
-                    "machine": 25566,
-                    "overread": 43071,
-                    "disagreement": 26189,
-                    "added": 21847,
-                    "removed": 4342,
-                    "added_pct": 85.45,
-                    "added_pct_ci": [83.9, 87.0],
-                    "removed_pct": 16.98,
-                    "removed_pct_ci": [16.5, 17.4],
-                    "kappa": 0.61,
-                    "kappa_ci": [0.60, 0.62],
-                    "ppv": 0.83,
-                    "ppv_ci": [0.826, 0.835],
-                    "sensitivity": 0.493,
-                    "sensitivity_ci": [0.488, 0.497],
-                    "specificity": 0.998,
-                    "specificity_ci": [0.998, 0.998],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [FLUTTER]})
 
     label: str
     name: str
     pairs: int = Field(description="Pairs that count for this label.")
     machine: int = Field(description="Pairs the machine called positive.")
     overread: int = Field(description="Pairs the over-read called positive.")
+    both: int = Field(description="Pairs both called positive.")
     disagreement: int = Field(description="added + removed")
     added: int = Field(description="Over-read positive, machine negative.")
     removed: int = Field(description="Machine positive, over-read negative.")
@@ -54,40 +50,47 @@ class LabelRow(BaseModel):
     added_pct_ci: Confidence
     removed_pct: float | None = Field(description="100 · removed / machine")
     removed_pct_ci: Confidence
-    kappa: float | None
+    kappa: float | None = Field(description="Cohen's kappa; null where both readings always say the same one thing.")
     kappa_ci: Confidence
     ppv: float | None = Field(description="Of the machine's positives, the share the expert kept.")
     ppv_ci: Confidence
     sensitivity: float | None = Field(description="Of the expert's positives, the share the machine had.")
     sensitivity_ci: Confidence
-    specificity: float | None
+    specificity: float | None = Field(description="Of the expert's negatives, the share the machine left out.")
     specificity_ci: Confidence
+    mcnemar_p: float = Field(description="McNemar's exact two-sided p: are added and removed equally likely?")
 
 
-class Table(BaseModel):
-    """A disagreement table."""
+class Totals(BaseModel):
+    """What is counted of some pairs whatever the label."""
 
     pairs: int
+    differing: int = Field(description="Pairs on which at least one label differs.")
+    differing_pct: float | None
+    differing_pct_ci: Confidence
+    changes: int = Field(description="Labels that differ, over all pairs.")
+    changes_per_ecg: float | None
+
+
+class Table(Totals):
+    """A disagreement table."""
+
     labels: list[LabelRow]
 
 
 class Group(Table):
     """The table of one group."""
 
-    group: str | None = Field(description="The site, year, …; null: not known.")
+    group: dict[str, str | int | None] = Field(
+        description="What the group has in common, by what is grouped by; null: not known. `age` is the first year of "
+        "its decade.",
+        examples=[{"site": "north", "year": 2026}],
+    )
 
 
 class Disagreement(Table):
     """The disagreement table of the chosen pairs, whole and by group."""
 
     vocabulary: str
-    hedged: Literal["positive", "negative", "ignore"]
+    hedged: Hedged
     groups: list[Group] | None
-
-
-class DifferingEcg(BaseModel):
-    """An ECG on which the two readings differ, with both."""
-
-    ecg: EcgSummary
-    reader: str | None
-    reports: list[ReportOut]

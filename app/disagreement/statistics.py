@@ -1,109 +1,135 @@
 """Table A.1 from counts of cells: machine, over-read, added, removed, and agreement with 95 % intervals.
 
-Added and removed are both relative to the machine-positive count (paper, Table A.1), so `added_pct` may
-exceed 100. Everything is arithmetic on a few thousand cells; a label's row needs no other label's.
+Added and removed are both relative to the machine-positive count (paper, Table A.1), so added % may exceed 100.
+Everything is arithmetic on arrays of counts, any number of groups and labels at a time. Undefined is NaN.
 """
 
 from dataclasses import dataclass
-from math import sqrt
-from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import betainc
 
-Hedged = Literal["positive", "negative", "ignore"]
-Interval = tuple[float, float] | None
+from app.disagreement.outcomes import Hedged
+
+Integers = NDArray[np.int64]
+Reals = NDArray[np.float64]
 
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 
 @dataclass(frozen=True)
-class Cells:
-    """Distinct mask combinations and how many pairs have each; all arrays are int64 of one length."""
+class Masks:
+    """Distinct mask combinations, bit i for label i; all arrays are int64 of one length."""
 
-    machine_present: NDArray[np.int64]
-    machine_uncertain: NDArray[np.int64]
-    overread_present: NDArray[np.int64]
-    overread_uncertain: NDArray[np.int64]
-    pairs: NDArray[np.int64]
+    machine_present: Integers
+    machine_uncertain: Integers
+    overread_present: Integers
+    overread_uncertain: Integers
 
+    def machine(self, hedged: Hedged) -> Integers:
+        """Labels the machine called positive."""
+        return self.machine_present | self.machine_uncertain if hedged == "positive" else self.machine_present
 
-@dataclass(frozen=True)
-class Rate:
-    """A rate and its 95 % interval; both None where the rate is not defined."""
+    def overread(self, hedged: Hedged) -> Integers:
+        """Labels the over-read called positive."""
+        return self.overread_present | self.overread_uncertain if hedged == "positive" else self.overread_present
 
-    value: float | None
-    interval: Interval
+    def ignored(self, hedged: Hedged) -> Integers:
+        """Labels a combination does not count for."""
+        hedges = self.machine_uncertain | self.overread_uncertain
+        return hedges if hedged == "ignore" else np.zeros_like(hedges)
+
+    def added(self, hedged: Hedged) -> Integers:
+        """Labels that only the over-read has."""
+        return self.overread(hedged) & ~self.machine(hedged) & ~self.ignored(hedged)
+
+    def removed(self, hedged: Hedged) -> Integers:
+        """Labels that only the machine has."""
+        return self.machine(hedged) & ~self.overread(hedged) & ~self.ignored(hedged)
 
 
 @dataclass(frozen=True)
 class LabelCounts:
-    """The 2 × 2 table of one label: machine against over-read."""
+    """The 2 × 2 tables of machine against over-read; four arrays of one shape, such as (group, label)."""
 
-    both: int
-    added: int
-    removed: int
-    neither: int
+    both: Integers
+    added: Integers
+    removed: Integers
+    neither: Integers
 
     @property
-    def pairs(self) -> int:
-        """Pairs that count for this label (all, unless hedged readings are ignored)."""
+    def pairs(self) -> Integers:
+        """Pairs that count for a label (all, unless hedged readings are ignored)."""
         return self.both + self.added + self.removed + self.neither
 
     @property
-    def machine(self) -> int:
+    def machine(self) -> Integers:
         """Machine-positive pairs."""
         return self.both + self.removed
 
     @property
-    def overread(self) -> int:
+    def overread(self) -> Integers:
         """Over-read-positive pairs."""
         return self.both + self.added
 
     @property
-    def disagreement(self) -> int:
+    def disagreement(self) -> Integers:
         """Pairs where the two differ."""
         return self.added + self.removed
 
 
-def count(cells: Cells, label: int, hedged: Hedged) -> LabelCounts:
-    """Count the 2 × 2 table of the label with bit `label`."""
-    machine = cells.machine_present >> label & 1
-    overread = cells.overread_present >> label & 1
-    machine_hedged = cells.machine_uncertain >> label & 1
-    overread_hedged = cells.overread_uncertain >> label & 1
-    weights = cells.pairs
-    if hedged == "positive":
-        machine, overread = machine | machine_hedged, overread | overread_hedged
-    elif hedged == "ignore":
-        weights = weights * (1 - (machine_hedged | overread_hedged))
-    table = np.bincount(2 * machine + overread, weights=weights, minlength=4)
-    neither, added, removed, both = (int(n) for n in table)
-    return LabelCounts(both=both, added=added, removed=removed, neither=neither)
+@dataclass(frozen=True)
+class Rate:
+    """Rates and their 95 % intervals; all three NaN where a rate is not defined."""
+
+    value: Reals
+    low: Reals
+    high: Reals
+
+    def __mul__(self, factor: float) -> "Rate":
+        return Rate(self.value * factor, self.low * factor, self.high * factor)
 
 
-def proportion(successes: int, trials: int) -> Rate:
-    """Give a binomial proportion with Wilson's score interval (Wilson 1927)."""
-    if trials == 0:
-        return Rate(None, None)
-    p = successes / trials
-    centre = (p + Z95**2 / (2 * trials)) / (1 + Z95**2 / trials)
-    half = Z95 / (1 + Z95**2 / trials) * sqrt(p * (1 - p) / trials + Z95**2 / (4 * trials**2))
-    return Rate(p, (max(0.0, centre - half), min(1.0, centre + half)))
+def count(
+    masks: Masks, labels: int, hedged: Hedged, cell: Integers, pairs: Integers, group: Integers, groups: int
+) -> LabelCounts:
+    """Count the tables of the first `labels` labels in each of `groups` groups: arrays of (group, label).
+
+    `cell`, `pairs` and `group` are rows of one length: which combination, how many pairs, which group.
+    """
+    machine, overread, ignored = masks.machine(hedged), masks.overread(hedged), masks.ignored(hedged)
+    table = np.zeros((groups, labels, 4), np.int64)
+    for label in range(labels):
+        code = 2 * (machine >> label & 1) + (overread >> label & 1)
+        weight = pairs if hedged != "ignore" else pairs * (1 - (ignored >> label & 1))[cell]
+        counted = np.bincount(4 * group + code[cell], weights=weight, minlength=4 * groups)  # exact up to 2^53
+        table[:, label] = counted.reshape(groups, 4)
+    return LabelCounts(both=table[..., 3], added=table[..., 1], removed=table[..., 2], neither=table[..., 0])
 
 
-def relative_gain(added: int, machine: int) -> Rate:
+def proportion(successes: Integers, trials: Integers) -> Rate:
+    """Give binomial proportions with Wilson's score interval (Wilson 1927)."""
+    n = np.where(trials > 0, trials, np.nan)
+    p = successes / n
+    centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
+    half = Z95 / (1 + Z95**2 / n) * np.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
+    # at the ends the interval touches 0 and 1 exactly; rounding would leave 1e-17
+    low = np.where(successes == 0, 0 * p, np.maximum(0, centre - half))
+    high = np.where(successes == trials, 1 + 0 * p, np.minimum(1, centre + half))
+    return Rate(p, low, high)
+
+
+def relative_gain(added: Integers, machine: Integers) -> Rate:
     """Give added / machine, a ratio of two disjoint counts, with its interval.
 
     Given their sum, the added count is binomial with p = odds / (1 + odds), where the odds are the ratio
     itself: Wilson's interval of p, as odds. It holds for added = 0 and never crosses zero.
     """
-    if machine == 0:
-        return Rate(None, None)
-    interval = proportion(added, added + machine).interval
-    assert interval is not None
-    low, high = interval
-    return Rate(added / machine, (low / (1 - low), high / (1 - high)))
+    n = np.where(machine > 0, machine, np.nan)
+    share = proportion(added, added + machine)
+    low, high = np.where(machine > 0, (share.low, share.high), np.nan)
+    return Rate(added / n, low / (1 - low), high / (1 - high))
 
 
 def kappa(counts: LabelCounts) -> Rate:
@@ -111,19 +137,24 @@ def kappa(counts: LabelCounts) -> Rate:
 
     Not defined where both readers say the same one thing of every ECG.
     """
-    n = counts.pairs
-    if n == 0:
-        return Rate(None, None)
-    table = np.array([[counts.neither, counts.added], [counts.removed, counts.both]]) / n
-    rows, columns = table.sum(axis=1), table.sum(axis=0)
-    observed, expected = float(np.trace(table)), float(rows @ columns)
-    if expected >= 1:
-        return Rate(None, None)
-    value = (observed - expected) / (1 - expected)
-    diagonal = sum(table[i, i] * (1 - (rows[i] + columns[i]) * (1 - value)) ** 2 for i in range(2))
-    off_diagonal = (1 - value) ** 2 * sum(
-        table[i, j] * (columns[i] + rows[j]) ** 2 for i in range(2) for j in range(2) if i != j
-    )
+    n = np.where(counts.pairs > 0, counts.pairs, np.nan)
+    a, b, c, d = counts.both / n, counts.removed / n, counts.added / n, counts.neither / n
+    machine, overread = counts.machine / n, counts.overread / n
+    expected = machine * overread + (1 - machine) * (1 - overread)
+    one_answer = (counts.both == counts.pairs) | (counts.neither == counts.pairs)
+    expected = np.where(one_answer, np.nan, expected)
+    value = (a + d - expected) / (1 - expected)
+    diagonal = a * (1 - (machine + overread) * (1 - value)) ** 2 + d * (1 - (2 - machine - overread) * (1 - value)) ** 2
+    off_diagonal = (1 - value) ** 2 * (b * (overread + 1 - machine) ** 2 + c * (1 - overread + machine) ** 2)
     variance = (diagonal + off_diagonal - (value - expected * (1 - value)) ** 2) / (n * (1 - expected) ** 2)
-    half = Z95 * sqrt(max(0.0, float(variance)))
-    return Rate(value, (max(-1.0, value - half), min(1.0, value + half)))
+    half = Z95 * np.sqrt(np.maximum(0, variance))
+    return Rate(value, np.maximum(-1, value - half), np.minimum(1, value + half))
+
+
+def mcnemar(counts: LabelCounts) -> Reals:
+    """Give McNemar's exact two-sided p: are additions and removals equally likely? 1 where there is neither."""
+    n = counts.disagreement
+    fewer = np.minimum(counts.added, counts.removed)
+    # the binomial's distribution function at `fewer` with p = ½ is a regularised incomplete beta function
+    tail = betainc(np.maximum(n - fewer, 1), fewer + 1, 0.5)
+    return np.where(n > 0, np.minimum(1, 2 * tail), 1.0)

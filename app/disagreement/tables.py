@@ -1,16 +1,42 @@
-"""Pairs, and the dictionary of the mask combinations they hold."""
+"""Pairs, the dictionaries they refer to, and what is counted of them as they change.
+
+`pairs` is the truth. `pair_deltas`, `pair_totals` and `changes` follow from it in the same transaction, by triggers
+(migration 0004): whoever writes pairs, by whatever way, cannot forget them. Each has two partitions, one a slot.
+"""
 
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, ForeignKey, Identity, Index, Integer, SmallInteger, UniqueConstraint
+from sqlalchemy import (
+    BigInteger,
+    CheckConstraint,
+    Column,
+    Computed,
+    DateTime,
+    Double,
+    ForeignKey,
+    Identity,
+    Index,
+    Integer,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    Table,
+    UniqueConstraint,
+    Uuid,
+    text,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kit.database import Base
+from app.kit.database import Base, CreatedAt, Id, Json
+
+BY_SLOT = "LIST (slot)"
 
 
 class Cell(Base):
-    """One distinct combination of the four masks; many pairs share one, so tables count cells, not pairs."""
+    """One distinct combination of the four masks; many pairs share one, so tables count cells, not pairs.
+
+    Never changed once it is there: who has read a cell need not read it again.
+    """
 
     __tablename__ = "cells"
     __table_args__ = (
@@ -26,25 +52,131 @@ class Cell(Base):
     overread_uncertain: Mapped[int] = mapped_column(BigInteger)
 
 
+class CellOutcome(Base):
+    """What a cell says of a label its readings differ on, and of how many they differ: see `outcomes.py`."""
+
+    __tablename__ = "cell_outcomes"
+
+    cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id"), primary_key=True)
+    outcome: Mapped[int] = mapped_column(Integer, primary_key=True)
+
+
+class AttributeValue(Base):
+    """A site, device, device software or reader by name; pairs hold its id, 0 where nothing is known."""
+
+    __tablename__ = "attribute_values"
+    __table_args__ = (
+        UniqueConstraint("attribute", "value"),
+        CheckConstraint("attribute IN ('site', 'device', 'device_software', 'reader')", name="attribute"),
+    )
+
+    id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
+    attribute: Mapped[str]
+    value: Mapped[str]
+
+
 class Pair(Base):
     """An ECG with a current machine report and a current over-read, under the vocabulary of its slot.
 
     Two partitions, `pairs_0` and `pairs_1`: while one vocabulary is active, the pairs of the next are made beside it.
+    `month` is 12 · year + month - 1 (UTC), `age_years` the age rounded down, both -1 where not known; `sex` is
+    ISO 5218: 0 not known, 1 male, 2 female.
     """
 
     __tablename__ = "pairs"
     __table_args__ = (
-        Index(None, "cell_id", "ecg_id"),
         Index(None, "recorded_at", "cell_id"),
-        {"postgresql_partition_by": "LIST (slot)"},
+        Index(None, "age", "cell_id"),
+        {"postgresql_partition_by": BY_SLOT},
     )
 
-    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    # wide columns first: no padding between them
+    recorded_at: Mapped[datetime | None]
+    age: Mapped[float | None]
     ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), primary_key=True)
     cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id"))
-    recorded_at: Mapped[datetime | None]
-    site: Mapped[str | None]
-    device: Mapped[str | None]
-    reader: Mapped[str]
-    sex: Mapped[str]
-    age: Mapped[float | None]
+    site_id: Mapped[int] = mapped_column(server_default=text("0"))
+    device_id: Mapped[int] = mapped_column(server_default=text("0"))
+    device_software_id: Mapped[int] = mapped_column(server_default=text("0"))
+    reader_id: Mapped[int] = mapped_column(server_default=text("0"))
+    month: Mapped[int] = mapped_column(
+        Integer,
+        Computed(
+            "COALESCE((EXTRACT(year FROM recorded_at AT TIME ZONE 'UTC') * 12 "
+            "+ EXTRACT(month FROM recorded_at AT TIME ZONE 'UTC') - 1)::integer, -1)",
+            persisted=True,
+        ),
+    )
+    slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
+    age_years: Mapped[int] = mapped_column(SmallInteger, Computed("COALESCE(floor(age)::smallint, -1)", persisted=True))
+    sex: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+
+
+pair_deltas = Table(
+    "pair_deltas",
+    Base.metadata,
+    Column("cell_id", Integer, nullable=False),
+    Column("site_id", Integer, nullable=False),
+    Column("device_id", Integer, nullable=False),
+    Column("device_software_id", Integer, nullable=False),
+    Column("reader_id", Integer, nullable=False),
+    Column("month", Integer, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("age_years", SmallInteger, nullable=False),
+    Column("sex", SmallInteger, nullable=False),
+    Column("pairs", SmallInteger, nullable=False, comment="1: a pair came; -1: it went"),
+    comment="changes not yet counted in pair_totals; only ever appended, until they are folded",
+    postgresql_partition_by=BY_SLOT,
+)
+
+pair_totals = Table(
+    "pair_totals",
+    Base.metadata,
+    Column("facet", SmallInteger, nullable=False, comment="which attribute: see counting/queries.py"),
+    Column("value", Integer, nullable=False, comment="its id, code, month or age"),
+    Column("cell_id", Integer, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    Column("pairs", BigInteger, nullable=False),
+    PrimaryKeyConstraint("facet", "value", "cell_id", "slot"),
+    comment="pairs by one attribute and cell, without what pair_deltas holds",
+    postgresql_partition_by=BY_SLOT,
+)
+
+changes = Table(
+    "changes",
+    Base.metadata,
+    Column("recorded_at", DateTime(timezone=True), nullable=False, comment="0001-01-01 where not known: it sorts last"),
+    Column("age", Double, nullable=True),
+    Column("ecg_id", Uuid, nullable=False),
+    Column("outcome", Integer, nullable=False),
+    Column("site_id", Integer, nullable=False),
+    Column("device_id", Integer, nullable=False),
+    Column("device_software_id", Integer, nullable=False),
+    Column("reader_id", Integer, nullable=False),
+    Column("sex", SmallInteger, nullable=False),
+    Column("slot", SmallInteger, nullable=False),
+    PrimaryKeyConstraint("outcome", "recorded_at", "ecg_id", "slot"),
+    Index("ix_changes_site", "outcome", "site_id", "recorded_at", "ecg_id"),
+    Index("ix_changes_device", "outcome", "device_id", "recorded_at", "ecg_id"),
+    Index("ix_changes_device_software", "outcome", "device_software_id", "recorded_at", "ecg_id"),
+    Index("ix_changes_reader", "outcome", "reader_id", "recorded_at", "ecg_id"),
+    Index("ix_changes_sex", "outcome", "sex", "recorded_at", "ecg_id"),
+    Index("ix_changes_age", "outcome", "age"),
+    comment="a row for each outcome of a pair's cell: what a drill-down lists",
+    postgresql_partition_by=BY_SLOT,
+)
+
+
+class Snapshot(Base):
+    """A question about disagreement with the answer it had: the same for ever, whatever arrives later."""
+
+    __tablename__ = "disagreement_snapshots"
+    __table_args__ = (Index("ix_disagreement_snapshots_newest", text("created_at DESC"), text("id DESC")),)
+
+    id: Mapped[Id]
+    name: Mapped[str | None]
+    created_by: Mapped[str]
+    created_at: Mapped[CreatedAt]
+    vocabulary: Mapped[str]
+    query: Mapped[Json]
+    answer: Mapped[Json]

@@ -29,7 +29,7 @@ LONGEST_JSON_S = 120.0  # a longer waveform as JSON text is many megabytes; as .
 
 METADATA_EXAMPLE = (
     '{"patient_id": "4711", "recorded_at": "2026-03-01T10:00:00Z", "site": "north", "device": "MAC 2000", '
-    '"age": 67, "sex": "female"}'
+    '"device_software": "12SL v23", "age": 67, "sex": "female"}'
 )
 
 

@@ -21,6 +21,7 @@ class EcgMetadata(BaseModel):
     recorded_at: datetime | None = Field(default=None, description="Without an offset it is taken as UTC.")
     site: Name | None = None
     device: Name | None = None
+    device_software: Name | None = Field(default=None, description="Version of the program that read it.")
     age: Annotated[float, Field(ge=0, le=130, description="Years.", allow_inf_nan=False)] | None = None
     sex: Sex = "unknown"
     simulated: bool = Field(default=False, description="Whether no patient was ever attached to this signal.")
@@ -35,14 +36,18 @@ class EcgSummary(BaseModel):
     """One recording."""
 
     id: uuid.UUID
-    waveform_sha256: str = Field(description="The waveform's identity: the same waveform is the same ECG.")
-    samples: int = Field(description="Samples a lead.")
-    sampling_rate_hz: float
-    duration_s: float
+    record: str | None = Field(description="The name its source gives the recording, where reports came without it.")
+    waveform_sha256: str | None = Field(
+        description="The waveform's identity: the same waveform is the same ECG. Null: only reports are known."
+    )
+    samples: int | None = Field(description="Samples a lead.")
+    sampling_rate_hz: float | None
+    duration_s: float | None
     patient: str | None = Field(description="Keyed hash of the patient number: equal for one patient's ECGs.")
     recorded_at: datetime | None
     site: str | None
     device: str | None
+    device_software: str | None
     age: float | None
     sex: Sex
     simulated: bool

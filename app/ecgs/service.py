@@ -31,7 +31,9 @@ class Archive:
     hash_patient: PatientHasher
 
     def waveform(self, ecg: Ecg) -> formats.Recording:
-        """Read an ECG's waveform back."""
+        """Read an ECG's waveform back; a 404 where only its reports are known."""
+        if ecg.waveform_sha256 is None:
+            raise Problem(404, "no_waveform", "This ECG has no waveform: only its reports are known.")
         return waveform.decode(self.store.get(_object_key(ecg.waveform_sha256)))
 
 
@@ -119,14 +121,16 @@ def outside_with_reports(session: Session, ecg: Ecg, conflicts: Sequence[str] = 
 def _shown(ecg: Ecg) -> dict[str, Any]:
     return {
         "id": ecg.id,
+        "record": ecg.record,
         "waveform_sha256": ecg.waveform_sha256,
         "samples": ecg.samples,
         "sampling_rate_hz": ecg.sampling_rate_hz,
-        "duration_s": ecg.samples / ecg.sampling_rate_hz,
+        "duration_s": ecg.samples / ecg.sampling_rate_hz if ecg.samples and ecg.sampling_rate_hz else None,
         "patient": ecg.patient_hash.hex() if ecg.patient_hash is not None else None,
         "recorded_at": ecg.recorded_at,
         "site": ecg.site,
         "device": ecg.device,
+        "device_software": ecg.device_software,
         "age": ecg.age,
         "sex": ecg.sex,
         "simulated": ecg.simulated,

@@ -9,11 +9,14 @@ from app.kit.database import Base, CreatedAt, Id
 
 
 class Ecg(Base):
-    """One recording. `waveform_sha256` is its identity: the same waveform is the same ECG."""
+    """One recording: its waveform is its identity, or, where only reports are known, the name its source gives it."""
 
     __tablename__ = "ecgs"
     __table_args__ = (
         CheckConstraint("length(waveform_sha256) = 64", name="waveform_sha256"),
+        CheckConstraint("num_nulls(waveform_sha256, samples, sampling_rate_hz) IN (0, 3)", name="waveform"),
+        CheckConstraint("num_nonnulls(waveform_sha256, record) > 0", name="known"),
+        CheckConstraint("length(record) BETWEEN 1 AND 200", name="record"),
         CheckConstraint("samples > 0", name="samples"),
         CheckConstraint("sampling_rate_hz >= 250", name="sampling_rate_hz"),
         CheckConstraint("length(patient_hash) = 32", name="patient_hash"),
@@ -23,13 +26,15 @@ class Ecg(Base):
     )
 
     id: Mapped[Id]
-    waveform_sha256: Mapped[str] = mapped_column(unique=True)
-    samples: Mapped[int]
-    sampling_rate_hz: Mapped[float]
+    waveform_sha256: Mapped[str | None] = mapped_column(unique=True)
+    samples: Mapped[int | None]
+    sampling_rate_hz: Mapped[float | None]
+    record: Mapped[str | None] = mapped_column(unique=True)
     patient_hash: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
     recorded_at: Mapped[datetime | None]
     site: Mapped[str | None]
     device: Mapped[str | None]
+    device_software: Mapped[str | None]
     age: Mapped[float | None]
     sex: Mapped[str] = mapped_column(server_default="unknown")
     simulated: Mapped[bool] = mapped_column(server_default=text("false"))

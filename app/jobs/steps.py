@@ -5,6 +5,7 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from app.datasets.tasks import build
+from app.disagreement.queries import fold_when_worth_it
 from app.jobs.runner import Step
 from app.models.tasks import evaluate, train
 from app.vocabularies.queries import give_up_lost_activation
@@ -17,4 +18,4 @@ STEPS: dict[str, Step] = {
     "relabel": relabel,
     "preview": preview,
 }
-TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation,)
+TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)

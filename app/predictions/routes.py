@@ -73,7 +73,10 @@ def predict(
     with database.begin() as session:
         if isinstance(asked, PredictionIn):
             model = service.chosen_model(session, asked.model)
-            ecg_id = ecgs.get(session, asked.ecg_id).id
+            ecg = ecgs.get(session, asked.ecg_id)
+            if ecg.waveform_sha256 is None:
+                raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
+            ecg_id = ecg.id
         else:
             model = service.chosen_model(session, _model_id(asked))
             ecg_id = _store(request, session, user, asked)

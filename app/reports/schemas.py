@@ -46,11 +46,17 @@ class ReportIn(BaseModel):
     codes: Annotated[list[CodeIn], Field(min_length=1, max_length=200)] | None = None
     reader: Name | None = Field(default=None, description="A pseudonym of who read it.")
     authored_at: AwareDatetime | None = None
+    final: bool = Field(
+        default=False,
+        description="Whether this is the adjudicated over-read: it counts in the pair, whatever is written later.",
+    )
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
         if (self.text is None) == (self.codes is None):
             raise ValueError("give either text or codes")
+        if self.final and self.source != "overread":
+            raise ValueError("only an over-read can be final")
         return self
 
 
@@ -75,6 +81,7 @@ class ReportOut(BaseModel):
     reader: str | None
     version: int
     current: bool
+    final: bool = Field(description="Whether it is the adjudicated over-read.")
     text: str | None
     codes: list[CodeIn] | None
     authored_at: datetime | None

@@ -39,7 +39,7 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     reader = given.reader or ""
     previous = queries.current(session, ecg_id, given.source, reader)
     text_id = queries.text_of(session, text, codes)
-    if previous is not None and previous.text_id == text_id:
+    if previous is not None and (previous.text_id, previous.final) == (text_id, given.final):
         return Added(_stored(session, previous), is_new=False)
 
     for each in rules:
@@ -54,6 +54,7 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
         reader=reader,
         version=version,
         current=True,
+        final=given.final,
         text_id=text_id,
         authored_at=given.authored_at,
     )
@@ -68,7 +69,7 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
         "report",
         report.id,
         before={"version": previous.version, "report_id": previous.id} if previous is not None else None,
-        after={"ecg_id": ecg_id, "source": given.source, "version": version},
+        after={"ecg_id": ecg_id, "source": given.source, "version": version, "final": given.final},
     )
     return Added(_stored(session, report), is_new=True)
 
@@ -100,6 +101,7 @@ def outside(report: Report, said: StoredText, labeling: Labeling) -> ReportOut:
         reader=report.reader or None,
         version=report.version,
         current=report.current,
+        final=report.final,
         text=said.text,
         codes=[CodeIn.model_validate(code) for code in said.codes] if said.codes is not None else None,
         authored_at=report.authored_at,

@@ -50,6 +50,7 @@ class Report(Base):
     __table_args__ = (
         CheckConstraint("source IN ('machine', 'overread')", name="source"),
         CheckConstraint("version > 0", name="version"),
+        CheckConstraint("NOT final OR source = 'overread'", name="final"),
         UniqueConstraint("ecg_id", "source", "reader", "version"),
         Index(
             "uq_reports_current",
@@ -62,13 +63,16 @@ class Report(Base):
     )
 
     id: Mapped[Id]
-    ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), index=True)
+    ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"))  # the unique constraint is its index
     source: Mapped[str]
     reader: Mapped[str] = mapped_column(
         server_default="", comment="empty: not said; not null, so that uniqueness holds for it too"
     )
     version: Mapped[int]
     current: Mapped[bool]
+    final: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="the adjudicated over-read: it counts whatever is written later"
+    )
     text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), index=True)
     authored_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

@@ -8,8 +8,9 @@ from sqlalchemy.orm import Session
 
 from app.disagreement import queries as disagreement
 from app.disagreement import statistics
-from app.disagreement.queries import PairFilter, SampledPair
-from app.disagreement.statistics import Cells
+from app.disagreement.counting.queries import count_pairs
+from app.disagreement.queries import SampledPair
+from app.disagreement.statistics import Masks as MaskArrays
 from app.reports import queries as reports
 from app.reports.schemas import FindingOut, Source
 from app.reports.tables import StoredText
@@ -35,7 +36,7 @@ def preview(
 def pairs_in_all(session: Session, active: ReadingRules) -> int:
     """Count the pairs there are."""
     assert active.slot is not None
-    return int(disagreement.count_cells(session, active.slot, PairFilter()).pairs.sum())
+    return count_pairs(session, active.slot)
 
 
 class Comparison:
@@ -126,12 +127,16 @@ def _cells(pairs: Sequence[SampledPair], readings: dict[int, Reading]) -> Iterat
 
 
 def _table(vocabulary: Vocabulary, counted: Counter[Masks]) -> dict[str, Counts]:
-    rows = [(*masks, pairs) for masks, pairs in counted.items()]
-    cells = Cells(*np.array(rows, dtype=np.int64).reshape(-1, 5).T)
-    table = {}
-    for bit, label in enumerate(vocabulary.labels):
-        counts = statistics.count(cells, bit, "positive")
-        table[label.key] = Counts(
-            machine=counts.machine, overread=counts.overread, added=counts.added, removed=counts.removed
+    table = np.array([(*masks, pairs) for masks, pairs in counted.items()], np.int64).reshape(-1, 5)
+    rows = np.arange(len(table))
+    labels = vocabulary.labels
+    masks = MaskArrays(*table[:, :4].T)
+    counts = statistics.count(masks, len(labels), "positive", rows, table[:, 4], np.zeros_like(rows), groups=1)
+    return {
+        label.key: Counts(machine=machine, overread=overread, added=added, removed=removed)
+        for label, machine, overread, added, removed in zip(
+            labels,
+            *(getattr(counts, name)[0].tolist() for name in ("machine", "overread", "added", "removed")),
+            strict=True,
         )
-    return table
+    }

@@ -38,7 +38,8 @@ def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> int:
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     give_up_activation(session)
     slot = 1 - (session.scalars(select(VocabularyRow.slot).where(VocabularyRow.state == "active")).one() or 0)
-    session.execute(text(f"TRUNCATE pairs_{slot:d}"))
+    tables = ", ".join(f"{name}_{slot:d}" for name in ("pairs", "changes", "pair_deltas", "pair_totals"))
+    session.execute(text(f"TRUNCATE {tables}"))
     session.execute(
         update(VocabularyRow).where(VocabularyRow.id == vocabulary_id).values(state="activating", slot=slot)
     )
@@ -108,4 +109,4 @@ def add_if_absent(session: Session, version: str, yaml: str) -> bool:
 
 def versions(session: Session) -> dict[uuid.UUID, str]:
     """Give the version of every vocabulary by id."""
-    return dict(session.execute(select(VocabularyRow.id, VocabularyRow.version)))
+    return dict(session.execute(select(VocabularyRow.id, VocabularyRow.version)).all())

@@ -4,6 +4,7 @@ The first line is `{"vocabulary": YAML}`. Each further one is a list of `[id, wo
 answered by a list of `[id, present, uncertain, negated, historical, findings, unmapped normal forms]`.
 """
 
+import gc
 import json
 import re
 import sys
@@ -39,6 +40,7 @@ def row(labeler: Labeler, reading: Reading) -> Row:
 def main() -> None:
     """Answer until the input ends."""
     labeler = Labeler(Vocabulary.parse(json.loads(sys.stdin.readline())["vocabulary"]))
+    gc.freeze()  # what is here stays: the collector need not look through it again and again
     for line in sys.stdin:
         answer = [(number, *row(labeler, read(labeler, words, codes))) for number, words, codes in json.loads(line)]
         sys.stdout.write(json.dumps(answer) + "\n")

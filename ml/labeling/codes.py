@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ml.labeling.reading import Code, Place, Said, Status
+from ml.labeling.reading import Code, Passage, Piece, Spoken, Status, heard
 from ml.labeling.vocabulary import Codes, Vocabulary
 
 
@@ -11,6 +11,7 @@ class CodeBook:
     """The codes of a vocabulary that its policy's switches leave on."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
+        self._bits = {label.key: 1 << bit for bit, label in enumerate(vocabulary.labels)}
         self._uncertain_below = vocabulary.uncertain_below
         self._entries: defaultdict[tuple[str, str], list[Codes]] = defaultdict(list)
         for entry in vocabulary.codes:
@@ -18,17 +19,17 @@ class CodeBook:
                 for code in entry.codes:
                     self._entries[entry.system, code].append(entry)
 
-    def read(self, codes: Sequence[Code]) -> tuple[list[Place], list[Said]]:
-        """Give a statement for each code, placed as if they stood one a line, and the findings they are."""
-        statements: list[Place] = []
-        findings: list[Said] = []
+    def read(self, codes: Sequence[Code]) -> Passage:
+        """Read codes as if they stood one a line, each a statement of one word."""
+        pieces: list[Piece] = []
         start = 0
         for code in codes:
-            end = start + len(code.code)
-            statements.append((start, end, code.code))
+            said: list[Spoken] = []
             for entry in self._entries.get((code.system, code.code), ()):
                 unsure = code.certainty is not None and code.certainty < self._uncertain_below
                 status: Status = "uncertain" if unsure and entry.status == "present" else entry.status
-                findings += [(label, status, start, end, code.code, None, None, None) for label in entry.labels]
+                said.append((entry.labels, status, 0, 1, None, False))
+            end = start + len(code.code)
+            pieces.append(Piece(start, end, False, (0, len(code.code)), heard(self._bits, said, ())))
             start = end + 1
-        return statements, findings
+        return Passage("\n".join(code.code for code in codes), pieces)

@@ -5,7 +5,7 @@ from collections.abc import Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ml.labeling.spelling import LONGEST, Spelling
-from ml.labeling.terms import Terms
+from ml.labeling.terms import Terms, variants, words_in
 from ml.labeling.tokens import fold
 from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 
@@ -38,14 +38,16 @@ class Lexicon:
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         entries = [(term, meaning) for phrases, meaning in _phrases(vocabulary) for term in phrases.all()]
-        self._terms = Terms(entries)
-        mentioning = Terms((term, None) for term, meaning in entries if meaning.rule is not None).words
-        known = self._terms.words | Terms((term, None) for term in vocabulary.not_misspelt.all()).words
+        self._terms = Terms(entries, ((mark, Meaning(kind)) for mark, kind in MARKS.items()))
+        mentioning = words_in(term for term, meaning in entries if meaning.rule is not None)
+        known = self._terms.words | words_in(vocabulary.not_misspelt.all())
         self._spelt = _Spelt(Spelling(mentioning, known))
         rules = [meaning.rule for _, meaning in entries if meaning.rule is not None]
         apart = {fold(word) for rule in rules for term in rule.unless for word in term.split()}
-        fillers = Terms((term, None) for term in vocabulary.axis.fillers.all()).words if vocabulary.axis else set()
-        self._known = _Known(self._spelt, frozenset(self._terms.words | fillers | apart | {"at", "rate", "minus"}))
+        fillers = words_in(vocabulary.axis.fillers.all()) if vocabulary.axis else set()
+        self.signatures = _signatures(vocabulary)
+        known_words = self._terms.words | fillers | apart | {"at", "rate", "minus"}
+        self._known = _Known(self._spelt, frozenset(known_words), self.signatures)
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """Give words in the form terms are compared in, without their typos."""
@@ -55,40 +57,35 @@ class Lexicon:
     def known(self, words: Sequence[str]) -> list[str]:
         """Give words as `spelt` does, with one sign for all that are in no term: they change no sentence's meaning.
 
-        Numbers of up to three digits are kept: they may be an axis or a rate.
+        Numbers of up to three digits are kept: they may be an axis or a rate. So are the words of `signatures`.
         """
         known = self._known
         return [known[word] for word in words]
 
     def neighbours(
         self, beginning: Collection[str], ending: Collection[str]
-    ) -> tuple[frozenset[str], frozenset[str], frozenset[tuple[str, str]]]:
-        """Give the words that begin a term of some kinds, that end one of others, and all neighbours in a term."""
-        first, last, together = set[str](), set[str](), set[tuple[str, str]]()
+    ) -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
+        """Give the first two words of terms of some kinds, the last two of others, and all neighbours in a term.
+
+        Of a term of one word, that one.
+        """
+        first, last, together = set[tuple[str, ...]](), set[tuple[str, ...]](), set[tuple[str, ...]]()
         for words, meaning in self._terms.spelled.items():
             if meaning.kind in beginning:
-                first.add(words[0])
+                first.add(words[:2])
             if meaning.kind in ending:
-                last.add(words[-1])
+                last.add(words[-2:])
             together.update(itertools.pairwise(words))
         return frozenset(first), frozenset(last), frozenset(together)
 
     def items(self, words: Sequence[str]) -> list[Item]:
         """Give the terms and marks of correctly spelt words, left to right, the longest at each place, none nested."""
-        found: list[Item] = []
-        at, begins = self._terms.at, self._terms.begins
-        place, end = 0, len(words)
-        while place < end:
-            word = words[place]
-            if word in begins and (match := at(words, place)) is not None:
-                _, past, (kind, rule, compound) = match
-                found.append(Item(kind, place, past, rule, compound))
-                place = past
-                continue
-            if word in MARKS:
-                found.append(Item(MARKS[word], place, place + 1, None, -1))
-            place += 1
-        return found
+        return self._terms.walk(words, _item)
+
+
+def _item(start: int, end: int, meaning: Meaning) -> Item:
+    kind, rule, compound = meaning
+    return Item(kind, start, end, rule, compound)
 
 
 class _Spelt(dict[str, str]):
@@ -107,17 +104,20 @@ class _Spelt(dict[str, str]):
 class _Known(dict[str, str]):
     """Written words to those that mean something here, worked out once each; emptied when it has grown large."""
 
-    def __init__(self, spelt: _Spelt, known: frozenset[str]) -> None:
+    def __init__(self, spelt: _Spelt, known: frozenset[str], signatures: frozenset[str]) -> None:
         super().__init__()
         self._spelt = spelt
         self._words = known
+        self._signatures = signatures
 
     def __missing__(self, word: str) -> str:
         if len(word) > LONGEST_NUMBER and word.isdigit():
             return UNKNOWN
-        spelt = self._spelt[word]
-        if not (spelt in self._words or (len(spelt) <= LONGEST_NUMBER and not spelt.isalpha())):
-            spelt = UNKNOWN
+        spelt = fold(word)
+        if spelt not in self._signatures:
+            spelt = self._spelt[word]
+            if not (spelt in self._words or (len(spelt) <= LONGEST_NUMBER and not spelt.isalpha())):
+                spelt = UNKNOWN
         _keep(self, word, spelt)
         return spelt
 
@@ -127,6 +127,13 @@ def _keep(words: dict[str, str], word: str, meaning: str) -> None:
         if len(words) >= CACHED_WORDS:
             words.clear()
         words[word] = meaning
+
+
+def _signatures(vocabulary: Vocabulary) -> frozenset[str]:
+    """Give the words that begin what is left out to the end of its line: "Confirmed by …"."""
+    fields = [field for field in vocabulary.fields if field.kind == "ignored_to_line_end"]
+    terms = [term for field in fields if field.holds(vocabulary.policy) for term in field.all()]
+    return frozenset(words[0] for term in terms for words in variants(term))
 
 
 def _phrases(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:
@@ -147,7 +154,7 @@ def _phrases(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:
     if vocabulary.axis and vocabulary.axis.holds(policy):
         for names in vocabulary.axis.names:
             if names.holds(policy):
-                yield names, Meaning("axis")
+                yield names, Meaning("axes" if names.second_of_three else "axis")
     for cues in vocabulary.cues:
         if cues.holds(policy):
             yield cues, Meaning(cues.kind)

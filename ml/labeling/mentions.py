@@ -5,11 +5,12 @@ from typing import NamedTuple
 
 from ml.labeling.lexicon import Item, Lexicon
 from ml.labeling.reading import Status
-from ml.labeling.terms import Terms
+from ml.labeling.terms import words_in
 from ml.labeling.vocabulary import Axis, Rule, Vocabulary
 
 CLAUSE = 25  # words on either side in which another word changes what an abbreviation means
 SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that stands alone ("ST 112")
+_COMPOUND = frozenset({"head", "part", "sign"})
 _WITHIN = frozenset({"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "comma", "sign"})
 _AFTER_HEAD = frozenset({"age", "filler", "comma", "open", "colon", "hedge"})
 _ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon"})
@@ -36,36 +37,44 @@ class Mentions:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         self._axis = vocabulary.axis
-        self._axis_fillers = frozenset(
-            Terms((term, None) for term in vocabulary.axis.fillers.all()).words if vocabulary.axis else ()
-        )
+        self._axis_fillers = words_in(vocabulary.axis.fillers.all()) if vocabulary.axis else set()
         self._lexicon = lexicon
 
     def resolve(self, items: Sequence[Item], words: Sequence[str]) -> list[Item | Mention]:
         """Replace rules, compounds and axis values by mentions; what mentions nothing stays as it is."""
-        resolved: dict[int, Mention | None] = dict(_compounds(items))
+        kinds = {item.kind for item in items}
+        resolved: list[Item | Mention] = list(items)
         for i, item in enumerate(items):
-            if item.kind == "mention":
-                assert item.rule is not None
-                holds = not _standing_elsewhere(item, items, i, words) and not _otherwise(item.rule, items, i, words)
-                labels = item.rule.labels if holds else ()
-                resolved[i] = Mention("mention", item.start, item.end, labels, item.rule.status, item.end, i)
-            elif item.kind == "axis":
-                resolved[i] = self._axis_mention(item, i, words)
-            elif item.kind == "sign" and i not in resolved:
-                resolved[i] = Mention("mention", item.start, item.end, (), "present", item.end, i)
-        return [resolved.get(i) or item for i, item in enumerate(items)]
+            kind, start, end, rule, _ = item
+            if kind == "mention":
+                assert rule is not None
+                elsewhere = rule.standalone and _standing_elsewhere(item, items, i, words)
+                labels = () if elsewhere or (rule.unless and _otherwise(rule, items, i, words)) else rule.labels
+                resolved[i] = Mention("mention", start, end, labels, rule.status, end, start)
+            elif kind in ("axis", "axes"):
+                resolved[i] = self._axis_mention(item, words) or item
+            elif kind == "sign":
+                resolved[i] = Mention("mention", start, end, (), "present", end, start)
+        if not kinds.isdisjoint(_COMPOUND):
+            for i, mention in _compounds(items, words):
+                resolved[i] = mention
+        return resolved
 
-    def _axis_mention(self, item: Item, group: int, words: Sequence[str]) -> Mention | None:
+    def _axis_mention(self, item: Item, words: Sequence[str]) -> Mention | None:
         assert self._axis is not None
         place, sign = item.end, 1
         while place < len(words) and words[place] in self._axis_fillers:
             sign = -1 if words[place] == "minus" else sign
             place += 1
+        if item.kind == "axes":
+            values = [i for i in range(place, min(place + 5, len(words))) if words[i] != ","][:3]
+            if len(values) < 3 or not all(words[i].lstrip("+-").isdigit() for i in values):
+                return None
+            place = values[1]
         if place == len(words) or not (degrees := _number(words[place])):
             return None
         labels = _labels_at(self._axis, sign * degrees)
-        return Mention("mention", item.start, place + 1, labels, "present", place + 1, group)
+        return Mention("mention", item.start, place + 1, labels, "present", place + 1, item.start)
 
 
 def _labels_at(axis: Axis, degrees: int) -> tuple[str, ...]:
@@ -81,9 +90,6 @@ def _number(word: str) -> int:
 
 def _standing_elsewhere(item: Item, items: Sequence[Item], i: int, words: Sequence[str]) -> bool:
     """Whether a term that must stand alone does not: "ST 112" and "SB, LVH" do, "ST segment" and "V1 ST" do not."""
-    assert item.rule is not None
-    if not item.rule.standalone:
-        return False
     begins = item.start == 0 or (i > 0 and items[i - 1].end == item.start and items[i - 1].kind in _ENDS_ITEM)
     if not begins or item.end == len(words):
         return not begins
@@ -95,8 +101,6 @@ def _standing_elsewhere(item: Item, items: Sequence[Item], i: int, words: Sequen
 
 def _otherwise(rule: Rule, items: Sequence[Item], i: int, words: Sequence[str]) -> bool:
     """Whether a word in the same clause gives the term its other meaning."""
-    if not rule.unless:
-        return False
     start, end = max(0, items[i].start - CLAUSE), items[i].end + CLAUSE
     for item in items[max(0, i - CLAUSE) : i + CLAUSE]:
         if item.kind in ("comma", "stop"):
@@ -107,18 +111,23 @@ def _otherwise(rule: Rule, items: Sequence[Item], i: int, words: Sequence[str]) 
     return not set(words[start:end]).isdisjoint(rule.unless)
 
 
-def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention]]:
+def _compounds(items: Sequence[Item], words: Sequence[str]) -> Iterator[tuple[int, Mention]]:
     """Find the parts that belong to a head: before it, after it, or lent by a sign to a head that is only suspected."""
     lent: list[int] = []
     suspected = False
+    head: Item | None = None
     i = 0
     while i < len(items):
         item = items[i]
         if item.kind in ("part", "sign"):
             run = _run(items, i)
             if run.parts and run.end < len(items) and items[run.end].kind == "head":
-                yield from _joined(items, run.parts, items[run.end])
+                head = items[run.end]
+                yield from _joined(items, run.parts, head)
                 i = run.end + 1
+            elif head is not None and (left := _left_out(items, i, run.end, words)):
+                yield from _lent(items, left, items[left[0]].start)
+                i = run.end
             else:
                 lent = _beside_sign(items, i, run.end) or lent
                 suspected = suspected or any(items[k].kind == "hedge" for k in range(i, run.end))
@@ -130,13 +139,17 @@ def _compounds(items: Sequence[Item]) -> Iterator[tuple[int, Mention]]:
             suspected, lent = False, []
         elif item.kind == "head":
             assert item.rule is not None
+            head = item
             if after := _parts_after(items, i):
                 yield from _joined(items, after, item)
                 i = after[-1]
             else:
-                yield i, Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, i)
-                if lent and suspected:
-                    yield from _lent(items, lent, i)
+                yield (
+                    i,
+                    Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, item.start),
+                )
+                if lent and (suspected or _suspected_after(items, i)):
+                    yield from _lent(items, lent, item.start)
         i += 1
 
 
@@ -151,12 +164,14 @@ class _Run(NamedTuple):
 def _run(items: Sequence[Item], start: int) -> _Run:
     """Follow parts and what may stand among them.
 
-    A comma only joins parts when an "and" or "or" does so later: "anterior, inferior and lateral infarcts". A head
-    that other words stand before is not reached.
+    A comma only joins parts when an "and" or "or" does so later ("anterior, inferior and lateral infarcts") or nothing
+    else is there that the first could belong to ("old inferior, lateral MI"). A head that other words stand before is
+    not reached.
     """
     parts: list[int] = []
     since_comma: list[int] = []  # or since a sign: the parts before that are the sign's
     listed, signed = True, False
+    bare = _stands_bare(items, start)
     i = start
     while i < len(items) and items[i].kind in _WITHIN and (i == start or items[i].start == items[i - 1].end):
         kind = items[i].kind
@@ -164,14 +179,25 @@ def _run(items: Sequence[Item], start: int) -> _Run:
             parts.append(i)
             since_comma.append(i)
         elif kind == "comma":
-            listed, since_comma = False, []
+            listed, since_comma = bare, []
         elif kind == "sign":
             signed, since_comma = True, []
         elif kind in ("and", "or"):
             listed = True
         i += 1
+    if i > start and items[i - 1].kind == "comma":
+        listed, since_comma = True, parts  # "inferior, possibly posterior, infarct"
     reached = i < len(items) and items[i].start == items[i - 1].end
     return _Run((parts if listed and not signed else since_comma) if reached else [], i, signed)
+
+
+def _stands_bare(items: Sequence[Item], start: int) -> bool:
+    """Whether a part begins its clause, or follows an age or a cue that does."""
+    i = start
+    while i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("age", "hedge", "negation"):
+        i -= 1
+    begins = i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("comma", "stop", "colon")
+    return items[i].start == 0 or begins
 
 
 def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
@@ -186,6 +212,21 @@ def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
             stretch.append(i)
     signed = any(items[k].kind == "sign" for k in stretch)
     return [k for k in stretch if items[k].kind == "part"] if signed else []
+
+
+def _suspected_after(items: Sequence[Item], head: int) -> bool:
+    following = items[head + 1] if head + 1 < len(items) else None
+    return following is not None and following.kind == "hedge_after" and following.start == items[head].end
+
+
+def _left_out(items: Sequence[Item], start: int, end: int, words: Sequence[str]) -> list[int]:
+    """Give a clause's last parts, behind a hedge, whose head was named before: "infarct, cannot exclude posterior"."""
+    hedged = start > 0 and items[start - 1].kind == "hedge" and items[start - 1].end == items[start].start
+    if not hedged or any(items[k].kind not in ("part", "and", "or", "age", "filler") for k in range(start, end)):
+        return []
+    past = items[end - 1].end
+    ends = past == len(words) or words[past] in ".,)"
+    return [k for k in range(start, end) if items[k].kind == "part"] if ends else []
 
 
 def _lent(items: Sequence[Item], parts: Sequence[int], group: int) -> Iterator[tuple[int, Mention]]:

@@ -1,6 +1,6 @@
 """What was read in a report."""
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple
@@ -50,24 +50,133 @@ class Code:
     certainty: float | None = None
 
 
-Place = tuple[int, int, str]
-"""Start, end and text of a statement."""
-Said = tuple[str, Status, int, int, str, str | None, int | None, int | None]
-"""The fields of a finding."""
+Spoken = tuple[tuple[str, ...], Status, int, int, tuple[int, int] | None, bool]
+"""What words say: labels, status, first and last word (exclusive), the same of the cue, whether it outweighs others."""
 
 
-class Passage(NamedTuple):
-    """A stretch of a report that was read alone, with places counted from its start. Many are kept: plain tuples.
+class Heard(NamedTuple):
+    """What the words of a sentence say, wherever they stand in a text. Many are kept: plain tuples.
 
-    `mentions` are all that is said of labels, in order; a mention whose place in `corrects` is true outweighs others.
-    The masks are what the passage says of each label, not yet by precedence: a label may be in several of them.
+    `commas` are the words that are commas between two statements. The masks are what is said of each label, not yet
+    by precedence: a label may be in several of them; `corrected` are those of which a correction says it.
     """
 
-    statements: tuple[Place, ...]
-    mentions: tuple[Said, ...]
-    corrects: tuple[bool, ...]
-    masks: tuple[int, int, int, int]
+    said: tuple[Spoken, ...]
+    commas: tuple[int, ...]
+    masks: Masks
     corrected: int
+
+
+class Piece(NamedTuple):
+    """A sentence in its text: word i is `text[start + places[2 * i] : start + places[2 * i + 1]]`.
+
+    `past`: it is a field about the patient's history, so what it does not deny is historical.
+    """
+
+    start: int
+    end: int
+    past: bool
+    places: Sequence[int]
+    heard: Heard
+
+
+class Passage:
+    """A stretch of a report that was read alone; its statements and mentions are spelt out when they are asked for.
+
+    They are kept from the second time on: most of what is new is never read again.
+    """
+
+    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "corrected", "masks")
+
+    def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
+        self._text = text
+        self._pieces = pieces
+        self._statements: list[Statement] | None = None
+        self._mentions: list[tuple[Finding, bool]] | None = None
+        self._asked = False
+        if len(pieces) == 1 and not pieces[0].past:
+            self.masks, self.corrected = pieces[0].heard[2:]
+            return
+        present = uncertain = negated = historical = self.corrected = 0
+        for piece in pieces:
+            masks = piece.heard.masks
+            if piece.past:
+                historical |= masks.present | masks.uncertain | masks.historical
+            else:
+                present |= masks.present
+                uncertain |= masks.uncertain
+                historical |= masks.historical
+            negated |= masks.negated
+            self.corrected |= piece.heard.corrected
+        self.masks = Masks(present, uncertain, negated, historical)
+
+    @property
+    def statements(self) -> list[Statement]:
+        """The statements, with places counted from the passage's start."""
+        if self._statements is not None:
+            return self._statements
+        spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _stretches(piece)]
+        if self._asked:
+            self._statements = spelt
+        self._asked = True
+        return spelt
+
+    @property
+    def mentions(self) -> list[tuple[Finding, bool]]:
+        """All that is said of labels, in order, each with whether it outweighs other mentions."""
+        if self._mentions is not None:
+            return self._mentions
+        spelt = [mention for piece in self._pieces for mention in _mentions(self._text, piece)]
+        if self._asked:
+            self._mentions = spelt
+        self._asked = True
+        return spelt
+
+
+NOTHING = Heard((), (), Masks(0, 0, 0, 0), 0)
+
+
+def heard(bits: Mapping[str, int], said: Sequence[Spoken], commas: Sequence[int]) -> Heard:
+    """Count the masks of what was said; `bits` are the labels' in them."""
+    masks = [0, 0, 0, 0]
+    corrected = 0
+    for named, status, _, _, _, outweighs in said:
+        for label in named:
+            bit = bits[label]
+            masks[_RANK[status]] |= bit
+            if outweighs:
+                corrected |= bit
+    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected)
+
+
+def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
+    """Give where the statements of a sentence begin and end; a history field stays whole."""
+    begin = piece.start
+    for comma in () if piece.past else piece.heard.commas:
+        yield begin, piece.start + piece.places[2 * comma]
+        begin = piece.start + piece.places[2 * comma + 1]
+    yield begin, piece.end
+
+
+def _statement(text: str, start: int, end: int) -> Statement:
+    """Give the statement between two places, without the blanks around it."""
+    said = text[start:end]
+    kept = said.strip()
+    start += len(said) - len(said.lstrip())
+    return Statement(start, start + len(kept), kept)
+
+
+def _mentions(text: str, piece: Piece) -> Iterator[tuple[Finding, bool]]:
+    begin, places = piece.start, piece.places
+    for labels, status, first, last, cue, outweighs in piece.heard.said:
+        said: Status = "historical" if piece.past and status != "negated" else status
+        start, end = begin + places[2 * first], begin + places[2 * last - 1]
+        because: tuple[str | None, int | None, int | None] = (None, None, None)
+        if cue is not None:
+            cue_start, cue_end = begin + places[2 * cue[0]], begin + places[2 * cue[1] - 1]
+            because = text[cue_start:cue_end], cue_start, cue_end
+        for label in labels:
+            yield Finding(label, said, start, end, text[start:end], *because), outweighs
 
 
 class Reading:
@@ -93,11 +202,11 @@ class Reading:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """One finding a label that is mentioned: an explicit correction, else by precedence, else the first."""
-        decided: dict[str, tuple[int, int, Said]] = {}
+        decided: dict[str, tuple[int, int, Finding]] = {}
         for place, passage in self._passages:
-            for mention, overrides in zip(passage.mentions, passage.corrects, strict=True):
+            for mention, outweighs in passage.mentions:
                 label, status = mention[:2]
-                rank = -1 if overrides else _RANK[status]
+                rank = -1 if outweighs else _RANK[status]
                 if label not in decided or rank < decided[label][0]:
                     decided[label] = rank, place, mention
         return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)
@@ -109,7 +218,7 @@ class Reading:
             Statement(place + start, place + end, text)
             for place, passage in self._passages
             for start, end, text in passage.statements
-            if not any(start <= mention[2] < end for mention in passage.mentions)
+            if not any(start <= mention.start < end for mention, _ in passage.mentions)
         )
 
     def masks(self) -> Masks:
@@ -139,24 +248,10 @@ class Reading:
         return f"Reading(statements={self.statements!r}, findings={self.findings!r})"
 
 
-def passage(
-    labels: Sequence[str], statements: Sequence[Place], mentions: Sequence[Said], corrects: Sequence[bool]
-) -> Passage:
-    """Make a passage: count its masks. A correction says that a label is not there."""
-    masks = [0, 0, 0, 0]
-    corrected = 0
-    for mention, overrides in zip(mentions, corrects, strict=True):
-        bit = 1 << labels.index(mention[0])
-        masks[_RANK[mention[1]]] |= bit
-        corrected |= bit if overrides else 0
-    present, uncertain, negated, historical = masks
-    return Passage(
-        tuple(statements), tuple(mentions), tuple(corrects), (present, uncertain, negated, historical), corrected
-    )
-
-
-def _moved(place: int, mention: Said) -> Finding:
-    label, status, start, end, text, cue, cue_start, cue_end = mention
+def _moved(place: int, finding: Finding) -> Finding:
+    if place == 0:
+        return finding
+    label, status, start, end, text, cue, cue_start, cue_end = finding
     if cue_start is None or cue_end is None:
         return Finding(label, status, place + start, place + end, text, cue)
     return Finding(label, status, place + start, place + end, text, cue, place + cue_start, place + cue_end)

@@ -17,13 +17,16 @@ WINDOW = 40  # items looked at on either side: a statement without end must not 
 _BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correction", "withheld"})
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _JOINS = frozenset({"and", "or", "slash", "versus"})
-_THROUGH = frozenset({"age", "filler", "neutral", "part", "head"})
+_THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
 _LOOKS_BACK = {
     "hedge": "hedge_after",
     "negation": "negation_after",
     "correction": "correction_after",
     "historical": "historical_after",
 }  # when it ends its clause
+
+# Where none of these stands, a mention says what it says by itself.
+CUES = _BEFORE | _AFTER | {"or", "versus"}
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
@@ -76,7 +79,7 @@ def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision
         for cue in cues:
             if cue.kind == kind:
                 return Decision(status, cue, kind.startswith("correction"))
-    if alternative := _alternative(items, place):
+    if (alternative := _alternative(items, place)) and not _unchanged(items, place):
         return Decision("uncertain", alternative)
     return Decision(mention.status, None)
 
@@ -114,10 +117,13 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
     assert isinstance(mention, Mention)
     found: list[Cue] = []
     way = _Way()
+    listed = False  # another finding stands before it in a list, which only a past reading reaches over
     i = place - 1
     while i >= 0:
         item = items[i]
         if item.kind in _BEFORE:
+            if listed and item.kind != "past_reading":
+                break
             if way.lets(item.kind, _bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
                     found.append(Cue(item.kind, item.start, item.end, way.over))
@@ -127,18 +133,37 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
             break
         elif isinstance(item, Mention):
             if item.group != mention.group:
-                if found or not (way.joined or way.attached):
+                if found:
                     break
+                if not (way.joined or way.attached):
+                    if not _bare(items, place) or _followed_by_clause(items, place):
+                        break
+                    listed = True
                 way.finding, way.joined = True, False
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
                 break
+        elif item.kind == "comma" and _within(items, mention, i):
+            pass
         elif item.kind == "close":
             i = _opening(items, i)
         else:
             _cross(way, items, i)
         i -= 1
     return found
+
+
+def _followed_by_clause(items: Sequence[Item | Mention], place: int) -> bool:
+    following = items[place + 1] if place + 1 < len(items) else None
+    return following is not None and following.kind in ("clause", "affirmation")
+
+
+def _within(items: Sequence[Item | Mention], mention: Mention, comma: int) -> bool:
+    """Whether a comma stands within a mention's own compound: "infarct, inferior", "inferior, anterior and lateral"."""
+    if mention.group <= items[comma].start:
+        return mention.group != mention.start
+    before = items[comma - 1] if comma > 0 else None
+    return isinstance(before, Mention) and before.group == mention.group
 
 
 def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
@@ -162,6 +187,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
     assert isinstance(mention, Mention)
     position = mention.end
     joined = after_mark = False
+    past: list[Cue] = []  # "LBBB, seen before, is no longer present"
     i = place + 1
     while i < len(items):
         item = items[i]
@@ -169,16 +195,21 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             break
         if item.kind in ("hedge", "hedge_after") and _hedges_age(items, i):
             break
+        if item.kind == "historical_after" and not past:
+            past = [Cue(item.kind, item.start, item.end)]
+            position = item.end
+            i += 1
+            continue
         if item.kind in _AFTER or item.kind == "affirmation":
-            return [Cue(item.kind, item.start, item.end)]
+            return [*past, Cue(item.kind, item.start, item.end)]
         if item.kind in _LOOKS_BACK and _ends_clause(items, i, length):
-            return [Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
+            return [*past, Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
         if item.kind in _BEFORE or item.kind in ("stop", "clause"):
             break
         if item.kind == "open":
             closing = _closing(items, i)
             if inside := _alone_within(items, i, closing, length):
-                return [inside]
+                return [*past, inside]
             i = closing
         elif item.kind == "close" and _mentions_before_opening(items, i):
             break
@@ -191,7 +222,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
         after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in _THROUGH)
         position = items[i].end if i < len(items) else length
         i += 1
-    return []
+    return past
 
 
 def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
@@ -212,6 +243,16 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
                 break
             i += step
     return None
+
+
+def _unchanged(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether it is one of several that did not change: "no change in LVH or LBBB"."""
+    for item in reversed(items[:place]):
+        if item.kind == "unchanged":
+            return True
+        if not (isinstance(item, Mention) or item.kind in _THROUGH or item.kind in ("or", "and", "comma")):
+            return False
+    return False
 
 
 def _in_list(items: Sequence[Item | Mention], comma: int) -> bool:

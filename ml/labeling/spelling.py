@@ -24,10 +24,15 @@ class Spelling:
                     self._index[form].append(target)
 
     def correct(self, word: str) -> str:
-        """Give the one target that is one edit away, or the word itself when there is none or more than one."""
+        """Give the one target that is one edit away, or the word itself when there is none or more than one.
+
+        Of several, one that alone has the word's first and last letter is meant: those are rarely mistyped.
+        """
         if not SHORTEST <= len(word) <= LONGEST or word in self._known or not word.isalpha():
             return word
         near = {target for form in _forms(word) for target in self._index.get(form, ()) if one_edit_apart(word, target)}
+        if len(near) > 1:
+            near = {target for target in near if target[0] == word[0] and target[-1] == word[-1]}
         return near.pop() if len(near) == 1 else word
 
 

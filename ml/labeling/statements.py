@@ -6,24 +6,34 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ml.labeling.lexicon import Lexicon
-from ml.labeling.terms import Terms, variants
-from ml.labeling.tokens import TOKEN, fold, tokenize, words_of
+from ml.labeling.terms import Terms, variants, words_in
+from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
 _REASON = re.compile(r"\.{3,}[^\n]*|\[[^\]\n]{0,500}\]")  # a vendor's criteria: behind dot leaders, in square brackets
-_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}|(?<=\S)[.?!]+(?=\s|$)")
+_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}(?! *[+-]?\d{1,3}(?:\s|$))|(?<=\S)[.?!]+(?=\s|$)")
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
 _FIRST_WORD = re.compile(r"[^\W_]+")
+_SECOND = " 2) "  # in a list
+_NUMBERED = re.compile(r"(?:^|\s)1\)\s")
+_NUMBER = re.compile(r"(?<=\s)\d{1,2}\)(?=\s)")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
 _SPANNING = ("...", "[", "\\", "\r")  # what may say something of more than its sentence
+_BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of it is between words
+_BETWEEN = frozenset(
+    {"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"}
+)  # what stands between words and breaks nothing
+_HISTORY = ("history", "history_dropped")
 CACHED_LENGTH = 200
-LONGEST_EDGE = 24  # characters: no word of a term that may end a wrapped line is longer
+CACHED_WORDS = 64
+FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
+_NEVER_FIRST = frozenset({",", ")", "(", ""})  # of a statement
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
 _OPENS = frozenset(
@@ -38,6 +48,7 @@ _OPENS = frozenset(
         "to",
         "withheld",
         "part",
+        "filler",
         "historical",
         "past_reading",
     }
@@ -48,12 +59,35 @@ _CONTINUES = frozenset(
 )  # fmt: skip
 
 
-class Piece(NamedTuple):
-    """A statement's place in the report; `past` when it is a field about the patient's history."""
+class Stretch(NamedTuple):
+    """A sentence's place in a text; `past` when it is a field about the patient's history."""
 
     start: int
     end: int
     past: bool
+
+
+class Edges(NamedTuple):
+    """The words at both ends of a line, without what is left out of it and the stops at its end; "" where none is."""
+
+    first: str
+    second: str
+    before_last: str
+    last: str
+
+
+class Words(NamedTuple):
+    """The words of a text as the lexicon knows them, `places` as in `Tokens`.
+
+    `plain`: nothing in the text is left out of it, and no line or field ends in it. `alone`: it is one sentence as it
+    stands, but for the marks behind `end`.
+    """
+
+    known: tuple[str, ...]
+    places: list[int]
+    plain: bool
+    alone: bool
+    end: int
 
 
 class Splitter:
@@ -61,17 +95,23 @@ class Splitter:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
-        self._fields = Terms((term, field.kind) for field in fields for term in field.all())
+        self._fields = Terms((term, field.kind) for field in fields if field.kind != "unit" for term in field.all())
+        self._units = words_in(term for field in fields if field.kind == "unit" for term in field.all())
         self._field_beginnings = self._fields.begins
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
-        to_line_end = [v for f in fields if f.kind == "ignored_to_line_end" for term in f.all() for v in variants(term)]
+        ignoring = [field for field in fields if field.kind == "ignored_to_line_end"]
+        to_line_end = [spelled for field in ignoring for term in field.all() for spelled in variants(term)]
         words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
-        self._to_line_end = re.compile(rf"\b(?:{words})\b[^\n]*", re.IGNORECASE) if words else None
-        self._signed_by = tuple(sorted({spelled[0] for spelled in to_line_end}))
+        unless = "|".join(re.escape(word) for field in ignoring for word in field.unless)
+        ending = rf"(?!\W{{1,5}}(?:{unless})\b)" if unless else ""
+        self._to_line_end = re.compile(rf"\b(?:{words})\b{ending}[^\n]*", re.IGNORECASE) if words else None
+        self._signed_by = tuple(sorted(lexicon.signatures))
         self._lexicon = lexicon
         self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)
+        self._may_end_open = frozenset(words[-1] for words in self._open)
         self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
         self._edges = lru_cache(maxsize=20_000)(self._edge_words)
+        self.words = lru_cache(maxsize=CACHED_WORDS)(self._words)  # of a line: for its edges, and for reading it
 
     def passages(self, text: str) -> Iterator[tuple[int, str]]:
         """Cut a text into lines, each with its place; lines that may be one wrapped statement stay together.
@@ -83,47 +123,79 @@ class Splitter:
             yield 0, text
             return
         place = first = 0
-        last: str | None = None  # the word the passage ends with so far
+        last: Edges | None = None  # of the passage's last line so far
         for line in text.split("\n"):
             if line and not line.isspace():
-                begins, ends = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
+                edges = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
                 if last is None:
                     first = place
-                elif not self._may_go_on(last, begins):
+                elif not self._may_go_on(last, edges):
                     yield first, text[first : place - 1]
                     first = place
-                last = ends
+                last = edges
             place += len(line) + 1
         if last is not None:
             yield first, text[first:]
 
-    def sentences(self, lines: str) -> Iterator[tuple[int, str]]:
+    def sentences(self, lines: str) -> list[tuple[int, str]]:
         """Cut a passage into sentences, each with its place, where nothing spans several of them."""
+        if ". " not in lines or any(mark in lines for mark in _SPANNING) or self._may_be_signed(lines):
+            return [(0, lines)]
+        found: list[tuple[int, str]] = []
         start = 0
-        if ". " in lines and not any(map(lines.__contains__, _SPANNING)) and not self._may_be_signed(lines):
-            for stop in _STOP.finditer(lines):
-                if not self._abbreviates(lines, start, stop.start()):
-                    yield start, lines[start : stop.start() + 1]
-                    start = stop.end()
-        yield start, lines[start:]
+        for stop in _STOP.finditer(lines):
+            if not self._abbreviates(lines, start, stop.start()):
+                found.append((start, lines[start : stop.start() + 1]))
+                start = stop.end()
+        return [*found, (start, lines[start:])]
 
-    def _edge_words(self, line: str) -> tuple[str, str]:
-        """Give the first and the last word of a line, without what is left out of it."""
-        kept = self._blanked(line)
-        first = TOKEN.search(kept)
-        ending = tokenize(kept.rstrip()[-LONGEST_EDGE:]).words
-        while len(ending) > 1 and ending[-1] == ".":
-            ending.pop()
-        begins, ends = self._lexicon.known([first[0] if first else "", ending[-1] if ending else ""])
-        return begins, ends
+    def _edge_words(self, line: str) -> Edges:
+        words = self.words(line)
+        if not words.plain:
+            words = self._words(self._blanked(line))
+        known = words.known
+        count = len(known)
+        while count > 1 and known[count - 1] == ".":
+            count -= 1
+        if count < 2:
+            return Edges(known[0], "", "", known[0]) if count else Edges("", "", "", "")
+        return Edges(known[0], known[1], known[count - 2], known[count - 1])
 
-    def _may_go_on(self, last: str, begins: str) -> bool:
+    def _words(self, text: str) -> Words:
+        stretches, places = tokenize(text)
+        written = stretches[1::2]
+        known = tuple(self._lexicon.known(written))
+        plain = (
+            _BETWEEN.issuperset(stretches[::2])
+            and self._lexicon.signatures.isdisjoint(known)
+            and "[" not in text
+            and "..." not in text
+            and _SECOND not in text
+        )
+        if not (plain and text[:1].isalpha()):
+            return Words(known, places, plain, False, len(text))
+        end = len(text.rstrip(_TAIL))
+        if fold(written[0]) in self._field_beginnings and self._field(text[: min(end, FIELD_LENGTH)]) is not None:
+            return Words(known, places, plain, False, end)
+        count = len(known)
+        while places[2 * count - 1] > end:
+            count -= 1
+        known_to_end = known[:count]
+        alone = _BREAKING.isdisjoint(known_to_end) or _BREAK.search(text, 0, end) is None
+        return Words(known, places, plain, alone, end)
+
+    def _may_go_on(self, left: Edges, right: Edges) -> bool:
+        first, second, _, _ = right
+        _, _, before_last, last = left
         return (
-            begins in (",", ")", "(", "")
+            first in _NEVER_FIRST
             or last == ""
-            or (last, begins) in self._together
-            or begins in self._continue
-            or last in self._open
+            or (last, first) in self._together
+            or (first,) in self._continue
+            or (first, second) in self._continue
+            or (last,) in self._open
+            # a line of one word may end a term that began on the line before
+            or ((before_last, last) in self._open if before_last else last in self._may_end_open)
         )
 
     def _may_be_signed(self, text: str) -> bool:
@@ -138,27 +210,27 @@ class Splitter:
         if self._may_be_signed(text):
             assert self._to_line_end is not None
             text = self._to_line_end.sub(_blank, text)
+        if _SECOND in text and _NUMBERED.search(text):
+            text = _NUMBER.sub(_new_line, text)
         return text
 
-    def split(self, text: str) -> list[Piece]:
-        """Give the statements of a text in order; none overlap."""
+    def split(self, text: str) -> list[Stretch]:
+        """Give the sentences of a text in order; none overlap."""
         blanked = self._blanked(text)
-        kept = blanked.rstrip(_TAIL)
-        if _BREAK.search(kept) is None:  # one stretch, as most are
-            if (kind := self._field(kept[:80])) not in (None, "history"):
-                return []
-            piece = _trim(text, Piece(0, len(kept), kind == "history"))
-            return [piece] if piece.start < piece.end else []
-        pieces: list[Piece] = []
-        joins = False
+        pieces: list[Stretch] = []
+        joins, kind, last = False, None, 0
         for start, end, breaks_line in self._raw(blanked):
+            listed = kind in _HISTORY and blanked[last:start].strip() == ";"  # "Hx: LVH; AF"
+            last = end
             if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
-                pieces[-1] = Piece(pieces[-1].start, end, pieces[-1].past)
-            elif (kind := self._field(blanked[start : min(end, start + 80)])) in (None, "history"):
-                pieces.append(Piece(start, end, kind == "history"))
-                joins = True
+                pieces[-1] = Stretch(pieces[-1].start, end, pieces[-1].past)
             else:
-                joins = False
+                kind = self._field(blanked[start : min(end, start + FIELD_LENGTH)]) or (kind if listed else None)
+                if kind == "measurement" and (start := self._past_measurements(blanked, start, end)) < end:
+                    kind = None
+                joins = kind in (None, "history")
+                if joins:
+                    pieces.append(Stretch(start, end, kind == "history"))
             joins = joins and breaks_line
         trimmed = [_trim(text, piece) for piece in pieces]
         return [piece for piece in trimmed if piece.start < piece.end]
@@ -196,13 +268,29 @@ class Splitter:
         if first is None or fold(first[0]) not in self._field_beginnings:
             return None
         words = [word for word in words_of(beginning) if word != "-"]
-        match = self._fields.at(words, 0) if words else None
-        if match is None:
+        start, end, kind = next(iter(self._fields.walk(words, _found)), (None, 0, ""))
+        if start != 0:
             return None
-        following = words[match.end] if match.end < len(words) else ""
-        if ":" in (words[match.end - 1], following):
-            return match.meaning
-        return match.meaning if match.meaning == "measurement" and not following.isalpha() else None
+        following = words[end] if end < len(words) else ""
+        if ":" in (words[end - 1], following):
+            return kind
+        return kind if kind == "measurement" and not following.isalpha() else None
+
+    def _past_measurements(self, text: str, start: int, end: int) -> int:
+        """Give where the first word stands that is no part of the measurements a stretch begins with, or its end."""
+        stretches, places = tokenize(text[start:end])
+        words = [fold(word) for word in stretches[1::2]]
+        fields = {first: (past, kind) for first, past, kind in self._fields.walk(words, _found)}
+        i = 0
+        while i < len(words):
+            past, kind = fields.get(i, (i + 1, ""))
+            if kind == "measurement":
+                i = past
+            elif not words[i].isalpha() or (words[i] in self._units and words[i - 1] != ","):
+                i += 1
+            else:
+                return start + places[2 * i]
+        return end
 
     def _is_wrapped(self, left: str, right: str) -> bool:
         """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""
@@ -224,7 +312,13 @@ class Splitter:
             return False
         if ends[0].kind == "part":
             return bool(begins) and begins[0].kind in ("head", "part", "filler")
+        if ends[0].kind == "filler":
+            return bool(begins) and begins[0].kind == "head"
         return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
+
+
+def _found(start: int, end: int, kind: str) -> tuple[int, int, str]:
+    return start, end, kind
 
 
 def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:
@@ -233,12 +327,12 @@ def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple
     ]
 
 
-def _trim(text: str, piece: Piece) -> Piece:
+def _trim(text: str, piece: Stretch) -> Stretch:
     start, end, past = piece
     bullet = _BULLET.match(text, start, end)
     start = bullet.end() if bullet else start
     end = start + len(text[start:end].rstrip(_TAIL))
-    return Piece(start, end if _LETTER.search(text, start, end) else start, past)
+    return Stretch(start, end if _LETTER.search(text, start, end) else start, past)
 
 
 def _blank(found: re.Match[str]) -> str:

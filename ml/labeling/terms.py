@@ -2,22 +2,15 @@
 
 import itertools
 import math
-from collections.abc import Iterable, Sequence
-from typing import Any, Generic, NamedTuple, TypeVar
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any, Generic, TypeVar
 
 from ml.labeling.tokens import words_of
 
 Meaning = TypeVar("Meaning")
+Found = TypeVar("Found")
 
 MAX_VARIANTS = 4096
-
-
-class Match(NamedTuple, Generic[Meaning]):
-    """A term found: words `start` to `end` (exclusive) and what it means."""
-
-    start: int
-    end: int
-    meaning: Meaning
 
 
 def variants(term: str) -> list[tuple[str, ...]]:
@@ -39,11 +32,19 @@ def variants(term: str) -> list[tuple[str, ...]]:
     return sorted(spelled_out)
 
 
-class Terms(Generic[Meaning]):
-    """A set of terms, each with a meaning; a later term of the same words replaces an earlier one."""
+def words_in(terms: Iterable[str]) -> set[str]:
+    """Give every word that terms spell out to."""
+    return {word for term in terms for words in variants(term) for word in words}
 
-    def __init__(self, terms: Iterable[tuple[str, Meaning]]) -> None:
-        self._root: dict[str, Any] = {}
+
+class Terms(Generic[Meaning]):
+    """A set of terms, each with a meaning (never None); a later term of the same words replaces an earlier one.
+
+    `marks` are terms of one mark each, as they stand.
+    """
+
+    def __init__(self, terms: Iterable[tuple[str, Meaning]], marks: Iterable[tuple[str, Meaning]] = ()) -> None:
+        self._root: dict[str, Any] = {mark: {"": meaning} for mark, meaning in marks}
         self.words: set[str] = set()
         self.spelled: dict[tuple[str, ...], Meaning] = {}
         for term, meaning in terms:
@@ -56,16 +57,23 @@ class Terms(Generic[Meaning]):
                 self.spelled[words] = meaning
         self.begins = frozenset(self._root)
 
-    def at(self, words: Sequence[str], start: int) -> Match[Meaning] | None:
-        """Find the longest term that begins at a word."""
-        node = self._root.get(words[start])
-        best, past = None, 0
-        place, end = start + 1, len(words)
-        while node is not None:
-            if "" in node:
-                best, past = node[""], place
-            if place == end:
-                break
-            node = node.get(words[place])
-            place += 1
-        return Match(start, past, best) if past else None  # type: ignore[arg-type]
+    def walk(self, words: Sequence[str], found_as: Callable[[int, int, Meaning], Found]) -> list[Found]:
+        """Find terms left to right, the longest at each place, none nested: first word, last (exclusive), meaning."""
+        found: list[Found] = []
+        root = self._root
+        past, end = 0, len(words)
+        for start, word in enumerate(words):
+            if start < past or word not in root:
+                continue
+            node = root[word]
+            place = start + 1
+            meaning = None
+            while True:
+                if "" in node:
+                    meaning, past = node[""], place
+                if place == end or (node := node.get(words[place])) is None:
+                    break
+                place += 1
+            if meaning is not None:
+                found.append(found_as(start, past, meaning))
+        return found

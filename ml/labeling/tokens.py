@@ -10,18 +10,18 @@ _FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "−": 
 
 
 class Tokens(NamedTuple):
-    """Words and marks as they are written: number i is `text[places[2 * i] : places[2 * i + 1]]`."""
+    """A text cut up: what separates, a word or mark, what separates, …
 
-    words: list[str]
+    Word i is `stretches[2 * i + 1]`, at `text[places[2 * i] : places[2 * i + 1]]`.
+    """
+
+    stretches: list[str]
     places: list[int]
 
-    def start(self, word: int) -> int:
-        """Give where a word begins in the text."""
-        return self.places[2 * word]
-
-    def end(self, word: int) -> int:
-        """Give where a word ends in the text (exclusive)."""
-        return self.places[2 * word + 1]
+    @property
+    def words(self) -> list[str]:
+        """The words and marks as they are written."""
+        return self.stretches[1::2]
 
 
 def fold(word: str) -> str:
@@ -31,8 +31,8 @@ def fold(word: str) -> str:
 
 def tokenize(text: str) -> Tokens:
     """Split into words and marks; quotes, asterisks and the hyphens within words only separate."""
-    pieces = TOKEN.split(text)  # what separates, word, what separates, …
-    return Tokens(pieces[1::2], list(accumulate(map(len, pieces))))
+    stretches = TOKEN.split(text)
+    return Tokens(stretches, list(accumulate(map(len, stretches))))
 
 
 def words_of(text: str) -> list[str]:

@@ -21,10 +21,10 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 CueKind = Literal[
     "hedge", "hedge_after", "negation", "negation_after", "historical", "historical_after", "past_reading",
-    "correction", "correction_after", "withheld", "withheld_after", "affirmation", "neutral", "attachment", "clause",
-    "and", "or", "versus", "to", "age",
+    "correction", "correction_after", "withheld", "withheld_after", "affirmation", "neutral", "unchanged", "attachment",
+    "clause", "and", "or", "versus", "to", "age",
 ]  # fmt: skip
-FieldKind = Literal["ignored", "ignored_to_line_end", "measurement", "history", "history_dropped"]
+FieldKind = Literal["ignored", "ignored_to_line_end", "measurement", "unit", "history", "history_dropped"]
 
 
 class VocabularyError(ValueError):
@@ -107,10 +107,16 @@ class AxisRange(_Part):
     below: int
 
 
+class AxisNames(Phrases):
+    """What the axis is called; with `second_of_three`, it is the middle number of three ("P-R-T axes 48 -41 55")."""
+
+    second_of_three: bool = False
+
+
 class Axis(_Switched):
     """The QRS axis as a number."""
 
-    names: tuple[Phrases, ...]
+    names: tuple[AxisNames, ...]
     fillers: Phrases
     ranges: tuple[AxisRange, ...]
 
@@ -122,9 +128,13 @@ class Cues(Phrases):
 
 
 class Fields(Phrases):
-    """Words that begin a line or field that is no reading of this tracing."""
+    """Words that begin a line or field that is no reading of this tracing, or that end the measurements of one.
+
+    `unless`: one of these follows, where what is ignored begins within a line.
+    """
 
     kind: FieldKind
+    unless: tuple[Term, ...] = ()
 
 
 class Codes(_Switched):
@@ -134,6 +144,18 @@ class Codes(_Switched):
     labels: tuple[Key, ...]
     codes: tuple[Name, ...]
     status: Status = "present"
+
+
+class Synonyms(Phrases):
+    """Terms of what is no label that a statement's normal form writes as `name`; no finding comes of them."""
+
+    name: Name
+
+    @field_validator("name")
+    @classmethod
+    def _name_has_words(cls, name: str) -> str:
+        variants(name)
+        return name
 
 
 class Vocabulary(_Part):
@@ -152,6 +174,7 @@ class Vocabulary(_Part):
     abbreviations: Phrases = Phrases(terms={})
     not_misspelt: Phrases = Phrases(terms={})
     codes: tuple[Codes, ...] = ()
+    synonyms: tuple[Synonyms, ...] = ()
     uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.8
 
     @classmethod
@@ -184,9 +207,20 @@ class Vocabulary(_Part):
             raise ValueError(f"no such label: {', '.join(sorted(unknown))}")
         if foreign := {language for phrases in self._phrases() for language in phrases.terms} - set(self.languages):
             raise ValueError(f"languages: not listed: {', '.join(sorted(foreign))}")
+        if twice := self._synonyms_of_two():
+            raise ValueError(f"synonyms: of two names: {', '.join(sorted(twice))}")
         for switches in self.profiles.values():
             Policy.model_validate(switches)
         return self
+
+    def _synonyms_of_two(self) -> set[str]:
+        names: dict[tuple[str, ...], str] = {}
+        twice = set[str]()
+        for entry in self.synonyms:
+            for words in [spelled for term in (*entry.all(), entry.name) for spelled in variants(term)]:
+                if names.setdefault(words, entry.name) != entry.name:
+                    twice.add(" ".join(words))
+        return twice
 
     def _mentioned(self) -> Iterator[str]:
         compounds = [rule for compound in self.compounds for rule in (*compound.parts, *compound.heads)]
@@ -198,7 +232,7 @@ class Vocabulary(_Part):
             yield from axis_range.labels
 
     def _phrases(self) -> Iterable[Phrases]:
-        yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt)
+        yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt, *self.synonyms)
         for compound in self.compounds:
             yield from (*compound.heads, *compound.parts, compound.fillers, compound.signs)
         if self.axis:

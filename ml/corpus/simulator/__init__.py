@@ -4,5 +4,7 @@ For the demo, tests and studies; always marked as simulated, never a substitute 
 """
 
 from ml.corpus.simulator.cases import SimulatedEcg, simulate
+from ml.corpus.simulator.ledger import Ledger, table_a1
+from ml.corpus.simulator.pairs import SimulatedPair, simulate_pairs
 
-__all__ = ["SimulatedEcg", "simulate"]
+__all__ = ["Ledger", "SimulatedEcg", "SimulatedPair", "simulate", "simulate_pairs", "table_a1"]

@@ -8,27 +8,11 @@ from typing import Literal
 import numpy as np
 
 from ml.corpus.simulator.heart import record
+from ml.corpus.simulator.ledger import STUDIES, TABLE_A1
 from ml.formats.recording import Recording
 
 Rates = Literal["table_a1", "boosted"]
 
-STUDIES = 2_030_000
-# machine-positive, over-read-positive, and disagreeing studies (paper, Table A.1)
-TABLE_A1 = {
-    "sinus_rhythm": (1_826_249, 1_848_631, 43_848),
-    "rbbb": (130_380, 137_237, 10_267),
-    "lbbb": (52_687, 59_449, 11_678),
-    "afib": (148_971, 144_652, 25_855),
-    "aflutter": (25_566, 43_071, 26_189),
-    "lad": (198_282, 205_834, 12_554),
-    "rad": (37_367, 50_708, 21_383),
-    "rsad": (5_090, 9_019, 5_491),
-    "lvh": (270_853, 315_212, 64_415),
-    "rvh": (13_157, 42_192, 31_579),
-    "anterior_mi": (290_263, 246_358, 114_729),
-    "inferior_mi": (179_658, 179_836, 54_542),
-    "posterior_mi": (7_183, 28_908, 26_035),
-}
 BOOSTED = 0.12  # prevalence of the rarer labels in a small corpus that must show all of them
 
 # what can only be one thing at a time

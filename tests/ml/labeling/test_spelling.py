@@ -28,6 +28,8 @@ def test_one_edit_apart_is_the_definition(a: str, b: str) -> None:
 @given(st.sets(st.text(ALPHABET, min_size=5, max_size=8), max_size=8), st.text(ALPHABET, min_size=5, max_size=8))
 def test_a_word_is_corrected_to_the_only_target_one_edit_away(targets: set[str], word: str) -> None:
     near = targets & edits(word)
+    if len(near) > 1:  # the ends of a word are rarely mistyped
+        near = {target for target in near if (target[0], target[-1]) == (word[0], word[-1])}
     expected = near.pop() if word not in targets and len(near) == 1 else word
     assert Spelling(targets, targets).correct(word) == expected
 
@@ -60,9 +62,5 @@ def test_the_longest_term_at_the_first_place_is_found(terms: list[str], words: l
         if ends:
             expected.append((start, max(ends), " ".join(words[start : max(ends)])))
         start = max(ends, default=start + 1)
-    trie, found, place = Terms((term, term) for term in terms), [], 0
-    while place < len(words):
-        match = trie.at(words, place)
-        found += [tuple(match)] if match else []
-        place = match.end if match else place + 1
-    assert found == expected
+    trie = Terms((term, term) for term in terms)
+    assert trie.walk(words, lambda start, end, term: (start, end, term)) == expected

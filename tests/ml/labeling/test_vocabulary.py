@@ -1,9 +1,13 @@
 """The vocabulary is data: validated, extended without code, switched by its policy."""
 
+import re
+from pathlib import Path
+
 import pytest
 from pydantic import ValidationError
 
 from ml.labeling import Labeler, Masks, Vocabulary, VocabularyError, builtin, builtin_text
+from ml.labeling.policy import Policy
 
 SMALL = """\
 version: small-1
@@ -46,6 +50,13 @@ def test_words_that_yaml_would_read_as_values_are_words() -> None:
         (("{key: lvh, name: LVH}", "{key: lvh, name: LVH}\n  - {key: lvh, name: Again}"), "labels: twice: lvh"),
         (("rules:", "policy: {injury: maybe}\nrules:"), "line 5: policy.injury"),
         (("labels: [lvh]", "labels: [lvh]\n    when: {no_such_switch: on}"), "line 7: rules.0.when"),
+        (("cues:", "synonyms:\n  - {name: pvc, terms: {en: [' ']}}\ncues:"), "line 9: synonyms.0.terms"),
+        (("cues:", "synonyms:\n  - {terms: {en: [pvc]}}\ncues:"), "line 9: synonyms.0.name: Field required"),
+        (("cues:", "synonyms:\n  - {name: pvc, terms: {fr: [esv]}}\ncues:"), "languages: not listed: fr"),
+        (
+            ("cues:", "synonyms:\n  - {name: a, terms: {en: [x]}}\n  - {name: b, terms: {en: [x]}}\ncues:"),
+            "of two names: x",
+        ),
         (("labels: [lvh]", "labels: [lvh"), "not YAML"),
         (("en: [lvh]", "en: [a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c]"), "spells out"),
     ],
@@ -82,6 +93,13 @@ def test_a_third_language_needs_no_code() -> None:
     assert statuses(Vocabulary.parse(text), "misstänkt FÖRMAKSFLIMMER") == {"afib": "uncertain"}
 
 
+def test_synonyms_change_normal_forms_and_no_finding() -> None:
+    with_synonyms = SMALL.replace("cues:", "synonyms:\n  - {name: big heart, terms: {en: [cor bovinum]}}\ncues:")
+    before, after = Labeler(Vocabulary.parse(SMALL)), Labeler(Vocabulary.parse(with_synonyms))
+    assert before.read("No LVH, cor bovinum") == after.read("No LVH, cor bovinum")
+    assert [labeler.normal_form("Cor bovinum.") for labeler in (before, after)] == ["cor bovinum", "big heart"]
+
+
 @pytest.mark.parametrize(
     ("switch", "value", "report", "before", "after"),
     [
@@ -106,6 +124,8 @@ def test_a_third_language_needs_no_code() -> None:
         ("paced_or_ectopic_morphology", "include", "PVCs of LBBB morphology", {}, {"lbbb": "present"}),
         ("numeric_axis", "ignore", "QRS axis -60", {"lad": "present"}, {}),
         ("measurement_block", "use", "R axis 130", {}, {"rad": "present"}),
+        ("measurement_block", "use", "P-R-T axes   48  -41  55", {}, {"lad": "present"}),
+        ("measurement_block", "use", "QRS duration 92 ms, P-R-T axes 48 12 130", {}, {}),
         ("q_waves_alone", "include", "Inferior Q waves", {}, {"inferior_mi": "present"}),
         ("extreme_axis_also_rad", "true", "Northwest axis", {"rsad": "present"}, {"rsad": "present", "rad": "present"}),
         ("history_fields", "drop", "Indication: AF", {"afib": "historical"}, {}),
@@ -117,6 +137,30 @@ def test_each_switch_of_the_policy(
 ) -> None:
     assert statuses(builtin(), report) == before
     assert statuses(builtin().under(**{switch: value}), report) == after
+
+
+def test_switches_are_those_of_the_policy_with_its_defaults(shared: Path) -> None:
+    """POLICY.md's table, key by key: `default` is the first value named in a row."""
+    policy = shared.parent / "labels/POLICY.md"
+    table = re.findall(r"^\| (`[^|]+) \| ([^|]+) \| ([^|]*) \|", policy.read_text(encoding="utf-8"), re.MULTILINE)
+    named = {key: default for keys, default, _ in table for key in re.findall(r"`(\w+)`", keys)}
+    assert set(named) == set(Policy.model_fields)
+    worded = {  # where the table says it in words
+        "fascicular_axis": ("LAFB⇒LAD, LPFB⇒RAD", "on"),
+        "sinus_variants": ("`include` tachy/brady/arrhythmia", "include"),
+        "lvh_voltage": ("unhedged voltage criteria = present", "present"),
+        "injury": ("`uncertain` MI of that territory", "uncertain"),
+        "fib_flutter_undecided": ("both `uncertain`", "uncertain"),
+        "bifascicular_alone": ("`RBBB` present, no axis", "rbbb"),
+    }
+    for key, said in named.items():
+        words, value = worded.get(key, (said, ""))
+        default = getattr(builtin().policy, key)
+        assert default == Policy.model_fields[key].default
+        if value:
+            assert (said.startswith(words), default) == (True, value), key
+        else:
+            assert re.match(rf"`{default}`", said), key
 
 
 def test_profiles_set_switches() -> None:

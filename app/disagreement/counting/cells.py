@@ -1,0 +1,36 @@
+"""The masks of cells, read once a process: a cell never changes, so nothing here can be stale."""
+
+import threading
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from app.disagreement.counting import queries
+from app.disagreement.statistics import Masks
+
+Integers = NDArray[np.int64]
+
+
+class CellBook:
+    """Masks by cell: some tens of bytes for each distinct combination there has ever been."""
+
+    def __init__(self) -> None:
+        self._masks = np.zeros((0, 4), np.int64)
+        self._known = np.zeros(0, np.bool_)
+        self._lock = threading.Lock()
+
+    def masks(self, session: Session, cell_ids: Integers) -> Masks:
+        """Give the masks of these cells, in their order, asking the database for those never seen."""
+        with self._lock:
+            size = int(cell_ids.max(initial=-1)) + 1
+            if size > len(self._known):
+                grown = 2 * size
+                self._masks = np.concatenate([self._masks, np.zeros((grown - len(self._masks), 4), np.int64)])
+                self._known = np.concatenate([self._known, np.zeros(grown - len(self._known), np.bool_)])
+            missing = np.unique(cell_ids[~self._known[cell_ids]])
+            if missing.size:
+                found = queries.masks(session, missing.tolist())
+                self._masks[found[:, 0]] = found[:, 1:]
+                self._known[found[:, 0]] = True
+            return Masks(*self._masks[cell_ids].T)

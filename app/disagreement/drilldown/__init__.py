@@ -1,0 +1,1 @@
+"""From a number of the table to the ECGs and the words behind it."""

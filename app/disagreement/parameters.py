@@ -1,0 +1,73 @@
+"""Query parameters that every question about disagreement understands."""
+
+from datetime import UTC, datetime
+from typing import Annotated
+
+from fastapi import Depends, Query, Request
+
+from app.disagreement.counting.cells import CellBook
+from app.disagreement.counting.selection import GroupBy, PairFilter
+from app.disagreement.outcomes import Hedged
+from app.disagreement.service import Asked
+from app.ecgs.schemas import Sex
+from app.kit.problems import invalid
+from app.kit.text import Name
+
+Age = Annotated[float | None, Query(ge=0, le=130, allow_inf_nan=False, description="Years, inclusive.")]
+Hedges = Annotated[
+    Hedged,
+    Query(description="What an uncertain finding counts as; `ignore` leaves a pair out of the labels hedged in it."),
+]
+Groupings = Annotated[
+    list[GroupBy],
+    Query(description="One or two; repeat the parameter. `age` is by decades.", max_length=2, examples=[["site"]]),
+]
+
+
+def chosen_pairs(
+    recorded_from: Annotated[
+        datetime | None, Query(alias="from", description="Recorded at or after; UTC without an offset.")
+    ] = None,
+    recorded_to: Annotated[datetime | None, Query(alias="to", description="Recorded before.")] = None,
+    site: Name | None = None,
+    device: Name | None = None,
+    device_software: Name | None = None,
+    reader: Annotated[Name | None, Query(description="Whose over-read it is.")] = None,
+    sex: Sex | None = None,
+    age_min: Age = None,
+    age_max: Age = None,
+) -> PairFilter:
+    """Read which pairs are asked for."""
+    start, end = _utc(recorded_from, "from"), _utc(recorded_to, "to")
+    return PairFilter(start, end, site, device, device_software, reader, sex, age_min, age_max)
+
+
+ChosenPairs = Annotated[PairFilter, Depends(chosen_pairs)]
+
+
+def asked(chosen: ChosenPairs, hedged: Hedges = "positive", group_by: Groupings = []) -> Asked:  # noqa: B006
+    """Read a question about counts."""
+    if len(set(group_by)) < len(group_by):
+        raise invalid("query.group_by", "names the same grouping twice")
+    return Asked(chosen, hedged, tuple(group_by))
+
+
+AskedDep = Annotated[Asked, Depends(asked)]
+
+
+def cell_book(request: Request) -> CellBook:
+    """Give the application's book of cells."""
+    book: CellBook = request.app.state.cells
+    return book
+
+
+CellBookDep = Annotated[CellBook, Depends(cell_book)]
+
+
+def _utc(value: datetime | None, name: str) -> datetime | None:
+    if value is None:
+        return None
+    try:
+        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise invalid(f"query.{name}", "is no time between the years 1 and 9999 in UTC") from error

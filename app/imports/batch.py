@@ -1,0 +1,82 @@
+"""What an import brings, line by line, and a batch of it as it is stored at once."""
+
+from collections import Counter
+from collections.abc import Iterable
+from typing import Any, NamedTuple
+
+
+class Facts(NamedTuple):
+    """What a line says of the ECG itself; None is not said. Times are ISO 8601, the patient's hash is hexadecimal."""
+
+    recorded_at: str | None = None
+    site: str | None = None
+    device: str | None = None
+    device_software: str | None = None
+    sex: str | None = None
+    age: float | None = None
+    patient_hash: str | None = None
+    simulated: bool | None = None
+
+
+class Line(NamedTuple):
+    """One reading of one ECG, which `record` names. `codes` is JSON; it or `text` is None."""
+
+    record: str
+    facts: Facts
+    source: str
+    reader: str
+    text: str | None
+    codes: str | None
+    authored_at: str | None
+    final: bool
+
+
+Said = tuple[str | None, str | None]  # text, codes
+
+
+class ArrivingReport(NamedTuple):
+    """A reading: its ECG and what it says by their places in the batch.
+
+    `turn`: 1 for the first line of an ECG, source and reader in the batch, 2 for the second, …
+    """
+
+    ecg: int
+    said: int
+    source: str
+    reader: str
+    authored_at: str | None
+    final: bool
+    turn: int
+
+
+class Batch:
+    """Lines sorted out: each ECG once with what is known of it, each text once, and the readings."""
+
+    def __init__(self, lines: Iterable[Line]) -> None:
+        self.ecgs: dict[str, Facts] = {}
+        self.said: dict[Said, int] = {}
+        self.reports: list[ArrivingReport] = []
+        self.conflicts: Counter[str] = Counter()
+        places: dict[str, int] = {}
+        turns: dict[tuple[int, str, str], int] = {}
+        for line in lines:
+            place = places.setdefault(line.record, len(places))
+            known = self.ecgs.setdefault(line.record, line.facts)
+            if known is not line.facts and known != line.facts:
+                self.ecgs[line.record] = self._together(known, line.facts)
+            said = self.said.setdefault((line.text, line.codes), len(self.said))
+            key = (place, line.source, line.reader)
+            turn = turns[key] = turns.get(key, 0) + 1
+            self.reports.append(
+                ArrivingReport(place, said, line.source, line.reader, line.authored_at, line.final, turn)
+            )
+
+    def _together(self, known: Facts, also: Facts) -> Facts:
+        """Fill in what was not known; what differs is counted, and stays as it was."""
+        filled: dict[str, Any] = known._asdict()
+        for name, value in also._asdict().items():
+            if filled[name] is None:
+                filled[name] = value
+            elif value is not None and value != filled[name]:
+                self.conflicts[name] += 1
+        return Facts(**filled)

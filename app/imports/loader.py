@@ -1,0 +1,160 @@
+"""The way of many readings into the database: in lanes side by side, a batch a few short transactions."""
+
+import json
+import os
+import threading
+import zlib
+from collections import Counter, deque
+from collections.abc import Callable, Iterable
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from types import TracebackType
+from typing import Self
+from uuid import UUID
+
+from app.disagreement.queries import vacuum
+from app.imports import queries
+from app.imports.batch import Batch, Line, Said
+from app.kit.database import Database
+from app.reports import queries as reports
+from app.settings import Settings
+from app.vocabularies import queries as vocabularies
+from app.vocabularies.readers import Readers
+
+LINES = 20_000  # a batch
+TEXTS = 2_000  # read at a time
+STATEMENTS = 100_000  # remembered
+WAITING = 2  # batches a lane may have before it
+
+
+@dataclass
+class Loaded:
+    """What an import brought."""
+
+    lines: int = 0
+    ecgs: int = 0
+    reports: int = 0
+    known: int = 0
+    texts_read: int = 0
+    conflicts: Counter[str] = field(default_factory=Counter)
+
+
+class Loader:
+    """Stores lines as they come; memory is that of a few batches, whatever there is to load.
+
+    All lines of one record go through one lane, in their order. A batch is stored whole or not at all. Its commits do
+    not wait for the disk: whoever began the load ends it with one that does.
+    """
+
+    def __init__(
+        self, database: Database, settings: Settings, progress: Callable[[Loaded], None] | None = None
+    ) -> None:
+        self._database = database
+        self._workers = settings.labeling_processes or os.cpu_count() or 1
+        self._readers: dict[UUID, Readers] = {}
+        self._statements: set[str] = set()
+        self._starting = threading.Lock()
+        self._stack = ExitStack()
+        self._progress = progress
+        self.loaded = Loaded()
+
+    def __enter__(self) -> Self:
+        self._lanes = [ThreadPoolExecutor(1) for _ in range(self._workers)]
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for lane in self._lanes:
+            lane.shutdown(cancel_futures=True)
+        self._stack.close()
+
+    def load(self, lines: Iterable[Line]) -> Loaded:
+        """Store every line; raises what a batch raises, with the batches before it stored."""
+        waiting: list[list[Line]] = [[] for _ in self._lanes]
+        pending: list[deque[Future[Loaded]]] = [deque() for _ in self._lanes]
+
+        def submit(lane: int) -> None:
+            while len(pending[lane]) >= WAITING:
+                self._add(pending[lane].popleft().result())
+            pending[lane].append(self._lanes[lane].submit(self._load, waiting[lane]))
+            waiting[lane] = []
+
+        for line in lines:
+            lane = zlib.crc32(line.record.encode()) % len(self._lanes)
+            waiting[lane].append(line)
+            if len(waiting[lane]) == LINES:
+                submit(lane)
+        for lane, rest in enumerate(waiting):
+            if rest:
+                submit(lane)
+        for each in pending:
+            for future in each:
+                self._add(future.result())
+        with self._database.begin() as session:
+            slots = [row.slot for row in vocabularies.maintained(session)]
+        for slot in slots:
+            assert slot is not None
+            vacuum(self._database, slot)
+        return self.loaded
+
+    def _add(self, batch: Loaded) -> None:
+        total = self.loaded
+        for name in ("lines", "ecgs", "reports", "known", "texts_read"):
+            setattr(total, name, getattr(total, name) + getattr(batch, name))
+        total.conflicts.update(batch.conflicts)
+        if self._progress is not None:
+            self._progress(total)
+
+    def _load(self, lines: list[Line]) -> Loaded:
+        batch = Batch(lines)
+        said = list(batch.said)
+        with self._database.begin() as session:
+            queries.commit_soon(session)
+            text_ids = queries.store_texts(session, said)
+        texts_read = 0
+        have_read: set[UUID] = set()
+        while True:  # once; again where an activation has begun since
+            with self._database.begin() as session:
+                queries.commit_soon(session)
+                kept = vocabularies.maintained(session)
+                if {row.id for row in kept} <= have_read:
+                    stored = queries.store(session, batch, text_ids, kept)
+                    break
+                wanted = {row.id: row.yaml for row in kept if row.id not in have_read}
+            for vocabulary_id, yaml in wanted.items():
+                texts_read += self._read(vocabulary_id, yaml, dict(zip(text_ids, said, strict=True)))
+                have_read.add(vocabulary_id)
+        conflicts = batch.conflicts + Counter(stored.conflicts)
+        return Loaded(len(lines), stored.ecgs, stored.reports, stored.known, texts_read, conflicts)
+
+    def _read(self, vocabulary_id: UUID, yaml: str, said: dict[int, Said]) -> int:
+        """Have what is new among these texts read, and store the answers."""
+        with self._database.begin() as session:
+            new = queries.unlabelled(session, vocabulary_id, list(said))
+        if not new:
+            return 0
+        with self._starting:
+            if vocabulary_id not in self._readers:
+                self._readers[vocabulary_id] = self._stack.enter_context(Readers(yaml, self._workers))
+        readers = self._readers[vocabulary_id]
+        for start in range(0, len(new), TEXTS):
+            texts = [(number, *said[number]) for number in new[start : start + TEXTS]]
+            answer = readers.read([(number, words, codes and json.loads(codes)) for number, words, codes in texts])
+            self._store_statements({form for *_, unmapped in json.loads(answer) for form in unmapped})
+            with self._database.begin() as session:
+                queries.commit_soon(session)
+                reports.add_labelings_read(session, vocabulary_id, answer)
+        return len(new)
+
+    def _store_statements(self, forms: set[str]) -> None:
+        """Store the statements without a finding that this import has not met yet: most are few, and come again."""
+        new = forms - self._statements
+        if new:
+            with self._database.begin() as session:
+                queries.commit_soon(session)
+                reports.statement_ids(session, new)
+            if len(self._statements) > STATEMENTS:
+                self._statements = set()
+            self._statements = self._statements | new

@@ -1,0 +1,289 @@
+"""SQL of imports: COPY into temporary tables, then statements over whole batches."""
+
+import hashlib
+import os
+import secrets
+import uuid
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.disagreement.queries import remake_pairs
+from app.disagreement.statistics import Integers, Masks
+from app.imports.batch import Batch, Facts, Said
+from app.vocabularies.tables import VocabularyRow
+
+_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
+# later lines came later: a batch takes more than a microsecond a line
+_REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, created_at"
+_IN_ORDER = "now() + r.place * interval '1 microsecond'"
+_FACTS = ", ".join(Facts._fields)
+_DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}
+_FACTS_STORED = ", ".join(_DEFAULTS.get(name, name) for name in Facts._fields)
+
+
+class Stored(NamedTuple):
+    """What a batch changed."""
+
+    ecgs: int  # new ones
+    reports: int  # new versions
+    known: int  # readings that were there already
+    conflicts: dict[str, int]  # by field: ECGs of which something else was stored, and kept
+
+
+def commit_soon(session: Session) -> None:
+    """Let this transaction's commit not wait for the disk. A later one that does wait makes it durable too."""
+    session.execute(text("SET LOCAL synchronous_commit = off"))
+
+
+def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
+    """Store what is not stored yet of some texts and codes; give the id of each."""
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE arriving_texts (place integer, sha256 bytea, text text, codes jsonb) ON COMMIT DROP"
+        )
+    )
+    rows = ((place, _digest(words), words, codes) for place, (words, codes) in enumerate(said))
+    _copy(session, "arriving_texts", rows)
+    session.execute(
+        text(
+            "UPDATE arriving_texts SET sha256 = sha256(convert_to('c' || codes::text, 'UTF8')) WHERE codes IS NOT NULL"
+        )
+    )
+    session.execute(
+        text(
+            """
+            INSERT INTO texts (sha256, text, codes)
+            SELECT sha256, text, codes FROM (SELECT DISTINCT ON (sha256) * FROM arriving_texts ORDER BY sha256) a
+            WHERE NOT EXISTS (SELECT FROM texts t WHERE t.sha256 = a.sha256)
+            ORDER BY text COLLATE "C" ON CONFLICT DO NOTHING
+            """
+        )
+    )
+    found = session.scalars(text("SELECT id FROM arriving_texts JOIN texts USING (sha256) ORDER BY place"))
+    return list(found)
+
+
+def unlabelled(session: Session, vocabulary_id: uuid.UUID, text_ids: Sequence[int]) -> list[int]:
+    """List those of the texts that a vocabulary has not read, in the order of their ids: two that store what they read
+    of the same texts do not wait for each other in a circle."""
+    rows = session.scalars(
+        text(
+            "SELECT id FROM unnest(CAST(:ids AS bigint[])) id WHERE NOT EXISTS "
+            "(SELECT FROM labelings WHERE vocabulary_id = :vocabulary AND text_id = id) ORDER BY id"
+        ),
+        {"ids": list(text_ids), "vocabulary": vocabulary_id},
+    )
+    return list(rows)
+
+
+def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: Sequence[VocabularyRow]) -> Stored:
+    """Store a batch's ECGs and readings, and make its pairs for every maintained vocabulary, which has read its texts.
+
+    A reading that its reader has said before, word for word, is known: the same as the current version, or as any
+    version written at the same time. Of an ECG that is known, what was not known is filled in and what differs is kept.
+    """
+    _copy_in(session, batch, text_ids)
+    new, conflicts = _store_ecgs(session, len(batch.ecgs))
+    known = 0
+    for turn in range(1, 1 + max(report.turn for report in batch.reports)):
+        if turn > 1 or new < len(batch.ecgs):
+            known += _drop_known(session, turn)
+            _add_versions(session, turn)
+        else:
+            _add_first_versions(session)
+    for vocabulary in maintained:
+        assert vocabulary.slot is not None
+        remake_pairs(session, vocabulary.id, vocabulary.slot, "SELECT id FROM arriving_ecgs WHERE touched")
+    return Stored(new, len(batch.reports) - known, known, conflicts)
+
+
+def count_cells_of(session: Session, slot: int | None, records: str) -> tuple[Masks, Integers]:
+    """Give the cells of the ECGs whose record's name begins so, and how many pairs each has."""
+    rows = session.execute(
+        text(
+            """
+            SELECT machine_present, machine_uncertain, overread_present, overread_uncertain, pairs FROM (
+                SELECT cell_id, count(*) AS pairs FROM pairs JOIN ecgs ON ecgs.id = ecg_id
+                WHERE slot = :slot AND starts_with(record, :records) GROUP BY cell_id
+            ) counts JOIN cells ON cells.id = cell_id
+            """
+        ),
+        {"slot": slot, "records": records},
+    ).all()
+    *masks, pairs = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 5).T
+    return Masks(*masks), pairs
+
+
+def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE arriving_ecgs (place integer, id uuid, record text, recorded_at timestamptz, "
+            "site text, device text, device_software text, sex text, age float8, patient_hash bytea, "
+            "simulated boolean, known boolean DEFAULT false, touched boolean DEFAULT true) ON COMMIT DROP"
+        )
+    )
+    session.execute(
+        text(
+            "CREATE TEMPORARY TABLE arriving_reports (place integer, id uuid, ecg integer, text_id bigint, "
+            "source text, reader text, authored_at timestamptz, final boolean, turn integer) ON COMMIT DROP"
+        )
+    )
+    ecgs = zip(_ids(len(batch.ecgs)), batch.ecgs.items(), strict=True)
+    _copy(
+        session,
+        f"arriving_ecgs (place, id, record, {_FACTS})",
+        (
+            (place, ecg_id, record, *facts[:6], f"\\x{facts.patient_hash}" if facts.patient_hash else None, facts[7])
+            for place, (ecg_id, (record, facts)) in enumerate(ecgs)
+        ),
+    )
+    _copy(
+        session,
+        "arriving_reports",
+        (
+            (place, report_id, report.ecg, text_ids[report.said], *report[2:])
+            for place, (report_id, report) in enumerate(zip(_ids(len(batch.reports)), batch.reports, strict=True))
+        ),
+    )
+    session.execute(text("ANALYZE arriving_ecgs (place, id), arriving_reports (ecg)"))
+
+
+def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
+    """Insert the ECGs that are new, lock and fill in those that are not; give how many are new, and the conflicts."""
+    inserted = session.execute(
+        text(
+            f"""
+            INSERT INTO ecgs (id, record, {_FACTS})
+            SELECT id, record, {_FACTS_STORED}
+            FROM arriving_ecgs ORDER BY record COLLATE "C" ON CONFLICT (record) DO NOTHING
+            """  # noqa: S608
+        )
+    )
+    new: int = inserted.rowcount  # type: ignore[attr-defined]
+    if new == count:
+        return new, {}
+    session.execute(
+        text(
+            "SELECT FROM ecgs JOIN arriving_ecgs a USING (record) WHERE ecgs.id <> a.id "
+            'ORDER BY record COLLATE "C" FOR NO KEY UPDATE OF ecgs'
+        )
+    )
+    session.execute(
+        text(
+            "UPDATE arriving_ecgs a SET id = e.id, known = true, touched = false FROM ecgs e "
+            "WHERE e.record = a.record AND e.id <> a.id"
+        )
+    )
+    fields = ("recorded_at", "site", "device", "device_software", "age", "patient_hash")
+    differs = [(name, f"e.{name} <> a.{name}") for name in fields]
+    differs.append(("sex", "e.sex <> a.sex AND 'unknown' NOT IN (e.sex, a.sex)"))
+    row = session.execute(
+        text(
+            f"SELECT {', '.join(f'count(*) FILTER (WHERE {differ})' for _, differ in differs)} "  # noqa: S608
+            "FROM arriving_ecgs a JOIN ecgs e ON e.id = a.id WHERE a.known"
+        )
+    ).one()
+    fill = ", ".join(f"{name} = coalesce(e.{name}, a.{name})" for name in fields)
+    lacks = " OR ".join(f"(e.{name} IS NULL AND a.{name} IS NOT NULL)" for name in fields)
+    session.execute(
+        text(
+            f"""
+            WITH filled AS (
+                UPDATE ecgs e SET {fill}, simulated = e.simulated OR coalesce(a.simulated, false),
+                    sex = CASE WHEN e.sex = 'unknown' THEN coalesce(a.sex, e.sex) ELSE e.sex END
+                FROM arriving_ecgs a WHERE e.id = a.id AND a.known
+                AND ({lacks} OR (a.simulated AND NOT e.simulated) OR (e.sex = 'unknown' AND a.sex <> 'unknown'))
+                RETURNING e.id
+            )
+            UPDATE arriving_ecgs a SET touched = true FROM filled WHERE filled.id = a.id
+            """  # noqa: S608
+        )
+    )
+    return new, {name: found for (name, _), found in zip(differs, row, strict=True) if found}
+
+
+def _drop_known(session: Session, turn: int) -> int:
+    """Leave out the readings that are stored already; the versions that others replace are no longer current."""
+    dropped = session.execute(
+        text(
+            """
+            DELETE FROM arriving_reports r USING arriving_ecgs a WHERE r.turn = :turn AND a.place = r.ecg AND EXISTS (
+                SELECT FROM reports p WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
+                AND p.text_id = r.text_id AND p.final = r.final
+                AND (p.current OR p.authored_at IS NOT DISTINCT FROM r.authored_at)
+            )
+            """
+        ),
+        {"turn": turn},
+    )
+    session.execute(
+        text(
+            """
+            UPDATE reports p SET current = false FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg
+            WHERE r.turn = :turn AND p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader AND p.current
+            """
+        ),
+        {"turn": turn},
+    )
+    return dropped.rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def _add_first_versions(session: Session) -> None:
+    """Store readings of ECGs that are all new."""
+    session.execute(
+        text(
+            f"""
+            INSERT INTO reports ({_REPORT})
+            SELECT r.id, a.id, source, reader, 1, true, final, text_id, authored_at, {_IN_ORDER}
+            FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE turn = 1
+            """  # noqa: S608
+        )
+    )
+
+
+def _add_versions(session: Session, turn: int) -> None:
+    session.execute(
+        text(
+            f"""
+            WITH added AS (
+                INSERT INTO reports ({_REPORT})
+                SELECT r.id, a.id, r.source, r.reader, 1 + coalesce((
+                    SELECT max(version) FROM reports p
+                    WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
+                ), 0), true, r.final, r.text_id, r.authored_at, {_IN_ORDER}
+                FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE r.turn = :turn
+                RETURNING ecg_id
+            )
+            UPDATE arriving_ecgs a SET touched = true FROM added WHERE added.ecg_id = a.id AND NOT touched
+            """  # noqa: S608
+        ),
+        {"turn": turn},
+    )
+
+
+def _ids(count: int) -> list[str]:
+    """Make random ids that begin alike, so that a batch's rows lie side by side in the indexes of millions."""
+    start = secrets.token_hex(2)
+    rest = os.urandom(14 * count).hex()
+    return [start + rest[28 * i : 28 * (i + 1)] for i in range(count)]
+
+
+def _digest(words: str | None) -> str | None:
+    return None if words is None else f"\\x{hashlib.sha256(b't' + words.encode()).hexdigest()}"
+
+
+def _copy(session: Session, target: str, rows: Iterable[Sequence[Any]]) -> None:
+    connection = session.connection().connection.driver_connection
+    assert connection is not None
+    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
+        copy.write("".join("\t".join([_cell(value) for value in row]) + "\n" for row in rows))
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, str):
+        return value.translate(_ESCAPES)
+    return "\\N" if value is None else str(value)

@@ -1,0 +1,51 @@
+"""Importing a file of readings."""
+
+import hashlib
+import shutil
+import tempfile
+import uuid
+from collections.abc import Callable, Iterable
+from typing import BinaryIO
+
+from app.ecgs.patients import PatientHasher
+from app.imports.batch import Line
+from app.imports.lines import read
+from app.imports.loader import Loaded, Loader
+from app.kit import audit
+from app.kit.database import Database, Json
+from app.settings import Settings
+
+Progress = Callable[[Loaded], None]
+
+
+def import_reports(database: Database, settings: Settings, actor: str, file: BinaryIO, progress: Progress) -> Loaded:
+    """Store the readings of a file of JSON lines; `BadLine`, and nothing is stored, when a line is none.
+
+    The file is read twice, from a private copy: first to understand every line, then to store. Stored is a batch at a
+    time: an import that is killed has stored whole batches, and the same file again adds the rest.
+    """
+    hash_patient = PatientHasher(settings)
+    with tempfile.TemporaryFile() as copy:
+        shutil.copyfileobj(file, copy)
+        copy.seek(0)
+        lines = sum(1 for _ in read(copy, hash_patient))
+        copy.seek(0)
+        sha256 = hashlib.file_digest(copy, "sha256").hexdigest()
+        copy.seek(0)
+        what = {"lines": lines, "sha256": sha256}
+        return audited_load(database, settings, actor, what, read(copy, hash_patient), progress)
+
+
+def audited_load(
+    database: Database, settings: Settings, actor: str, what: Json, lines: Iterable[Line], progress: Progress
+) -> Loaded:
+    """Store lines; the audit log says that it began, with what, and how it ended."""
+    import_id = uuid.uuid4()
+    with database.begin() as session:
+        audit.record(session, actor, "begin", "import", import_id, after=what)
+    with Loader(database, settings, progress) as loader:
+        loaded = loader.load(lines)
+    with database.begin() as session:
+        done = {"lines": loaded.lines, "ecgs": loaded.ecgs, "reports": loaded.reports, "known": loaded.known}
+        audit.record(session, actor, "end", "import", import_id, after=done)
+    return loaded
