@@ -46,7 +46,7 @@ class BeatArchitecture:
     strip_width: int
     strip_blocks: int
     hidden: int = 96
-    share: float = 0.25
+    share: float = 0.125
 
 
 BEAT_PRESETS = {
