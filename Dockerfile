@@ -15,8 +15,8 @@ WORKDIR /src
 # The dependencies are a layer of their own: a change of our code downloads nothing.
 COPY pyproject.toml constraints.txt ./
 RUN pip install -c constraints.txt ${TORCH_INDEX_URL:+--index-url "$TORCH_INDEX_URL"} torch
-RUN python -c "import tomllib; print(*tomllib.load(open('pyproject.toml', 'rb'))['project']['dependencies'], sep='\n')" \
-        > requirements.txt \
+RUN python -c "import tomllib; project = tomllib.load(open('pyproject.toml', 'rb'))['project']; \
+        print(*project['dependencies'], *project['optional-dependencies']['text'], sep='\n')" > requirements.txt \
     && pip install -c constraints.txt -r requirements.txt
 
 COPY README.md ./

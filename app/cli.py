@@ -8,6 +8,7 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -302,6 +303,37 @@ def _say_loaded() -> "Callable[[Loaded], None]":
             _say(f"{loaded.lines:,} readings in {said - start:.0f} s")
 
     return say
+
+
+@cli.command()
+def disagreement(
+    recorded_from: Annotated[datetime | None, typer.Option("--from", help="Recorded at or after (UTC).")] = None,
+    recorded_to: Annotated[datetime | None, typer.Option("--to", help="Recorded before (UTC).")] = None,
+    site: str | None = None,
+    device: str | None = None,
+    device_software: str | None = None,
+    reader: Annotated[str | None, typer.Option(help="Whose over-read it is.")] = None,
+    sex: Annotated[str | None, typer.Option(help="male, female or unknown")] = None,
+    age_min: Annotated[float | None, typer.Option(help="Years, inclusive.")] = None,
+    age_max: Annotated[float | None, typer.Option(help="Years, inclusive.")] = None,
+    hedged: Annotated[str, typer.Option(help="What a hedge counts as: positive, negative or ignore.")] = "positive",
+    group_by: Annotated[
+        list[str] | None,
+        typer.Option(help="Give it once or twice: site, device, device_software, reader, sex, age, month, year."),
+    ] = None,
+    as_csv: Annotated[bool, typer.Option("--csv", help="CSV instead of columns.")] = False,
+) -> None:
+    """Print the disagreement table: what experts add to and remove from the machine's readings."""
+    from app.disagreement import command
+
+    try:
+        asked = command.asked(
+            recorded_from, recorded_to, site, device, device_software, reader, sex, age_min, age_max, hedged, group_by
+        )
+        with _session() as session:
+            typer.echo(command.answer(session, asked, as_csv=as_csv))
+    except command.CannotBeAsked as error:
+        _fail(str(error))
 
 
 def _vocabulary(file: Path | None, profile: str | None) -> "Vocabulary":

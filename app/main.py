@@ -10,9 +10,11 @@ from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
+from app.disagreement.snapshots.routes import router as snapshots
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.service import Archive
+from app.evaluations.routes import router as evaluations
 from app.jobs.doorbell import Doorbell
 from app.jobs.routes import router as jobs
 from app.kit import health, problems
@@ -22,8 +24,10 @@ from app.kit.store import ObjectStore
 from app.models.routes import router as models
 from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
+from app.readers.routes import router as readers
 from app.reports.routes import router as reports
 from app.settings import Settings
+from app.studies.routes import router as studies
 from app.vocabularies.routes import router as labels
 from app.vocabularies.service import Labelers
 
@@ -35,7 +39,10 @@ predictions that say which machine statements an expert would probably change.
 Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json.
 """
 
-ROUTERS = (ecgs, reports, labels, disagreement, drilldown, datasets, models, jobs, predictions, access, health.router)
+ROUTERS = (
+    *(ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
+    *(datasets, models, evaluations, studies, jobs, predictions, access, health.router),
+)
 
 
 def create_app(settings: Settings) -> FastAPI:

@@ -1,25 +1,17 @@
-"""How well scores rank and how well probabilities are calibrated, against the over-read and against the machine."""
+"""Evaluating a bundle on a split of a dataset, alone or beside a second one: what `python -m ml evaluate` does."""
 
 from pathlib import Path
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ml.corpus.store import Hedged, Reading, Store
+from ml.corpus.readings import Hedged
+from ml.corpus.store import Store
 from ml.events import Events
-from ml.metrics import (
-    auroc_auprc,
-    bootstrap,
-    brier_score,
-    expected_calibration_error,
-    mean_defined,
-    percentile_interval,
-)
-from ml.run_folder import alone_in, json_safe, write_json
-
-DRAWS = 1000
+from ml.figures import Scored, figures, scored_with, without_curves
+from ml.run_folder import alone_in, write_json, write_whole
 
 
 class Config(BaseModel):
@@ -28,95 +20,55 @@ class Config(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     bundle: Path
+    compare_with: Path | None = None
     dataset: Path
     split: Literal["train", "validation", "test"] = "test"
     hedged: Hedged | None = None
     device: str | None = None
 
 
-def figures(
-    store: Store,
-    rows: NDArray[np.int64],
-    logits: NDArray[np.float64],
-    probabilities: NDArray[np.float64],
-    hedged: Hedged,
-    draws: int = DRAWS,
-    seed: int = 0,
-) -> dict[str, Any]:
-    """Measure some rows of a store against either reading.
-
-    Parameters
-    ----------
-    logits, probabilities
-        (rows, labels); ranking is measured on the first, calibration on the second.
-
-    Returns
-    -------
-    For "overread" and "machine": macro and per-label AUROC and AUPRC with bootstrap 95 % intervals over patients,
-    Brier score and expected calibration error. None where a figure is undefined: a label without both classes.
-    """
-    return {
-        reading: _against(reading, store, rows, logits, probabilities, hedged, draws, seed)
-        for reading in get_args(Reading)
-    }
-
-
-def _against(
-    reading: Reading,
-    store: Store,
-    rows: NDArray[np.int64],
-    logits: NDArray[np.float64],
-    probabilities: NDArray[np.float64],
-    hedged: Hedged,
-    draws: int,
-    seed: int,
-) -> Any:
-    targets, counted = store.targets(reading, hedged)
-    positive, counts = targets[rows] > 0, counted[rows]
-    auroc, auprc = auroc_auprc(logits, positive, counts)
-    drawn_auroc, drawn_auprc = bootstrap(logits, positive, counts, store.column("patient")[rows], draws, seed)
-    labels: dict[str, Any] = {}
-    for k, (key, _) in enumerate(store.labels):
-        use = counts[:, k]
-        labels[key] = {"windows": int(use.sum()), "positives": int(positive[use, k].sum())}
-        if use.any():
-            labels[key] |= {
-                "auroc": float(auroc[k]),
-                "auroc_ci": percentile_interval(drawn_auroc[:, k]),
-                "auprc": float(auprc[k]),
-                "auprc_ci": percentile_interval(drawn_auprc[:, k]),
-                "brier": brier_score(probabilities[use, k], positive[use, k]),
-                "ece": expected_calibration_error(probabilities[use, k], positive[use, k]),
-            }
-    macro: dict[str, Any] = {}
-    defined = np.isfinite(auroc)
-    for name, value, drawn in (("auroc", auroc, drawn_auroc), ("auprc", auprc, drawn_auprc)):
-        macro[f"macro_{name}"] = float(mean_defined(value))
-        # a label that is undefined in a draw is left out of that draw's mean, not the draw
-        macro[f"macro_{name}_ci"] = percentile_interval(mean_defined(drawn[:, defined], axis=1))
-    return json_safe({**macro, "macro_labels": int(defined.sum()), "labels": labels})
-
-
 def run(folder: Path, events: Events) -> dict[str, Any]:
-    """Evaluate the bundle that a run folder's `config.json` names on a split of a dataset; writes `metrics.json`."""
-    from ml.predict import Predictor
+    """Evaluate the bundle that a run folder's `config.json` names, beside a second one where it names one.
+
+    Writes `metrics.json` (everything) and `metrics.csv` (every number with its interval, one a line); returns what is
+    in the first but the curves.
+    """
+    import torch
+
+    from ml.compare import comparison
+    from ml.tables import as_csv, metric_rows
 
     with alone_in(folder):
         config = Config.model_validate_json((folder / "config.json").read_bytes())
         store = Store(config.dataset)
-        predictor = Predictor(config.bundle, config.device)
-        manifest = predictor.manifest
-        if [label.key for label in manifest.labels] != [key for key, _ in store.labels]:
-            raise ValueError("the model and the dataset do not have the same labels")
-        if manifest.preprocessing != store.preprocessing:
-            raise ValueError("the model and the dataset were not preprocessed alike")
         rows = store.rows(config.split)
         if not len(rows):
             raise ValueError(f"the dataset's {config.split} split is empty")
-        logits = predictor.window_logits(store.windows, rows)
-        events.say("progress", fraction=0.5, message=f"{len(rows)} windows scored; measuring")
-        hedged = config.hedged or manifest.training["hedged"]
-        measured = figures(store, rows, logits, predictor.probabilities(logits), hedged)
-        result = {"split": config.split, "windows": len(rows), "hedged": hedged, **measured}
-        write_json(folder / "metrics.json", result)
-        return result
+        device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        scored, trained_with = _score(config.bundle, store, rows, device)
+        hedged = config.hedged or trained_with
+        events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; measuring")
+        measured = figures(store, scored, hedged, device=device)
+        result: dict[str, Any] = {"split": config.split, "dataset_sha256": store.content_sha256, "hedged": hedged}
+        compared = {}
+        if config.compare_with is not None:
+            events.say("progress", fraction=0.7, message="comparing")
+            other = _score(config.compare_with, store, rows, device)[0]
+            compared = {"comparison": comparison(store, rows, scored.logits, other.logits, hedged, device=device)}
+        write_json(folder / "metrics.json", {**result, **measured, **compared})
+        write_whole(folder / "metrics.csv", as_csv(metric_rows(measured)).encode())
+        return {**result, "windows": len(rows), **without_curves(measured), **compared}
+
+
+def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str) -> tuple[Scored, Hedged]:
+    """Score rows with a bundle; also how its training counted uncertain findings."""
+    from ml.predict import Predictor
+
+    predictor = Predictor(bundle, device)
+    manifest = predictor.manifest
+    if [label.key for label in manifest.labels] != [key for key, _ in store.labels]:
+        raise ValueError("the model and the dataset do not have the same labels")
+    if manifest.preprocessing != store.preprocessing:
+        raise ValueError("the model and the dataset were not preprocessed alike")
+    logits = predictor.window_logits(store.windows, rows)
+    return scored_with(manifest.labels, rows, logits), manifest.training["hedged"]

@@ -1,6 +1,7 @@
 """The warm child: questions come in as frames, answers go out as frames, until the input closes.
 
-A question's header is `{"bundle": folder, "sampling_rate_hz": number}` and its body a `.npy` of float64 (12, n) mV.
+A question's header is `{"bundle": folder, "sampling_rate_hz": number}`, with `"phrases": [text, …]` where any are asked
+of a CLIP model, and its body a `.npy` of float64 (12, n) mV.
 The answer's header is `{"answer": …}` as `Predictor.predict` gives it, or `{"error": {"code", "detail", "reasons"}}`.
 """
 
@@ -50,7 +51,8 @@ class Bundles:
 def _answer(bundles: Bundles, header: dict[str, Any], body: bytes) -> dict[str, Any]:
     try:
         signal_mv = np.load(io.BytesIO(body), allow_pickle=False)
-        return {"answer": bundles[header["bundle"]].predict(signal_mv, float(header["sampling_rate_hz"]))}
+        predictor, phrases = bundles[header["bundle"]], [str(phrase) for phrase in header.get("phrases", ())]
+        return {"answer": predictor.predict(signal_mv, float(header["sampling_rate_hz"]), phrases)}
     except Unusable as error:
         reasons = [{"code": reason.code, "detail": reason.detail} for reason in error.reasons]
         return {"error": {"code": "unusable", "detail": str(error), "reasons": reasons}}

@@ -1,58 +1,41 @@
-"""The training loop: AdamW, cosine schedule, early stopping, exact resume, and a bundle at the end."""
+"""The training loop: one for all paradigms. AdamW, a cosine, early stopping, exact resume, and a bundle at the end."""
 
-import io
+import contextlib
 import math
 import time
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from pydantic import BaseModel, ConfigDict, Field, field_validator
-from scipy.special import expit
 from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
 
-from ml import bundle
+from ml import bundle, card, checkpoint
 from ml.calibration import operating_point
-from ml.corpus.store import Hedged, Reading, Store
-from ml.evaluate import figures
+from ml.configuration import Config
+from ml.corpus.choice import labelled_rows
+from ml.corpus.facts import facts
+from ml.corpus.feed import Windows, read_ahead
+from ml.corpus.store import Store
 from ml.events import Events
+from ml.figures import figures, scored_with, without_curves
 from ml.metrics import macro_auprc
-from ml.networks.resnet1d import PRESETS
-from ml.paradigms import PARADIGMS, Batch, Labels
-from ml.run_folder import alone_in, json_safe, write_whole
+from ml.objective import choose_device, objective, optimizer, same_statistics
+from ml.paradigms import Batch, Labels, Outcome, processes
+from ml.paradigms.build import build
+from ml.paradigms.models import encoder_shape
+from ml.progress import Sums
+from ml.run_folder import alone_in, json_safe
+from ml.steps import Parts, Schedule, Unlabelled
+
+__all__ = ["Config", "Training", "run"]
 
 EVALUATION_BATCH = 256
 SAY_EVERY_S = 5.0
 LOOP_SHARE = 0.95  # of the progress; the rest is measuring on the test split
-
-
-class Config(BaseModel):
-    """A run's `config.json`; the defaults are the paper's (section 4.2)."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    dataset: Path
-    paradigm: Literal["supervised"] = "supervised"
-    preset: str = "resnet50"
-    label_source: Reading = "overread"
-    hedged: Hedged = "positive"
-    epochs: Annotated[int, Field(ge=1)] = 100
-    batch_size: Annotated[int, Field(ge=1)] = 512
-    learning_rate: Annotated[float, Field(gt=0)] = 1e-4
-    weight_decay: Annotated[float, Field(ge=0)] = 1e-4
-    patience: Annotated[int, Field(ge=1)] = 10
-    seed: Annotated[int, Field(ge=0)] = 0
-    device: str | None = None
-    threads: Annotated[int, Field(ge=1)] | None = None
-
-    @field_validator("preset")
-    @classmethod
-    def _known(cls, preset: str) -> str:
-        if preset not in PRESETS:
-            raise ValueError(f"one of {', '.join(PRESETS)}")
-        return preset
 
 
 class Training:
@@ -63,86 +46,130 @@ class Training:
         self.config = config = Config.model_validate_json((folder / "config.json").read_bytes())
         if config.threads is not None:
             torch.set_num_threads(config.threads)
-        self.device = torch.device(config.device or ("cuda" if torch.cuda.is_available() else "cpu"))
+        self.device = choose_device(config)
         self.store = Store(config.dataset)
         self.labels = Labels(*self.store.targets(config.label_source, config.hedged))
-        self.train_rows, self.validation_rows = self.store.rows("train"), self.store.rows("validation")
-        for name, rows in (("train", self.train_rows), ("validation", self.validation_rows)):
-            if not self.labels.counts[rows].any():
-                raise ValueError(f"no window of the {name} split has a {config.label_source} reading")
-
+        self.validation_rows = self.store.rows("validation")
         torch.manual_seed(config.seed)
-        self.paradigm = PARADIGMS[config.paradigm](PRESETS[config.preset], self.labels[self.train_rows])
+        rows = labelled_rows(self.store, config.labelled_fraction, config.seed)
+        self.paradigm, self.train_rows, self.text = build(config, self.store, rows, folder)
+        if not self.labels.counts[self.validation_rows].any():
+            raise ValueError(f"no window of the validation split has a {config.label_source} reading")
         self.model = self.paradigm.model.to(self.device)
-        self.optimizer = torch.optim.AdamW(
-            self.model.parameters(), lr=config.learning_rate, weight_decay=config.weight_decay
-        )
+        self.objective = objective(self.paradigm, self.device)
+        self.windows = Windows(self.store.windows, self.device, config.corpus_on_gpu)
+        self.unlabelled = Unlabelled(config, self.store, self.device) if config.unlabelled is not None else None
         self.steps = math.ceil(len(self.train_rows) / config.batch_size)  # an epoch
+        self.order = Schedule(config, self.train_rows, self.unlabelled)
+        self.optimizer = optimizer(self.model, config, self.device)
         self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.steps * config.epochs)
-        self.epoch = 0
+        self.step = 0  # of the run, done
+        self.sums = Sums()  # of the epoch
+        self.history: list[dict[str, Any]] = []
         self.best: dict[str, Any] = {"auprc": -math.inf, "epoch": 0, "weights": {}}
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.step // self.steps
 
     def run(self) -> dict[str, Any]:
         """Train to the end, from the last checkpoint where there is one, and write the bundle."""
         self._resume()
         while self.epoch < self.config.epochs and self.epoch - self.best["epoch"] < self.config.patience:
-            loss = self._train_epoch()
-            auprc = self._validate()
-            self.epoch += 1
-            # undefined where no label of the validation split has both classes: then the last epoch is kept
-            if math.isnan(auprc) or auprc > self.best["auprc"]:
-                self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
-            self._checkpoint()
-            self.events.say("metrics", epoch=self.epoch, train_loss=loss, validation_macro_auprc=json_safe(auprc))
-            self._say_progress(0, f"validation macro AUPRC {auprc:.3f}")
+            self._train_epoch()
+            self._end_epoch()
         self.model.load_state_dict(self.best["weights"])
         return self._finish()
 
-    def _train_epoch(self) -> float:
+    def _train_epoch(self) -> None:
         self.model.train()
-        # the order of an epoch follows from seed and epoch alone, so a resumed run sees what an unbroken one does
-        generator = torch.Generator().manual_seed(self.config.seed * 1_000_003 + self.epoch)
-        order = self.train_rows[torch.randperm(len(self.train_rows), generator=generator).numpy()]
-        total, said = 0.0, time.monotonic()
-        for step in range(self.steps):
-            batch = self._batch(order[step * self.config.batch_size : (step + 1) * self.config.batch_size])
-            loss = self.paradigm.loss(batch)
-            self.optimizer.zero_grad(set_to_none=True)
-            loss.backward()  # type: ignore[no-untyped-call]
-            self.optimizer.step()
-            self.schedule.step()
-            total += float(loss.detach()) * len(batch.rows)
-            if not math.isfinite(total):
-                raise RuntimeError(f"the loss is not finite in epoch {self.epoch + 1}: try a lower learning_rate")
+        said = time.monotonic()
+        first = self.step % self.steps
+        for parts, batches in read_ahead(self.order.epoch(self.epoch, first), self._read):
+            self._step(parts, batches)
+            self.step += 1
             if time.monotonic() - said > SAY_EVERY_S:
-                self._say_progress(step + 1, f"loss {total / ((step + 1) * self.config.batch_size):.4f}")
+                self._say_progress(f"loss {self._finite_loss():.4f}")
                 said = time.monotonic()
-        return total / len(order)
+            if self.step % self.config.checkpoint_steps == 0 and self.step % self.steps:
+                self._checkpoint()
+
+    def _step(self, parts: Parts, batches: list[Batch]) -> None:
+        """Take one step of the optimiser, over the parts of a batch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        for place, (part, batch) in enumerate(zip(parts, batches, strict=True)):
+            torch.manual_seed(part.seed)  # what is drawn follows from run, step and part alone
+            share = len(batch.rows) / sum(len(each.rows) for each in parts)
+            last = place == len(parts) - 1
+            with self._only_gather_last(last), self._autocast():
+                outcome: Outcome = self.objective(batch)
+                (outcome.loss * share).backward()  # type: ignore[no-untyped-call]
+            self.sums.add({"loss": outcome.loss, **outcome.figures}, len(batch.rows))
+        self.optimizer.step()
+        self.schedule.step()
+
+    def _end_epoch(self) -> None:
+        self._finite_loss()
+        same_statistics(self.model)
+        auprc = self._validate()
+        # undefined where no label of the validation split has both classes: then the last epoch is kept
+        if math.isnan(auprc) or auprc > self.best["auprc"]:
+            self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
+        means = self.sums.means([key for key, _ in self.store.labels])
+        said = {"train_loss": means.pop("loss"), **means, "validation_macro_auprc": json_safe(auprc)}
+        self.sums = Sums()
+        self.history.append({"epoch": self.epoch, **said})
+        self._checkpoint()
+        self.events.say("metrics", epoch=self.epoch, **said)
+        self._say_progress(f"validation macro AUPRC {auprc:.3f}")
+
+    def _finite_loss(self) -> float:
+        loss = self.sums.mean()
+        if not math.isfinite(loss):
+            epoch = max(0, self.step - 1) // self.steps + 1
+            raise RuntimeError(f"the loss is not finite in epoch {epoch}: try a lower learning_rate")
+        return loss
 
     def _validate(self) -> float:
         labels = self.labels[self.validation_rows]
         return macro_auprc(self._logits(self.validation_rows), labels.positive > 0, labels.counts)
 
     def _logits(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Score rows, (rows, labels); each process its share."""
         self.model.eval()
-        logits = np.empty((len(rows), len(self.store.labels)))
-        with torch.inference_mode():
-            for start in range(0, len(rows), EVALUATION_BATCH):
-                part = slice(start, start + EVALUATION_BATCH)
-                logits[part] = self.paradigm.logits(self._windows(rows[part])).double().cpu().numpy()
-        return logits
+        mine = np.array_split(rows, processes.count())[processes.rank()]
+        logits = np.empty((len(mine), len(self.store.labels)))
+        parts = [mine[start : start + EVALUATION_BATCH] for start in range(0, len(mine), EVALUATION_BATCH)]
+        with torch.inference_mode(), self._autocast():
+            for part, windows in enumerate(read_ahead(parts, self.windows.__getitem__)):
+                scores = self.paradigm.logits(windows).double().cpu().numpy()
+                logits[part * EVALUATION_BATCH : part * EVALUATION_BATCH + len(scores)] = scores
+        return np.concatenate(processes.everyone(logits))
 
-    def _batch(self, rows: NDArray[np.int64]) -> Batch:
+    def _read(self, parts: Parts) -> tuple[Parts, list[Batch]]:
+        return parts, [self._batch(part.rows, part.unlabelled) for part in parts]
+
+    def _batch(self, rows: NDArray[np.int64], unlabelled: NDArray[np.int64] | None) -> Batch:
         labels = self.labels[rows]
         return Batch(
             rows,
-            self._windows(rows),
+            self.windows[rows],
             torch.from_numpy(labels.positive).to(self.device),
             torch.from_numpy(labels.counts).to(self.device),
+            self.unlabelled.windows[unlabelled] if self.unlabelled is not None and unlabelled is not None else None,
         )
 
-    def _windows(self, rows: NDArray[np.int64]) -> Tensor:
-        return torch.from_numpy(self.store.windows[rows]).to(self.device).float()
+    def _autocast(self) -> torch.autocast:
+        precision = self.config.precision
+        half = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    def _only_gather_last(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Let processes exchange gradients once a step, not once a part."""
+        if last or not isinstance(self.objective, DistributedDataParallel):
+            return contextlib.nullcontext()
+        return _no_sync(self.objective)
 
     def _weights(self) -> dict[str, Tensor]:
         """Copy the weights: `state_dict` alone would go on changing with the model."""
@@ -150,82 +177,99 @@ class Training:
 
     def _identity(self) -> dict[str, Any]:
         """Say which run this is; where it runs does not matter."""
-        config = self.config.model_dump(mode="json", exclude={"dataset", "device", "threads"})
+        elsewhere = {"dataset", "unlabelled", "start_from", "text_folder", "device", "threads", "corpus_on_gpu"}
+        config = self.config.model_dump(mode="json", exclude={*elsewhere, "checkpoint_steps"}, exclude_none=True)
+        if self.unlabelled is not None:
+            config["unlabelled_sha256"] = self.unlabelled.content_sha256
+        if self.config.start_from is not None:
+            config["started_from"] = bundle.read_manifest(self.config.start_from).weights_sha256
         return {**config, "dataset_sha256": self.store.content_sha256}
 
     def _checkpoint(self) -> None:
-        state = io.BytesIO()
-        torch.save(
+        if processes.rank():
+            return
+        checkpoint.write(
+            self.folder,
             {
                 "run": self._identity(),
-                "epoch": self.epoch,
+                "step": self.step,
+                "sums": self.sums.state(),
                 "best": self.best,
+                "history": self.history,
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
-                "rng": torch.get_rng_state(),
-                "cuda_rng": torch.cuda.get_rng_state_all() if self.device.type == "cuda" else [],
             },
-            state,
         )
-        write_whole(self.folder / "checkpoint.pt", state.getvalue())
 
     def _resume(self) -> None:
-        path = self.folder / "checkpoint.pt"
-        if not path.exists():
+        state = checkpoint.read(self.folder, self._identity())
+        if state is None:
             return
-        state = torch.load(path, map_location="cpu", weights_only=True)  # tensors and numbers, no pickled code
-        if state["run"] != self._identity():
-            raise ValueError("the checkpoint in this folder is another run's")
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
-        self.epoch, self.best = state["epoch"], state["best"]
-        torch.set_rng_state(state["rng"])
-        if self.device.type == "cuda" and state["cuda_rng"]:
-            torch.cuda.set_rng_state_all(state["cuda_rng"])
-        self.events.say("resumed", epoch=self.epoch)
+        self.step, self.best, self.history = state["step"], state["best"], state["history"]
+        self.sums.load(state["sums"], self.device)
+        self.events.say("resumed", epoch=self.epoch, step=self.step)
 
     def _finish(self) -> dict[str, Any]:
         """Choose thresholds and calibration on validation, measure on test, write the bundle."""
-        self._say_progress(0, "measuring on the test split")
+        self._say_progress("measuring on the test split")
         rows = self.validation_rows
         logits, chosen = self._logits(rows), self.labels[rows]
-        points = [operating_point(logits[use, k], chosen.positive[use, k] > 0) for k, use in enumerate(chosen.counts.T)]
+        rules = self.config.threshold_rule, self.config.calibration, self.config.sensitivity
+        points = [
+            operating_point(logits[use, k], chosen.positive[use, k] > 0, *rules)
+            for k, use in enumerate(chosen.counts.T)
+        ]
         test = self.store.rows("test")
-        probabilities = expit([p.slope for p in points] * (logits := self._logits(test)) + [p.bias for p in points])
-        metrics = figures(self.store, test, logits, probabilities, self.config.hedged) if len(test) else {}
+        scored = scored_with(points, test, self._logits(test))
+        if processes.rank():
+            return {}
+        metrics = figures(self.store, scored, self.config.hedged, device=self.device.type) if len(test) else {}
         manifest = bundle.save(
             self.folder / "bundle",
             {
                 "paradigm": self.config.paradigm,
                 "preset": self.config.preset,
+                "encoder": encoder_shape(self.paradigm.model),
+                "text": self.text,
                 "labels": [
                     {"key": key, "name": name, **vars(point)}
                     for (key, name), point in zip(self.store.labels, points, strict=True)
                 ],
                 "preprocessing": self.store.preprocessing,
                 "dataset_sha256": self.store.content_sha256,
+                "dataset": facts(self.store, self.config.hedged),
                 "training": {
                     **self._identity(),
                     "best_epoch": self.best["epoch"],
                     "best_validation_macro_auprc": self.best["auprc"],
                     "ended_after": self.epoch,
+                    "history": self.history,
                 },
-                "metrics": metrics,
+                "metrics": without_curves(metrics),
             },
             self.best["weights"],
+            lambda manifest: card.files(manifest, metrics),
         )
         return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
 
-    def _say_progress(self, step: int, message: str) -> None:
-        epochs = self.epoch + step / self.steps
-        at = f"epoch {min(self.epoch + (step > 0), self.config.epochs)}/{self.config.epochs}"
-        fraction = LOOP_SHARE * epochs / self.config.epochs
+    def _say_progress(self, message: str) -> None:
+        epochs = self.config.epochs
+        at = f"epoch {min(math.ceil(self.step / self.steps), epochs)}/{epochs}"
+        fraction = LOOP_SHARE * self.step / (self.steps * epochs)
         self.events.say("progress", fraction=fraction, message=f"{at}: {message}")
+
+
+@contextlib.contextmanager
+def _no_sync(objective: DistributedDataParallel) -> Iterator[None]:
+    with objective.no_sync():
+        yield
 
 
 def run(folder: Path, events: Events) -> dict[str, Any]:
     """Train in a run folder with a `config.json`; leaves `bundle/` there."""
-    with alone_in(folder):
+    with processes.joined(), alone_in(folder) if not processes.rank() else contextlib.nullcontext():
         return Training(folder, events).run()

@@ -3,15 +3,15 @@
 import uuid
 from collections.abc import Iterator, Sequence
 from datetime import datetime
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from sqlalchemy import and_, func, select
+from sqlalchemy import Select, and_, func, select
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.tables import Dataset
 from app.ecgs.tables import Ecg
 from app.kit.pagination import Position, after
-from app.reports.tables import Labeling, Report
+from app.reports.tables import Labeling, Report, StoredText
 
 
 class Choice(NamedTuple):
@@ -22,29 +22,33 @@ class Choice(NamedTuple):
     recorded_to: datetime | None
     site: str | None
     device: str | None
+    without_overread: bool
 
 
 class Read(NamedTuple):
-    """An ECG with the masks of its newest over-read, and of its machine report where there is one."""
+    """An ECG with its newest over-read and its machine report, each as text and as masks, where there is one."""
 
     ecg: Ecg
-    overread: Labeling
-    machine: Labeling | None
+    overread: tuple[StoredText, Labeling] | None
+    machine: tuple[StoredText, Labeling] | None
 
 
 def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
     """Stream the chosen ECGs in the order of their waveform digests: the same ECGs give the same dataset."""
-    overread, machine = _newest("overread", choice.vocabulary_id), _newest("machine", choice.vocabulary_id)
-    read, printed = aliased(Labeling), aliased(Labeling)
-    statement = (
-        select(Ecg, read, printed)
-        .join(overread, overread.c.ecg_id == Ecg.id)
-        .join(read, and_(read.text_id == overread.c.text_id, read.vocabulary_id == choice.vocabulary_id))
-        .outerjoin(machine, machine.c.ecg_id == Ecg.id)
-        .outerjoin(printed, and_(printed.text_id == machine.c.text_id, printed.vocabulary_id == choice.vocabulary_id))
-        .where(Ecg.waveform_sha256.is_not(None))
-        .order_by(Ecg.waveform_sha256)
-    )
+    statement: Select[Any] = select(Ecg).where(Ecg.waveform_sha256.is_not(None)).order_by(Ecg.waveform_sha256)
+    for source in ("overread", "machine"):
+        newest = _newest(source, choice.vocabulary_id)
+        said, read = aliased(StoredText), aliased(Labeling)
+        of_text = and_(read.text_id == newest.c.text_id, read.vocabulary_id == choice.vocabulary_id)
+        needed = source == "overread" and not choice.without_overread
+        statement = (
+            statement.join(newest, newest.c.ecg_id == Ecg.id, isouter=not needed)
+            .outerjoin(said, said.id == newest.c.text_id)
+            .outerjoin(read, of_text)
+            .add_columns(said, read)
+        )
+        if source == "overread" and choice.without_overread:
+            statement = statement.where(newest.c.ecg_id.is_(None))
     if choice.recorded_from is not None:
         statement = statement.where(Ecg.recorded_at >= choice.recorded_from)
     if choice.recorded_to is not None:
@@ -53,8 +57,9 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
         statement = statement.where(Ecg.site == choice.site)
     if choice.device is not None:
         statement = statement.where(Ecg.device == choice.device)
-    for ecg, over, print_ in session.execute(statement.execution_options(yield_per=batch)):
-        yield Read(ecg, over, print_)
+    for row in session.execute(statement.execution_options(yield_per=batch)):
+        ecg, over_text, over, machine_text, machine = row
+        yield Read(ecg, (over_text, over) if over else None, (machine_text, machine) if machine else None)
 
 
 def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
@@ -65,9 +70,9 @@ def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-d
         Report.created_at.desc(),
         Report.version.desc(),
     )
-    place = func.row_number().over(partition_by=Report.ecg_id, order_by=newest_first)
+    place = func.row_number().over(partition_by=Report.ecg_id, order_by=newest_first).label("place")
     ranked = (
-        select(Report.ecg_id, Report.text_id, place.label("place"))
+        select(Report.ecg_id, Report.text_id, place)
         .join(Labeling, Labeling.text_id == Report.text_id)
         .where(Report.source == source, Report.current, Labeling.vocabulary_id == vocabulary_id)
         .subquery()

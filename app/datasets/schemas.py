@@ -2,7 +2,7 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Self
+from typing import Annotated, Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
 
@@ -26,7 +26,7 @@ class Fractions(BaseModel):
 
 
 class DatasetIn(BaseModel):
-    """Which ECGs to freeze, and how to split them. An ECG counts when it has a current over-read."""
+    """Which ECGs to freeze, and how to split them."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -39,6 +39,10 @@ class DatasetIn(BaseModel):
     recorded_to: AwareDatetime | None = Field(default=None, alias="to")
     site: Name | None = None
     device: Name | None = None
+    overread: Literal["required", "absent"] = Field(
+        default="required",
+        description="Take the ECGs that have a current over-read, or those that have none (for self-training).",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     fractions: Fractions = Fractions()
 

@@ -1,6 +1,7 @@
 """SQL that keeps pairs in agreement with reports. What is counted of them follows by itself (see `tables.py`)."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, func, or_, select, text, tuple_
@@ -14,7 +15,7 @@ from app.ecgs.tables import Ecg
 from app.kit.database import Database
 from app.reports.queries import hold_dictionaries
 from app.reports.tables import Labeling, Report
-from app.vocabularies.queries import maintained
+from app.vocabularies.queries import maintained_slots
 
 _MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
 _FOLD = 0x666F6C64
@@ -28,9 +29,8 @@ def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
     The caller holds the ECG's row lock. Of several readers' current over-reads the final one counts, else
     the one written last.
     """
-    for vocabulary in maintained(session):
-        assert vocabulary.slot is not None
-        _refresh_pair(session, ecg_id, vocabulary.id, vocabulary.slot)
+    for vocabulary_id, slot in maintained_slots(session):
+        _refresh_pair(session, ecg_id, vocabulary_id, slot)
 
 
 def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID, slot: int) -> None:
@@ -73,7 +73,7 @@ def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uu
 
     A pair that is there already is a writer's, and newer than what is read here.
     """
-    _collect(session, vocabulary_id, "ecg_id BETWEEN :first AND :last", {"first": first, "last": last})
+    _collect(session, vocabulary_id, _BETWEEN, {"first": first, "last": last})
     return _store_collected(session, slot, "DO NOTHING")
 
 
@@ -98,7 +98,25 @@ _NEW_VALUES = """
         SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
     )
 """
+_BETWEEN = "ecg_id BETWEEN :first AND :last"
 _FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
+
+
+def _newest(column: str, source: str) -> str:
+    """SQL of a column of the reading of a source that counts in an ECG's pair, of all its current readings."""
+    order = "final DESC, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC"
+    return f"(array_agg({column} ORDER BY {order}) FILTER (WHERE source = '{source}'))[1]"
+
+
+def _labeling(text_id: str) -> str:
+    """SQL of a text's masks under `:vocabulary`: one look into the index a text, whatever the planner knows of it.
+
+    Of a vocabulary that has just read its first texts it knows nothing, and joins would compare each with every other.
+    """
+    return (
+        "(SELECT present, uncertain FROM labelings "  # noqa: S608
+        f"WHERE vocabulary_id = :vocabulary AND text_id = {text_id} LIMIT 1)"
+    )
 
 
 def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters: dict[str, Any]) -> None:
@@ -107,18 +125,13 @@ def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters
         text(
             f"""
             CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS
-            WITH newest AS (
-                SELECT DISTINCT ON (ecg_id, source) ecg_id, source, reader, text_id FROM reports
-                WHERE current AND {chosen}
-                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
-                    version DESC
-            )
-            SELECT m.ecg_id, o.reader, lm.present AS machine_present, lm.uncertain AS machine_uncertain,
-                   lo.present AS overread_present, lo.uncertain AS overread_uncertain
-            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
-            JOIN labelings lm ON lm.text_id = m.text_id AND lm.vocabulary_id = :vocabulary
-            JOIN labelings lo ON lo.text_id = o.text_id AND lo.vocabulary_id = :vocabulary
-            WHERE m.source = 'machine'
+            SELECT ecg_id, reader, m.present AS machine_present, m.uncertain AS machine_uncertain,
+                   o.present AS overread_present, o.uncertain AS overread_uncertain
+            FROM (
+                SELECT ecg_id, {_newest("text_id", "machine")} AS machine, {_newest("text_id", "overread")} AS overread,
+                       {_newest("reader", "overread")} AS reader
+                FROM reports WHERE current AND {chosen} GROUP BY ecg_id
+            ) readings, LATERAL {_labeling("machine")} m, LATERAL {_labeling("overread")} o
             """  # noqa: S608
         ),
         {"vocabulary": vocabulary_id, **parameters},
@@ -208,43 +221,30 @@ class SampledPair(NamedTuple):
 
 def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
     """Choose pairs at random, or all when there are no more than `size`."""
-    rows = session.execute(
-        text(
-            """
-            WITH chosen AS (SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size),
-            newest AS (
-                SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports JOIN chosen USING (ecg_id)
-                WHERE current
-                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
-                    version DESC
-            )
-            SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
-            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
-            WHERE m.source = 'machine' ORDER BY m.ecg_id
-            """
-        ),
-        {"slot": slot, "size": size},
+    chosen = session.execute(
+        text("SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size"), {"slot": slot, "size": size}
     )
-    return [SampledPair(*row) for row in rows]
+    return pairs_of(session, list(chosen.scalars()))
+
+
+def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair]:
+    """Give the pairs of these ECGs, whatever the vocabulary."""
+    return _read_pairs(session, "ecg_id = ANY(:ids)", {"ids": list(ecg_ids)})
 
 
 def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
     """Give the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
+    return _read_pairs(session, _BETWEEN, {"first": first, "last": last})
+
+
+def _read_pairs(session: Session, chosen: str, parameters: dict[str, Any]) -> list[SampledPair]:
+    columns = ", ".join(_newest(name, source) for source in ("machine", "overread") for name in ("id", "text_id"))
     rows = session.execute(
         text(
-            """
-            WITH newest AS (
-                SELECT DISTINCT ON (ecg_id, source) id, ecg_id, source, text_id FROM reports
-                WHERE current AND ecg_id BETWEEN :first AND :last
-                ORDER BY ecg_id, source, final DESC, coalesce(authored_at, created_at) DESC, created_at DESC,
-                    version DESC
-            )
-            SELECT m.ecg_id, m.id, m.text_id, o.id, o.text_id
-            FROM newest m JOIN newest o ON o.ecg_id = m.ecg_id AND o.source = 'overread'
-            WHERE m.source = 'machine' ORDER BY m.ecg_id
-            """
+            f"SELECT ecg_id, {columns} FROM reports WHERE current AND {chosen} "  # noqa: S608
+            "GROUP BY ecg_id HAVING count(DISTINCT source) = 2 ORDER BY ecg_id"
         ),
-        {"first": first, "last": last},
+        parameters,
     )
     return [SampledPair(*row) for row in rows]
 

@@ -1,15 +1,18 @@
 """Disagreement tables over HTTP."""
 
-from fastapi import APIRouter, Request
+from typing import Annotated
+
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
 from app.auth.access import Viewer
 from app.disagreement import service
-from app.disagreement.parameters import AskedDep, CellBookDep
-from app.disagreement.schemas import Disagreement
+from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedges
+from app.disagreement.schemas import Disagreement, Flow, Trend
+from app.disagreement.service import Asked
 from app.disagreement.sheets import as_csv
 from app.kit.database import SessionDep
-from app.kit.problems import responses
+from app.kit.problems import invalid, responses
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 
@@ -35,3 +38,34 @@ def get_disagreement(
     if "text/csv" in request.headers.get("accept", ""):
         return Response(as_csv(answer, asked.group_by), media_type="text/csv; charset=utf-8")
     return JSONResponse(answer)
+
+
+@router.get("/trend", response_model=Trend, responses=responses(422))
+def get_trend(
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    chosen: ChosenPairs,
+    book: CellBookDep,
+    hedged: Hedges = "positive",
+    label: Annotated[list[str], Query(description="Only these labels; repeat the parameter.", max_length=63)] = [],  # noqa: B006
+) -> Response:
+    """Show each label's row month by month, each rate with its interval."""
+    rules = request.app.state.labelers.active(session)
+    if unknown := set(label) - {known.key for known in rules.vocabulary.labels}:
+        raise invalid("query.label", f"{min(unknown)!r} is no label of the active vocabulary")
+    return JSONResponse(service.trend(session, book, rules, Asked(chosen, hedged), label))
+
+
+@router.get("/flow", response_model=Flow, responses=responses(422))
+def get_flow(
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    chosen: ChosenPairs,
+    book: CellBookDep,
+    hedged: Hedges = "positive",
+) -> Response:
+    """Show what was read instead: which labels were added where one was removed, and the reverse."""
+    rules = request.app.state.labelers.active(session)
+    return JSONResponse(service.flow(session, book, rules, Asked(chosen, hedged)))

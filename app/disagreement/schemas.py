@@ -94,3 +94,75 @@ class Disagreement(Table):
     vocabulary: str
     hedged: Hedged
     groups: list[Group] | None
+
+
+class MonthTotals(Totals):
+    """A month's totals."""
+
+    month: str = Field(examples=["2026-03"])
+
+
+class MonthRow(LabelRow):
+    """A label's row of one month."""
+
+    month: str = Field(examples=["2026-03"])
+
+
+class LabelTrend(BaseModel):
+    """A label month by month; months without a pair are left out."""
+
+    label: str
+    name: str
+    points: list[MonthRow]
+
+
+class Trend(BaseModel):
+    """Disagreement month by month, in UTC."""
+
+    vocabulary: str
+    hedged: Hedged
+    undated: int = Field(description="Pairs whose time of recording is not known; they are in no month.")
+    months: list[MonthTotals]
+    labels: list[LabelTrend]
+
+
+class FlowTo(BaseModel):
+    """Another label that changed the other way in the same pairs."""
+
+    label: str
+    name: str
+    pairs: int
+
+
+class FlowRow(BaseModel):
+    """What went with a label's addition or removal. A pair with two other labels counts for both."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "label": "afib",
+                    "name": "Atrial Fibrillation",
+                    "pairs": 15087,
+                    "alone": 6210,
+                    "others": [{"label": "aflutter", "name": "Atrial Flutter", "pairs": 7911}],
+                }
+            ]
+        }
+    )
+
+    label: str
+    name: str
+    pairs: int = Field(description="Pairs in which the label was removed (or added).")
+    alone: int = Field(description="Those of them in which nothing was added (or removed) in its place.")
+    others: list[FlowTo] = Field(description="What was added (or removed) in the same pairs, most frequent first.")
+
+
+class Flow(BaseModel):
+    """What was read instead."""
+
+    pairs: int
+    vocabulary: str
+    hedged: Hedged
+    removed: list[FlowRow] = Field(description="For each label removed, the labels added in the same pair.")
+    added: list[FlowRow] = Field(description="For each label added, the labels removed in the same pair.")

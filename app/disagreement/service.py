@@ -1,7 +1,7 @@
 """From counted cells to the tables users see."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, month_name
 from app.disagreement.outcomes import Hedged
+from app.disagreement.schemas import Totals
 from app.disagreement.statistics import LabelCounts, Masks, Rate
 from app.kit.database import Json
 from app.kit.problems import invalid
@@ -64,22 +65,84 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
     return {**whole, "vocabulary": rules.vocabulary.version, "hedged": asked.hedged, "groups": groups}
 
 
+def trend(session: Session, book: CellBook, rules: ReadingRules, asked: Asked, only: Sequence[str]) -> Json:
+    """Answer as `schemas.Trend` shows it: each label's row by month. Pairs of unknown time are counted apart."""
+    counted = tally(session, book, rules, replace(asked, group_by=("month",)))
+    tables = _tables(counted, rules.vocabulary.labels)
+    months = [month for (month,) in counted.keys]
+    undated = sum(table["pairs"] for table, month in zip(tables, months, strict=True) if month is None)
+    dated = [(month, table) for month, table in zip(months, tables, strict=True) if month is not None]
+    return {
+        "vocabulary": rules.vocabulary.version,
+        "hedged": asked.hedged,
+        "undated": undated,
+        "months": [{"month": month, **{name: table[name] for name in Totals.model_fields}} for month, table in dated],
+        "labels": [
+            {
+                "label": label.key,
+                "name": label.name,
+                "points": [{"month": month, **table["labels"][bit]} for month, table in dated],
+            }
+            for bit, label in enumerate(rules.vocabulary.labels)
+            if not only or label.key in only
+        ],
+    }
+
+
+def flow(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -> Json:
+    """Answer as `schemas.Flow` shows it: for each label removed, which labels were added in the same pair."""
+    assert rules.slot is not None
+    labels = rules.vocabulary.labels
+    counted = queries.count_by_cell(session, rules.slot, asked.chosen)
+    masks = book.masks(session, counted.cell_ids)
+    bits = np.arange(len(labels))
+    added, removed = (
+        (mask[:, None] >> bits & 1).astype(np.int64)
+        for mask in (masks.added(asked.hedged), masks.removed(asked.hedged))
+    )
+    weighted = removed.T * counted.pairs
+    return {
+        "pairs": int(counted.pairs.sum()),
+        "vocabulary": rules.vocabulary.version,
+        "hedged": asked.hedged,
+        "removed": _flows(labels, weighted @ added, weighted.sum(axis=1), weighted @ ~added.any(axis=1)),
+        "added": _flows(
+            labels, (weighted @ added).T, added.T @ counted.pairs, (added.T * counted.pairs) @ ~removed.any(axis=1)
+        ),
+    }
+
+
+def _flows(labels: Sequence[Label], together: Integers, pairs: Integers, alone: Integers) -> list[Json]:
+    """Give a row a label: with how many pairs, how many of them with none of the others, and which others."""
+    return [
+        {
+            "label": label.key,
+            "name": label.name,
+            "pairs": int(pairs[row]),
+            "alone": int(alone[row]),
+            "others": [
+                {"label": labels[other].key, "name": labels[other].name, "pairs": int(together[row, other])}
+                for other in np.argsort(-together[row], kind="stable")
+                if together[row, other]
+            ],
+        }
+        for row, label in enumerate(labels)
+    ]
+
+
 def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -> Tally:
     """Count the chosen pairs by group and label; a 422 when there are too many groups."""
     assert rules.slot is not None
     counted = queries.count_by_cell(session, rules.slot, asked.chosen, asked.group_by)
-    combined = np.zeros_like(counted.cell_ids)
-    for values in counted.groups:
-        combined = (combined << 24) + (values + 1)  # ids, months and ages are far below 2^24
-    present, group = np.unique(combined, return_inverse=True)
-    if len(present) > MAX_GROUPS:
+    present, group = _compact(counted.groups, len(counted.cell_ids))
+    size = len(present[0]) if present else 1
+    if size > MAX_GROUPS:
         raise invalid(
             "query.group_by",
-            f"makes {len(present):,} groups, and an answer holds at most {MAX_GROUPS:,}: narrow the choice",
+            f"makes {size:,} groups, and an answer holds at most {MAX_GROUPS:,}: narrow the choice",
             "too_many_groups",
         )
-    size = len(present) if asked.group_by else 1
-    cell_ids, cell = np.unique(counted.cell_ids, return_inverse=True)
+    (cell_ids,), cell = _compact([counted.cell_ids], len(counted.cell_ids))
     masks = book.masks(session, cell_ids)
     counts = statistics.count(
         masks, len(rules.vocabulary.labels), asked.hedged, cell, counted.pairs, group, groups=size
@@ -91,13 +154,37 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
     )
     if not asked.group_by:
         return Tally([()], counts, pairs, differing)
-    first = np.unique(combined, return_index=True)[1]
-    keys = _keys(session, asked.group_by, [values[first] for values in counted.groups])
-    order = np.array(sorted(range(size), key=lambda at: [(name is None, name) for name in keys[at]]), np.int64)
-    sorted_counts = LabelCounts(
+    keys = _keys(session, asked.group_by, present)
+    # a group may be all corrections that cancel out
+    kept = [at for at in range(size) if pairs[at]]
+    order = np.array(sorted(kept, key=lambda at: [(name is None, name) for name in keys[at]]), np.int64)
+    in_order = LabelCounts(
         both=counts.both[order], added=counts.added[order], removed=counts.removed[order], neither=counts.neither[order]
     )
-    return Tally([keys[at] for at in order], sorted_counts, pairs[order], differing[order])
+    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order])
+
+
+def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], Integers]:
+    """Number the distinct rows of some columns: give those rows, a column each, and every row's number.
+
+    Sorting a million rows would take longer than counting them: ids and months are small, so a table will do.
+    """
+    number = np.zeros(rows, np.int64)
+    found: list[Integers] = []
+    for column in columns:
+        base = int(column.min(initial=0))
+        width = int(column.max(initial=0)) - base + 1
+        combined = number * width + (column - base)
+        size = width * (len(found[0]) if found else 1)
+        if size <= 4 * rows + 1_000:
+            seen = np.flatnonzero(np.bincount(combined, minlength=size))
+            place = np.zeros(size, np.int64)
+            place[seen] = np.arange(seen.size)
+            number = place[combined]
+        else:
+            seen, number = np.unique(combined, return_inverse=True)
+        found = [values[seen // width] for values in found] + [seen % width + base]
+    return found, number
 
 
 def _differ(masks: Masks, hedged: Hedged) -> NDArray[np.bool_]:

@@ -94,7 +94,8 @@ class Pair(Base):
     recorded_at: Mapped[datetime | None]
     age: Mapped[float | None]
     ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), primary_key=True)
-    cell_id: Mapped[int] = mapped_column(ForeignKey("cells.id"))
+    # No foreign key: cells are never deleted, and checking one locks a row that all writers share.
+    cell_id: Mapped[int]
     site_id: Mapped[int] = mapped_column(server_default=text("0"))
     device_id: Mapped[int] = mapped_column(server_default=text("0"))
     device_software_id: Mapped[int] = mapped_column(server_default=text("0"))

@@ -94,6 +94,7 @@ def upload(
     else:
         conflicts = _fill_in(session, actor, ecg, known)
     reports.store_texts(session, readings)
+    reports.read_texts(session, rules, readings)
     for reading in readings:
         reports.add(session, actor, rules, ecg.id, reading)
     return Uploaded(outside_with_reports(session, ecg, conflicts), is_new)

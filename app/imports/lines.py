@@ -30,7 +30,6 @@ class ReportLine(ReportIn, EcgMetadata):
     model_config = ConfigDict(extra="forbid")
 
     record: Name
-    device_software: Name | None = None
 
 
 def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:

@@ -23,6 +23,7 @@ from app.vocabularies import queries as vocabularies
 from app.vocabularies.readers import Readers
 
 LINES = 20_000  # a batch
+LANES = 8  # at most: each has a connection of the pool
 TEXTS = 2_000  # read at a time
 STATEMENTS = 100_000  # remembered
 WAITING = 2  # batches a lane may have before it
@@ -60,7 +61,8 @@ class Loader:
         self.loaded = Loaded()
 
     def __enter__(self) -> Self:
-        self._lanes = [ThreadPoolExecutor(1) for _ in range(self._workers)]
+        self._lanes = [ThreadPoolExecutor(1) for _ in range(min(self._workers, LANES))]
+        self._broken: set[int] = set()
         return self
 
     def __exit__(
@@ -78,7 +80,7 @@ class Loader:
         def submit(lane: int) -> None:
             while len(pending[lane]) >= WAITING:
                 self._add(pending[lane].popleft().result())
-            pending[lane].append(self._lanes[lane].submit(self._load, waiting[lane]))
+            pending[lane].append(self._lanes[lane].submit(self._load_in, lane, waiting[lane]))
             waiting[lane] = []
 
         for line in lines:
@@ -106,6 +108,16 @@ class Loader:
         total.conflicts.update(batch.conflicts)
         if self._progress is not None:
             self._progress(total)
+
+    def _load_in(self, lane: int, lines: list[Line]) -> Loaded:
+        """Store a batch, unless one before it was not: what is newer must not be stored first."""
+        if lane in self._broken:
+            raise RuntimeError("a batch before this one was not stored")
+        try:
+            return self._load(lines)
+        except BaseException:
+            self._broken.add(lane)
+            raise
 
     def _load(self, lines: list[Line]) -> Loaded:
         batch = Batch(lines)

@@ -7,18 +7,18 @@ import uuid
 from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.disagreement.queries import remake_pairs
-from app.disagreement.statistics import Integers, Masks
 from app.imports.batch import Batch, Facts, Said
 from app.vocabularies.tables import VocabularyRow
 
-_ESCAPES = str.maketrans({"\\": "\\\\", "\n": "\\n", "\t": "\\t", "\r": "\\r"})
-# later lines came later: a batch takes more than a microsecond a line
+_ESCAPES = (
+    ("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"), ("\x1d", "\\N"), ("\x1e", "\n"), ("\x1f", "\t"),
+)  # fmt: skip
 _REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, created_at"
+# later lines came later: a batch takes more than a microsecond a line
 _IN_ORDER = "now() + r.place * interval '1 microsecond'"
 _FACTS = ", ".join(Facts._fields)
 _DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}
@@ -83,8 +83,9 @@ def unlabelled(session: Session, vocabulary_id: uuid.UUID, text_ids: Sequence[in
 def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: Sequence[VocabularyRow]) -> Stored:
     """Store a batch's ECGs and readings, and make its pairs for every maintained vocabulary, which has read its texts.
 
-    A reading that its reader has said before, word for word, is known: the same as the current version, or as any
-    version written at the same time. Of an ECG that is known, what was not known is filled in and what differs is kept.
+    A reading that its reader has said before, word for word and at the time the line says, if it says one, is known:
+    versions are never taken away, so a line that was stored or known stays known. Of an ECG that is known, what was not
+    known is filled in and what differs is kept.
     """
     _copy_in(session, batch, text_ids)
     new, conflicts = _store_ecgs(session, len(batch.ecgs))
@@ -101,21 +102,20 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
     return Stored(new, len(batch.reports) - known, known, conflicts)
 
 
-def count_cells_of(session: Session, slot: int | None, records: str) -> tuple[Masks, Integers]:
-    """Give the cells of the ECGs whose record's name begins so, and how many pairs each has."""
+def count_cells_of(session: Session, slot: int | None, records: str) -> list[tuple[int, int, int]]:
+    """Count the pairs of the ECGs whose record's name begins so: machine's and over-read's positive labels, pairs."""
     rows = session.execute(
         text(
             """
-            SELECT machine_present, machine_uncertain, overread_present, overread_uncertain, pairs FROM (
+            SELECT machine_present | machine_uncertain, overread_present | overread_uncertain, pairs FROM (
                 SELECT cell_id, count(*) AS pairs FROM pairs JOIN ecgs ON ecgs.id = ecg_id
                 WHERE slot = :slot AND starts_with(record, :records) GROUP BY cell_id
             ) counts JOIN cells ON cells.id = cell_id
             """
         ),
         {"slot": slot, "records": records},
-    ).all()
-    *masks, pairs = np.array([tuple(row) for row in rows], np.int64).reshape(-1, 5).T
-    return Masks(*masks), pairs
+    )
+    return [(machine, overread, pairs) for machine, overread, pairs in rows]
 
 
 def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
@@ -214,7 +214,7 @@ def _drop_known(session: Session, turn: int) -> int:
             DELETE FROM arriving_reports r USING arriving_ecgs a WHERE r.turn = :turn AND a.place = r.ecg AND EXISTS (
                 SELECT FROM reports p WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
                 AND p.text_id = r.text_id AND p.final = r.final
-                AND (p.current OR p.authored_at IS NOT DISTINCT FROM r.authored_at)
+                AND (r.authored_at IS NULL OR p.authored_at = r.authored_at)
             )
             """
         ),
@@ -266,10 +266,10 @@ def _add_versions(session: Session, turn: int) -> None:
 
 
 def _ids(count: int) -> list[str]:
-    """Make random ids that begin alike, so that a batch's rows lie side by side in the indexes of millions."""
+    """Make random ids that begin alike and ascend: a batch's rows lie side by side in the indexes of millions."""
     start = secrets.token_hex(2)
     rest = os.urandom(14 * count).hex()
-    return [start + rest[28 * i : 28 * (i + 1)] for i in range(count)]
+    return sorted(start + rest[28 * i : 28 * (i + 1)] for i in range(count))
 
 
 def _digest(words: str | None) -> str | None:
@@ -279,11 +279,9 @@ def _digest(words: str | None) -> str | None:
 def _copy(session: Session, target: str, rows: Iterable[Sequence[Any]]) -> None:
     connection = session.connection().connection.driver_connection
     assert connection is not None
+    # whole batches are escaped at once: no text or name that is let in holds these control characters
+    cells = "\x1e".join(["\x1f".join(["\x1d" if value is None else str(value) for value in row]) for row in rows])
+    for character, written in _ESCAPES:
+        cells = cells.replace(character, written)
     with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        copy.write("".join("\t".join([_cell(value) for value in row]) + "\n" for row in rows))
-
-
-def _cell(value: Any) -> str:
-    if isinstance(value, str):
-        return value.translate(_ESCAPES)
-    return "\\N" if value is None else str(value)
+        copy.write(cells)

@@ -1,13 +1,9 @@
 """A simulated archive in the database, and its table beside the ledger it was made from."""
 
-import itertools
 import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-import numpy as np
-
-from app.disagreement import statistics
 from app.ecgs.patients import PatientHasher
 from app.imports import queries
 from app.imports.batch import Facts, Line
@@ -77,13 +73,20 @@ def table(database: Database, archive: Archive) -> Comparison:
     """Count the archive's pairs under the active vocabulary, hedged findings as positive."""
     with database.begin() as session:
         rules = Labelers().active(session)
-        masks, pairs = queries.count_cells_of(session, rules.slot, archive.records)
-    keys = [label.key for label in rules.vocabulary.labels]
-    cells, one_group = np.arange(len(pairs)), np.zeros(len(pairs), np.int64)
-    counts = statistics.count(masks, len(keys), "positive", cells, pairs, one_group, 1)
-    rows = zip(counts.machine[0].tolist(), counts.added[0].tolist(), counts.removed[0].tolist(), strict=True)
-    found = dict(zip(keys, itertools.starmap(Counts, rows), strict=True))
-    return Comparison(archive, int(pairs.sum()), {label: found.get(label) for label in archive.ledger})
+        cells = queries.count_cells_of(session, rules.slot, archive.records)
+    bits = {label.key: bit for bit, label in enumerate(rules.vocabulary.labels)}
+    counted = {label: _count(cells, bits[label]) if label in bits else None for label in archive.ledger}
+    return Comparison(archive, sum(pairs for *_, pairs in cells), counted)
+
+
+def _count(cells: list[tuple[int, int, int]], bit: int) -> Counts:
+    machine = added = removed = 0
+    for said, meant, pairs in cells:
+        m, o = said >> bit & 1, meant >> bit & 1
+        machine += m * pairs
+        added += (o > m) * pairs
+        removed += (m > o) * pairs
+    return Counts(machine, added, removed)
 
 
 def _line(label: str, row: Counts) -> str:

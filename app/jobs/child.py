@@ -45,6 +45,26 @@ def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: C
         end_group(child)
 
 
+def write_config(folder: Path, config: Json) -> None:
+    """Write a run folder's `config.json`, whole."""
+    folder.mkdir(parents=True, exist_ok=True)
+    temporary = folder / "config.json.tmp"
+    temporary.write_text(json.dumps(config, indent=2))
+    temporary.replace(folder / "config.json")
+
+
+def pass_on(run: JobRun) -> Callable[[str, Json], None]:
+    """Make a listener that passes a child's events on as the job's."""
+
+    def listen(kind: str, payload: Json) -> None:
+        if kind == "progress":
+            run.progress(float(payload.get("fraction", 0)), str(payload.get("message", "")))
+        else:
+            run.event(kind, payload)
+
+    return listen
+
+
 def child_environment() -> dict[str, str]:
     """Give the child nothing it could tell: no database, no keys."""
     return {name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")}

@@ -6,7 +6,7 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, Field
 
-Kind = Literal["dataset", "train", "evaluate", "relabel", "preview"]
+Kind = Literal["dataset", "train", "evaluate", "study", "relabel", "preview"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 

@@ -15,7 +15,7 @@ from app.jobs.schemas import JobOut, Kind
 from app.jobs.tables import Job
 from app.kit import audit
 from app.kit.database import Json
-from app.kit.problems import Problem
+from app.kit.problems import Problem, not_found
 
 IdempotencyKey = Annotated[
     str | None,
@@ -32,6 +32,7 @@ QUEUE_OF: dict[Kind, str] = {
     "dataset": "cpu",
     "train": "train",
     "evaluate": "train",
+    "study": "train",
     "relabel": "cpu",
     "preview": "cpu",
 }
@@ -59,6 +60,16 @@ def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params:
     job = queries.by_id(session, job_id)
     assert job is not None
     return outside(job)
+
+
+def finished(session: Session, job_id: uuid.UUID, kind: Kind, what: str) -> Job:
+    """Find a job of a kind that has succeeded; 404 where there is none, 409 where it has no result (yet)."""
+    job = queries.by_id(session, job_id)
+    if job is None or job.kind != kind:
+        raise not_found(what)
+    if job.result is None:
+        raise Problem(409, "not_finished", f"This {what} has no result: its job is {job.state}.")
+    return job
 
 
 def outside(job: Job) -> JobOut:

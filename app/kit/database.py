@@ -52,7 +52,8 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_pre_ping=True,
-            connect_args={"application_name": "overread", "options": "-c timezone=UTC"},
+            # compiling (jit) costs more than our queries do, and is on by default
+            connect_args={"application_name": "overread", "options": "-c timezone=UTC -c jit=off"},
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 

@@ -1,4 +1,4 @@
-"""Training, evaluation and the model registry over HTTP."""
+"""Training and the model registry over HTTP."""
 
 import uuid
 
@@ -13,11 +13,12 @@ from app.jobs.service import IdempotencyKey
 from app.kit import audit
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
-from app.kit.problems import invalid, not_found, responses
+from app.kit.problems import Problem, invalid, not_found, responses
 from app.models import queries
-from app.models.schemas import EvaluationIn, ModelCard, ModelOut, TrainingIn
+from app.models.schemas import ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
-from app.models.tasks import macro_metrics
+from app.models.tasks import bundle_folder, macro_metrics
+from ml.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
@@ -33,27 +34,12 @@ def start_training(
 ) -> JobOut:
     """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
     _check_dataset(session, given.dataset)
-    params = given.model_dump(mode="json", exclude_none=True)
+    if given.unlabelled is not None:
+        _check_dataset(session, given.unlabelled, "unlabelled")
+    if given.start_from is not None:
+        _check_model(session, given.start_from, "start_from")
+    params = given.model_dump(mode="json", exclude_none=True, exclude_unset=True)
     job = jobs.create(session, request.app.state.doorbell, user, "train", params, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
-
-
-@router.post("/evaluations", status_code=202, responses=responses(409, 422))
-def start_evaluation(
-    given: EvaluationIn,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Researcher,
-    idempotency_key: IdempotencyKey = None,
-) -> JobOut:
-    """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result."""
-    _check_dataset(session, given.dataset)
-    if queries.by_id(session, given.model) is None:
-        raise invalid("model", "there is no such model", "unknown")
-    params = given.model_dump(mode="json")
-    job = jobs.create(session, request.app.state.doorbell, user, "evaluate", params, idempotency_key)
     response.headers["Location"] = f"/v1/jobs/{job.id}"
     return job
 
@@ -71,11 +57,36 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelOu
     return _outside(_find(session, model_id))
 
 
-@router.get("/models/{model_id}/card", responses=responses(404, 422))
-def get_model_card(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelCard:
-    """Show everything that is known of a model."""
+@router.get(
+    "/models/{model_id}/card",
+    response_model=ModelCard,
+    responses={
+        200: {
+            "content": {"text/markdown": {"schema": {"type": "string"}}},
+            "description": "JSON, or the card on request",
+        },
+        **responses(404, 422),
+    },
+)
+def get_model_card(model_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> ModelCard | Response:
+    """Show everything that is known of a model.
+
+    Send `Accept: text/markdown` for the model card; the plots it shows are at `/v1/models/{id}/plots/…`.
+    """
     model = _find(session, model_id)
+    if "text/markdown" in request.headers.get("accept", ""):
+        return _bundle_file(request, model, "card.md", "text/markdown; charset=utf-8")
     return ModelCard(**dict(_outside(model)), manifest=model.manifest)
+
+
+@router.get(
+    "/models/{model_id}/plots/{name}",
+    response_class=Response,
+    responses={200: {"content": {"image/svg+xml": {}}, "description": "A plot"}, **responses(404, 422)},
+)
+def get_model_plot(model_id: uuid.UUID, name: str, request: Request, session: SessionDep, user: Viewer) -> Response:
+    """Give a plot of the model card."""
+    return _bundle_file(request, _find(session, model_id), f"plots/{name}", "image/svg+xml")
 
 
 @router.post("/models/{model_id}/promote", responses=responses(404, 422))
@@ -89,9 +100,14 @@ def promote_model(model_id: uuid.UUID, session: SessionDep, user: Admin) -> Mode
     return _outside(model)
 
 
-def _check_dataset(session: Session, dataset_id: uuid.UUID) -> None:
+def _check_dataset(session: Session, dataset_id: uuid.UUID, field: str = "dataset") -> None:
     if dataset_by_id(session, dataset_id) is None:
-        raise invalid("dataset", "there is no such dataset", "unknown")
+        raise invalid(field, "there is no such dataset", "unknown")
+
+
+def _check_model(session: Session, model_id: uuid.UUID, field: str) -> None:
+    if queries.by_id(session, model_id) is None:
+        raise invalid(field, "there is no such model", "unknown")
 
 
 def _find(session: Session, model_id: uuid.UUID) -> Model:
@@ -99,6 +115,19 @@ def _find(session: Session, model_id: uuid.UUID) -> Model:
     if model is None:
         raise not_found("model")
     return model
+
+
+def _bundle_file(request: Request, model: Model, name: str, media_type: str) -> Response:
+    """Answer with a file that the model's own manifest names, and no other."""
+    folder = bundle_folder(request.app.state.settings.models_dir, model.id)
+    try:
+        content = read_file(folder, read_manifest(folder), name)
+    except KeyError as error:
+        raise not_found("file of this model") from error
+    except InvalidBundle as error:
+        raise Problem(500, "bundle_damaged", "The model's files are not those that were registered.") from error
+    # a plot is looked at, and runs nothing
+    return Response(content, media_type=media_type, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
 
 
 def _outside(model: Model) -> ModelOut:

@@ -2,25 +2,17 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Any, Literal
+from pathlib import Path
+from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from app.kit.text import Name
+from ml.configuration import Config, Options, ParadigmName, Preset
 
 
-class Overrides(BaseModel):
-    """What to train differently from the paper's setting."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    epochs: Annotated[int, Field(ge=1, le=1000)] = 100
-    batch_size: Annotated[int, Field(ge=2, le=4096)] = 512
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
-    patience: Annotated[int, Field(ge=1, le=1000)] = 10
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    hedged: Literal["positive", "negative", "ignore"] = "positive"
+class Overrides(Options):
+    """What to train differently from the preset: the options of `python -m ml train`, each within its bounds."""
 
 
 class TrainingIn(BaseModel):
@@ -36,27 +28,48 @@ class TrainingIn(BaseModel):
                     "label_source": "overread",
                     "preset": "tiny",
                     "overrides": {"epochs": 12, "batch_size": 32, "learning_rate": 0.003},
-                }
+                },
+                {
+                    "paradigm": "negclip",
+                    "dataset": "5b2c1b0e-0000-4000-8000-000000000000",
+                    "preset": "laptop",
+                    "overrides": {"contrastive": {"targets": "masked"}},
+                },
             ]
         },
     )
 
     name: Name | None = None
-    paradigm: Literal["supervised"] = "supervised"
+    paradigm: ParadigmName = "supervised"
     dataset: uuid.UUID
     label_source: Literal["overread", "machine"] = "overread"
-    preset: Literal["resnet50", "small", "tiny"] = "resnet50"
+    preset: Preset = "paper"
+    unlabelled: uuid.UUID | None = Field(default=None, description="A dataset for self-training; labels are not read.")
+    start_from: uuid.UUID | None = Field(default=None, description="A model whose weights are the first ones.")
     overrides: Overrides = Overrides()
 
+    @model_validator(mode="after")
+    def _can_be_trained(self) -> Self:
+        try:
+            self.config(Path("dataset"), Path("unlabelled"), Path("bundle"))
+        except ValidationError as error:
+            raise ValueError("; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())) from None
+        return self
 
-class EvaluationIn(BaseModel):
-    """A model to measure on a dataset, against both readings."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    model: uuid.UUID
-    dataset: uuid.UUID
-    split: Literal["train", "validation", "test"] = "test"
+    def config(self, dataset: Path, unlabelled: Path, start_from: Path) -> Config:
+        """Give the run's configuration, with the folders of what the request names."""
+        folders = {"dataset": dataset}
+        folders |= {"unlabelled": unlabelled} if self.unlabelled is not None else {}
+        folders |= {"start_from": start_from} if self.start_from is not None else {}
+        return Config.model_validate(
+            {
+                "paradigm": self.paradigm,
+                "preset": self.preset,
+                "label_source": self.label_source,
+                **folders,
+                **self.overrides.model_dump(exclude_unset=True),
+            }
+        )
 
 
 class ModelOut(BaseModel):

@@ -1,6 +1,5 @@
-"""Training and evaluation: prepare a run folder, let a child work in it, register what it made."""
+"""Training: prepare a run folder, let a child work in it, register what it made."""
 
-import json
 import shutil
 import uuid
 from pathlib import Path
@@ -8,10 +7,10 @@ from typing import Any
 
 from sqlalchemy.orm import Session
 
-from app.jobs.child import run_child
+from app.jobs.child import pass_on, run_child, write_config
 from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
-from app.models.schemas import EvaluationIn, TrainingIn
+from app.models.schemas import TrainingIn
 from app.models.tables import Model
 from ml.bundle import InvalidBundle, read_manifest
 
@@ -20,23 +19,19 @@ def train(run: JobRun) -> Finish:
     """Train a model. An attempt that takes over from a dead worker's goes on from its last checkpoint."""
     request = TrainingIn.model_validate(run.params)
     folder = run.settings.runs_dir / str(run.id)
-    dataset = run.settings.datasets_dir / str(request.dataset)
-    _write_config(
-        folder,
-        {
-            "dataset": str(dataset),
-            "paradigm": request.paradigm,
-            "preset": request.preset,
-            "label_source": request.label_source,
-            **request.overrides.model_dump(),
-        },
+    settings = run.settings
+    config = request.config(
+        settings.datasets_dir / str(request.dataset),
+        settings.datasets_dir / str(request.unlabelled),
+        settings.models_dir / str(request.start_from),
     )
-    run_child(run, ["train", str(folder)], folder / "log.txt", _pass_on(run))
+    write_config(folder, config.model_dump(mode="json", exclude_none=True))
+    run_child(run, ["train", str(folder)], folder / "log.txt", pass_on(run))
     try:
-        manifest = read_manifest(folder / "bundle").to_dict()
+        manifest = read_manifest(folder / "bundle").to_card()
     except InvalidBundle as error:
         raise JobFailed(f"training left no usable bundle: {error}") from error
-    bundle = run.settings.models_dir / str(run.id)
+    bundle = settings.models_dir / str(run.id)
     shutil.rmtree(bundle, ignore_errors=True)  # an earlier attempt's, of which no row speaks
     bundle.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder / "bundle", bundle)
@@ -60,22 +55,6 @@ def train(run: JobRun) -> Finish:
     return register
 
 
-def evaluate(run: JobRun) -> Finish:
-    """Measure a model on a split of a dataset, against the over-read and against the machine."""
-    request = EvaluationIn.model_validate(run.params)
-    folder = run.settings.runs_dir / str(run.id)
-    _write_config(
-        folder,
-        {
-            "bundle": str(run.settings.models_dir / str(request.model)),
-            "dataset": str(run.settings.datasets_dir / str(request.dataset)),
-            "split": request.split,
-        },
-    )
-    result = run_child(run, ["evaluate", str(folder)], folder / "log.txt", _pass_on(run))
-    return lambda session: result
-
-
 def macro_metrics(manifest: Json) -> Json:
     """Give a bundle's macro figures without its per-label ones."""
     metrics: dict[str, Any] = manifest.get("metrics", {})
@@ -89,20 +68,3 @@ def macro_metrics(manifest: Json) -> Json:
 def bundle_folder(models_dir: Path, model_id: uuid.UUID) -> Path:
     """Say where a model's bundle lies."""
     return models_dir / str(model_id)
-
-
-def _write_config(folder: Path, config: Json) -> None:
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "config.json.tmp"
-    temporary.write_text(json.dumps(config, indent=2))
-    temporary.replace(folder / "config.json")
-
-
-def _pass_on(run: JobRun):  # type: ignore[no-untyped-def]
-    def pass_on(kind: str, payload: Json) -> None:
-        if kind == "progress":
-            run.progress(float(payload.get("fraction", 0)), str(payload.get("message", "")))
-        else:
-            run.event(kind, payload)
-
-    return pass_on

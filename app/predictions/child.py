@@ -5,6 +5,7 @@ import os
 import subprocess
 import sys
 import threading
+from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -52,8 +53,15 @@ class WarmChild:
                 env={name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")},
             )
 
-    def ask(self, bundle: Path, signal_mv: NDArray[np.float64], sampling_rate_hz: float, timeout_s: float) -> Json:
-        """Ask about one ECG (12 × samples, mV); `{"answer": …}` or `{"error": …}`."""
+    def ask(
+        self,
+        bundle: Path,
+        signal_mv: NDArray[np.float64],
+        sampling_rate_hz: float,
+        phrases: Sequence[str],
+        timeout_s: float,
+    ) -> Json:
+        """Ask about one ECG (12 × samples, mV) and any phrases; `{"answer": …}` or `{"error": …}`."""
         self.start()
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
@@ -62,7 +70,7 @@ class WarmChild:
         alarm = threading.Timer(timeout_s, process.kill)
         alarm.start()
         try:
-            header = {"bundle": str(bundle), "sampling_rate_hz": sampling_rate_hz}
+            header = {"bundle": str(bundle), "sampling_rate_hz": sampling_rate_hz, "phrases": list(phrases)}
             write_frame(process.stdin, header, array.getvalue())
             reply, _ = read_frame(process.stdout)
         except (OSError, EOFError, FrameError) as error:

@@ -1,6 +1,7 @@
 """SQL of predictions: asking, claiming, answering."""
 
 import uuid
+from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, or_, select, text, update
@@ -12,9 +13,11 @@ from app.predictions.tables import Prediction
 CHANNEL = "overread_predictions"
 
 
-def ask(session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID) -> uuid.UUID:
+def ask(
+    session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID, phrases: Sequence[str]
+) -> uuid.UUID:
     """Write a question; inference workers hear of it when it commits."""
-    prediction = Prediction(ecg_id=ecg_id, model_id=model_id, user_id=user_id)
+    prediction = Prediction(ecg_id=ecg_id, model_id=model_id, user_id=user_id, phrases=list(phrases))
     session.add(prediction)
     session.flush()
     session.execute(text(f"NOTIFY {CHANNEL}"))

@@ -1,10 +1,11 @@
 """`POST /v1/predictions`: an upload, or a stored ECG, answered by a model."""
 
 import uuid
+from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
-from pydantic import ValidationError
+from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData, UploadFile
 
@@ -16,10 +17,11 @@ from app.ecgs.upload import MAX_FILES, read_upload
 from app.kit.database import Database
 from app.kit.problems import Problem, field_errors, invalid, responses
 from app.predictions import service
-from app.predictions.schemas import PredictionIn, PredictionOut
+from app.predictions.schemas import MAX_PHRASES, Phrases, PredictionIn, PredictionOut
 
 router = APIRouter(prefix="/v1/predictions", tags=["predictions"])
 
+_PHRASES: TypeAdapter[list[str]] = TypeAdapter(Phrases)
 _BODY: dict[str, Any] = {
     "requestBody": {
         "required": True,
@@ -35,6 +37,11 @@ _BODY: dict[str, Any] = {
                         "machine_report": {"type": "string"},
                         "overread_report": {"type": "string"},
                         "model": {"type": "string", "format": "uuid"},
+                        "statements": {
+                            "type": "array",
+                            "maxItems": MAX_PHRASES,
+                            "items": {"type": "string", "maxLength": 200},
+                        },
                     },
                 }
             },
@@ -43,19 +50,22 @@ _BODY: dict[str, Any] = {
 }
 
 
-async def question(request: Request) -> PredictionIn | FormData:
-    """Read the body by its content type."""
+async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
+    """Read the body by its content type; a form's files are closed when it has been answered."""
     content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if content_type == "application/json":
         try:
-            return PredictionIn.model_validate_json(await request.body())
+            asked = PredictionIn.model_validate_json(await request.body())
         except ValidationError as error:
             errors = field_errors(error.errors())
             detail = "; ".join(f"{e.field or 'body'}: {e.reason}" for e in errors)
             raise Problem(422, "invalid_request", detail, errors) from error
-    if content_type == "multipart/form-data":
-        return await request.form(max_files=MAX_FILES, max_fields=10)
-    raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
+        yield asked
+    elif content_type == "multipart/form-data":
+        async with request.form(max_files=MAX_FILES, max_fields=10 + MAX_PHRASES) as form:
+            yield form
+    else:
+        raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
 
 
 @router.post("", responses=responses(409, 413, 415, 422, 503), openapi_extra=_BODY)
@@ -65,23 +75,25 @@ def predict(
     """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
 
     Per label: the score, the calibrated probability, the threshold, and, where there is a machine report,
-    what it says and whether an expert would probably change it.
+    what it says and whether an expert would probably change it. `statements` are phrases in any wording that a
+    CLIP or NegCLIP model compares the ECG with.
     """
     state = request.app.state
     database: Database = state.database
+    phrases = asked.statements if isinstance(asked, PredictionIn) else _phrases(asked)
     # The question must be committed before anyone can answer it, so this route cannot use the request's session.
     with database.begin() as session:
         if isinstance(asked, PredictionIn):
-            model = service.chosen_model(session, asked.model)
             ecg = ecgs.get(session, asked.ecg_id)
             if ecg.waveform_sha256 is None:
                 raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
+            model = service.chosen_model(session, asked.model)
             ecg_id = ecg.id
         else:
             model = service.chosen_model(session, _model_id(asked))
             ecg_id = _store(request, session, user, asked)
         readings = ecgs.outside_with_reports(session, ecgs.get(session, ecg_id)).reports
-        prediction_id = service.ask(session, ecg_id, model, user)
+        prediction_id = service.ask(session, ecg_id, model, phrases, user)
     timeout_s = state.settings.prediction_timeout_s
     return service.wait(database, prediction_id, model, service.machine_report(readings), timeout_s)
 
@@ -103,6 +115,14 @@ def _text(form: FormData, name: str) -> str | None:
     if isinstance(value, UploadFile):
         raise invalid(name, "must be text", "string_type")
     return value
+
+
+def _phrases(form: FormData) -> list[str]:
+    try:
+        return _PHRASES.validate_python(form.getlist("statements"))
+    except ValidationError as error:
+        errors = field_errors(error.errors(), "statements")
+        raise Problem(422, "invalid_request", "; ".join(e.reason for e in errors), errors) from error
 
 
 def _model_id(form: FormData) -> uuid.UUID | None:

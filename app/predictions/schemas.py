@@ -6,9 +6,14 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.kit.text import Name
 from app.reports.schemas import Status
 
 Discrepancy = Literal["agree", "likely_added", "likely_removed"]
+
+
+MAX_PHRASES = 32
+Phrases = Annotated[list[Name], Field(max_length=MAX_PHRASES)]
 
 
 class PredictionIn(BaseModel):
@@ -20,6 +25,7 @@ class PredictionIn(BaseModel):
 
     ecg_id: uuid.UUID
     model: uuid.UUID | None = Field(default=None, description="The promoted model when absent.")
+    statements: Phrases = Field(default=[], description="Phrases in any wording, for CLIP and NegCLIP models.")
 
 
 class LabelPrediction(BaseModel):
@@ -37,6 +43,13 @@ class LabelPrediction(BaseModel):
     )
 
 
+class StatementPrediction(BaseModel):
+    """A phrase as the model sees it in this ECG."""
+
+    phrase: str
+    similarity: float = Field(description="The cosine between ECG and phrase, −1 to 1: ranks ECGs, is no probability.")
+
+
 class ModelReference(BaseModel):
     """Which model answered."""
 
@@ -52,5 +65,5 @@ class PredictionOut(BaseModel):
     model: ModelReference
     windows: int = Field(description="10 s windows the answer is made of.")
     labels: list[LabelPrediction]
-    statements: Annotated[list[str], Field(description="Free phrases; empty for models that know labels only.")]
+    statements: list[StatementPrediction] = Field(description="The phrases that were asked, in their order.")
     created_at: datetime

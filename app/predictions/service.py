@@ -2,6 +2,7 @@
 
 import time
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -32,9 +33,14 @@ def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
     return model
 
 
-def ask(session: Session, ecg_id: uuid.UUID, model: Model, user: User) -> uuid.UUID:
-    """Put the question; it is answered after the caller's transaction has committed."""
-    return queries.ask(session, ecg_id, model.id, user.id)
+def ask(session: Session, ecg_id: uuid.UUID, model: Model, phrases: Sequence[str], user: User) -> uuid.UUID:
+    """Put the question; it is answered after the caller's transaction has committed.
+
+    Raises the 422 of phrases for a model that knows its labels only.
+    """
+    if phrases and model.manifest.get("text") is None:
+        raise invalid("statements", f"{model.name} knows its labels only; ask a CLIP or NegCLIP model", "no_text_side")
+    return queries.ask(session, ecg_id, model.id, user.id, phrases)
 
 
 def wait(
@@ -110,7 +116,7 @@ def _outside(
         model=ModelReference(id=model.id, name=model.name),
         windows=answer["windows"],
         labels=labels,
-        statements=[],
+        statements=answer.get("statements", []),
         created_at=created_at,
     )
 

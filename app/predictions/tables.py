@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import CheckConstraint, ForeignKey, Index, text
+from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id, Json
@@ -25,6 +25,7 @@ class Prediction(Base):
     ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), index=True)
     model_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("models.id"))
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
+    phrases: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", comment="statements asked about")
     state: Mapped[str] = mapped_column(server_default="open")
     answer: Mapped[Json | None]
     error: Mapped[Json | None]

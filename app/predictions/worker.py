@@ -70,6 +70,7 @@ def _answer_one(database: Database, archive: Archive, child: WarmChild, settings
             bundle_folder(settings.models_dir, asked.model_id),
             recording.millivolts(),
             recording.sampling_rate_hz,
+            asked.phrases,
             ANSWER_WITHIN_S,
         )
         given, error = reply.get("answer"), reply.get("error")

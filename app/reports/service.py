@@ -42,9 +42,7 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     if previous is not None and (previous.text_id, previous.final) == (text_id, given.final):
         return Added(_stored(session, previous), is_new=False)
 
-    for each in rules:
-        if not queries.is_labelled(session, text_id, each.id):
-            queries.add_labelings(session, labelings(session, each, [(text_id, text, codes)]))
+    _read_new(session, rules, text_id, text, codes)
     version = queries.next_version(session, ecg_id, given.source, reader)
     if previous is not None:
         queries.retire(session, previous)
@@ -78,6 +76,13 @@ def store_texts(session: Session, readings: Sequence[ReportIn]) -> None:
     """Store what several readings say before anything else, sorted, so that no two writers wait for each other."""
     for text in sorted(_storable(given.text) for given in readings if given.text is not None):
         queries.text_of(session, text, None)
+
+
+def read_texts(session: Session, rules: Sequence[ReadingRules], readings: Sequence[ReportIn]) -> None:
+    """Read what several stored texts say in the order of their ids, so that no two writers wait for each other."""
+    texts = [_storable(given.text) for given in readings if given.text is not None]
+    for text_id, text in sorted((queries.text_of(session, text, None), text) for text in texts):
+        _read_new(session, rules, text_id, text, None)
 
 
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
@@ -136,6 +141,14 @@ def labelings(
         }
         for text_id, (present, uncertain, negated, historical, findings, unmapped) in read
     ]
+
+
+def _read_new(
+    session: Session, rules: Sequence[ReadingRules], text_id: int, text: str | None, codes: list[Json] | None
+) -> None:
+    for each in rules:
+        if not queries.is_labelled(session, text_id, each.id):
+            queries.add_labelings(session, labelings(session, each, [(text_id, text, codes)]))
 
 
 def _stored(session: Session, report: Report) -> ReportOut:

@@ -17,6 +17,11 @@ def active(session: Session) -> VocabularyRow:
     return session.scalars(select(VocabularyRow).where(VocabularyRow.state == "active")).one()
 
 
+def yaml_of(session: Session, vocabulary_id: uuid.UUID) -> str:
+    """Give the file of a stored vocabulary."""
+    return session.scalars(select(VocabularyRow.yaml).where(VocabularyRow.id == vocabulary_id)).one()
+
+
 def maintained(session: Session) -> list[VocabularyRow]:
     """List the vocabularies whose labelings and pairs a change of reports must keep, the active one first.
 
@@ -28,6 +33,13 @@ def maintained(session: Session) -> list[VocabularyRow]:
             select(VocabularyRow).where(VocabularyRow.state != "inactive").order_by(VocabularyRow.state == "activating")
         )
     )
+
+
+def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
+    """Give the ids of the vocabularies that are maintained, and where their pairs stand; held as by `maintained`."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    rows = session.execute(select(VocabularyRow.id, VocabularyRow.slot).where(VocabularyRow.state != "inactive"))
+    return [(id_, slot) for id_, slot in rows if slot is not None]
 
 
 def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> int:

@@ -23,6 +23,7 @@ from app.vocabularies.service import Labelers, proposed
 
 TEXTS = 2_000  # a batch
 RANGES = 64  # of ECG ids, a transaction each
+PAIR_MAKERS = 2  # sessions: the database does the work
 PREVIEWED = 2_000  # pairs at a time, about
 
 
@@ -112,13 +113,22 @@ def _read_batch(database: Database, readers: Readers, vocabulary_id: uuid.UUID, 
 
 
 def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slot: int) -> int:
-    made = 0
-    for number, (first, last) in enumerate(_ranges(RANGES)):
+    def make(ecgs: tuple[uuid.UUID, uuid.UUID]) -> int:
         with run.database.begin() as session:
             if not queries.hold_slot(session, vocabulary_id, slot):
                 raise LeaseLost(str(run.id))
-            made += disagreement.build_pairs(session, vocabulary_id, slot, first, last)
-        run.progress(0.8 + 0.19 * (number + 1) / RANGES, f"{made:,} pairs made")
+            return disagreement.build_pairs(session, vocabulary_id, slot, *ecgs)
+
+    made = 0
+    with ThreadPoolExecutor(PAIR_MAKERS) as threads:
+        pending = [threads.submit(make, ecgs) for ecgs in _ranges(RANGES)]
+        try:
+            for number, future in enumerate(pending):
+                made += future.result()
+                run.progress(0.8 + 0.19 * (number + 1) / RANGES, f"{made:,} pairs made")
+        except BaseException:
+            threads.shutdown(cancel_futures=True)
+            raise
     disagreement.vacuum(run.database, slot)
     return made
 

@@ -51,6 +51,11 @@ END $$
 _PAIRS_FOLLOW = f"""
 CREATE FUNCTION pairs_follow() RETURNS trigger LANGUAGE plpgsql AS $$
 BEGIN
+    IF TG_OP = 'INSERT' THEN
+        IF NOT EXISTS (SELECT FROM fresh) THEN
+            RETURN NULL;  -- an upsert that updated
+        END IF;
+    END IF;
     IF TG_OP <> 'INSERT' THEN
         INSERT INTO pair_deltas ({_COUNTED}, pairs) SELECT {_COUNTED}, -1 FROM stale;
         DELETE FROM changes c USING stale p JOIN cell_outcomes o ON o.cell_id = p.cell_id
@@ -178,7 +183,6 @@ def _pairs() -> None:
         op.rename_table(f"pairs_new_{slot}", f"pairs_{slot}")
     op.rename_table("pairs_new", "pairs")
     op.create_primary_key(op.f("pk_pairs"), "pairs", ["ecg_id", "slot"])
-    op.create_foreign_key(op.f("fk_pairs_cell_id_cells"), "pairs", "cells", ["cell_id"], ["id"])
     op.create_foreign_key(op.f("fk_pairs_ecg_id_ecgs"), "pairs", "ecgs", ["ecg_id"], ["id"])
     op.create_index(op.f("ix_pairs_recorded_at_cell_id"), "pairs", ["recorded_at", "cell_id"])
     op.create_index(op.f("ix_pairs_age_cell_id"), "pairs", ["age", "cell_id"])

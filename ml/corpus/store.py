@@ -1,4 +1,4 @@
-"""The training store: windows as a plain `.npy` memory map, their labels as Parquet, what they are as JSON."""
+"""The training store: windows as a plain `.npy` memory map, labels and statements as Parquet, what they are as JSON."""
 
 import hashlib
 import json
@@ -7,21 +7,24 @@ import shutil
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, Self
+from typing import Any, Literal, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ml.corpus.readings import Hedged, Reading
 from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
+from ml.corpus.statements import Statement
 from ml.run_folder import sync
 
+__all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Reading", "Said", "Store", "StoreWriter"]
+
+FORMAT = 2  # 1 had no statements; it is read as a store whose reports are unknown
 WINDOW_SHAPE = (12, 2500)
 MAX_LABELS = 63  # a mask is a signed 64-bit integer
-
-Reading = Literal["overread", "machine"]
-Hedged = Literal["positive", "negative", "ignore"]
 
 _NPY_HEADER_BYTES = 128
 _ROWS_A_BATCH = 4096
@@ -40,8 +43,12 @@ _COLUMNS = pa.schema(
         ("age", pa.float64()),
         ("site", pa.string()),
         ("simulated", pa.bool_()),
+        ("overread_statements", pa.list_(pa.int32())),
+        ("machine_statements", pa.list_(pa.int32())),
     ]
 )
+_STATEMENT_COLUMNS = _COLUMNS.names[-2:]
+_STATEMENTS = pa.schema([("text", pa.string()), ("asserts", pa.int64()), ("denies", pa.int64())])
 
 
 class InvalidStore(ValueError):
@@ -54,7 +61,14 @@ class StoreWriter:
     Everything is written beside `folder` and renamed when it is whole: a folder of that name is a finished store.
     """
 
-    def __init__(self, folder: Path, labels: Sequence[tuple[str, str]], preprocessing: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        labels: Sequence[tuple[str, str]],
+        preprocessing: Mapping[str, Any],
+        vocabulary: str | None = None,
+    ) -> None:
+        """`vocabulary` is the YAML the statements were brought into normal form with."""
         if len(labels) > MAX_LABELS:
             raise ValueError(f"{len(labels)} labels; a mask has room for {MAX_LABELS}")
         self._folder = folder
@@ -63,6 +77,8 @@ class StoreWriter:
         self._preprocessing = dict(preprocessing)
         self._rows: list[Mapping[str, Any]] = []  # of the batch that is being filled
         self._batches: list[pa.RecordBatch] = []
+        self._vocabulary = vocabulary
+        self._statements: dict[Statement, int] = {}
         self._content = hashlib.sha256()
         self.summary: dict[str, Any] = {}
 
@@ -84,7 +100,8 @@ class StoreWriter:
 
         A row has `ecg_id`, `start_s`, `patient` (an opaque key) and the masks `overread_present`,
         `overread_uncertain`, `machine_present`, `machine_uncertain`: bit i is label i, all of a reading None where
-        there is no such reading. `recorded_at`, `sex`, `age`, `site` and `simulated` may be missing.
+        there is no such reading. `recorded_at`, `sex`, `age`, `site` and `simulated` may be missing, and so may
+        `overread_statements` and `machine_statements`: a report's `Statement`s, None where there is no such report.
         """
         if values.shape != (len(rows), *WINDOW_SHAPE):
             raise ValueError(f"{len(rows)} rows for windows of shape {values.shape}")
@@ -93,7 +110,7 @@ class StoreWriter:
         content = values.astype("<f2").tobytes()
         self._content.update(content)
         self._file.write(content)
-        self._rows += rows
+        self._rows += [{**row, **{name: self._numbered(row.get(name)) for name in _STATEMENT_COLUMNS}} for row in rows]
         if len(self._rows) >= _ROWS_A_BATCH:
             self._close_batch()
 
@@ -113,10 +130,11 @@ class StoreWriter:
         for row in _described(table):
             self._content.update(json.dumps(row, sort_keys=True).encode())
         self._content.update(json.dumps([self._labels, self._preprocessing], sort_keys=True).encode())
+        self._write_statements()
         content_sha256 = self._content.hexdigest()
         self.summary = _summarise(table, [key for key, _ in self._labels])
         description = {
-            "format": 1,
+            "format": FORMAT,
             "labels": [{"key": key, "name": name} for key, name in self._labels],
             "preprocessing": self._preprocessing,
             "seed": seed,
@@ -126,11 +144,24 @@ class StoreWriter:
             "summary": self.summary,
         }
         (self._building / "dataset.json").write_text(json.dumps(description, indent=2))
-        for name in ("windows.parquet", "dataset.json", "."):
-            sync(self._building / name)
+        for path in (*self._building.iterdir(), self._building):
+            sync(path)
         self._building.rename(self._folder)
         sync(self._folder.parent)
         return content_sha256
+
+    def _numbered(self, statements: Sequence[Statement] | None) -> list[int] | None:
+        """Write each distinct statement once: a corpus says few things, often."""
+        if statements is None:
+            return None
+        return [self._statements.setdefault(statement, len(self._statements)) for statement in statements]
+
+    def _write_statements(self) -> None:
+        said = [statement._asdict() for statement in self._statements]
+        pq.write_table(pa.Table.from_pylist(said, _STATEMENTS), self._building / "statements.parquet")
+        self._content.update(json.dumps([said, self._vocabulary]).encode())
+        if self._vocabulary is not None:
+            (self._building / "vocabulary.yaml").write_text(self._vocabulary, encoding="utf-8")
 
     def _close_batch(self) -> None:
         """Keep rows as columns: a hundred bytes each, where dictionaries take a thousand."""
@@ -149,6 +180,21 @@ class StoreWriter:
         self._file.close()
 
 
+class Said(NamedTuple):
+    """What reports say: row i says `numbers[starts[i] : starts[i + 1]]`; `known` is false where there is no report."""
+
+    starts: NDArray[np.int64]
+    numbers: NDArray[np.int64]
+    known: NDArray[np.bool_]
+
+    def of_rows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
+        """Give all that some rows say, (k,), and before it which of `rows` says it, (k,)."""
+        counts = self.starts[rows + 1] - self.starts[rows]
+        owner = np.repeat(np.arange(len(rows)), counts)
+        first = np.repeat(self.starts[rows] - np.append(0, np.cumsum(counts)[:-1]), counts)
+        return owner, self.numbers[first + np.arange(len(owner))]
+
+
 class Store:
     """A finished store.
 
@@ -160,6 +206,10 @@ class Store:
         What is known of each window, with its split.
     labels
         Key and name of each label; its place is its bit in the masks.
+    statements
+        The distinct statements of all reports.
+    vocabulary
+        The YAML that statements were brought into normal form with, None where it is unknown.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -167,8 +217,13 @@ class Store:
             description = json.loads((folder / "dataset.json").read_text())
             self.windows: NDArray[np.float16] = np.load(folder / "windows.npy", mmap_mode="r", allow_pickle=False)
             self.table: pa.Table = pq.read_table(folder / "windows.parquet")
-            if description["format"] != 1:
+            if description["format"] == 1:
+                self.table = _without_statements(self.table)
+            elif description["format"] != FORMAT:
                 raise InvalidStore(f"format {description['format']} is of another release")
+            self.statements = _read_statements(folder) if description["format"] == FORMAT else []
+            vocabulary = folder / "vocabulary.yaml"
+            self.vocabulary = vocabulary.read_text(encoding="utf-8") if vocabulary.exists() else None
             self.labels = [(str(label["key"]), str(label["name"])) for label in description["labels"]]
             self.preprocessing: dict[str, Any] = description["preprocessing"]
             self.content_sha256 = str(description["content_sha256"])
@@ -203,10 +258,29 @@ class Store:
             counts &= ~doubtful
         return positive.astype(np.float32), counts
 
+    def said(self, reading: Reading) -> Said:
+        """Give what each window's report says, in the numbers of `statements`."""
+        column = self.table.column(f"{reading}_statements").combine_chunks()
+        counts = pc.list_value_length(column).fill_null(0).to_numpy()
+        starts = np.append(0, np.cumsum(counts, dtype=np.int64))
+        return Said(starts, column.flatten().to_numpy().astype(np.int64), column.is_valid().to_numpy(False))
+
     def _bits(self, masks: pa.ChunkedArray) -> NDArray[np.bool_]:
         known: NDArray[np.int64] = masks.fill_null(0).to_numpy()
         bits: NDArray[np.bool_] = (known[:, None] >> np.arange(len(self.labels)) & 1).astype(bool)
         return bits
+
+
+def _without_statements(table: pa.Table) -> pa.Table:
+    """Bring a table of format 1 into today's form."""
+    for place, name in enumerate(_STATEMENT_COLUMNS, start=table.num_columns - 1):
+        field = _COLUMNS.field(name)
+        table = table.add_column(place, field, pa.nulls(len(table), field.type))
+    return table
+
+
+def _read_statements(folder: Path) -> list[Statement]:
+    return [Statement(**row) for row in pq.read_table(folder / "statements.parquet", schema=_STATEMENTS).to_pylist()]
 
 
 def _described(table: pa.Table) -> Iterator[dict[str, Any]]:

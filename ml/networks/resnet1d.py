@@ -54,6 +54,7 @@ class ResNet1d(nn.Module):
 
     def __init__(self, architecture: Architecture, outputs: int) -> None:
         super().__init__()
+        self.architecture = architecture
         width = architecture.width
         layers: list[nn.Module] = [
             nn.Conv1d(LEADS, width, 7, 2, padding=3, bias=False),
@@ -69,7 +70,7 @@ class ResNet1d(nn.Module):
                 channels = EXPANSION * (width << stage)
         self.encoder = nn.Sequential(*layers)
         self.features = channels
-        self.head = nn.Linear(channels, outputs)
+        self.head: nn.Module = nn.Linear(channels, outputs)
 
     def encode(self, windows: Tensor) -> Tensor:
         """(batch, 12, time) → features (batch, `features`)."""

@@ -1,7 +1,8 @@
 """What the training loop asks of a paradigm, and what it gives it."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -30,12 +31,23 @@ class Labels:
 
 @dataclass(frozen=True, eq=False)
 class Batch:
-    """Windows (b, 12, t) with their labels (b, labels), on the device, and which rows of the store they are."""
+    """Windows (b, 12, t) with their labels (b, labels), on the device, and which rows of the store they are.
+
+    `unlabelled` are windows (u, 12, t) of another corpus, for the paradigm that asks for them.
+    """
 
     rows: NDArray[np.int64]
     windows: Tensor
     positive: Tensor
     counts: Tensor
+    unlabelled: Tensor | None = None
+
+
+class Outcome(NamedTuple):
+    """A batch's scalar loss, and what else is worth logging: scalars or one number a label, on the device."""
+
+    loss: Tensor
+    figures: Mapping[str, Tensor] = {}
 
 
 class Paradigm(Protocol):
@@ -46,10 +58,10 @@ class Paradigm(Protocol):
         """What is trained, and what a bundle holds."""
         ...
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Give the scalar loss of a batch."""
+    def loss(self, batch: Batch) -> Outcome:
+        """Give the loss of a batch."""
         ...
 
     def logits(self, windows: Tensor) -> Tensor:
-        """Give one logit a label, (b, labels)."""
+        """Give one number a label, (b, labels), that ranks windows: a logit, or a cosine similarity."""
         ...

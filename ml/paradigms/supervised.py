@@ -1,13 +1,12 @@
-"""Supervised learning of the labels of one reading (paper, sections 3 and 4.2)."""
+"""Supervised learning of the labels of one reading (paper, section 3 and Equation 1)."""
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
+from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.networks.resnet1d import Architecture, ResNet1d
-from ml.paradigms.paradigm import Batch, Labels
+from ml.paradigms.paradigm import Batch, Labels, Outcome
 from ml.signals.augmentation import weak
 
 MAX_POSITIVE_WEIGHT = 50.0
@@ -21,22 +20,33 @@ def positive_weights(labels: Labels) -> NDArray[np.float32]:
     return np.minimum(weights, MAX_POSITIVE_WEIGHT).astype(np.float32)
 
 
-class Supervised:
-    """Binary cross-entropy a label, positives weighted, on weakly augmented windows."""
+def supervised_loss(logits: Tensor, positive: Tensor, counts: Tensor, weights: Tensor) -> Tensor:
+    """Give Equation 1: binary cross-entropy with weighted positives, the mean over what counts; 0 where nothing does.
 
-    def __init__(self, architecture: Architecture, labels: Labels) -> None:
-        self.model = ResNet1d(architecture, outputs=labels.positive.shape[1])
+    Parameters
+    ----------
+    logits, positive, counts
+        (b, labels) each; any precision of logits, the loss is in float32.
+    weights
+        (labels,), as `positive_weights` gives them.
+    """
+    each = functional.binary_cross_entropy_with_logits(
+        logits.float(), positive, pos_weight=weights.to(positive.device), reduction="none"
+    )
+    return (each * counts).sum() / counts.sum().clamp(min=1)
+
+
+class Supervised:
+    """Equation 1 on weakly augmented windows."""
+
+    def __init__(self, model: nn.Module, labels: Labels) -> None:
+        self.model = model
         self._weights = torch.from_numpy(positive_weights(labels))
 
-    def loss(self, batch: Batch) -> Tensor:
-        """Mean over what counts; 0 where nothing does."""
-        each = functional.binary_cross_entropy_with_logits(
-            self.model(weak(batch.windows)).float(),
-            batch.positive,
-            pos_weight=self._weights.to(batch.positive.device),
-            reduction="none",
-        )
-        return (each * batch.counts).sum() / batch.counts.sum().clamp(min=1)
+    def loss(self, batch: Batch) -> Outcome:
+        """Give the loss of a batch's labels."""
+        logits = self.model(weak(batch.windows))
+        return Outcome(supervised_loss(logits, batch.positive, batch.counts, self._weights))
 
     def logits(self, windows: Tensor) -> Tensor:
         """The network's own."""

@@ -1,4 +1,8 @@
-"""Augmentation by batch, on the device of the batch (paper, section 4.2)."""
+"""Augmentation by batch, on the device of the batch (paper, section 4.2).
+
+The paper names the augmentations and the noise; every other range is ours. All leads of a window always move, stretch
+and grow together, for the axis is in their proportions and a diagnosis in their timing; each window is drawn alone.
+"""
 
 import torch
 from torch import Tensor
@@ -7,12 +11,19 @@ NOISE_SD = 0.015  # of the standard deviations a window is in
 SCALE = (0.9, 1.1)
 SHIFT_SAMPLES = 25  # 100 ms at 250 Hz
 
+STRONG_NOISE_SD = 0.02
+WARP_PIECES = 5  # of equal length, each at its own speed
+WARP_SPEED = (0.8, 1.25)
+RATE = (0.9, 1.1)  # of the sampling rate a window is taken to have
+MASKS = 2
+MASK_SAMPLES = 250  # at most, each
+LEAD_DROPOUT = 0.1
+
 
 def weak(windows: Tensor) -> Tensor:
     """Shift, scale and add noise, drawn for each window on its own: (b, 12, t) → (b, 12, t).
 
-    All leads of a window move together and grow together, for the axis is in their proportions. What a shift leaves
-    empty holds the first or last value. The paper gives the noise; range of scale and shift are ours.
+    What a shift leaves empty holds the first or last value.
     """
     batch = len(windows)
     shift = torch.randint(-SHIFT_SAMPLES, SHIFT_SAMPLES + 1, (batch, 1, 1), device=windows.device)
@@ -20,8 +31,69 @@ def weak(windows: Tensor) -> Tensor:
     return scale * shifted(windows, shift) + NOISE_SD * torch.randn_like(windows)
 
 
+def strong(windows: Tensor) -> Tensor:
+    """Warp and resample time, mask stretches of it, drop leads and add noise: (b, 12, t) → (b, 12, t)."""
+    batch, leads, time = windows.shape
+    device = windows.device
+    speed = torch.empty(batch, WARP_PIECES, device=device).uniform_(*WARP_SPEED)
+    rate = torch.empty(batch, device=device).uniform_(*RATE)
+    start = torch.randint(0, time, (batch, MASKS), device=device)
+    length = torch.randint(0, MASK_SAMPLES + 1, (batch, MASKS), device=device)
+    kept = torch.rand(batch, leads, device=device) >= LEAD_DROPOUT
+    # one interpolation for both: what is read is the resampled place of the warped place
+    places = resampled(warped(speed, time), rate)
+    views = drop_leads(masked(sampled(windows, places), start, length), kept)
+    return views + STRONG_NOISE_SD * torch.randn_like(windows)
+
+
 def shifted(windows: Tensor, samples: Tensor) -> Tensor:
     """Move each window (b, 12, t) later by its number of samples, (b, 1, 1)."""
     time = windows.shape[-1]
     place = (torch.arange(time, device=windows.device) - samples).clamp(0, time - 1)
     return windows.gather(2, place.expand(windows.shape))
+
+
+def warped(speed: Tensor, time: int) -> Tensor:
+    """Give the places, (b, time) in samples, that are read when time runs at several speeds, (b, pieces).
+
+    Time never runs backwards, and first and last sample stay where they are.
+    """
+    pieces = speed.shape[1]
+    ends = torch.nn.functional.pad(speed.cumsum(dim=1), (1, 0))
+    ends = ends * ((time - 1) / ends[:, -1:])
+    at = torch.arange(time, device=speed.device) * (pieces / (time - 1))
+    piece = at.long().clamp(max=pieces - 1)
+    begin, end = ends[:, piece], ends[:, piece + 1]
+    return (begin + (end - begin) * (at - piece)).clamp(0, time - 1)
+
+
+def resampled(places: Tensor, rate: Tensor) -> Tensor:
+    """Stretch places, (b, time), about the middle by `rate`, (b,): above 1 the heart beats faster.
+
+    Where that leaves the window, its mirror image is read.
+    """
+    last = places.shape[1] - 1
+    stretched = last / 2 + (places - last / 2) * rate[:, None]
+    return (last - (stretched.abs() - last).abs()).clamp(0, last)
+
+
+def sampled(windows: Tensor, places: Tensor) -> Tensor:
+    """Read windows (b, 12, t) at places between samples, (b, time), by linear interpolation, all leads alike."""
+    below = places.long().clamp(max=windows.shape[-1] - 2)
+    share = (places - below)[:, None].to(windows.dtype)
+    index = below[:, None].expand(-1, windows.shape[1], -1)
+    low, high = windows.gather(2, index), windows.gather(2, index + 1)
+    return low + (high - low) * share
+
+
+def masked(windows: Tensor, start: Tensor, length: Tensor) -> Tensor:
+    """Set stretches of time to zero, the mean, in all leads; start and length in samples, (b, masks)."""
+    time = torch.arange(windows.shape[-1], device=windows.device)
+    inside = (time >= start[..., None]) & (time < (start + length)[..., None])
+    return windows.masked_fill(inside.any(dim=1)[:, None], 0)
+
+
+def drop_leads(windows: Tensor, kept: Tensor) -> Tensor:
+    """Set the leads that are not `kept`, (b, 12), to zero; a window of which none is kept keeps them all."""
+    kept = kept | ~kept.any(dim=1, keepdim=True)
+    return windows * kept[..., None]

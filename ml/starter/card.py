@@ -1,11 +1,11 @@
 """The starter model's card, in words for people."""
 
-from pathlib import Path
 from typing import Any
 
 from ml.bundle import Manifest
-from ml.run_folder import write_whole
 from ml.starter.ptbxl import CITATION
+
+CARD = "card.md"
 
 _TEXT = """# Overread starter model
 
@@ -33,8 +33,8 @@ How it was made, and what else was tried: `docs/starter_model.md`.
 """
 
 
-def write_card(folder: Path, manifest: Manifest) -> None:
-    """Write `card.md` beside a bundle's manifest."""
+def card(manifest: Manifest) -> bytes:
+    """Write the card of a bundle in Markdown."""
     measured = manifest.metrics["overread"]
     names = {label.key: label.name for label in manifest.labels}
     rows = [
@@ -51,7 +51,7 @@ def write_card(folder: Path, manifest: Manifest) -> None:
         rows="\n".join(rows),
         **{name: measured[name] for name in ("macro_labels", "macro_auroc", "macro_auprc")},
     )
-    write_whole(folder / "card.md", text.encode())
+    return text.encode()
 
 
 def _shown(figure: Any) -> str:

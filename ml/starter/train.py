@@ -27,7 +27,7 @@ from ml.networks.beatnet import BEAT_PRESETS, BeatNet, Tower, beat_view, views
 from ml.run_folder import json_safe
 from ml.signals import Preprocessing, preprocess
 from ml.starter.augmentation import vary
-from ml.starter.card import write_card
+from ml.starter.card import CARD, card
 from ml.starter.forest import TREES, grow
 from ml.starter.ptbxl import CITATION, LABELS, Examples, read_examples
 from ml.starter.towers import Lessons, View, beat_view_of, narrow, strip_view_of, train_tower, widen
@@ -194,9 +194,9 @@ def save(folder: Path, net: BeatNet, examples: Examples, material: Material, rec
         ],
         "preprocessing": Preprocessing().to_dict(),
         "dataset_sha256": content.hexdigest(),
+        "attribution": CITATION,
         "training": {
             **vars(recipe),
-            "dataset": CITATION,
             "label_source": "overread",
             "hedged": "negative",
             "ecgs": int(np.isin(examples.folds, TRAIN_FOLDS).sum()),
@@ -204,8 +204,7 @@ def save(folder: Path, net: BeatNet, examples: Examples, material: Material, rec
         },
         "metrics": {"overread": measured},
     }
-    written = bundle.save(folder, manifest, net.state_dict())
-    write_card(folder, written)
+    bundle.save(folder, manifest, net.state_dict(), lambda complete: {CARD: card(complete)})
     for name, each in said.items():
         print(f"{name:10s} {_line(figures_of(examples, rows, each))}")
 

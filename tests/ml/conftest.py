@@ -1,5 +1,6 @@
 """A world small enough to train on in a second: two labels that anyone could see in the signal."""
 
+import hashlib
 import json
 from collections.abc import Callable
 from pathlib import Path
@@ -8,11 +9,20 @@ from typing import Any
 import numpy as np
 import pytest
 
+from ml.bundle import SEAL
+from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.signals import Preprocessing
 
 LABELS = [("fast", "Fast"), ("upside_down", "Upside down"), ("never", "Never seen")]
 PATIENTS = 24
+FAST, UPSIDE_DOWN, ELSE = Statement("fast", 1), Statement("upside down", 2), Statement("nothing else")
+
+
+def statements(mask: int) -> list[Statement]:
+    """What a report with these labels says; the one with none says nothing."""
+    said = [statement for statement in (FAST, UPSIDE_DOWN) if statement.asserts & mask]
+    return [*said, ELSE] if mask == 1 else said
 
 
 class Said:
@@ -31,6 +41,20 @@ class Said:
 @pytest.fixture
 def said() -> Said:
     return Said()
+
+
+Rewrite = Callable[[Path, str], None]
+
+
+@pytest.fixture
+def rewrite() -> Rewrite:
+    """Give a bundle another `bundle.json`, and the seal that whoever writes one can also make."""
+
+    def rewrite(bundle: Path, text: str) -> None:
+        (bundle / "bundle.json").write_text(text)
+        (bundle / SEAL).write_text(f"{hashlib.sha256(text.encode()).hexdigest()}  bundle.json\n")
+
+    return rewrite
 
 
 def make_window(rng: np.random.Generator, mask: int) -> np.ndarray:
@@ -57,8 +81,23 @@ def store_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
                 "overread_uncertain": 0,
                 "machine_present": machine,
                 "machine_uncertain": None if machine is None else 0,
+                "overread_statements": statements(mask),
+                "machine_statements": None if machine is None else statements(machine),
             }
             writer.append(make_window(rng, mask)[None], [row])
+        writer.finish(seed=1)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def unlabelled_folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Windows of other patients that nobody has read, and of some whom the labelled store has too."""
+    folder = tmp_path_factory.mktemp("datasets") / "unlabelled"
+    rng = np.random.default_rng(1)
+    with StoreWriter(folder, [("other", "Other labels")], Preprocessing().to_dict()) as writer:
+        for number in range(40):
+            row = {"ecg_id": f"ecg{number}", "start_s": 0.0, "patient": f"patient{number}"}
+            writer.append(make_window(rng, int(rng.integers(4)))[None], [row])
         writer.finish(seed=1)
     return folder
 
@@ -82,6 +121,19 @@ def make_run(tmp_path: Path, store_folder: Path) -> MakeRun:
         return folder
 
     return make
+
+
+@pytest.fixture(scope="session")
+def clip_bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: Path) -> Path:
+    from ml.train import Training
+
+    folder = tmp_path_factory.mktemp("trained") / "clip"
+    folder.mkdir()
+    config = {"dataset": str(store_folder), "paradigm": "negclip", "preset": "test", "device": "cpu", "threads": 1}
+    config |= {"epochs": 8, "contrastive": {"targets": "masked"}}
+    (folder / "config.json").write_text(json.dumps(config))
+    Training(folder, Said()).run()  # type: ignore[arg-type]
+    return folder / "bundle"
 
 
 @pytest.fixture(scope="session")

@@ -68,7 +68,56 @@ def test_what_a_library_prints_goes_to_the_log():
     assert b"stray" in done.stderr and b"deeper" in done.stderr
 
 
-@pytest.mark.parametrize("arguments", [["train"], ["serve", "folder"], ["dance"]])
+YAML = """
+paradigm: {paradigm}
+preset: test
+epochs: {epochs}
+threads: 1
+device: cpu
+"""
+
+
+@pytest.fixture
+def config_file(tmp_path):
+    def write(paradigm="supervised", epochs=1, more=""):
+        path = tmp_path / "config.yaml"
+        path.write_text(YAML.format(paradigm=paradigm, epochs=epochs) + more)
+        return path
+
+    return write
+
+
+def test_a_file_a_corpus_and_a_folder_are_enough(config_file, store_folder, tmp_path):
+    out = tmp_path / "runs/first"
+    with start("train", config_file(), "--corpus", store_folder, "--out", out, stdin=subprocess.DEVNULL) as child:
+        events = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
+    assert (child.returncode, events[-1]["event"]) == (0, "result")
+    assert (out / "bundle/bundle.json").is_file()
+    assert json.loads((out / "config.json").read_text())["dataset"] == str(store_folder)
+
+
+@pytest.mark.parametrize("more", ["learning_rat: 1", "self_training: {alpha: 0.9}", "contrastive: {}", "- 1"])
+def test_a_file_that_is_no_configuration_makes_no_folder(config_file, store_folder, tmp_path, more):
+    path, out = config_file(more=more), tmp_path / "out"
+    with start("train", path, "--corpus", store_folder, "--out", out, stdin=subprocess.DEVNULL) as child:
+        [event] = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
+    assert (child.returncode, event["event"], out.exists()) == (1, "error", False)
+
+
+@pytest.mark.parametrize("paradigm", ["supervised", pytest.param("negclip", marks=pytest.mark.slow)])
+def test_two_processes_train_one_model(config_file, store_folder, tmp_path, paradigm):
+    arguments = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ml", "train"]
+    arguments += [config_file(paradigm, epochs=2), "--corpus", store_folder, "--out", tmp_path / "out"]
+    command = [sys.executable, "-m", *map(str, arguments)]
+    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=200)
+    assert done.returncode == 0, done.stderr.decode()
+    events = [json.loads(line) for line in done.stdout.splitlines()]
+    assert [event["epoch"] for event in events if event["event"] == "metrics"] == [1, 2]  # one of them speaks
+    assert [event["event"] for event in events].count("result") == 1
+    assert (tmp_path / "out/bundle/weights.safetensors").is_file()
+
+
+@pytest.mark.parametrize("arguments", [["train"], ["serve", "folder"], ["dance"], ["train", "x", "--out", "y"]])
 def test_a_command_that_is_none_is_refused(arguments):
     with start(*arguments, stdin=subprocess.DEVNULL) as child:
         assert b"usage" in child.communicate(timeout=30)[1]

@@ -4,37 +4,58 @@ import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from sklearn.metrics import average_precision_score, brier_score_loss, roc_auc_score
+from sklearn.metrics import average_precision_score, brier_score_loss, precision_recall_curve, roc_auc_score, roc_curve
 
 from ml import metrics
 
 
 @st.composite
 def ranked_rows(draw):
-    """Scores with many ties, labels, and how often each row counts."""
+    """Scores with many ties, labels, which rows count, and how often."""
     n = draw(st.integers(1, 30))
     levels = draw(st.integers(1, 8))
     random = np.random.default_rng(draw(st.integers(0, 2**32)))
     return (
         random.integers(0, levels, n) / 7,
         random.random(n) < draw(st.sampled_from([0.0, 0.1, 0.5, 0.9, 1.0])),
-        random.integers(0, 4, (3, n)).astype(np.int32),
+        random.integers(0, 4, n),
         random.random(n) < 0.8,
     )
 
 
-@settings(max_examples=200)
-@given(ranked_rows())
-def test_figures_are_scikit_learns_on_rows_repeated_as_often_as_they_count(rows):
-    scores, positive, weights, counts = rows
-    auroc, auprc = metrics.Ranked(scores, positive, counts).auroc_auprc(weights)
-    for draw, times in enumerate(weights * counts):
-        label, score = np.repeat(positive, times), np.repeat(scores, times)
-        if label.all() or not label.any():
-            assert np.isnan([auroc[draw], auprc[draw]]).all()
+def curves_by_hand(label, score):
+    """TPR at each FPR of the grid, straight between scikit-learn's points; precision of the first point at a recall."""
+    fpr, tpr, _ = roc_curve(label, score, drop_intermediate=False)
+    precision, recall, _ = precision_recall_curve(label, score)
+    precision, recall = precision[-2::-1], recall[-2::-1]  # from the highest threshold; its last point is made up
+    roc, pr = [], []
+    for x in metrics.CURVE_GRID:
+        after = np.flatnonzero(fpr > x + 1e-9)
+        if not len(after):
+            roc.append(1.0)
         else:
-            assert auroc[draw] == pytest.approx(roc_auc_score(label, score), abs=1e-12)
-            assert auprc[draw] == pytest.approx(average_precision_score(label, score), abs=1e-12)
+            i = after[0]
+            share = (x - fpr[i - 1]) / (fpr[i] - fpr[i - 1])
+            roc.append(tpr[i - 1] + share * (tpr[i] - tpr[i - 1]))
+        pr.append(precision[np.flatnonzero(recall >= max(x - 1e-9, 1e-9))[0]])
+    return roc, pr
+
+
+@settings(max_examples=300)
+@given(ranked_rows())
+def test_figures_and_curves_are_scikit_learns_on_rows_repeated_as_often_as_they_count(rows):
+    scores, positive, weights, counts = rows
+    measured = metrics.Ranked(scores, positive, counts).measure(weights.astype(float), curves=True)
+    times = weights * counts
+    label, score = np.repeat(positive, times), np.repeat(scores, times)
+    if label.all() or not label.any():
+        assert np.isnan([measured.auroc, measured.auprc, *measured.tpr, *measured.precision]).all()
+        return
+    assert measured.auroc == pytest.approx(roc_auc_score(label, score), abs=1e-12)
+    assert measured.auprc == pytest.approx(average_precision_score(label, score), abs=1e-12)
+    roc, pr = curves_by_hand(label, score)
+    np.testing.assert_allclose(measured.tpr, roc, atol=1e-9)
+    np.testing.assert_allclose(measured.precision, pr, atol=1e-9)
 
 
 def test_macro_is_the_mean_over_labels_with_both_classes():
@@ -46,51 +67,6 @@ def test_macro_is_the_mean_over_labels_with_both_classes():
     assert metrics.macro_auprc(scores, positive, counts) == pytest.approx(np.mean(expected))
     assert math.isnan(metrics.macro_auprc(scores[:, 2:], positive[:, 2:], counts[:, 2:]))
     assert math.isnan(metrics.macro_auprc(scores, positive, np.zeros_like(counts)))
-
-
-def test_a_draw_takes_patients_with_all_their_rows(monkeypatch):
-    monkeypatch.setattr(metrics, "_NUMBERS_A_CHUNK", 12)  # several chunks
-    patients = np.array(["b", "a", "b", "c", "a", "b"])
-    weights = np.concatenate(list(metrics._draws(patients, 500, seed=0)))
-    assert weights.shape == (500, 6)
-    for patient in "abc":
-        times = weights[:, patients == patient]
-        assert (times == times[:, :1]).all()
-        assert times[:, 0].mean() == pytest.approx(1, abs=0.15)
-    assert (weights[:, [0, 1, 3]].sum(axis=1) == 3).all()  # as many patients as there are
-
-
-def test_the_bootstrap_is_each_draw_measured_on_its_own():
-    random = np.random.default_rng(2)
-    n = 60
-    positive = random.random((n, 2)) < [0.4, 0.05]
-    scores = random.normal(size=(n, 2)) + positive
-    counts = random.random((n, 2)) < 0.9
-    patients = random.integers(0, 25, n).astype(str)
-    auroc, auprc = metrics.bootstrap(scores, positive, counts, patients, draws=40, seed=9)
-    for draw, weights in enumerate(np.concatenate(list(metrics._draws(patients, 40, seed=9)))):
-        for k in range(2):
-            times = weights * counts[:, k]
-            label, score = np.repeat(positive[:, k], times), np.repeat(scores[:, k], times)
-            if label.all() or not label.any():
-                assert np.isnan([auroc[draw, k], auprc[draw, k]]).all()
-            else:
-                assert auroc[draw, k] == pytest.approx(roc_auc_score(label, score))
-                assert auprc[draw, k] == pytest.approx(average_precision_score(label, score))
-
-
-def test_the_interval_covers_the_truth_about_as_often_as_it_says():
-    random = np.random.default_rng(3)
-    truth = 0.760  # AUROC of two normals one standard deviation apart: Φ(1/√2)
-    covered = 0
-    for seed in range(100):
-        positive = random.random((120, 1)) < 0.4
-        scores = random.normal(size=(120, 1)) + positive
-        patients = np.arange(120).astype(str)
-        auroc, _ = metrics.bootstrap(scores, positive, np.ones_like(positive), patients, draws=200, seed=seed)
-        low, high = metrics.percentile_interval(auroc[:, 0])
-        covered += low <= truth <= high
-    assert 88 <= covered <= 99
 
 
 def test_an_interval_needs_half_of_the_draws():
@@ -110,14 +86,17 @@ def test_brier_is_scikit_learns(seed):
 
 def test_calibration_error_is_the_gap_a_bin_weighted_by_size():
     probabilities = np.array([0.05, 0.05, 0.95, 0.95, 1.0])
-    positive = np.array([False, True, True, True, False])
+    curve = metrics.reliability(probabilities, np.array([False, True, True, True, False]))
+    assert curve.rows.tolist() == [2, *[0] * 8, 3]
+    assert (curve.predicted[0], curve.observed[0]) == (pytest.approx(0.05), 0.5)
+    assert np.isnan(curve.predicted[1:9]).all() and np.isnan(curve.observed[1:9]).all()
     gap = 2 / 5 * abs(0.05 - 0.5) + 3 / 5 * abs(2.9 / 3 - 2 / 3)
-    assert metrics.expected_calibration_error(probabilities, positive) == pytest.approx(gap)
+    assert curve.expected_calibration_error() == pytest.approx(gap)
 
 
 def test_perfectly_calibrated_probabilities_have_nearly_no_error():
     random = np.random.default_rng(4)
     probabilities = random.random(200_000)
     positive = random.random(200_000) < probabilities
-    assert metrics.expected_calibration_error(probabilities, positive) < 0.01
-    assert metrics.expected_calibration_error(probabilities**3, positive) > 0.1
+    assert metrics.reliability(probabilities, positive).expected_calibration_error() < 0.01
+    assert metrics.reliability(probabilities**3, positive).expected_calibration_error() > 0.1

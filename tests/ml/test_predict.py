@@ -7,7 +7,7 @@ from scipy.special import expit
 
 from ml.bundle import InvalidBundle, read_manifest, read_weights
 from ml.networks.resnet1d import PRESETS, ResNet1d
-from ml.predict import Predictor
+from ml.predict import NoTextSide, Predictor
 from ml.signals import Preprocessing, Unusable, preprocess
 
 
@@ -57,10 +57,10 @@ def test_an_ecg_s_answer_does_not_depend_on_what_was_asked_before(predictor):
     assert predictor.predict(make_signal(3), 500) == first
 
 
-def test_the_bundle_s_own_preprocessing_is_replayed(bundle_folder, tmp_path):
+def test_the_bundle_s_own_preprocessing_is_replayed(bundle_folder, tmp_path, rewrite):
     folder = shutil.copytree(bundle_folder, tmp_path / "odd")
     text = (folder / "bundle.json").read_text()
-    (folder / "bundle.json").write_text(text.replace('"padding": "symmetric"', '"padding": "odd"'))
+    rewrite(folder, text.replace('"padding": "symmetric"', '"padding": "odd"'))
     signal = make_signal(5) + np.linspace(0, 2, 5000)
     odd, symmetric = (Predictor(each, "cpu").predict(signal, 500) for each in (folder, bundle_folder))
     assert odd != symmetric
@@ -80,12 +80,52 @@ def test_an_unusable_signal_is_refused_with_every_reason(predictor):
     assert {reason.code for reason in refused.value.reasons} == {"too_short", "constant_lead"}
 
 
-@pytest.mark.parametrize(
-    ("old", "new"), [('"preset": "tiny"', '"preset": "huge"'), ('"preset": "tiny"', '"preset": "small"')]
-)
-def test_a_network_that_does_not_fit_is_refused(bundle_folder, tmp_path, old, new):
+@pytest.mark.parametrize(("old", "new"), [('"width": 12', '"width": 13'), ('"width": 12', '"width": 100000000')])
+def test_a_network_that_does_not_fit_is_refused(bundle_folder, tmp_path, rewrite, old, new):
     folder = shutil.copytree(bundle_folder, tmp_path / "wrong")
     text = (folder / "bundle.json").read_text()
-    (folder / "bundle.json").write_text(text.replace(old, new, 1))
+    assert old in text
+    rewrite(folder, text.replace(old, new, 1))
     with pytest.raises(InvalidBundle):
         Predictor(folder, "cpu")
+
+
+@pytest.fixture(scope="module")
+def clip(clip_bundle_folder):
+    return Predictor(clip_bundle_folder, device="cpu")
+
+
+def test_a_clip_model_s_logit_is_the_cosine_with_the_label_s_prompts(clip):
+    result = clip.predict(make_signal(1), 500, ["Fast", "upside down", "Upside Down"])
+    by_phrase = [statement["similarity"] for statement in result["statements"]]
+    for label, similarity in zip(result["labels"][:2], by_phrase[:2], strict=True):
+        assert label["score"] == pytest.approx(expit(similarity), rel=1e-5)
+    assert by_phrase[1] == by_phrase[2]  # phrases are normalised as statements were
+    assert all(-1 <= similarity <= 1 for similarity in by_phrase)
+    assert [statement["phrase"] for statement in result["statements"]] == ["Fast", "upside down", "Upside Down"]
+
+
+def test_any_phrase_has_an_answer_and_it_changes_no_other(clip):
+    alone = clip.predict(make_signal(2), 500)
+    phrases = ["", "ünïcode \U0001f600", "word " * 500, "fast"]
+    asked = clip.predict(make_signal(2), 500, phrases)
+    assert np.isfinite([statement["similarity"] for statement in asked["statements"]]).all()
+    assert alone["statements"] == []
+    assert [label["score"] for label in alone["labels"]] == pytest.approx(
+        [label["score"] for label in asked["labels"]], rel=1e-6
+    )
+
+
+def test_several_windows_have_the_mean_of_their_similarities(clip):
+    long = clip.predict(make_signal(3, seconds=20), 500, ["fast"])
+    preprocessing = Preprocessing.from_dict(clip.manifest.preprocessing)
+    windows = preprocess(make_signal(3, seconds=20), 500, preprocessing).values
+    asked = clip._embedded([["fast"]])
+    each = clip._scores(windows, np.arange(2), asked)[:, -1]
+    assert long["windows"] == 2
+    assert long["statements"][0]["similarity"] == pytest.approx(each.mean())
+
+
+def test_a_model_that_knows_its_labels_only_says_so(predictor):
+    with pytest.raises(NoTextSide, match="labels only"):
+        predictor.predict(make_signal(1), 500, ["afib"])

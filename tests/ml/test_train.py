@@ -1,6 +1,7 @@
 import json
 import math
 import threading
+from typing import get_args
 
 import numpy as np
 import pytest
@@ -8,8 +9,11 @@ import torch
 from safetensors.torch import load_file
 
 from ml.bundle import read_manifest
+from ml.configuration import PRESETS, Config, Encoder, Preset
 from ml.corpus.store import StoreWriter
-from ml.evaluate import figures
+from ml.figures import figures, scored_with
+from ml.networks.resnet1d import PRESETS as NETWORKS
+from ml.paradigms import Outcome
 from ml.predict import Predictor
 from ml.run_folder import alone_in
 from ml.signals import Preprocessing
@@ -56,16 +60,31 @@ def test_training_learns_what_can_be_seen_and_says_how(make_run, said):
     assert fractions == sorted(fractions) and fractions[0] > 0 and fractions[-1] <= 1
 
 
+RUNS = {
+    "supervised": {},
+    "self_training": {"paradigm": "self_training", "self_training": {"alpha": 0.6, "batch_size": 6}},
+    "negclip": {"paradigm": "negclip", "preset": "test", "contrastive": {"targets": "sigmoid"}},
+}
+
+
 @pytest.mark.parametrize(
-    ("killed_in", "call", "resumed_after"),
-    [
-        pytest.param("_validate", 3, 2, id="after the steps of an epoch"),
-        pytest.param("_batch", 10, 2, id="between the steps of an epoch"),  # an epoch has four
-        pytest.param("_finish", 1, 4, id="before the bundle"),
+    ("name", "killed_in", "call"),
+    [  # an epoch has four steps, a checkpoint every three, and one at its end
+        *[pytest.param(name, "_step", 7, id=f"{name}, after an epoch") for name in RUNS],
+        *[pytest.param(name, "_step", 8, id=f"{name}, in the middle of an epoch") for name in RUNS],
+        pytest.param("supervised", "_step", 1, id="in the first step"),
+        pytest.param("supervised", "_validate", 2, id="before an epoch is measured"),
+        pytest.param("supervised", "_checkpoint", 5, id="before a checkpoint"),
+        pytest.param("supervised", "_finish", 1, id="before the bundle"),
     ],
 )
-def test_killed_and_resumed_it_ends_with_the_same_weights(make_run, said, monkeypatch, killed_in, call, resumed_after):
-    whole, broken = make_run("whole", epochs=4), make_run("broken", epochs=4)
+def test_killed_and_resumed_it_ends_with_the_same_weights(
+    make_run, said, monkeypatch, unlabelled_folder, name, killed_in, call
+):
+    config = {"epochs": 3, "checkpoint_steps": 3, "batch_size": 8, **RUNS[name]}
+    if name == "self_training":
+        config["unlabelled"] = str(unlabelled_folder)
+    whole, broken = make_run("whole", **config), make_run("broken", **config)
     run(whole, said)
 
     original = getattr(Training, killed_in)
@@ -83,13 +102,32 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(make_run, said, monkey
     torch.manual_seed(99)  # whatever ran in between
     run(broken, said)
 
-    assert [event["epoch"] for event in said.of("resumed")] == [resumed_after]
     before, after = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, broken))
     assert_same(before, after)  # the last epoch's, for the best may be older than the kill
     assert_same(weights(whole), weights(broken))
     manifests = [read_manifest(folder / "bundle") for folder in (whole, broken)]
     assert manifests[0].metrics == manifests[1].metrics
     assert manifests[0].labels == manifests[1].labels
+    epochs = {event["epoch"]: event for event in said.of("metrics")}  # said again, it is the same
+    assert all(event == epochs[event["epoch"]] for event in said.of("metrics"))
+
+
+def test_a_run_goes_on_from_the_step_of_its_last_checkpoint(make_run, said, monkeypatch):
+    folder = make_run(epochs=2, checkpoint_steps=3)
+    steps = []
+
+    def dies(self, parts, batches):
+        steps.append(self.step)
+        if len(steps) == 6:
+            raise Killed
+        return original(self, parts, batches)
+
+    original = Training._step
+    with pytest.raises(Killed), monkeypatch.context() as patch:
+        patch.setattr(Training, "_step", dies)
+        run(folder, said)
+    run(folder, said)
+    assert [(event["epoch"], event["step"]) for event in said.of("resumed")] == [(1, 4)]
 
 
 def test_the_best_weights_are_kept_not_the_last(make_run, said, monkeypatch):
@@ -98,7 +136,7 @@ def test_the_best_weights_are_kept_not_the_last(make_run, said, monkeypatch):
 
     class Watched(Training):
         def _validate(self):
-            seen[self.epoch + 1] = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
+            seen[self.epoch] = {name: tensor.clone() for name, tensor in self.model.state_dict().items()}
             return next(auprcs)
 
     folder = make_run(epochs=5)
@@ -118,7 +156,7 @@ def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch):
     predictor = Predictor(folder / "bundle", "cpu")
     rows = training.store.rows("test")
     logits = predictor.window_logits(training.store.windows, rows)
-    measured = figures(training.store, rows, logits, predictor.probabilities(logits), "positive")
+    measured = figures(training.store, scored_with(predictor.manifest.labels, rows, logits), "positive")
     trained = predictor.manifest.metrics["overread"]["labels"]["fast"]
     assert trained["brier"] == pytest.approx(measured["overread"]["labels"]["fast"]["brier"], rel=1e-6)
 
@@ -150,7 +188,7 @@ def test_where_validation_cannot_compare_the_last_epoch_is_kept(make_run, said, 
 
 def test_a_loss_that_is_no_number_ends_the_run(make_run, said):
     training = Training(make_run(), said)
-    training.paradigm.loss = lambda batch: training.model.head.bias.sum() * math.nan
+    training.paradigm.loss = lambda batch: Outcome(training.model.head.bias.sum() * math.nan)
     with pytest.raises(RuntimeError, match="not finite in epoch 1"):
         training.run()
 
@@ -164,9 +202,37 @@ def test_another_run_s_checkpoint_is_refused(make_run, said):
         run(folder, said)
 
 
-@pytest.mark.parametrize("wrong", [{"preset": "huge"}, {"epochs": 0}, {"colour": "red"}, {"hedged": "maybe"}])
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"preset": "huge"},
+        {"epochs": 0},
+        {"colour": "red"},
+        {"hedged": "maybe"},
+        {"alpha": 0.9},
+        {"self_training": {"alpha": 0.9}},
+        {"unlabelled": "/somewhere"},
+        {"contrastive": {"targets": "diagonal"}},
+        {"paradigm": "clip", "contrastive": {"target": "diagonal"}},
+        {"paradigm": "clip", "freeze_encoder": True},
+        {"paradigm": "clip", "text": {"width": 100, "heads": 3}},
+        {"batch_size": 4, "accumulate": 5},
+    ],
+)
 def test_a_configuration_that_is_none_is_refused(make_run, said, wrong):
-    with pytest.raises(ValueError, match=next(iter(wrong))):
+    with pytest.raises(ValueError, match=list(wrong)[-1]):
+        Training(make_run(**wrong), said)
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"paradigm": "self_training"}, "needs an unlabelled dataset"),
+        ({"paradigm": "negclip", "label_source": "machine"}, "learns from over-reads"),
+    ],
+)
+def test_a_paradigm_without_what_it_learns_from_is_refused(make_run, said, wrong, why):
+    with pytest.raises(ValueError, match=why):
         Training(make_run(**wrong), said)
 
 
@@ -180,12 +246,22 @@ def test_without_a_reading_there_is_nothing_to_train_on(make_run, said, tmp_path
         Training(make_run(dataset=str(tmp_path / "unread"), label_source="machine"), said)
 
 
-def test_the_paper_s_setting_is_the_default(make_run, store_folder):
-    from ml.train import Config
-
+def test_the_paper_s_setting_is_the_default(store_folder):
     config = Config(dataset=store_folder)
-    assert (config.preset, config.epochs, config.batch_size, config.patience) == ("resnet50", 100, 512, 10)
+    assert (config.encoder, config.epochs, config.batch_size, config.patience) == ("resnet50", 100, 512, 10)
     assert (config.learning_rate, config.weight_decay) == (1e-4, 1e-4)
+    negclip = Config(dataset=store_folder, paradigm="negclip")
+    assert (negclip.batch_size, negclip.text.layers, negclip.text.width, negclip.text.dimension) == (256, 12, 512, 512)
+
+
+def test_a_preset_gives_way_to_what_is_said(store_folder):
+    config = Config(dataset=store_folder, paradigm="clip", preset="test", epochs=9, text={"layers": 1})
+    assert (config.encoder, config.epochs, config.text.layers, config.text.width) == ("tiny", 9, 1, 32)
+
+
+def test_the_names_of_encoders_are_the_networks():
+    assert set(get_args(Encoder)) == set(NETWORKS)
+    assert set(get_args(Preset)) == set(PRESETS)
 
 
 def test_the_schedule_is_one_cosine_down_to_nothing(make_run, said):

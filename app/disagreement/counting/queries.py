@@ -19,14 +19,20 @@ from app.disagreement.tables import AttributeValue, Cell
 
 Integers = NDArray[np.int64]
 
+EVERYTHING = "0"
 FACETS = {
     column: number
     for number, column in enumerate(
-        ("site_id", "device_id", "device_software_id", "reader_id", "sex", "age_years", "month"), start=1
+        (EVERYTHING, "site_id", "device_id", "device_software_id", "reader_id", "sex", "age_years", "month")
     )
 }
-"""Columns that `pair_totals` counts by, and their numbers there."""
-ANY_FACET = "sex"  # few values: summed, it counts everything
+"""Columns that `pair_totals` counts by, and their numbers there; the first is no column: it counts every pair."""
+
+_GENEROUS = (
+    "SELECT set_config('work_mem', '64MB', true), set_config('parallel_setup_cost', '100', true), "
+    "set_config('parallel_tuple_cost', '0.01', true)"
+)
+"""For one transaction: groups by cell fit in memory, and what a worker hands over is a few integers."""
 
 _COLUMN: dict[GroupBy, str] = {
     **{attribute: f"{attribute}_id" for attribute in NAMED},  # type: ignore[misc]
@@ -43,7 +49,10 @@ _EXPRESSION: dict[GroupBy, str] = {
 
 @dataclass(frozen=True)
 class Counted:
-    """How many pairs there are of each group and cell: arrays of one length, `groups` one array a grouping."""
+    """How many pairs there are of each group and cell: arrays of one length, `groups` one array a grouping.
+
+    A group and cell may stand in several rows, of which the sum counts.
+    """
 
     groups: tuple[Integers, ...]
     cell_ids: Integers
@@ -57,6 +66,7 @@ def count_by_cell(session: Session, slot: int, chosen: PairFilter, group_by: Seq
     -1 for the others.
     """
     ids = value_ids(session, chosen.names)
+    session.execute(text(_GENEROUS))
     columns = {_COLUMN[grouping] for grouping in group_by} | _filtered(chosen)
     source = _from_totals(slot, chosen, ids, group_by, columns) if len(columns) <= 1 else None
     query, parameters = source or _from_pairs(slot, chosen, ids, group_by)
@@ -147,7 +157,7 @@ def _from_totals(
     slot: int, chosen: PairFilter, ids: dict[str, int], group_by: Sequence[GroupBy], columns: set[str]
 ) -> tuple[str, dict[str, Any]]:
     """Count by one attribute: its totals, the changes not yet in them, and the pairs at the edges of a range."""
-    column = next(iter(columns), ANY_FACET)
+    column = next(iter(columns), EVERYTHING)
     whole: Whole | None = None
     parameters: dict[str, Any] = {"facet": FACETS[column]}
     if chosen.says_when:
@@ -180,12 +190,7 @@ def _from_totals(
             limits.append(f"{measure} {'<=' if edge.closed else '<'} :end{number}")
             parameters[f"end{number}"] = edge.end
         parts.append(part("pairs", column, "1", " AND ".join(limits)))
-    keys = ", ".join([*(f"g{number}" for number in range(len(group_by))), "cell_id"])
-    query = (
-        f"SELECT {keys}, sum(pairs)::bigint AS pairs FROM ({' UNION ALL '.join(parts)}) parts "  # noqa: S608
-        f"GROUP BY {keys} HAVING sum(pairs) <> 0"
-    )
-    return query, parameters
+    return " UNION ALL ".join(parts), parameters
 
 
 def _unpacked(column: bytes | None) -> Integers:

@@ -41,6 +41,8 @@ def changes(
     if position is not None:
         where.append("(recorded_at, ecg_id) < (:at, :id)")
         parameters |= {"at": position.at, "id": position.id}
+    if not outcomes:
+        return []
     streams = [
         f"(SELECT recorded_at, ecg_id, reader_id FROM changes_{slot:d} "  # noqa: S608
         f"WHERE {' AND '.join([f'outcome = {outcome:d}', *where])} ORDER BY recorded_at DESC, ecg_id DESC LIMIT :limit)"

@@ -2,21 +2,23 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query, Request, Response
+from pydantic import BaseModel
 
 from app.auth.access import Viewer
 from app.disagreement.drilldown import service
-from app.disagreement.drilldown.schemas import DifferingEcg
+from app.disagreement.drilldown.schemas import ChangedStatements, DifferingEcg
+from app.disagreement.drilldown.statements import changed_statements
 from app.disagreement.outcomes import Direction
 from app.disagreement.parameters import CellBookDep, ChosenPairs, Hedges
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page
-from app.kit.problems import not_found, responses
+from app.kit.problems import invalid, not_found, responses
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 
 
-@router.get("/ecgs", responses=responses(422))
+@router.get("/ecgs", response_model=Page[DifferingEcg], responses=responses(422))
 def list_most_changed_ecgs(
     request: Request,
     session: SessionDep,
@@ -26,13 +28,40 @@ def list_most_changed_ecgs(
     hedged: Hedges = "positive",
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[DifferingEcg]:
+) -> Response:
     """List the ECGs on which most labels differ, the newest recording first among equals."""
     rules = request.app.state.labelers.active(session)
-    return service.most_changed(session, book, rules, chosen, hedged, limit, cursor)
+    return _json(service.most_changed(session, book, rules, chosen, hedged, limit, cursor))
 
 
-@router.get("/{label}/ecgs", responses=responses(404, 422))
+@router.get("/statements", response_model=ChangedStatements, responses=responses(422))
+def list_changed_statements(
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+    chosen: ChosenPairs,
+    hedged: Hedges = "positive",
+    label: Annotated[
+        str | None, Query(description="Only ECGs on which this label differs; any label when absent.")
+    ] = None,
+    direction: Annotated[Direction, Query(description="With `label`: what the over-read did with it.")] = "both",
+    sample: Annotated[int, Query(ge=1, le=5_000, description="How many ECGs are read, the newest first.")] = 1_000,
+    limit: Annotated[int, Query(ge=1, le=500, description="Most statements a list may hold.")] = 50,
+) -> Response:
+    """List the statements experts add and remove most, by normal form, each with a place where it stands.
+
+    Texts are compared as they are read: of the newest ECGs on which a label differs, up to `sample` of them;
+    `complete` says whether that was all there are.
+    """
+    rules = request.app.state.labelers.active(session)
+    keys = [known.key for known in rules.vocabulary.labels]
+    if label is not None and label not in keys:
+        raise invalid("query.label", f"{label!r} is no label of the active vocabulary")
+    bit = None if label is None else keys.index(label)
+    return _json(changed_statements(session, rules, chosen, hedged, bit, direction, sample, limit))
+
+
+@router.get("/{label}/ecgs", response_model=Page[DifferingEcg], responses=responses(404, 422))
 def list_differing_ecgs(
     label: str,
     request: Request,
@@ -44,7 +73,7 @@ def list_differing_ecgs(
     hedged: Hedges = "positive",
     limit: Limit = 50,
     cursor: Cursor = None,
-) -> Page[DifferingEcg]:
+) -> Response:
     """List the ECGs whose over-read added, or removed, a label, with both readings.
 
     The newest recording first; ECGs whose time of recording is not known come last.
@@ -53,4 +82,10 @@ def list_differing_ecgs(
     keys = [known.key for known in rules.vocabulary.labels]
     if label not in keys:
         raise not_found("label")
-    return service.of_label(session, book, rules, chosen, hedged, keys.index(label), direction, limit, cursor)
+    bit = keys.index(label)
+    return _json(service.of_label(session, book, rules, chosen, hedged, bit, direction, limit, cursor))
+
+
+def _json(answer: BaseModel) -> Response:
+    """Write an answer that is a model already: checking it once more would take longer than finding it."""
+    return Response(answer.model_dump_json(), media_type="application/json")

@@ -4,6 +4,7 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from ml.corpus.statements import Statement
 from ml.corpus.store import InvalidStore, Store, StoreWriter
 from ml.signals import Preprocessing
 
@@ -160,3 +161,58 @@ def test_a_spoilt_store_is_refused(tmp_path, spoil):
     spoil(tmp_path / "store")
     with pytest.raises(InvalidStore):
         Store(tmp_path / "store")
+
+
+AFIB, FLUTTER, NO_LVH = Statement("atrial fibrillation", 1), Statement("atrial flutter", 2), Statement("no lvh", 0, 4)
+
+
+def write_statements(folder, overread=AFIB, vocabulary=None):
+    rows = [make_row(k, 0, 0) for k in range(3)]
+    rows[0] |= {"overread_statements": [overread, NO_LVH], "machine_statements": [FLUTTER]}
+    rows[1] |= {"overread_statements": [], "machine_statements": None}
+    rows[2] |= {"overread_statements": [overread]}
+    with StoreWriter(folder, LABELS, PREPROCESSING, vocabulary) as writer:
+        writer.append(np.zeros((3, 12, 2500), np.float32), rows)
+        return writer.finish(0)
+
+
+def test_statements_are_kept_once_and_no_report_is_not_an_empty_one(tmp_path):
+    write_statements(tmp_path / "store", vocabulary="version: x")
+    store = Store(tmp_path / "store")
+    assert store.statements == [AFIB, NO_LVH, FLUTTER]
+    said = store.said("overread")
+    assert (said.starts.tolist(), said.numbers.tolist(), said.known.all()) == ([0, 2, 2, 3], [0, 1, 0], True)
+    assert [each.tolist() for each in said.of_rows(np.array([2, 1, 0, 2]))] == [[0, 2, 2, 3], [0, 0, 1, 0]]
+    said = store.said("machine")
+    assert (said.starts.tolist(), said.numbers.tolist(), said.known.tolist()) == (
+        [0, 1, 1, 1],
+        [2],
+        [True, False, False],
+    )
+    assert store.vocabulary == "version: x"
+
+
+def test_the_hash_is_also_that_of_the_statements(tmp_path):
+    hashes = [
+        write_statements(tmp_path / "a"),
+        write_statements(tmp_path / "same"),
+        write_statements(tmp_path / "other words", overread=Statement("af", 1)),
+        write_statements(tmp_path / "other meaning", overread=Statement("atrial fibrillation", 3)),
+        write_statements(tmp_path / "other vocabulary", vocabulary="version: y"),
+    ]
+    assert hashes[0] == hashes[1]
+    assert len(set(hashes)) == 4
+
+
+def test_a_store_of_the_first_format_is_read_and_its_reports_are_unknown(tmp_path):
+    write(tmp_path / "store", MASKS)
+    path = tmp_path / "store/windows.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["overread_statements", "machine_statements"]), path)
+    (tmp_path / "store/statements.parquet").unlink()
+    description = json.loads((tmp_path / "store/dataset.json").read_text())
+    (tmp_path / "store/dataset.json").write_text(json.dumps({**description, "format": 1}))
+    store = Store(tmp_path / "store")
+    assert not store.said("overread").known.any()
+    assert store.said("overread").starts.tolist() == [0] * 7
+    assert (store.statements, store.vocabulary) == ([], None)
+    assert store.targets("overread", "positive")[0].sum() == 9

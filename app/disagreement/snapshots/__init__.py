@@ -1,0 +1,1 @@
+"""Questions pinned with the answer they had."""

@@ -1,0 +1,53 @@
+"""Pinning a question: its answer is stored with it, so neither data nor vocabularies can change it."""
+
+from sqlalchemy.orm import Session
+
+from app.disagreement.counting.cells import CellBook
+from app.disagreement.service import Asked, disagreement
+from app.disagreement.tables import Snapshot
+from app.kit import audit
+from app.kit.database import Json
+from app.vocabularies.service import ReadingRules
+
+
+def pin(session: Session, actor: str, book: CellBook, rules: ReadingRules, asked: Asked, name: str | None) -> Snapshot:
+    """Answer a question and keep the answer."""
+    answer = disagreement(session, book, rules, asked)
+    snapshot = Snapshot(
+        name=name, created_by=actor, vocabulary=rules.vocabulary.version, query=_written(asked), answer=answer
+    )
+    session.add(snapshot)
+    session.flush()
+    session.refresh(snapshot, ["created_at"])
+    audit.record(session, actor, "create", "snapshot", snapshot.id, after={"name": name, "query": snapshot.query})
+    return snapshot
+
+
+def outside(snapshot: Snapshot) -> Json:
+    """Show a snapshot as `schemas.SnapshotOut` does."""
+    return {
+        "id": str(snapshot.id),
+        "name": snapshot.name,
+        "created_by": snapshot.created_by,
+        "as_of": snapshot.created_at.isoformat(),
+        "vocabulary": snapshot.vocabulary,
+        "query": snapshot.query,
+        "answer": snapshot.answer,
+    }
+
+
+def _written(asked: Asked) -> Json:
+    """Write a question as the parameters it was asked with."""
+    chosen = asked.chosen
+    start, end = (at.isoformat() if at is not None else None for at in (chosen.recorded_from, chosen.recorded_to))
+    said = {
+        "from": start,
+        "to": end,
+        **{
+            name: getattr(chosen, name)
+            for name in ("site", "device", "device_software", "reader", "sex", "age_min", "age_max")
+        },
+        "hedged": asked.hedged,
+        "group_by": list(asked.group_by) or None,
+    }
+    return {name: value for name, value in said.items() if value is not None}

@@ -1,0 +1,65 @@
+"""Evaluations over HTTP."""
+
+import uuid
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from app.auth.access import Researcher, Viewer
+from app.datasets.queries import by_id as dataset_by_id
+from app.evaluations.schemas import EvaluationIn
+from app.jobs import service as jobs
+from app.jobs.schemas import JobOut
+from app.jobs.service import IdempotencyKey
+from app.kit.database import SessionDep
+from app.kit.problems import invalid, responses
+from app.models.queries import by_id as model_by_id
+
+router = APIRouter(prefix="/v1/evaluations", tags=["models"])
+
+
+@router.post("", status_code=202, responses=responses(409, 422))
+def start_evaluation(
+    given: EvaluationIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Researcher,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result.
+
+    With `compare_with` the result has the differences between the two models too.
+    """
+    if dataset_by_id(session, given.dataset) is None:
+        raise invalid("dataset", "there is no such dataset", "unknown")
+    for field in ("model", "compare_with"):
+        model_id = getattr(given, field)
+        if model_id is not None and model_by_id(session, model_id) is None:
+            raise invalid(field, "there is no such model", "unknown")
+    params = given.model_dump(mode="json", exclude_none=True)
+    job = jobs.create(session, request.app.state.doorbell, user, "evaluate", params, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get(
+    "/{job_id}",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}},
+            "description": "Everything that was measured; CSV on request",
+        },
+        **responses(404, 409, 422),
+    },
+)
+def get_evaluation(job_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> FileResponse:
+    """Give everything a finished evaluation measured, with ROC, PR and reliability curves.
+
+    Send `Accept: text/csv` for every number with its interval, one a line.
+    """
+    jobs.finished(session, job_id, "evaluate", "evaluation")
+    as_csv = "text/csv" in request.headers.get("accept", "")
+    name, media_type = ("metrics.csv", "text/csv; charset=utf-8") if as_csv else ("metrics.json", "application/json")
+    return FileResponse(request.app.state.settings.runs_dir / str(job_id) / name, media_type=media_type)

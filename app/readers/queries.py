@@ -1,0 +1,146 @@
+"""SQL of readers: their current over-reads, counted in the database by who read what.
+
+What comes out is one row a distinct combination of masks, not one an ECG.
+"""
+
+import uuid
+from collections.abc import Generator, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Literal, NamedTuple
+
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+FETCHED = 5_000  # rows at a time
+
+
+@dataclass(frozen=True)
+class EcgFilter:
+    """Which ECGs count. `recorded_from` is inclusive, `recorded_to` exclusive."""
+
+    recorded_from: datetime | None = None
+    recorded_to: datetime | None = None
+    site: str | None = None
+
+    def where(self) -> tuple[str, dict[str, Any]]:
+        """Give the conditions on `ecgs e`, and their parameters."""
+        wanted = {
+            "e.recorded_at >= :recorded_from": self.recorded_from,
+            "e.recorded_at < :recorded_to": self.recorded_to,
+            "e.site = :site": self.site,
+        }
+        given = {condition: value for condition, value in wanted.items() if value is not None}
+        parameters = {condition.rpartition(":")[2]: value for condition, value in given.items()}
+        return "".join(f" AND {condition}" for condition in given), parameters
+
+
+class ReadTogether(NamedTuple):
+    """How many ECGs were read so. `reader`: by one; `pair`: by two; `ecg`: by all who read it, in no order of readers.
+
+    `present` and `uncertain` are masks, one a reading.
+    """
+
+    kind: Literal["reader", "pair", "ecg"]
+    readers: list[str]
+    present: list[int]
+    uncertain: list[int]
+    ecgs: int
+
+
+class Beside(NamedTuple):
+    """How many times a reading of `reader`'s stands beside another of the same ECG; masks of both."""
+
+    other: Literal["alone", "machine", "final", "reader"]
+    present: int
+    uncertain: int
+    other_present: int
+    other_uncertain: int
+    readings: int
+
+
+def read_together(
+    session: Session, vocabulary_id: uuid.UUID, chosen: EcgFilter, readers: Sequence[str]
+) -> Generator[ReadTogether, None, None]:
+    """Count the current over-reads of the ECGs that several (of the named, or any) readers read; readers come first."""
+    conditions, parameters = chosen.where()
+    named = "r.current AND r.source = 'overread' AND r.reader <> ''"
+    if readers:
+        named += " AND r.reader = ANY(:readers)"
+        parameters["readers"] = list(readers)
+    with session.execute(
+        text(
+            f"""
+            WITH several AS MATERIALIZED (
+                SELECT ecg_id FROM reports r WHERE {named} GROUP BY ecg_id HAVING count(*) > 1
+            ), chosen AS MATERIALIZED (
+                SELECT r.ecg_id, r.reader, l.present, l.uncertain
+                FROM several JOIN reports r USING (ecg_id) JOIN ecgs e ON e.id = r.ecg_id
+                JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
+                WHERE {named}{conditions}
+            ), by_ecg AS (
+                SELECT array_agg(present ORDER BY present, uncertain) AS present,
+                       array_agg(uncertain ORDER BY present, uncertain) AS uncertain
+                FROM chosen GROUP BY ecg_id
+            )
+            SELECT 'reader', ARRAY[reader], ARRAY[]::bigint[], ARRAY[]::bigint[], count(*) FROM chosen GROUP BY reader
+            UNION ALL
+            SELECT 'pair', ARRAY[a.reader, b.reader], ARRAY[a.present, b.present], ARRAY[a.uncertain, b.uncertain],
+                   count(*)
+            FROM chosen a JOIN chosen b ON b.ecg_id = a.ecg_id AND a.reader COLLATE "C" < b.reader COLLATE "C"
+            GROUP BY a.reader, b.reader, a.present, b.present, a.uncertain, b.uncertain
+            UNION ALL
+            SELECT 'ecg', ARRAY[]::varchar[], present, uncertain, count(*) FROM by_ecg GROUP BY present, uncertain
+            """  # noqa: S608
+        ),
+        {"vocabulary": vocabulary_id, **parameters},
+        execution_options={"yield_per": FETCHED},
+    ) as rows:
+        for row in rows:
+            yield ReadTogether(*row)
+
+
+def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chosen: EcgFilter) -> list[Beside]:
+    """Count a reader's current over-reads: alone, beside the machine's, the final of another reader, and every other.
+
+    Of several finals of one ECG the one written last is the final.
+    """
+    conditions, parameters = chosen.where()
+    rows = session.execute(
+        text(
+            f"""
+            WITH own AS MATERIALIZED (
+                SELECT r.ecg_id, l.present, l.uncertain
+                FROM reports r JOIN ecgs e ON e.id = r.ecg_id
+                JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
+                WHERE r.current AND r.source = 'overread' AND r.reader = :reader{conditions}
+            ), others AS MATERIALIZED (
+                SELECT own.ecg_id, own.present, own.uncertain, l.present AS other_present,
+                       l.uncertain AS other_uncertain, r.source, r.final,
+                       row_number() OVER (PARTITION BY own.ecg_id, r.source ORDER BY r.final DESC,
+                           coalesce(r.authored_at, r.created_at) DESC, r.created_at DESC, r.version DESC) AS place
+                FROM own JOIN reports r ON r.ecg_id = own.ecg_id AND r.current
+                JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
+                WHERE r.source = 'machine' OR r.reader <> :reader
+            ), counted (kind, present, uncertain, other_present, other_uncertain) AS (
+                SELECT 'alone', present, uncertain, 0, 0 FROM own
+                UNION ALL
+                SELECT CASE source WHEN 'machine' THEN 'machine' ELSE 'reader' END,
+                       present, uncertain, other_present, other_uncertain
+                FROM others WHERE source = 'overread' OR place = 1
+                UNION ALL
+                SELECT 'final', present, uncertain, other_present, other_uncertain
+                FROM others WHERE source = 'overread' AND final AND place = 1
+            )
+            SELECT *, count(*) FROM counted GROUP BY 1, 2, 3, 4, 5
+            """  # noqa: S608
+        ),
+        {"vocabulary": vocabulary_id, "reader": reader, **parameters},
+    )
+    return [Beside(*row) for row in rows]
+
+
+def has_read(session: Session, reader: str) -> bool:
+    """Whether there is an over-read of this reader."""
+    found = "SELECT EXISTS (SELECT FROM reports WHERE source = 'overread' AND reader = :reader)"
+    return bool(session.execute(text(found), {"reader": reader}).scalar_one())

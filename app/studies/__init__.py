@@ -1,0 +1,1 @@
+"""Studies: many training runs on one dataset, and the paper's tables and figures made of them."""

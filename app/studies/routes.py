@@ -1,0 +1,102 @@
+"""Studies over HTTP."""
+
+import uuid
+from pathlib import Path
+from typing import get_args
+
+from fastapi import APIRouter, Request, Response
+from fastapi.responses import FileResponse
+
+from app.auth.access import Researcher, Viewer
+from app.datasets.queries import by_id as dataset_by_id
+from app.jobs import service as jobs
+from app.jobs.schemas import JobOut
+from app.jobs.service import IdempotencyKey
+from app.kit.database import SessionDep
+from app.kit.problems import invalid, not_found, responses
+from app.models.schemas import TrainingIn
+from app.studies.schemas import StudyIn
+from ml.study.plan import arms
+
+router = APIRouter(prefix="/v1/studies", tags=["models"])
+
+MEDIA_TYPES = {
+    ".csv": "text/csv; charset=utf-8",
+    ".html": "text/html; charset=utf-8",
+    ".json": "application/json",
+    ".png": "image/png",
+    ".svg": "image/svg+xml",
+}
+# a page or a picture of a study is looked at, and runs nothing
+CONTAINED = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
+
+
+@router.post("", status_code=202, responses=responses(409, 422))
+def start_study(
+    given: StudyIn,
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    user: Researcher,
+    idempotency_key: IdempotencyKey = None,
+) -> JobOut:
+    """Carry out a study: paradigms, label sources, seeds and ablations, then the paper's tables and figures.
+
+    A paradigm that is not known is refused by its name. The job's result lists the files.
+    """
+    try:
+        planned = arms(given.plan(), get_args(TrainingIn.model_fields["paradigm"].annotation))
+    except ValueError as error:
+        raise invalid("paradigms", str(error), "unknown") from error
+    if given.unlabelled is None and any(arm.options["paradigm"] == "self_training" for arm in planned):
+        raise invalid("unlabelled", "self-training needs an unlabelled dataset", "missing")
+    for field in ("dataset", "unlabelled"):
+        dataset_id = getattr(given, field)
+        if dataset_id is not None and dataset_by_id(session, dataset_id) is None:
+            raise invalid(field, "there is no such dataset", "unknown")
+    params = given.model_dump(mode="json", exclude_none=True)
+    job = jobs.create(session, request.app.state.doorbell, user, "study", params, idempotency_key)
+    response.headers["Location"] = f"/v1/jobs/{job.id}"
+    return job
+
+
+@router.get(
+    "/{job_id}",
+    response_class=FileResponse,
+    responses={
+        200: {
+            "content": {
+                "application/json": {"schema": {"type": "object"}},
+                "text/html": {"schema": {"type": "string"}},
+            },
+            "description": "Everything that came out; the page on request",
+        },
+        **responses(404, 409, 422),
+    },
+)
+def get_study(job_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> FileResponse:
+    """Give a finished study: JSON, or its page for `Accept: text/html`."""
+    jobs.finished(session, job_id, "study", "study")
+    name = "index.html" if "text/html" in request.headers.get("accept", "") else "study.json"
+    return _file(request, job_id, name)
+
+
+@router.get(
+    "/{job_id}/{folder}/{name}",
+    response_class=FileResponse,
+    responses={200: {"description": "A table as CSV, a figure as SVG or PNG"}, **responses(404, 409, 422)},
+)
+def get_study_file(
+    job_id: uuid.UUID, folder: str, name: str, request: Request, session: SessionDep, user: Viewer
+) -> FileResponse:
+    """Give one of the files that a finished study's result lists, such as `tables/table_1.csv`."""
+    job = jobs.finished(session, job_id, "study", "study")
+    assert job.result is not None
+    if f"{folder}/{name}" not in job.result["files"]:
+        raise not_found("file of this study")
+    return _file(request, job_id, f"{folder}/{name}")
+
+
+def _file(request: Request, job_id: uuid.UUID, name: str) -> FileResponse:
+    path = request.app.state.settings.runs_dir / str(job_id) / name
+    return FileResponse(path, media_type=MEDIA_TYPES[Path(name).suffix], headers=CONTAINED)

@@ -1,0 +1,98 @@
+"""The bootstrap of `ml.bootstrap` on a GPU: the same draws and the same figures, many draws at a time."""
+
+import os
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from ml.bootstrap import Drawn, Patients
+from ml.metrics import CURVE_STEPS, Bools, Floats
+
+_NUMBERS_AT_ONCE = 50_000_000  # rows × draws; a handful of such tensors are alive at a time
+
+
+class _Ranked:
+    """One label's rows in the order of falling score, and where in it each score that a positive has begins and ends.
+
+    Attributes
+    ----------
+    order, positive
+        (counted rows,)
+    starts, ends
+        (thresholds,): the tie of threshold k is `order[starts[k]:ends[k]]`.
+    """
+
+    def __init__(self, device: str, scores: Floats, positive: Bools, counts: Bools) -> None:
+        rows = np.flatnonzero(counts)
+        rows = rows[np.argsort(-scores[rows], kind="stable")]
+        thresholds = np.unique(-scores[rows[positive[rows]]])
+        falling = -scores[rows]
+        self.order, self.positive, self.starts, self.ends = (
+            torch.from_numpy(values).to(device)
+            for values in (
+                rows,
+                positive[rows],
+                np.searchsorted(falling, thresholds, side="left"),
+                np.searchsorted(falling, thresholds, side="right"),
+            )
+        )
+
+    def measure(self, weights: Tensor) -> tuple[Tensor, Tensor, Tensor, Tensor]:
+        """Measure draws at once, `weights` (draws, n) int32: AUROC and AUPRC, (draws,); curves, (draws, 101)."""
+        if not len(self.starts) or len(self.order) == int(self.positive.sum()):
+            nothing = torch.full((len(weights), CURVE_STEPS + 1), torch.nan, dtype=torch.float64)
+            return nothing[:, 0], nothing[:, 0], nothing, nothing
+        ranked = weights[:, self.order]
+        true = _summed(ranked * self.positive)
+        false = _summed(ranked * ~self.positive)
+        positives, negatives = true[:, -1:], false[:, -1:]
+        before, true = true[:, self.starts], true[:, self.ends]
+        above, false = false[:, self.starts], false[:, self.ends]
+        p, tied = true - before, false - above
+        precision = true / (true + false).clamp(min=1)
+        auroc = 1 - (p * (false - tied / 2)).sum(1) / (positives * negatives)[:, 0]
+        auprc = (p * precision).sum(1) / positives[:, 0]
+
+        steps = torch.arange(CURVE_STEPS + 1.0, dtype=torch.float64, device=weights.device)
+        wanted = (steps * positives / CURVE_STEPS).ceil().clamp(min=1)
+        at = torch.searchsorted(true.contiguous(), wanted).clamp(max=true.shape[1] - 1)
+        curve = precision.gather(1, at)
+        wanted = steps * negatives / CURVE_STEPS
+        at = torch.searchsorted(false.contiguous(), wanted, right=True)
+        whole = torch.where(at > 0, true.gather(1, (at - 1).clamp(min=0)), 0)
+        k = at.clamp(max=true.shape[1] - 1)
+        into = (wanted - above.gather(1, k)).clamp(min=0) / tied.gather(1, k).clamp(min=1)
+        tpr = (whole + torch.where(at < true.shape[1], p.gather(1, k) * into, 0)) / positives
+
+        one_class = ((positives == 0) | (negatives == 0))[:, 0]
+        auroc, auprc = (values.masked_fill(one_class, torch.nan) for values in (auroc, auprc))
+        tpr, curve = (values.masked_fill(one_class[:, None], torch.nan) for values in (tpr, curve))
+        return auroc, auprc, tpr, curve
+
+
+def _summed(values: Tensor) -> Tensor:
+    """Give sums up to each place, (draws, n + 1) float64: nothing at the first, everything at the last."""
+    sums = torch.cumsum(values, 1, dtype=torch.int32).double()
+    return torch.nn.functional.pad(sums, (1, 0))
+
+
+def bootstrap_on(
+    device: str, scores: Floats, positive: Bools, counts: Bools, patients: Patients, draws: int, curves: bool
+) -> Drawn:
+    """Measure every label in every draw, as `ml.bootstrap.bootstrap` does; `device` is what torch calls it."""
+    labels = [_Ranked(device, scores[:, k], positive[:, k], counts[:, k]) for k in range(scores.shape[1])]
+    result = Drawn.empty(draws, len(labels), curves)
+    at_once = max(1, min(draws, _NUMBERS_AT_ONCE // max(1, len(scores))))
+    with ThreadPoolExecutor(min(16, os.cpu_count() or 1)) as pool:
+        for first in range(0, draws, at_once):
+            numbers = range(first, min(first + at_once, draws))
+            drawn = np.stack(list(pool.map(lambda number: patients.draw(number).astype(np.int32), numbers)))
+            weights = torch.from_numpy(drawn).to(device)
+            for k, label in enumerate(labels):
+                measured = [values.cpu().numpy() for values in label.measure(weights)]
+                for place, values in zip(result, measured, strict=True):
+                    if place is not None:
+                        place[first : numbers.stop, k] = values
+    return result

@@ -1,0 +1,41 @@
+"""What a store holds, counted for a model card."""
+
+from typing import Any, get_args
+
+import numpy as np
+
+from ml.corpus.splits import SPLITS
+from ml.corpus.store import Hedged, Reading, Store
+
+
+def facts(store: Store, hedged: Hedged) -> dict[str, Any]:
+    """Count a store's windows, ECGs and patients, and each split's positives by either reading.
+
+    Returns
+    -------
+    `windows`, `ecgs`, `patients`, `simulated` (windows), `sites`, `sexes` and `splits`; a split has `windows`,
+    `patients` and, for each reading, `windows` and `positives` by label.
+    """
+    splits = {}
+    for split in SPLITS:
+        rows = store.rows(split)
+        counted: dict[str, Any] = {"windows": len(rows), "patients": len(np.unique(store.column("patient")[rows]))}
+        for reading in get_args(Reading):
+            positive, counts = (part[rows] for part in store.targets(reading, hedged))
+            totals = (positive * counts).sum(axis=0).astype(int).tolist()
+            counted[reading] = {
+                "windows": int(counts.any(axis=1).sum()),
+                "positives": {key: total for (key, _), total in zip(store.labels, totals, strict=True)},
+            }
+        splits[split] = counted
+    simulated = store.table.column("simulated").fill_null(False).to_numpy()
+    sexes = store.table.column("sex").fill_null("unknown").to_numpy()
+    return {
+        "windows": len(store.table),
+        "ecgs": len(store.table.column("ecg_id").unique()),
+        "patients": len(store.table.column("patient").unique()),
+        "simulated": int(simulated.sum()),
+        "sites": len(store.table.column("site").drop_null().unique()),
+        "sexes": {str(name): int(count) for name, count in zip(*np.unique(sexes, return_counts=True), strict=True)},
+        "splits": splits,
+    }

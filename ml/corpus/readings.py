@@ -1,0 +1,6 @@
+"""Whose reading labels come from, and what its hedged findings count as."""
+
+from typing import Literal
+
+Reading = Literal["overread", "machine"]
+Hedged = Literal["positive", "negative", "ignore"]

@@ -1,0 +1,56 @@
+"""A simulated dataset without the service: `python -m ml.corpus.simulator FOLDER --ecgs 2000 --seed 0`."""
+
+import argparse
+import sys
+from pathlib import Path
+from typing import Any, get_args
+
+from ml.corpus.simulator.cases import Rates, simulate
+from ml.corpus.statements import statements_of
+from ml.corpus.store import StoreWriter
+from ml.labeling import Labeler, Vocabulary, builtin_text
+from ml.signals import Preprocessing, preprocess
+
+
+def main() -> int:
+    """Simulate ECGs, read their reports as those of patients are read, and freeze a dataset split by patient."""
+    parser = argparse.ArgumentParser(prog="python -m ml.corpus.simulator", description=__doc__)
+    parser.add_argument("folder", type=Path, help="of the dataset; it must not exist")
+    parser.add_argument("--ecgs", type=int, default=2000)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--rates", choices=get_args(Rates), default="boosted", help="how common the labels are")
+    parser.add_argument("--unread", action="store_true", help="without over-reads: a corpus for self-training")
+    arguments = parser.parse_args()
+    if arguments.folder.exists():
+        parser.error(f"{arguments.folder} is there already")
+    vocabulary = builtin_text()
+    labeler, options = Labeler(Vocabulary.parse(vocabulary)), Preprocessing()
+    labels = [(label.key, label.name) for label in labeler.vocabulary.labels]
+    with StoreWriter(arguments.folder, labels, options.to_dict(), vocabulary) as writer:
+        for number, ecg in enumerate(simulate(arguments.ecgs, arguments.seed, arguments.rates)):
+            recording = ecg.recording
+            windows = preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
+            said = {"overread": ecg.overread_report, "machine": ecg.machine_report}
+            row: dict[str, Any] = {"ecg_id": f"simulated{number:07d}", "patient": ecg.patient_id}
+            for source, text in said.items():
+                if source == "overread" and arguments.unread:
+                    continue
+                reading = labeler.read(text)
+                masks = reading.masks()
+                row |= {f"{source}_present": masks.present, f"{source}_uncertain": masks.uncertain}
+                row[f"{source}_statements"] = statements_of(labeler, reading)
+            row |= {
+                "recorded_at": ecg.recorded_at,
+                "sex": ecg.sex,
+                "age": float(ecg.age),
+                "site": ecg.site,
+                "simulated": True,
+            }
+            writer.append(windows.values, [{**row, "start_s": float(start)} for start in windows.starts_s])
+        content_sha256 = writer.finish(arguments.seed)
+    sys.stdout.write(f"{writer.summary['windows']} windows, sha256 {content_sha256}\n")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,164 @@
+"""What is said of each window, and what is true and wrong of it, as numbers of distinct texts."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal, NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml.corpus.statements import Statement
+from ml.corpus.store import Reading, Said, Store
+
+Unit = Literal["statement", "report"]
+Numbers = NDArray[np.int64]
+Bools = NDArray[np.bool_]
+
+BETWEEN_STATEMENTS = "; "  # of a whole report
+
+
+class Pairs(NamedTuple):
+    """Pairs of a row of the store (p,) and a text (p,); hard negatives (n,) with the pairs they belong to (n,)."""
+
+    rows: Numbers
+    own: Numbers
+    wrong: Numbers
+    owner: Numbers
+
+    @classmethod
+    def joined(cls, parts: "Sequence[Pairs]") -> "Pairs":
+        """Put the pairs of several processes one after the other."""
+        before = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
+        owners = [part.owner + start for part, start in zip(parts, before, strict=True)]
+        rows, own, wrong, _ = (np.concatenate(each) for each in zip(*parts, strict=True))
+        return cls(rows, own, wrong, np.concatenate(owners))
+
+
+@dataclass(frozen=True, eq=False)
+class Drawn:
+    """What was drawn for a batch.
+
+    Attributes
+    ----------
+    places
+        (p,): which rows of the batch have a text.
+    texts
+        (u,): the distinct texts to encode.
+    own, wrong
+        (p,), (n,): places in `texts`.
+    owner
+        (n,): the pair each hard negative belongs to.
+    rows
+        (p,): the pairs' rows in the store.
+    """
+
+    places: Numbers
+    texts: Numbers
+    own: Numbers
+    wrong: Numbers
+    owner: Numbers
+    rows: Numbers
+
+    def pairs(self) -> Pairs:
+        """Give the pairs in numbers that mean the same to every process."""
+        return Pairs(self.rows, self.texts[self.own], self.texts[self.wrong], self.owner)
+
+
+class Captions:
+    """Texts of a store: one reading's statements, or whole reports.
+
+    A text of the other reading is wrong of an ECG unless the ECG's own report has it, or the labels say that it is
+    true: what it asserts the report asserts too, and what it denies the report does not assert. So "AF" is not wrong
+    of "atrial fibrillation with rapid ventricular response", nor "no LVH" of a report that does not speak of it.
+
+    Parameters
+    ----------
+    reading
+        Whose statements are positives; the other reading's are the candidates for hard negatives.
+    """
+
+    def __init__(self, store: Store, reading: Reading = "overread", unit: Unit = "statement") -> None:
+        other: Reading = "machine" if reading == "overread" else "overread"
+        statements, said, against = store.statements, store.said(reading), store.said(other)
+        if unit == "report":
+            statements, (said, against) = _whole_reports(statements, [said, against])
+        self.texts = [statement.text for statement in statements]
+        self._asserts = np.array([statement.asserts for statement in statements], np.int64)
+        self._denies = np.array([statement.denies for statement in statements], np.int64)
+        self._said = said
+        positive, _ = store.targets(reading, "positive")
+        self._positive = (positive.astype(np.int64) << np.arange(positive.shape[1])).sum(axis=1)
+        rows = np.repeat(np.arange(len(against.starts) - 1), np.diff(against.starts))
+        wrong = ~self._true(rows, against.numbers) & said.known[rows]
+        starts = np.append(0, np.cumsum(np.bincount(rows[wrong], minlength=len(against.starts) - 1)))
+        self._wrong = Said(starts, against.numbers[wrong], against.known)
+
+    def has_text(self, rows: Numbers) -> Bools:
+        """Say of which rows anything is said."""
+        return np.diff(self._said.starts)[rows] > 0
+
+    def texts_of(self, rows: Numbers) -> list[str]:
+        """Give the distinct texts that are said of some rows by either reading: what a tokenizer may learn from."""
+        numbers = np.unique(np.concatenate([each.of_rows(rows)[1] for each in (self._said, self._wrong)]))
+        return [self.texts[number] for number in numbers]
+
+    def draw(self, rows: Numbers, hard_negatives: bool) -> Drawn:
+        """Draw one text of each row that has any, with torch's generator, and take all that is wrong of the row."""
+        places = np.flatnonzero(self.has_text(rows))
+        chosen = rows[places]
+        counts = self._said.starts[chosen + 1] - self._said.starts[chosen]
+        which = (torch.rand(len(chosen), dtype=torch.float64).numpy() * counts).astype(np.int64)
+        own = self._said.numbers[self._said.starts[chosen] + which]
+        owner, wrong = self._wrong.of_rows(chosen) if hard_negatives else (np.zeros(0, np.int64),) * 2
+        texts, place = np.unique(np.concatenate([own, wrong]), return_inverse=True)
+        return Drawn(places, texts, place[: len(own)], place[len(own) :], owner, chosen)
+
+    def true(self, rows: Numbers, texts: Numbers) -> Bools:
+        """Say which texts the reports of rows have, (rows, texts)."""
+        distinct, place = np.unique(texts, return_inverse=True)
+        owner, numbers = self._said.of_rows(rows)
+        at = np.searchsorted(distinct, numbers)
+        known = at < len(distinct)
+        known[known] = distinct[at[known]] == numbers[known]
+        table = np.zeros((len(rows), len(distinct)), bool)
+        table[owner[known], at[known]] = True
+        return table[:, place]
+
+    def wrong_of(self, rows: Numbers, texts: Numbers) -> Bools:
+        """Say which texts are wrong of rows, (rows, texts)."""
+        positive = self._positive[rows, None]
+        return ~(self.true(rows, texts) | self._follows(positive, self._asserts[texts], self._denies[texts]))
+
+    def _true(self, rows: Numbers, texts: Numbers) -> Bools:
+        """Say of each row and its text, (k,) both, whether it is true."""
+        size = max(1, len(self.texts))
+        owner = np.repeat(np.arange(len(self._said.starts) - 1), np.diff(self._said.starts))
+        listed = np.isin(rows * size + texts, owner * size + self._said.numbers)
+        return listed | self._follows(self._positive[rows], self._asserts[texts], self._denies[texts])
+
+    @staticmethod
+    def _follows(positive: Numbers, asserts: Numbers, denies: Numbers) -> Bools:
+        speaks = (asserts | denies) != 0
+        follows: Bools = speaks & ((asserts & ~positive) == 0) & ((denies & positive) == 0)
+        return follows
+
+
+def _whole_reports(statements: Sequence[Statement], readings: Sequence[Said]) -> tuple[list[Statement], list[Said]]:
+    """Make each report one text, its statements in their order."""
+    reports: dict[Statement, int] = {}
+    whole = []
+    for said in readings:
+        numbers = []
+        for start, end in zip(said.starts[:-1].tolist(), said.starts[1:].tolist(), strict=True):
+            parts = [statements[number] for number in said.numbers[start:end].tolist()]
+            if not parts:
+                continue
+            asserts = denies = 0
+            for part in parts:
+                asserts, denies = asserts | part.asserts, denies | part.denies
+            report = Statement(BETWEEN_STATEMENTS.join(part.text for part in parts), asserts, denies & ~asserts)
+            numbers.append(reports.setdefault(report, len(reports)))
+        starts = np.append(0, np.cumsum(np.diff(said.starts) > 0))
+        whole.append(Said(starts, np.array(numbers, np.int64), said.known))
+    return list(reports), whole

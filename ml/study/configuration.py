@@ -1,0 +1,93 @@
+"""What a study can be told. Read without torch."""
+
+import json
+from pathlib import Path
+from typing import Annotated, Any, Literal, Self
+
+from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+
+from ml.corpus.readings import Hedged, Reading
+
+MAX_RUNS = 1000
+
+ParadigmName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,40}$")]
+Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+class Ablations(_Part):
+    """What to vary beside the paradigms; nothing unless it is asked for."""
+
+    granularity: Annotated[bool, Field(description="NegCLIP on whole reports beside statements (Figure 3).")] = False
+    weights: Annotated[
+        tuple[Annotated[float, Field(ge=0, le=100)], ...],
+        Field(max_length=20, description="λ of self-training (Figure A.3)."),
+    ] = ()
+    unlabelled_fractions: Annotated[
+        tuple[Share, ...], Field(max_length=20, description="Of the unlabelled corpus (Figure A.4).")
+    ] = ()
+    labelled_fractions: Annotated[
+        tuple[Share, ...],
+        Field(max_length=20, description="Of the training patients, for supervised and self-training."),
+    ] = ()
+    targets: Annotated[
+        tuple[Literal["diagonal", "masked", "multi_positive", "sigmoid"], ...],
+        Field(max_length=4, description="Target modes of CLIP and NegCLIP."),
+    ] = ()
+    random_encoder: Annotated[
+        bool, Field(description="A linear probe on a random, frozen encoder: what any model must beat.")
+    ] = False
+
+
+class Plan(_Part):
+    """What is trained: every paradigm on the over-read, supervised on each label source, and the ablations."""
+
+    title: Annotated[str, StringConstraints(strip_whitespace=True, pattern="^[^\\x00-\\x1f\\x7f]{1,200}$")] = "Study"
+    preset: Annotated[str, StringConstraints(pattern="^[a-z0-9_]{1,40}$")] = "paper"
+    paradigms: Annotated[tuple[ParadigmName, ...], Field(min_length=1, max_length=10)] = ("supervised",)
+    label_sources: Annotated[tuple[Reading, ...], Field(max_length=2)] = ("overread", "machine")
+    seeds: Annotated[
+        tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
+        Field(min_length=1, max_length=20, description="A run each; figures are the mean over them."),
+    ] = (0,)
+    hedged: Hedged = "positive"
+    overrides: Annotated[
+        dict[str, Any],
+        Field(max_length=50, description="Of the preset, for every run; a paradigm's sections for that paradigm's."),
+    ] = {}
+    paradigm_overrides: Annotated[
+        dict[ParadigmName, dict[str, Any]], Field(max_length=10, description="More of them, for a paradigm's runs.")
+    ] = {}
+    ablations: Ablations = Ablations()
+    draws: Annotated[int, Field(ge=100, le=10_000, description="Of the bootstrap.")] = 1000
+
+    @model_validator(mode="after")
+    def _each_once(self) -> Self:
+        for name in ("paradigms", "label_sources", "seeds"):
+            values = getattr(self, name)
+            if len(set(values)) < len(values):
+                raise ValueError(f"{name}: something is there twice")
+        taken = {"paradigm", "preset", "dataset", "unlabelled", "label_source", "seed", "hedged", "device", "threads"}
+        for overrides in (self.overrides, *self.paradigm_overrides.values()):
+            try:
+                text = json.dumps(overrides, ensure_ascii=False, allow_nan=False)
+                text.encode()
+            except (TypeError, ValueError, RecursionError) as error:
+                raise ValueError("overrides: only JSON") from error
+            if "\\u0000" in text:
+                raise ValueError("overrides: no setting holds a NUL")
+            if overlap := sorted(taken & set(overrides)):
+                raise ValueError(f"overrides: {', '.join(overlap)} is the study's own to say")
+        return self
+
+
+class Config(Plan):
+    """A study's `config.json`: a plan, and the data it is carried out on."""
+
+    dataset: Path
+    unlabelled: Path | None = None
+    device: str | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None

@@ -1,0 +1,115 @@
+"""Figures of an arm: the mean over its seeds, with the interval of that mean over the same draws of patients."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.bootstrap import bootstrap
+from ml.compare import difference
+from ml.metrics import Bools, Floats, mean_defined, percentile_interval, rank_labels
+from ml.ranking import band
+from ml.run_folder import json_safe
+
+METRICS = ("auroc", "auprc")
+
+
+@dataclass(frozen=True)
+class Truth:
+    """The test rows by one reading: (rows, labels) twice, and the patients (rows,)."""
+
+    positive: Bools
+    counts: Bools
+    patients: NDArray[np.str_]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """An arm against one reading. Labels' places are the dataset's; `macro` is over those with both classes.
+
+    Attributes
+    ----------
+    values
+        By metric, (seeds, labels); NaN where a label has one class only.
+    drawn
+        By metric, (draws, labels): the mean over the seeds in each draw.
+    curves
+        Macro ROC and PR curve with bands.
+    """
+
+    values: dict[str, Floats]
+    drawn: dict[str, Floats]
+    curves: dict[str, Any]
+
+    def summary(self, labels: Sequence[str]) -> dict[str, Any]:
+        """Give every figure as JSON: `value`, its `ci`, and the standard deviation over the seeds."""
+        result: dict[str, Any] = {"macro": {}, "labels": {key: {} for key in labels}, "macro_curves": self.curves}
+        for metric in METRICS:
+            by_seed, drawn = self.values[metric], self.drawn[metric]
+            macro, defined = mean_defined(by_seed, axis=1), np.isfinite(by_seed[0])
+            result["macro"][metric] = _figure(macro, mean_defined(drawn[:, defined], axis=1))
+            for k, key in enumerate(labels):
+                result["labels"][key][metric] = _figure(by_seed[:, k], drawn[:, k])
+        summary: dict[str, Any] = json_safe(result)
+        return summary
+
+
+def _figure(by_seed: Floats, drawn: Floats) -> dict[str, Any]:
+    if np.isnan(by_seed).any():
+        return {"value": None, "ci": None, "seed_sd": None, "undefined": "not both classes in the test split"}
+    spread = float(by_seed.std(ddof=1)) if len(by_seed) > 1 else None
+    return {"value": float(by_seed.mean()), "ci": percentile_interval(drawn), "seed_sd": spread}
+
+
+def measure(scores: Sequence[Floats], truth: Truth, draws: int, device: str = "cpu") -> Figures:
+    """Measure an arm's scores, one (rows, labels) a seed, against one reading."""
+    once = np.ones(len(truth.patients))
+    values: dict[str, list[list[float]]] = {metric: [] for metric in METRICS}
+    curves: dict[str, list[Any]] = {"roc": [], "pr": []}
+    drawn: list[Any] = []
+    rows = truth.positive, truth.counts, truth.patients
+    for each in scores:
+        ranked = [label.measure(once, curves=True) for label in rank_labels(each, truth.positive, truth.counts)]
+        for metric in METRICS:
+            values[metric].append([getattr(label, metric) for label in ranked])
+        curves["roc"].append([label.tpr for label in ranked])
+        curves["pr"].append([label.precision for label in ranked])
+        drawn.append(bootstrap(each, *rows, draws, 0, curves=True, device=device))
+    by_metric = {metric: np.array(values[metric]) for metric in METRICS}
+    return Figures(
+        by_metric,
+        {metric: np.mean([getattr(each, metric) for each in drawn], axis=0) for metric in METRICS},
+        _curves(curves, drawn, np.isfinite(by_metric["auroc"][0])),
+    )
+
+
+def _curves(curves: dict[str, list[Any]], drawn: Sequence[Any], defined: Bools) -> dict[str, Any]:
+    if not defined.any():
+        return {}
+    result = {}
+    for kind, part in (("roc", "tpr"), ("pr", "precision")):
+        value = np.mean([np.array(labels)[defined] for labels in curves[kind]], axis=(0, 1))
+        of_draws = np.mean([mean_defined(getattr(each, part)[:, defined], axis=1) for each in drawn], axis=0)
+        result[kind] = band(value, of_draws)
+    return result
+
+
+def differences(arm: Figures, other: Figures, labels: Sequence[str]) -> list[dict[str, Any]]:
+    """Compare two arms against the same reading, draw by draw: macro and by label, a row each."""
+    rows = []
+    for metric in METRICS:
+        mine, theirs = (figures.values[metric].mean(axis=0) for figures in (arm, other))
+        apart = arm.drawn[metric] - other.drawn[metric]
+        defined = np.isfinite(mine)
+        macro = difference(
+            float(mean_defined(mine)), float(mean_defined(theirs)), mean_defined(apart[:, defined], axis=1)
+        )
+        rows.append({"metric": metric, "label": "macro", **macro})
+        rows += [
+            {"metric": metric, "label": key, **difference(float(mine[k]), float(theirs[k]), apart[:, k])}
+            for k, key in enumerate(labels)
+        ]
+    cleaned: list[dict[str, Any]] = json_safe(rows)
+    return cleaned

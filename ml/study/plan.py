@@ -1,0 +1,120 @@
+"""From a study's configuration to its training runs."""
+
+import hashlib
+import json
+from collections.abc import Collection, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from ml.study.configuration import MAX_RUNS, Config, Plan
+
+CONTRASTIVE = ("clip", "negclip")
+SECTIONS = {"self_training": ("self_training",), **dict.fromkeys(("contrastive", "text", "text_folder"), CONTRASTIVE)}
+DEFAULTS = {"weight": 1.0, "fraction": 1.0, "unit": "statement", "targets": "diagonal"}  # the paper's
+TITLES = {
+    "supervised": "Supervised",
+    "self_training": "Self-training",
+    "clip": "CLIP",
+    "negclip": "NegCLIP",
+}
+
+
+@dataclass(frozen=True)
+class Arm:
+    """One thing that is compared: the same configuration under every seed.
+
+    Attributes
+    ----------
+    name
+        A word for files; `title` is for people.
+    options
+        Of its training runs, beside dataset and seed.
+    """
+
+    name: str
+    title: str
+    options: Mapping[str, Any]
+
+    def config(self, study: Config, seed: int) -> dict[str, Any]:
+        """Give the training run's `config.json` under a seed."""
+        common: dict[str, Any] = {"dataset": str(study.dataset), "preset": study.preset, "hedged": study.hedged}
+        where = {"device": study.device, "threads": study.threads}
+        paradigm = self.options["paradigm"]
+        overrides = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}
+        fitting = {name: value for name, value in overrides.items() if paradigm in SECTIONS.get(name, (paradigm,))}
+        config = {**common, **where, **fitting, **self.options, "seed": seed}
+        if paradigm == "self_training":
+            config["unlabelled"] = str(study.unlabelled) if study.unlabelled is not None else None
+        return {name: value for name, value in config.items() if value is not None}
+
+    def folder(self, study: Config, seed: int) -> str:
+        """Name the run's folder. The name follows from what is trained: a study that grows keeps its finished runs."""
+        config = self.config(study, seed)
+        what = {name: value for name, value in config.items() if name not in ("device", "threads")}
+        digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
+        return f"{self.options['paradigm']}-{seed}-{digest[:12]}"
+
+
+def arms(study: Plan, registered: Collection[str]) -> list[Arm]:
+    """List what a study compares, each once.
+
+    Raises
+    ------
+    ValueError
+        Naming every paradigm that is asked for, or that an ablation is of, and is not registered.
+    """
+    listed = {arm.name: arm for arm in _wanted(study)}
+    unknown = sorted({arm.options["paradigm"] for arm in listed.values()} - set(registered))
+    if unknown:
+        asking = [arm.name for arm in listed.values() if arm.options["paradigm"] in unknown]
+        raise ValueError(
+            f"no such paradigm: {', '.join(unknown)} (asked for by {', '.join(asking)});"
+            f" there are {', '.join(sorted(registered))}"
+        )
+    if len(listed) * len(study.seeds) > MAX_RUNS:
+        raise ValueError(f"{len(listed) * len(study.seeds)} training runs; a study has at most {MAX_RUNS}")
+    return list(listed.values())
+
+
+def _wanted(study: Plan) -> Iterator[Arm]:
+    for paradigm in study.paradigms:
+        yield Arm(paradigm, TITLES.get(paradigm, paradigm), {"paradigm": paradigm})
+    if "supervised" in study.paradigms and "machine" in study.label_sources:
+        options = {"paradigm": "supervised", "label_source": "machine"}
+        yield Arm("supervised_machine", "Supervised on machine labels", options)
+    ablations = study.ablations
+    if ablations.granularity:
+        yield Arm("negclip", "NegCLIP", {"paradigm": "negclip"})
+        yield Arm("negclip_report", "NegCLIP, whole reports", _contrastive(study, "negclip", unit="report"))
+    for weight in ablations.weights:
+        yield Arm(
+            f"self_training_weight_{weight:g}", f"Self-training, λ = {weight:g}", _self_training(study, weight=weight)
+        )
+    for fraction in ablations.unlabelled_fractions:
+        title = f"Self-training, {100 * fraction:g} % of the unlabelled"
+        yield Arm(f"self_training_unlabelled_{fraction:g}", title, _self_training(study, fraction=fraction))
+    for fraction in ablations.labelled_fractions:
+        for paradigm in [name for name in ("supervised", "self_training") if name in study.paradigms]:
+            title = f"{TITLES[paradigm]}, {100 * fraction:g} % labelled"
+            yield Arm(f"{paradigm}_labelled_{fraction:g}", title, {"paradigm": paradigm, "labelled_fraction": fraction})
+    for targets in ablations.targets:
+        for paradigm in [name for name in CONTRASTIVE if name in study.paradigms]:
+            title = f"{TITLES[paradigm]}, {targets.replace('_', ' ')} targets"
+            yield Arm(f"{paradigm}_{targets}", title, _contrastive(study, paradigm, targets=targets))
+    if ablations.random_encoder:
+        yield Arm("random_encoder", "Random encoder, linear probe", {"paradigm": "supervised", "freeze_encoder": True})
+
+
+def _contrastive(study: Plan, paradigm: str, **options: Any) -> dict[str, Any]:
+    return {"paradigm": paradigm, **_section(study, paradigm, "contrastive", options)}
+
+
+def _self_training(study: Plan, **options: Any) -> dict[str, Any]:
+    return {"paradigm": "self_training", **_section(study, "self_training", "self_training", options)}
+
+
+def _section(study: Plan, paradigm: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
+    """Give a section that differs from the study's own; nothing where it does not, so that one run serves both."""
+    given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}.get(name, {})
+    changed = {key: value for key, value in options.items() if given.get(key, DEFAULTS[key]) != value}
+    return {name: {**given, **changed}} if changed else {}

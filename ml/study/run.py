@@ -1,0 +1,163 @@
+"""Carrying a study out: every run that is not there yet, then what they come to."""
+
+import io
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, get_args
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import ValidationError
+
+from ml.bundle import read_manifest
+from ml.corpus.facts import facts
+from ml.corpus.store import Reading, Store
+from ml.events import Events
+from ml.run_folder import alone_in, write_json, write_whole
+from ml.study import page, tables
+from ml.study.configuration import Config
+from ml.study.figures import figures
+from ml.study.measure import Figures, Truth, differences, measure
+from ml.study.plan import Arm, arms
+
+RUNS_SHARE = 0.95  # of the progress; the rest is measuring
+
+
+def run(folder: Path, events: Events) -> dict[str, Any]:
+    """Carry out the study that a folder's `config.json` asks for; ended anywhere, it goes on from there.
+
+    Leaves `study.json`, `tables/*.csv`, `figures/*.svg` and `*.png`, `index.html` (which needs no other file) and
+    `runs/`, a folder a training run. The answer names what was made.
+    """
+    import torch
+
+    with alone_in(folder):
+        study = Config.model_validate_json((folder / "config.json").read_bytes())
+        listed = planned(study)
+        store = Store(study.dataset)
+        rows = store.rows("test")
+        if not len(rows):
+            raise ValueError("the dataset's test split is empty: a study has nothing to measure on")
+        scores = _carry_out(study, listed, store, rows, folder / "runs", events)
+        events.say("progress", fraction=RUNS_SHARE, message="measuring")
+        device = study.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        result = _result(study, listed, store, rows, scores, folder / "runs", device)
+        write_json(folder / "study.json", result)
+        made = {**tables.files(result), **figures(result)}
+        made["index.html"] = page.html(result, made).encode()
+        for name, content in made.items():
+            (folder / name).parent.mkdir(exist_ok=True)
+            write_whole(folder / name, content)
+        return {"arms": [arm.name for arm in listed], "runs": len(scores), "files": ["study.json", *made]}
+
+
+def planned(study: Config) -> list[Arm]:
+    """Plan a study and check every run's configuration, before the first one starts."""
+    from ml.train import Config as TrainingConfig
+
+    listed = arms(study, get_args(TrainingConfig.model_fields["paradigm"].annotation))
+    for arm in listed:
+        try:
+            TrainingConfig.model_validate(arm.config(study, study.seeds[0]))
+        except ValidationError as error:
+            first = error.errors()[0]
+            where = ".".join(str(part) for part in first["loc"])
+            raise ValueError(f"{arm.name} cannot be trained: {where}: {first['msg']}") from error
+    return listed
+
+
+def _carry_out(
+    study: Config, listed: Sequence[Arm], store: Store, rows: NDArray[np.int64], runs: Path, events: Events
+) -> dict[str, NDArray[np.float64]]:
+    """Train what is not trained yet; the test split's scores, (rows, labels), by the run's folder."""
+    from ml.train import run as train
+
+    wanted = {arm.folder(study, seed): (arm, seed) for arm in listed for seed in study.seeds}
+    scores = {}
+    for number, (name, (arm, seed)) in enumerate(wanted.items()):
+        place = runs / name
+        if not (place / "scores.npy").exists():
+            place.mkdir(parents=True, exist_ok=True)
+            write_json(place / "config.json", arm.config(study, seed))
+            train(place, _RunEvents(events, f"{arm.title}, seed {seed}", number, len(wanted)))
+            _score(study, store, rows, place)
+        scores[name] = np.load(place / "scores.npy", allow_pickle=False)
+        if scores[name].shape != (len(rows), len(store.labels)):
+            raise ValueError(f"runs/{name} holds scores of another dataset; remove that folder")
+    return scores
+
+
+def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path) -> None:
+    """Keep a run's scores of the test split: written last, they say that the run is finished."""
+    from ml.predict import Predictor
+
+    content = io.BytesIO()
+    np.save(content, Predictor(place / "bundle", study.device).window_logits(store.windows, rows), allow_pickle=False)
+    write_whole(place / "scores.npy", content.getvalue())
+
+
+class _RunEvents(Events):
+    """Passes a training run's events on as the study's, with its share of the progress."""
+
+    def __init__(self, events: Events, title: str, number: int, of: int) -> None:
+        self._events, self._title, self._number, self._of = events, title, number, of
+
+    def say(self, event: str, **payload: Any) -> None:
+        """Pass one event on."""
+        if event == "progress":
+            payload["fraction"] = RUNS_SHARE * (self._number + payload.get("fraction", 0)) / self._of
+            payload["message"] = f"run {self._number + 1}/{self._of}, {self._title}: {payload.get('message', '')}"
+            self._events.say("progress", **payload)
+        else:
+            self._events.say(event, run=self._title, **payload)
+
+
+def _result(
+    study: Config,
+    listed: Sequence[Arm],
+    store: Store,
+    rows: NDArray[np.int64],
+    scores: dict[str, NDArray[np.float64]],
+    runs: Path,
+    device: str,
+) -> dict[str, Any]:
+    """Put everything that came out into JSON values."""
+    labels = [key for key, _ in store.labels]
+    patients = store.column("patient")[rows]
+    measured: dict[str, dict[str, Figures]] = {arm.name: {} for arm in listed}
+    for reading in get_args(Reading):
+        targets, counted = store.targets(reading, study.hedged)
+        truth = Truth(targets[rows] > 0, counted[rows], patients)
+        for arm in listed:
+            by_seed = [scores[arm.folder(study, seed)] for seed in study.seeds]
+            measured[arm.name][reading] = measure(by_seed, truth, study.draws, device)
+    first = listed[0]
+    return {
+        "title": study.title,
+        "plan": json.loads(study.model_dump_json(exclude={"dataset", "unlabelled", "device", "threads"})),
+        "dataset": {"sha256": store.content_sha256, **facts(store, study.hedged)},
+        "labels": [{"key": key, "name": name} for key, name in store.labels],
+        "table_a1": tables.disagreement(store, study.hedged),
+        "arms": [
+            {
+                "name": arm.name,
+                "title": arm.title,
+                "options": dict(arm.options),
+                "runs": [_trained(runs / arm.folder(study, seed), seed) for seed in study.seeds],
+                **{reading: measured[arm.name][reading].summary(labels) for reading in get_args(Reading)},
+            }
+            for arm in listed
+        ],
+        "comparisons": [
+            {"arm": arm.name, "than": first.name, **row}
+            for arm in listed[1:]
+            for row in differences(measured[arm.name]["overread"], measured[first.name]["overread"], labels)
+        ],
+    }
+
+
+def _trained(place: Path, seed: int) -> dict[str, Any]:
+    manifest = read_manifest(place / "bundle")
+    told = {name: manifest.training.get(name) for name in ("best_epoch", "best_validation_macro_auprc", "ended_after")}
+    return {"seed": seed, "folder": place.name, "weights_sha256": manifest.weights_sha256, **told}

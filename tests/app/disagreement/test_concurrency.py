@@ -1,0 +1,198 @@
+"""Everything stays right while ECGs, corrections, metadata and vocabularies change and totals are folded at once."""
+
+import random
+import threading
+import uuid
+from collections import Counter
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import httpx
+import numpy as np
+from sqlalchemy import text
+from sqlalchemy.orm import Session
+
+from app.disagreement.counting.queries import Counted, count_by_cell
+from app.disagreement.counting.selection import SEXES, PairFilter
+from app.disagreement.queries import fold
+from app.ecgs import queries as ecgs
+from app.ecgs.service import _fill_in
+from app.jobs.runner import Runner
+from app.kit.database import Database
+from app.reports import service as reports
+from app.reports.schemas import ReportIn
+from app.vocabularies import queries as vocabularies
+from app.vocabularies.service import Labelers
+from ml.labeling import Labeler, Vocabulary
+from tests.app.disagreement.archive import StoredPair, counted, shown
+from tests.app.vocabularies.test_vocabularies import MACHINE, OVERREAD, WITH_SYNONYM, activate, runner
+
+__all__ = ["runner"]  # a fixture
+
+START = datetime(2025, 12, 30, tzinfo=UTC)
+FILTERS = [
+    PairFilter(),
+    PairFilter(site="north"),
+    PairFilter(reader="b"),
+    PairFilter(sex="female"),
+    PairFilter(age_min=60.5, age_max=70),
+    PairFilter(recorded_from=START + timedelta(hours=5), recorded_to=START + timedelta(days=40)),
+    PairFilter(device_software="v1", sex="unknown"),
+]
+
+
+def known(draw: random.Random) -> dict[str, object]:
+    """What an upload may say of an ECG; at times nothing."""
+    possible = {
+        "recorded_at": START + timedelta(hours=draw.randrange(2000)),
+        "site": draw.choice(["north", "south", f"new-{draw.randrange(5)}"]),
+        "device": "MAC",
+        "device_software": draw.choice(["v1", "v2"]),
+        "age": draw.choice([60.0, 60.5, 70.0, 71.0]),
+        "sex": draw.choice(["male", "female"]),
+    }
+    return {name: possible[name] for name in draw.sample(sorted(possible), draw.randrange(7))}
+
+
+class Writer:
+    """Adds ECGs, corrects readings and fills in what is known, as the service does."""
+
+    def __init__(self, database: Database, number: int) -> None:
+        self._database = database
+        self._draw = random.Random(number)
+        self._labelers = Labelers()
+        self._mine: list[uuid.UUID] = []
+
+    def turn(self) -> None:
+        """Do one of the three, in a transaction."""
+        with self._database.begin() as session:
+            what = self._draw.random() if self._mine else 0.0
+            if what < 0.4:
+                self._add(session)
+            elif what < 0.8:
+                self._read(session, self._draw.choice(self._mine), "overread", self._draw.choice([None, "a", "b"]))
+            else:
+                ecg = ecgs.by_digest(session, self._draw.choice(self._mine).hex * 2)
+                assert ecg is not None
+                _fill_in(session, "test", ecg, known(self._draw))
+
+    def _add(self, session: Session) -> None:
+        ecg_id = uuid.uuid4()
+        values = {"id": ecg_id, "waveform_sha256": ecg_id.hex * 2, "samples": 5000, "sampling_rate_hz": 500.0}
+        ecgs.insert_if_absent(session, values | known(self._draw))
+        self._read(session, ecg_id, "machine", None)
+        if self._draw.random() < 0.8:
+            self._read(session, ecg_id, "overread", "a")
+        self._mine.append(ecg_id)
+
+    def _read(self, session: Session, ecg_id: uuid.UUID, source: str, reader: str | None) -> None:
+        words = self._draw.choice(MACHINE if source == "machine" else OVERREAD)
+        reading = ReportIn(source=source, text=words, reader=reader)  # type: ignore[arg-type]
+        reports.add(session, "test", self._labelers.maintained(session), ecg_id, reading)
+
+
+def check(database: Database) -> None:
+    """In one state of the database, what is counted is what is there: pairs by cell, and the list of changes."""
+    with database.begin() as session:
+        session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
+        slot = vocabularies.active(session).slot
+        assert slot is not None
+        for column, group_by in (("site_id", "site"), ("month", "month"), ("sex", "sex")):
+            counts = totals(count_by_cell(session, slot, PairFilter(), [group_by]))  # type: ignore[list-item]
+            rows = session.execute(
+                text(f"SELECT {column}, cell_id, count(*) FROM pairs WHERE slot = :slot GROUP BY 1, 2"), {"slot": slot}
+            )
+            assert counts == {(group, cell): pairs for group, cell, pairs in rows}
+        listed = "SELECT outcome, ecg_id FROM changes WHERE slot = :slot ORDER BY 1, 2"
+        wanted = "SELECT outcome, ecg_id FROM pairs JOIN cell_outcomes USING (cell_id) WHERE slot = :slot ORDER BY 1, 2"
+        found = session.execute(text(listed), {"slot": slot}).all()
+        assert found == session.execute(text(wanted), {"slot": slot}).all()
+
+
+def totals(counts: Counted) -> dict[tuple[int, int], int]:
+    summed: Counter[tuple[int, int]] = Counter()
+    for group, cell, pairs in np.stack([counts.groups[0], counts.cell_ids, counts.pairs], axis=1).tolist():
+        summed[group, cell] += pairs
+    return {key: pairs for key, pairs in summed.items() if pairs}
+
+
+def recount(database: Database, yaml: str) -> list[StoredPair]:
+    """The slow reference: every ECG with its newest two readings, read again."""
+    labeler = Labeler(Vocabulary.parse(yaml))
+    said: dict[uuid.UUID, dict[str, tuple[int, int, str]]] = {}
+    with database.begin() as session:
+        rows = session.execute(
+            text(
+                "SELECT ecg_id, source, reader, text FROM reports JOIN texts ON texts.id = text_id WHERE current "
+                "ORDER BY coalesce(authored_at, reports.created_at), reports.created_at, version"
+            )
+        ).all()
+        stored = {row.id: row for row in session.execute(text("SELECT * FROM ecgs"))}
+    for ecg_id, source, reader, words in rows:
+        present, uncertain, *_ = labeler.read(words).masks()
+        said.setdefault(ecg_id, {})[source] = (present, uncertain, reader)
+    return [
+        StoredPair(
+            (*readings["machine"][:2], *readings["overread"][:2]),
+            reader=readings["overread"][2] or None,
+            **{name: getattr(stored[ecg_id], name) for name in KEPT},
+        )
+        for ecg_id, readings in said.items()
+        if len(readings) == 2
+    ]
+
+
+KEPT = ("recorded_at", "site", "device", "device_software", "sex", "age")
+
+
+def test_counts_are_right_at_every_moment_and_in_the_end(
+    client: httpx.Client, database: Database, runner: Runner
+) -> None:
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    stop = threading.Event()
+    failed: list[BaseException] = []
+
+    def until_stopped(turn: Callable[[], object]) -> threading.Thread:
+        def work() -> None:
+            try:
+                while not stop.is_set():
+                    turn()
+            except BaseException as error:
+                failed.append(error)
+                stop.set()
+
+        return threading.Thread(target=work)
+
+    def fold_both() -> None:
+        for slot in (0, 1):
+            with database.begin() as session:
+                fold(session, slot)
+
+    turns = [*(Writer(database, number).turn for number in range(3)), fold_both, lambda: check(database)]
+    threads = [until_stopped(turn) for turn in turns]
+    for thread in threads:
+        thread.start()
+    try:
+        for version in ("site-2", "overread-1", "site-2"):
+            assert activate(client, runner, version)["state"] == "succeeded"
+    finally:
+        stop.set()
+        for thread in threads:
+            thread.join()
+    assert not failed, failed
+    check(database)
+    pairs = recount(database, WITH_SYNONYM)
+    assert len(pairs) > 20 and len({pair.site for pair in pairs}) > 3
+    for chosen in FILTERS:
+        query = {
+            name: value.isoformat() if isinstance(value, datetime) else value
+            for name, value in vars(chosen).items()
+            if value is not None
+        }
+        query = {{"recorded_from": "from", "recorded_to": "to"}.get(name, name): value for name, value in query.items()}
+        table = client.get("/v1/disagreement", params=query).json()
+        assert shown(table) == counted((pair for pair in pairs if pair.is_chosen(chosen)), "positive"), query
+        listed = client.get("/v1/disagreement/sinus_rhythm/ecgs", params={**query, "limit": 500}).json()["items"]
+        differ = [pair for pair in pairs if pair.is_chosen(chosen) and len(set(pair.said(0, "positive") or ())) == 2]
+        assert len(listed) == len(differ)
+    assert {pair.sex for pair in pairs} <= set(SEXES)

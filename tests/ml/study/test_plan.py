@@ -1,0 +1,127 @@
+from pathlib import Path
+
+import pytest
+from pydantic import ValidationError
+
+from ml.study.configuration import Config
+from ml.study.plan import arms
+
+EVERY = ("supervised", "self_training", "clip", "negclip")
+
+
+def study(**given):
+    return Config.model_validate({"dataset": Path("corpus"), **given})
+
+
+def test_by_default_supervised_learns_from_over_reads_and_from_the_machine():
+    listed = arms(study(), ["supervised"])
+    assert [(arm.name, arm.options.get("label_source", "overread")) for arm in listed] == [
+        ("supervised", "overread"),
+        ("supervised_machine", "machine"),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("asked", "named"),
+    [
+        (
+            {"paradigms": ["supervised", "self_training", "clip"]},
+            "clip, self_training (asked for by self_training, clip)",
+        ),
+        ({"ablations": {"weights": [0.5]}}, "self_training (asked for by self_training_weight_0.5)"),
+        ({"ablations": {"granularity": True}}, "negclip (asked for by negclip, negclip_report)"),
+        ({"paradigms": ["telepathy"]}, "telepathy"),
+    ],
+)
+def test_a_paradigm_that_is_not_registered_is_refused_by_name(asked, named):
+    with pytest.raises(ValueError, match="no such paradigm") as refused:
+        arms(study(**asked), ["supervised"])
+    assert named in str(refused.value)
+    assert "there are supervised" in str(refused.value)
+
+
+def test_every_paradigm_and_ablation_is_an_arm():
+    given = study(
+        paradigms=EVERY,
+        unlabelled="other",
+        ablations={
+            "granularity": True,
+            "weights": [0.5, 1, 2],
+            "unlabelled_fractions": [0.25, 1],
+            "labelled_fractions": [0.05],
+            "targets": ["diagonal", "masked"],
+            "random_encoder": True,
+        },
+    )
+    listed = {arm.name: arm.config(given, seed=3) for arm in arms(given, EVERY)}
+    assert listed["self_training"]["unlabelled"] == "other"
+    assert listed["self_training_weight_0.5"]["self_training"] == {"weight": 0.5}
+    assert listed["self_training_unlabelled_0.25"]["self_training"] == {"fraction": 0.25}
+    assert listed["supervised_labelled_0.05"]["labelled_fraction"] == 0.05
+    assert listed["negclip_report"]["contrastive"] == {"unit": "report"}
+    assert listed["clip_masked"]["contrastive"] == {"targets": "masked"}
+    assert listed["random_encoder"]["freeze_encoder"] is True
+    assert {config["seed"] for config in listed.values()} == {3}
+    assert "unlabelled" not in listed["clip"]
+
+
+def test_what_an_ablation_leaves_as_it_is_is_the_same_run():
+    given = study(
+        paradigms=EVERY, unlabelled="other", ablations={"weights": [1, 2], "targets": ["diagonal", "sigmoid"]}
+    )
+    folders = {arm.name: arm.folder(given, 0) for arm in arms(given, EVERY)}
+    assert folders["self_training_weight_1"] == folders["self_training"]
+    assert folders["negclip_diagonal"] == folders["negclip"]
+    assert len(set(folders.values())) == len(folders) - 3
+
+
+def test_a_run_s_folder_follows_from_what_is_trained_and_not_from_where():
+    [arm] = arms(study(label_sources=["overread"]), ["supervised"])
+    here = study(seeds=[0, 1], device="cpu", threads=2, draws=200, title="another")
+    assert arm.folder(here, 0) == arm.folder(study(), 0)
+    assert len({arm.folder(study(), 0), arm.folder(study(), 1), arm.folder(study(preset="small"), 0)}) == 3
+
+
+def test_a_paradigm_s_sections_and_overrides_are_its_own():
+    given = study(
+        paradigms=EVERY,
+        unlabelled="other",
+        overrides={"epochs": 5, "contrastive": {"targets": "masked"}},
+        paradigm_overrides={"clip": {"batch_size": 256}},
+        ablations={"granularity": True},
+    )
+    configs = {arm.name: arm.config(given, 0) for arm in arms(given, EVERY)}
+    assert "contrastive" not in configs["supervised"] and "batch_size" not in configs["negclip"]
+    assert configs["clip"]["batch_size"] == 256
+    assert configs["negclip_report"]["contrastive"] == {"targets": "masked", "unit": "report"}
+    assert all(config["epochs"] == 5 for config in configs.values())
+
+
+@pytest.mark.parametrize(
+    "wrong",
+    [
+        {"seeds": []},
+        {"seeds": [0, 0]},
+        {"paradigms": ["supervised", "supervised"]},
+        {"overrides": {"seed": 3}},
+        {"paradigm_overrides": {"clip": {"dataset": "/etc"}}},
+        {"ablations": {"weights": [-1]}},
+        {"colour": "red"},
+        {"draws": 10},
+    ],
+)
+def test_a_configuration_that_is_none_is_refused(wrong):
+    with pytest.raises(ValidationError):
+        study(**wrong)
+
+
+def test_a_study_has_an_end():
+    many = {"weights": [k / 100 for k in range(20)], "unlabelled_fractions": [k / 100 for k in range(1, 21)]}
+    given = study(
+        paradigms=EVERY,
+        unlabelled="x",
+        seeds=list(range(20)),
+        ablations={**many, "labelled_fractions": many["unlabelled_fractions"]},
+    )
+    with pytest.raises(ValueError, match="at most 1000"):
+        arms(given, EVERY)
