@@ -1,5 +1,6 @@
 """The `overread` command."""
 
+import json
 import os
 import sys
 import threading
@@ -118,6 +119,41 @@ def demo(
     from app.demo.tour import run
 
     sys.exit(run(_settings(), ptbxl, port, exit_after))
+
+
+@cli.command()
+def predict(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="A WFDB record, a folder of records, or an .npz of windows.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="A bundle; the starter model when absent.", exists=True, file_okay=False)
+    ] = None,
+) -> None:
+    """Predict without a service: a line of JSON with a probability for each label of each window.
+
+    What cannot be read is named on standard error with the reason; the others are answered, and the status is 1.
+    """
+    from ml.bundle import InvalidBundle
+    from ml.predict import Predictor
+    from ml.records import Unread, read_all
+    from ml.starter import BUNDLE
+
+    try:
+        predictor = Predictor(model or BUNDLE)
+    except InvalidBundle as error:
+        _fail(str(error))
+    all_read = True
+    for record in read_all(paths, predictor.preprocessing):
+        if isinstance(record, Unread):
+            _say(f"{record.name}: {record.reason}")
+            all_read = False
+            continue
+        for window, probabilities in enumerate(predictor.window_probabilities(record.windows)):
+            line = {"record": record.name, "window": window, "probabilities": probabilities}
+            typer.echo(json.dumps(line, allow_nan=False))
+    if not all_read:
+        raise typer.Exit(1)
 
 
 @users.command("add")

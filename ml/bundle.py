@@ -105,7 +105,7 @@ class Manifest(_Part):
     format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
-    architecture: Literal["resnet1d"] = "resnet1d"
+    architecture: Literal["resnet1d", "beatnet"] = "resnet1d"
     preset: str
     encoder: EncoderShape | None = None
     text: TextPart | None = None

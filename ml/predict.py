@@ -29,7 +29,7 @@ class Predictor:
     def __init__(self, folder: Path, device: str | None = None) -> None:
         self.manifest = read_manifest(folder)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self._preprocessing = Preprocessing.from_dict(self.manifest.preprocessing)
+        self.preprocessing = Preprocessing.from_dict(self.manifest.preprocessing)
         self._model = of_bundle(folder, self.manifest).to(self._device).eval()
         text = self.manifest.text
         if text is not None:
@@ -68,7 +68,7 @@ class Predictor:
         """
         if phrases and self.manifest.text is None:
             raise NoTextSide("the model knows its labels only: phrases can be asked of CLIP and NegCLIP models")
-        windows = preprocess(signal_mv, sampling_rate_hz, self._preprocessing).values
+        windows = preprocess(signal_mv, sampling_rate_hz, self.preprocessing).values
         asked = self._embedded([[self._normal(phrase)] for phrase in phrases]) if phrases else None
         scores = self._scores(windows, np.arange(len(windows)), asked).mean(axis=0)
         logits, similarities = scores[: len(self.manifest.labels)], scores[len(self.manifest.labels) :].tolist()
@@ -78,6 +78,12 @@ class Predictor:
     def window_logits(self, windows: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Give logits, (rows, labels), of some rows of a stack of windows, a batch at a time."""
         return self._scores(windows, rows, None)
+
+    def window_probabilities(self, windows: NDArray[np.float32]) -> list[dict[str, float]]:
+        """Give, for each of the windows (k, 12, samples), its calibrated probability of each label by key."""
+        calibrated = self.probabilities(self.window_logits(windows, np.arange(len(windows))))
+        keys = [label.key for label in self.manifest.labels]
+        return [dict(zip(keys, row, strict=True)) for row in calibrated.tolist()]
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
         """Calibrate logits, (…, labels)."""

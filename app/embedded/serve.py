@@ -12,6 +12,7 @@ from app.embedded.workers import EmbeddedWorkers
 from app.kit.database import Database
 from app.kit.migrate import is_current, migrate
 from app.main import create_app
+from app.models.starter import ensure_starter
 from app.settings import Settings
 
 
@@ -31,7 +32,10 @@ def database_of(settings: Settings) -> Iterator[Settings]:
 
 
 def prepare(settings: Settings, own_database: bool) -> str | None:
-    """Bring the schema up (a configured database's only by `overread migrate`); give the first admin key if made."""
+    """Bring the schema up (a configured database's only by `overread migrate`) and register the starter model.
+
+    Gives the first admin key, if one was made.
+    """
     database = Database(settings)
     try:
         if own_database:
@@ -39,6 +43,7 @@ def prepare(settings: Settings, own_database: bool) -> str | None:
         elif not is_current(database):
             raise NotMigrated("the database's schema is not this release's: run `overread migrate` first")
         with database.begin() as session:
+            ensure_starter(session, settings.models_dir)
             return ensure_admin(session, settings.admin_key)
     finally:
         database.close()

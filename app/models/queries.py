@@ -4,6 +4,7 @@ import uuid
 from collections.abc import Sequence
 
 from sqlalchemy import func, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kit.pagination import Position, after
@@ -23,6 +24,17 @@ def newest(session: Session, position: Position | None, limit: int) -> Sequence[
 def promoted(session: Session) -> Model | None:
     """Find the model that answers when none is named."""
     return session.scalar(select(Model).where(Model.promoted))
+
+
+def add_shipped(session: Session, **values: object) -> None:
+    """Write the row of a model that came with the release, unless it is there."""
+    session.execute(insert(Model).values(values).on_conflict_do_nothing(index_elements=[Model.id]))
+
+
+def shipped(session: Session) -> Model | None:
+    """Find the newest model that came with a release."""
+    newest = select(Model).where(Model.job_id.is_(None)).order_by(Model.created_at.desc(), Model.id).limit(1)
+    return session.scalar(newest)
 
 
 def promote(session: Session, model: Model) -> None:

@@ -77,8 +77,8 @@ class ModelOut(BaseModel):
 
     id: uuid.UUID
     name: str
-    job_id: uuid.UUID
-    dataset_id: uuid.UUID
+    job_id: uuid.UUID | None = Field(description="null for the model that came with the release")
+    dataset_id: uuid.UUID | None
     paradigm: str
     preset: str
     label_source: str

@@ -10,18 +10,22 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class Model(Base):
-    """A trained model; its bundle lies in `models/<id>` of the data folder. At most one is promoted."""
+    """A model; its bundle lies in `models/<id>` of the data folder. At most one is promoted.
+
+    One that came with the release has neither job nor dataset.
+    """
 
     __tablename__ = "models"
     __table_args__ = (
         CheckConstraint("length(weights_sha256) = 64", name="weights_sha256"),
+        CheckConstraint("(job_id IS NULL) = (dataset_id IS NULL)", name="trained_here"),
         CheckConstraint("promoted = (promoted_at IS NOT NULL)", name="promoted_at"),
         Index("uq_models_promoted", "promoted", unique=True, postgresql_where=text("promoted")),
     )
 
     id: Mapped[Id]
-    job_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("jobs.id"), unique=True)
-    dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id"))
+    job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id"), unique=True)
+    dataset_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("datasets.id"))
     name: Mapped[str]
     paradigm: Mapped[str]
     preset: Mapped[str]

@@ -21,13 +21,13 @@ LONGEST_PAUSE_S = 0.1
 
 
 def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
-    """Find the model to ask: the one named, else the promoted one."""
+    """Find the model to ask: the one named, else the promoted one, else the one that came with the release."""
     if model_id is not None:
         named = models.by_id(session, model_id)
         if named is None:
             raise invalid("model", "there is no such model", "unknown")
         return named
-    model = models.promoted(session)
+    model = models.promoted(session) or models.shipped(session)
     if model is None:
         raise Problem(409, "no_model", "No model has been promoted yet; name one, or promote one.")
     return model

@@ -6,6 +6,7 @@ from pathlib import Path
 from torch import Tensor, nn
 
 from ml.bundle import EncoderShape, InvalidBundle, Manifest, TextPart, read_manifest, read_weights
+from ml.networks.beatnet import BEAT_PRESETS, BeatNet
 from ml.networks.clip import Clip
 from ml.networks.resnet1d import Architecture, ResNet1d
 from ml.networks.text import TextEncoder, Tokenizer
@@ -32,10 +33,14 @@ def architecture(manifest: Manifest) -> Architecture:
     return Architecture(manifest.encoder.blocks, manifest.encoder.width)
 
 
-def of_bundle(folder: Path, manifest: Manifest) -> Model:
+def of_bundle(folder: Path, manifest: Manifest) -> Model | BeatNet:
     """Build a bundle's model and load its weights."""
-    model: Model
-    if manifest.text is None:
+    model: Model | BeatNet
+    if manifest.architecture == "beatnet":
+        if manifest.preset not in BEAT_PRESETS:
+            raise InvalidBundle(f"{folder.name}: no network is called {manifest.preset}")
+        model = BeatNet(BEAT_PRESETS[manifest.preset], len(manifest.labels))
+    elif manifest.text is None:
         model = ResNet1d(architecture(manifest), len(manifest.labels))
     else:
         text = TextEncoder(dict(manifest.text.config))
@@ -57,7 +62,10 @@ class Start:
 
     def __init__(self, folder: Path) -> None:
         self.manifest = read_manifest(folder)
-        self._model = of_bundle(folder, self.manifest)
+        model = of_bundle(folder, self.manifest)
+        if isinstance(model, BeatNet):
+            raise ValueError("a run cannot start from the starter model: its network is of another kind")
+        self._model = model
 
     @property
     def architecture(self) -> Architecture:

@@ -1,0 +1,54 @@
+"""The model that ships with the release: registered on the first start, asked when no other is promoted."""
+
+import shutil
+import tempfile
+import uuid
+from pathlib import Path
+
+from sqlalchemy.orm import Session
+
+from app.models import queries
+from app.models.tasks import bundle_folder
+from ml.bundle import read_manifest
+from ml.starter import BUNDLE
+
+NAME = "starter"
+_NAMESPACE = uuid.UUID("5d0c3b5e-8a51-4d0c-9a0e-6f0b7f6f2d11")
+
+
+def ensure_starter(session: Session, models_dir: Path) -> None:
+    """Register the shipped model unless it is; the next release's is another model, and this one stays.
+
+    Its id follows from its weights, so that two servers that start at once register one model.
+    """
+    manifest = read_manifest(BUNDLE)
+    model_id = uuid.uuid5(_NAMESPACE, manifest.weights_sha256)
+    _copy(BUNDLE, bundle_folder(models_dir, model_id))
+    queries.add_shipped(
+        session,
+        id=model_id,
+        name=NAME,
+        paradigm=manifest.paradigm,
+        preset=manifest.preset,
+        label_source=manifest.training["label_source"],
+        weights_sha256=manifest.weights_sha256,
+        manifest=manifest.to_dict(),
+    )
+
+
+def _copy(source: Path, target: Path) -> None:
+    """Copy a bundle, whole or not at all."""
+    if target.exists():
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    building = Path(tempfile.mkdtemp(prefix=".starter-", dir=target.parent))
+    try:
+        shutil.copytree(source, building / "bundle")
+        (building / "bundle").rename(target)
+    except FileExistsError:  # another server was first
+        pass
+    except OSError:
+        if not target.exists():
+            raise
+    finally:
+        shutil.rmtree(building, ignore_errors=True)

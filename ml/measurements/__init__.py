@@ -1,0 +1,6 @@
+"""What a reader measures on an ECG: the averaged beat, its waves and axes, the rhythm, and what the atria do."""
+
+from ml.measurements.beats import BEAT_SAMPLES, Beats, find_beats, limb_amplitudes, strip
+from ml.measurements.measure import MEASUREMENTS, Measured, measure
+
+__all__ = ["BEAT_SAMPLES", "MEASUREMENTS", "Beats", "Measured", "find_beats", "limb_amplitudes", "measure", "strip"]

@@ -1,0 +1,67 @@
+"""All measurements of a window, in one fixed order."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.formats.recording import LEADS
+from ml.measurements.atria import between_beats, noise, p_waves
+from ml.measurements.beats import LIMB_LEADS, find_beats
+from ml.measurements.rhythm import median_interval_s, rhythm
+from ml.measurements.waves import axes, delineate, durations, waves
+
+
+@dataclass(frozen=True, eq=False)
+class Measured:
+    """A window's measurements, and what it shows when all beats are laid over one another.
+
+    Attributes
+    ----------
+    values
+        (len(MEASUREMENTS),) float32.
+    beat
+        (12, 250) float32, the averaged beat.
+    """
+
+    values: NDArray[np.float32]
+    beat: NDArray[np.float32]
+
+
+def measure(window: NDArray[Any]) -> Measured:
+    """Measure a window, (12, n) at 250 Hz, z-scored lead by lead; n is 2500, or less for a piece of one."""
+    named, beat = _named(window)
+    return Measured(np.array(list(named.values()), np.float32), beat.astype(np.float32))
+
+
+def _named(window: NDArray[Any]) -> tuple[dict[str, float], NDArray[np.float64]]:
+    beats = find_beats(window)
+    interval_s = median_interval_s(beats)
+    beat = delineate(beats.average, interval_s)
+    everything: dict[str, Any] = {
+        **rhythm(beats),
+        **durations(beat),
+        **waves(beat),
+        **axes(beat),
+        **p_waves(beats, beat),
+        **between_beats(beats, beat, interval_s),
+        **noise(beats, beat, interval_s),
+        "amplitude": beats.leads[:LIMB_LEADS].std(axis=-1),
+    }
+    return _flat(everything), beat.leads
+
+
+def _flat(everything: Mapping[str, Any]) -> dict[str, float]:
+    named: dict[str, float] = {}
+    for name, value in everything.items():
+        if np.ndim(value):
+            named |= {f"{name}_{lead}": float(each) for lead, each in zip(LEADS[: len(value)], value, strict=True)}
+        else:
+            named[name] = float(value)
+    return named
+
+
+MEASUREMENTS = tuple(_named(np.random.default_rng(0).standard_normal((len(LEADS), 2500)))[0])
+"""Names of `Measured.values`, in their order."""

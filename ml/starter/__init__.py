@@ -1,0 +1,5 @@
+"""The model that ships with the release, and how it is made (see docs/starter_model.md)."""
+
+from pathlib import Path
+
+BUNDLE = Path(__file__).parent / "bundle"

@@ -1,0 +1,253 @@
+"""Make the starter model: `python -m ml.starter.train --ptbxl FOLDER --out BUNDLE`.
+
+Trained on folds 1–7 of the PTB-XL ECGs in the folder, thresholds and calibration chosen on fold 8. With
+`--cross-validate 1 2 …` nothing is written; each of these folds is predicted by a network trained on the others.
+"""
+
+import argparse
+import hashlib
+import sys
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from ml import bundle
+from ml.calibration import operating_point
+from ml.corpus.simulator import simulate
+from ml.measurements import MEASUREMENTS, measure
+from ml.metrics import auroc_auprc
+from ml.networks.beatnet import BEAT_PRESETS, BeatNet, Tower, beat_view, views
+from ml.run_folder import json_safe
+from ml.signals import Preprocessing, preprocess
+from ml.starter.augmentation import vary
+from ml.starter.card import CARD, card
+from ml.starter.forest import TREES, grow
+from ml.starter.ptbxl import CITATION, LABELS, Examples, read_examples
+from ml.starter.towers import Lessons, View, beat_view_of, narrow, strip_view_of, train_tower, widen
+
+PRESET = "starter"
+TRAIN_FOLDS, CHOICE_FOLD = range(1, 8), 8
+SIMULATED = 1500
+SIMULATED_SEED = 8
+MIN_POSITIVES = 5  # below, the label is learnt from simulated ECGs as well, and by the forest alone
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """How the model is made."""
+
+    seed: int
+    epochs: int
+    copies: int
+
+
+@dataclass(frozen=True, eq=False)
+class Material:
+    """The ECGs as the network sees them, and simulated ones.
+
+    Attributes
+    ----------
+    measurements
+        (n, m) float32.
+    beats
+        (1 + copies, n, 12, 125): the ECGs' own and varied copies'.
+    strips
+        (n, 12, 1000).
+    simulated, simulated_positive
+        (s, m) float32 and (s, 13) bool.
+    """
+
+    measurements: NDArray[np.float32]
+    beats: Tensor
+    strips: Tensor
+    simulated: NDArray[np.float32]
+    simulated_positive: NDArray[np.bool_]
+
+
+def prepare(examples: Examples, recipe: Recipe) -> Material:
+    """Measure every ECG, its varied copies, and the simulated ECGs."""
+    measurements, beats, strips = views(examples.windows)
+    copies = [beats.half()]
+    for copy in range(recipe.copies):
+        varied = [
+            measure(vary(window, np.random.default_rng([recipe.seed, copy, int(ecg_id)]))).beat
+            for ecg_id, window in zip(examples.ecg_ids, examples.windows, strict=True)
+        ]
+        copies.append(torch.from_numpy(beat_view(np.stack(varied))).half())
+        _say(f"copy {copy + 1} of {recipe.copies} measured")
+    simulated, labels = [], []
+    for ecg in simulate(SIMULATED, SIMULATED_SEED):
+        windows = preprocess(ecg.recording.millivolts(), ecg.recording.sampling_rate_hz).values
+        simulated.append(measure(windows[0]).values)
+        labels.append([key in ecg.overread for key in LABELS])
+    return Material(measurements.numpy(), torch.stack(copies), strips, np.stack(simulated), np.array(labels))
+
+
+def fit(examples: Examples, material: Material, rows: NDArray[np.int64], recipe: Recipe) -> BeatNet:
+    """Train a network on some of the examples."""
+    torch.manual_seed(recipe.seed)
+    net = BeatNet(BEAT_PRESETS[PRESET], len(LABELS))
+    fit_forest(net, examples, material, rows, recipe)
+    fit_tower(net.beat, beat_view_of(material.beats), examples, rows, recipe)
+    fit_tower(net.strip, strip_view_of(material.strips), examples, rows, recipe)
+    return net.eval()
+
+
+def fit_forest(net: BeatNet, examples: Examples, material: Material, rows: NDArray[np.int64], recipe: Recipe) -> None:
+    """Grow the trees of every label."""
+    seeds = range(recipe.seed, recipe.seed + BEAT_PRESETS[PRESET].trees // TREES)
+    often = _often(examples, rows)
+    for output, key in enumerate(LABELS):
+        known = rows[examples.known[rows, output]]
+        measurements, positive = material.measurements[known], examples.positive[known, output]
+        if not often[output]:
+            measurements = np.concatenate([measurements, material.simulated])
+            positive = np.concatenate([positive, material.simulated_positive[:, output]])
+        grow(net.forest, output, measurements, positive, seeds)
+        _say(f"forest of {key} grown")
+
+
+def fit_tower(tower: Tower, view: View, examples: Examples, rows: NDArray[np.int64], recipe: Recipe) -> None:
+    """Train a tower on labels and further targets; of the rare labels it is to say nothing."""
+    targets = np.concatenate([examples.positive, examples.further], axis=1).astype(np.float32)
+    counts = np.concatenate([examples.known, examples.further_known], axis=1).astype(np.float32)
+    lessons = Lessons(view, torch.from_numpy(targets), torch.from_numpy(counts), len(LABELS))
+    torch.manual_seed(recipe.seed)  # each tower is the same whatever was trained before it
+    widen(tower, targets.shape[1])
+    train_tower(tower, lessons, rows, recipe.epochs, recipe.seed)
+    narrow(tower, _often(examples, rows))
+    _say("tower trained")
+
+
+def _often(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
+    """Mark the labels with enough positives to learn from, (13,)."""
+    often: NDArray[np.bool_] = (examples.positive & examples.known)[rows].sum(axis=0) >= MIN_POSITIVES
+    return often
+
+
+def parts(net: BeatNet, material: Material, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
+    """Give logits (rows, 13) of each tower alone and of the network."""
+    with torch.inference_mode():
+        forest = net.forest(torch.from_numpy(material.measurements[rows]))
+        beat, strip = net.beat(material.beats[0, rows].float()), net.strip(material.strips[rows])
+    together = forest + net.share * (beat + strip)
+    named = {"forest": forest, "beat": beat, "strip": strip, "together": together}
+    return {name: logits.double().numpy() for name, logits in named.items()}
+
+
+def cross_validate(examples: Examples, material: Material, folds: Sequence[int], recipe: Recipe) -> None:
+    """Print how the network and each of its towers rank folds that they have not seen."""
+    rows = np.flatnonzero(np.isin(examples.folds, folds))
+    held: dict[str, NDArray[np.float64]] = {}
+    for fold in folds:
+        net = fit(examples, material, np.flatnonzero(examples.folds != fold), recipe)
+        own = np.flatnonzero(examples.folds == fold)
+        for name, logits in parts(net, material, own).items():
+            held.setdefault(name, np.full(examples.positive.shape, np.nan))[own] = logits
+        _say(f"fold {fold} predicted")
+    for name, logits in held.items():
+        print(f"{name:10s} {_line(figures_of(examples, rows, logits[rows]))}")
+
+
+def figures_of(examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.float64]) -> dict[str, Any]:
+    """Measure AUROC and AUPRC, macro over labels with five positives or more."""
+    positive, known = examples.positive[rows], examples.known[rows]
+    auroc, auprc = auroc_auprc(logits, positive, known)
+    counted = (positive & known).sum(axis=0)
+    enough = counted >= MIN_POSITIVES
+    labels = {
+        key: {"windows": int(known[:, k].sum()), "positives": int(counted[k]), "auroc": auroc[k], "auprc": auprc[k]}
+        for k, key in enumerate(LABELS)
+    }
+    return {
+        "macro_auroc": float(auroc[enough].mean()),
+        "macro_auprc": float(auprc[enough].mean()),
+        "macro_labels": int(enough.sum()),
+        "labels": json_safe({key: {n: float(v) for n, v in each.items()} for key, each in labels.items()}),
+    }
+
+
+def save(folder: Path, net: BeatNet, examples: Examples, material: Material, recipe: Recipe) -> None:
+    """Choose thresholds and calibration on fold 8, measure there, and write bundle and card."""
+    rows = np.flatnonzero(examples.folds == CHOICE_FOLD)
+    said = parts(net, material, rows)
+    logits = said["together"]
+    measured = figures_of(examples, rows, logits)
+    points = [
+        operating_point(logits[known, k], examples.positive[rows][known, k])
+        for k, known in enumerate(examples.known[rows].T)
+    ]
+    content = hashlib.sha256(examples.windows.astype("<f2").tobytes() + examples.positive.tobytes())
+    manifest = {
+        "paradigm": "supervised",
+        "architecture": "beatnet",
+        "preset": PRESET,
+        "labels": [
+            {"key": key, "name": name, **vars(point)} for (key, name), point in zip(LABELS.items(), points, strict=True)
+        ],
+        "preprocessing": Preprocessing().to_dict(),
+        "dataset_sha256": content.hexdigest(),
+        "attribution": CITATION,
+        "training": {
+            **vars(recipe),
+            "label_source": "overread",
+            "hedged": "negative",
+            "ecgs": int(np.isin(examples.folds, TRAIN_FOLDS).sum()),
+            "measurements": list(MEASUREMENTS),
+        },
+        "metrics": {"overread": measured},
+    }
+    bundle.save(folder, manifest, net.state_dict(), lambda complete: {CARD: card(complete)})
+    for name, each in said.items():
+        print(f"{name:10s} {_line(figures_of(examples, rows, each))}")
+
+
+def main() -> None:
+    """Make the bundle, or cross-validate."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--ptbxl", type=Path, required=True, help="folder with the table and the signals")
+    parser.add_argument("--out", type=Path, default=Path(__file__).parent / "bundle")
+    parser.add_argument("--cross-validate", type=int, nargs="+", metavar="FOLD")
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--epochs", type=int, default=20)
+    parser.add_argument("--copies", type=int, default=3, help="varied copies of each ECG")
+    parser.add_argument("--threads", type=int, default=1)
+    given = parser.parse_args()
+    torch.set_num_threads(given.threads)
+    recipe = Recipe(given.seed, given.epochs, given.copies)
+    examples = read_examples(given.ptbxl)
+    _say(f"{len(examples.ecg_ids)} ECGs read")
+    material = prepare(examples, recipe)
+    if given.cross_validate:
+        cross_validate(examples, material, given.cross_validate, recipe)
+        return
+    net = fit(examples, material, np.flatnonzero(np.isin(examples.folds, TRAIN_FOLDS)), recipe)
+    save(given.out, net, examples, material, recipe)
+
+
+def _line(measured: dict[str, Any]) -> str:
+    each = " ".join(
+        f"{key} {figures['auroc']:.3f}/{figures['auprc']:.3f}"
+        for key, figures in measured["labels"].items()
+        if figures["auroc"] is not None and figures["positives"]
+    )
+    macro = f"macro AUROC {measured['macro_auroc']:.4f} AUPRC {measured['macro_auprc']:.4f}"
+    return f"{macro} over {measured['macro_labels']} labels; {each}"
+
+
+_BEGAN = time.monotonic()
+
+
+def _say(message: str) -> None:
+    print(f"{time.monotonic() - _BEGAN:6.0f} s  {message}", file=sys.stderr, flush=True)
+
+
+if __name__ == "__main__":
+    main()

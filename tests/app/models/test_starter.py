@@ -1,0 +1,55 @@
+"""A fresh installation has a model: registered once, asked until another is promoted."""
+
+import uuid
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+
+from app.kit.database import Database
+from app.kit.problems import Problem
+from app.models import queries
+from app.models.starter import NAME, ensure_starter
+from app.predictions.service import chosen_model
+from app.settings import Settings
+from ml.bundle import read_manifest, read_weights
+
+
+def register(database: Database, settings: Settings) -> None:
+    with database.begin() as session:
+        ensure_starter(session, settings.models_dir)
+
+
+def test_two_servers_that_start_at_once_register_one_model(
+    client: httpx.Client, database: Database, settings: Settings
+) -> None:
+    with ThreadPoolExecutor(4) as pool:
+        list(pool.map(lambda _: register(database, settings), range(4)))
+    register(database, settings)
+    (model,) = client.get("/v1/models").json()["items"]
+    assert (model["name"], model["job_id"], model["dataset_id"], model["promoted"]) == (NAME, None, None, False)
+    assert model["metrics"]["overread"]["macro_auroc"] > 0.9
+    (folder,) = settings.models_dir.iterdir()  # nothing half copied is left beside it
+    assert folder.name == model["id"]
+    read_weights(folder, read_manifest(folder))
+    card = client.get(f"/v1/models/{model['id']}/card").json()
+    assert card["manifest"]["weights_sha256"] == model["weights_sha256"]
+
+
+def test_it_is_asked_until_another_model_is_promoted(database: Database, settings: Settings) -> None:
+    with database.begin() as session, pytest.raises(Problem, match="No model"):
+        chosen_model(session, None)
+    register(database, settings)
+    with database.begin() as session:
+        starter = chosen_model(session, None)
+        assert starter.name == NAME
+        other = uuid.uuid4()
+        values = {name: getattr(starter, name) for name in ("paradigm", "preset", "label_source", "weights_sha256")}
+        queries.add_shipped(session, id=other, name="other", manifest=starter.manifest, **values)
+        promoted = queries.by_id(session, other)
+        assert promoted is not None
+        queries.promote(session, promoted)
+    register(database, settings)
+    with database.begin() as session:
+        assert chosen_model(session, None).id == other
+        assert chosen_model(session, starter.id).name == NAME
