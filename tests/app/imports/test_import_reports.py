@@ -92,7 +92,7 @@ def test_models_and_datasets_leave_it_out(client: httpx.Client, database: Databa
     assert answer.status_code == 409 and answer.json()["type"] == "/problems/no_waveform"
     with database.begin() as session:
         active = vocabularies.active(session)
-        assert list(datasets.readings(session, Choice(active.id, None, None, None, None), 10)) == []
+        assert list(datasets.readings(session, Choice(active.id, None, None, None, None, False), 10)) == []
 
 
 def test_the_same_lines_again_change_nothing_and_other_words_are_a_new_version(

@@ -42,7 +42,7 @@ def test_events_stream_to_the_end_and_resume(client: httpx.Client, database: Dat
     assert client.get(url).json()["error"] == "because"
 
 
-def test_unknown_datasets_are_named(client: httpx.Client) -> None:
+def test_unknown_datasets_and_ecgs_are_named(client: httpx.Client) -> None:
     answer = client.post("/v1/training-jobs", json={"dataset": "5b2c1b0e-0000-4000-8000-000000000000"})
     assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "dataset"
-    assert client.post("/v1/predictions", json={"ecg_id": "5b2c1b0e-0000-4000-8000-000000000000"}).status_code == 409
+    assert client.post("/v1/predictions", json={"ecg_id": "5b2c1b0e-0000-4000-8000-000000000000"}).status_code == 404
