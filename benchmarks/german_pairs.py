@@ -13,7 +13,8 @@ from pathlib import Path
 
 import numpy as np
 
-from app.disagreement.statistics import Cells, count, kappa
+from app.disagreement.statistics import Masks as PairMasks
+from app.disagreement.statistics import count, kappa
 from ml.labeling import Code, Labeler, Masks, builtin
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -55,14 +56,20 @@ def main() -> None:
     print(f"{len(rows):,} pairs; hedged readings count as positive")
     print("| label | device | expert | added | removed | kappa | device, by keyword | added | removed | kappa |")
     print("|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")
+    one_group = np.zeros(len(rows), np.int64)
+    tables = []
+    for readings in (machine, counted):
+        masks = np.array([(*m[:2], *e[:2]) for m, e in zip(readings, expert, strict=True)], np.int64).T
+        pairs = np.arange(len(rows))
+        counts = count(PairMasks(*masks), len(keys), "positive", pairs, np.ones_like(pairs), one_group, 1)
+        tables.append((counts, kappa(counts).value[0]))
     for key in KEYWORDS:
+        at = keys.index(key)
         shown = [key]
-        for readings in (machine, counted):
-            pairs = [(*m[:2], *e[:2], 1) for m, e in zip(readings, expert, strict=True)]
-            counts = count(Cells(*np.array(pairs, dtype=np.int64).T), keys.index(key), "positive")
-            agreement = kappa(counts).value
-            shown += [str(counts.machine)] if readings is counted else [str(counts.machine), str(counts.overread)]
-            shown += [str(counts.added), str(counts.removed), "–" if agreement is None else f"{agreement:.2f}"]
+        for number, (counts, agreement) in enumerate(tables):
+            columns = (counts.machine, counts.overread)[: 2 - number] + (counts.added, counts.removed)
+            shown += [str(column[0, at]) for column in columns]
+            shown += ["–" if np.isnan(agreement[at]) else f"{agreement[at]:.2f}"]
         print(f"| {' | '.join(shown)} |")
     for row in random.Random(1).sample(rows, options.read):
         found = labeler.read(row["machine_report"]).findings
