@@ -67,7 +67,7 @@ def main() -> None:
         at = keys.index(key)
         shown = [key]
         for number, (counts, agreement) in enumerate(tables):
-            columns = (counts.machine, counts.overread)[: 2 - number] + (counts.added, counts.removed)
+            columns = (*(counts.machine, counts.overread)[: 2 - number], counts.added, counts.removed)
             shown += [str(column[0, at]) for column in columns]
             shown += ["–" if np.isnan(agreement[at]) else f"{agreement[at]:.2f}"]
         print(f"| {' | '.join(shown)} |")
