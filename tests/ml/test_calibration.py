@@ -1,12 +1,14 @@
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.special import expit
 from sklearn.isotonic import IsotonicRegression
 from sklearn.metrics import f1_score, recall_score
 
 from ml.calibration import isotonic, operating_point, platt, probability, thresholds
+
+UNHURRIED = settings(deadline=None)  # scikit-learn takes its time on a busy machine
 
 
 @st.composite
@@ -18,6 +20,7 @@ def scored_rows(draw):
     return random.integers(0, levels, n) / levels, positive
 
 
+@UNHURRIED
 @given(scored_rows())
 def test_no_threshold_has_a_higher_f1(rows):
     scores, positive = rows
@@ -27,6 +30,7 @@ def test_no_threshold_has_a_higher_f1(rows):
     assert reached == pytest.approx(max(f1_score(positive, scores >= each) for each in scores))
 
 
+@UNHURRIED
 @given(scored_rows())
 def test_no_threshold_has_a_higher_youden_index(rows):
     def youden(threshold):
@@ -38,6 +42,7 @@ def test_no_threshold_has_a_higher_youden_index(rows):
     assert reached == pytest.approx(max(youden(each) for each in scores))
 
 
+@UNHURRIED
 @given(scored_rows(), st.sampled_from([0.01, 0.5, 0.7, 0.9, 1.0]))
 def test_the_sensitivity_asked_for_is_reached_by_the_highest_threshold_that_reaches_it(rows, wanted):
     scores, positive = rows
@@ -72,6 +77,7 @@ def test_platt_stays_finite_where_labels_are_separable_and_never_turns_the_ranki
     assert platt(logits, logits < 0)[0] == 0
 
 
+@UNHURRIED
 @given(st.integers(0, 2**32), st.integers(2, 40), st.integers(1, 40))
 def test_isotonic_is_scikit_learns(seed, n, levels):
     random = np.random.default_rng(seed)

@@ -36,7 +36,7 @@ def by_pairs(scores, positive, patients):
     return auroc, covariance
 
 
-@settings(max_examples=100)
+@settings(max_examples=100, deadline=None)
 @given(st.integers(0, 2**32), st.integers(6, 40), st.integers(2, 20), st.sampled_from([3, 20, 40]))
 def test_it_is_the_sum_over_pairs(seed, n, levels, patients):
     random = np.random.default_rng(seed)

@@ -41,7 +41,7 @@ def curves_by_hand(label, score):
     return roc, pr
 
 
-@settings(max_examples=300)
+@settings(max_examples=300, deadline=None)
 @given(ranked_rows())
 def test_figures_and_curves_are_scikit_learns_on_rows_repeated_as_often_as_they_count(rows):
     scores, positive, weights, counts = rows
