@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 
 from ml.labeling.lexicon import MARKS, Item, Lexicon
 from ml.labeling.mentions import Mention
-from ml.labeling.terms import Terms, variants
+from ml.labeling.terms import Terms, place_and_meaning, variants
 from ml.labeling.vocabulary import Vocabulary
 
 
@@ -22,15 +22,11 @@ class Synonymy:
     def replaced(self, words: Sequence[str]) -> Iterator[str]:
         """Give words with the longest synonym at each place replaced by its name."""
         place = 0
-        for start, end, name in self._terms.walk(words, _found):
+        for start, end, name in self._terms.walk(words, place_and_meaning):
             yield from words[place:start]
             yield name
             place = end
         yield from words[place:]
-
-
-def _found(start: int, end: int, name: str) -> tuple[int, int, str]:
-    return start, end, name
 
 
 def normal_form(

@@ -6,7 +6,7 @@ from functools import lru_cache
 from typing import NamedTuple
 
 from ml.labeling.lexicon import Lexicon
-from ml.labeling.terms import Terms, variants, words_in
+from ml.labeling.terms import Terms, place_and_meaning, variants, words_in
 from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
@@ -268,7 +268,7 @@ class Splitter:
         if first is None or fold(first[0]) not in self._field_beginnings:
             return None
         words = [word for word in words_of(beginning) if word != "-"]
-        start, end, kind = next(iter(self._fields.walk(words, _found)), (None, 0, ""))
+        start, end, kind = next(iter(self._fields.walk(words, place_and_meaning)), (None, 0, ""))
         if start != 0:
             return None
         following = words[end] if end < len(words) else ""
@@ -280,7 +280,7 @@ class Splitter:
         """Give where the first word stands that is no part of the measurements a stretch begins with, or its end."""
         stretches, places = tokenize(text[start:end])
         words = [fold(word) for word in stretches[1::2]]
-        fields = {first: (past, kind) for first, past, kind in self._fields.walk(words, _found)}
+        fields = {first: (past, kind) for first, past, kind in self._fields.walk(words, place_and_meaning)}
         i = 0
         while i < len(words):
             past, kind = fields.get(i, (i + 1, ""))
@@ -315,10 +315,6 @@ class Splitter:
         if ends[0].kind == "filler":
             return bool(begins) and begins[0].kind == "head"
         return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
-
-
-def _found(start: int, end: int, kind: str) -> tuple[int, int, str]:
-    return start, end, kind
 
 
 def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:

@@ -37,6 +37,11 @@ def words_in(terms: Iterable[str]) -> set[str]:
     return {word for term in terms for words in variants(term) for word in words}
 
 
+def place_and_meaning(start: int, end: int, meaning: Meaning) -> tuple[int, int, Meaning]:
+    """What `Terms.walk` finds, as it is: first word, last (exclusive), meaning."""
+    return start, end, meaning
+
+
 class Terms(Generic[Meaning]):
     """A set of terms, each with a meaning (never None); a later term of the same words replaces an earlier one.
 
