@@ -1,8 +1,9 @@
-"""How long an activation takes: `python -m benchmarks.relabel [--pairs N]`.
+"""How long an activation takes: `python -m benchmarks.relabel [--pairs N] [--folder F]`.
 
 Stores N simulated pairs (Table A.1's rates; about a third of the over-reads have words of their own) in a private
 PostgreSQL, activates a vocabulary with one more synonym through the real job, and prints seconds, what was read, and
 the memory of the job's process and of its readers, the peak of each quarter of the time: flat is four equal figures.
+`--folder` keeps the database there for another run.
 """
 
 import argparse
@@ -131,29 +132,34 @@ def main() -> None:
     """Print the figures."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--pairs", type=int, default=200_000)
+    parser.add_argument("--folder", type=Path)
     options = parser.parse_args()
     yaml = builtin_text()
-    with tempfile.TemporaryDirectory() as folder:
-        for settings in servers(Path(folder)):
+    with tempfile.TemporaryDirectory() as temporary:
+        for settings in servers(options.folder or Path(temporary)):
             database = Database(settings)
             migrate(database)
             print(f"{platform.machine()}, {os.cpu_count()} cores; {options.pairs:,} pairs of a simulated archive")
-            filling = multiprocessing.get_context("spawn").Process(target=fill, args=(settings, options.pairs, 1))
-            filling.start()
-            filling.join()
-            assert filling.exitcode == 0
-            _plan(database)
             with database.begin() as session:
-                for name, line in (("first", "nsr"), ("second", "nsr\n        - wobbly rhythm")):
+                filled = reports.count_texts(session) > 0
+            if not filled:
+                filling = multiprocessing.get_context("spawn").Process(target=fill, args=(settings, options.pairs, 1))
+                filling.start()
+                filling.join()
+                assert filling.exitcode == 0
+            _plan(database)
+            first, second = (f"{name}-{uuid.uuid4().hex[:6]}" for name in ("first", "second"))
+            with database.begin() as session:
+                for name, line in ((first, "nsr"), (second, "nsr\n        - wobbly rhythm")):
                     changed = yaml.replace("version: overread-1", f"version: {name}", 1).replace(
                         "- nsr", f"- {line}", 1
                     )
                     vocabularies.add_if_absent(session, name, changed)
-            for name in ("first", "second", "first"):
+            for name in (first, second, first):
                 with Memory() as memory:
                     seconds, result = activate(database, settings, name)
                 print(
-                    f"{name:<7} {seconds:>7.1f} s   {result['texts_read']:>9,} texts read   "
+                    f"{name:<13} {seconds:>7.1f} s   {result['texts_read']:>9,} texts read   "
                     f"{result['pairs']:>9,} pairs   MiB, job + readers, by quarter: {memory.quarters()}",
                     flush=True,
                 )

@@ -5,12 +5,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Select, and_, func, select
+from sqlalchemy import Select, and_, func, select, text
 from sqlalchemy.orm import Session, aliased
 
 from app.datasets.tables import Dataset
 from app.ecgs.tables import Ecg
 from app.kit.pagination import Position, after
+from app.reports.queries import counts_first
 from app.reports.tables import Labeling, Report, StoredText
 
 
@@ -37,18 +38,18 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
     """Stream the chosen ECGs in the order of their waveform digests: the same ECGs give the same dataset."""
     statement: Select[Any] = select(Ecg).where(Ecg.waveform_sha256.is_not(None)).order_by(Ecg.waveform_sha256)
     for source in ("overread", "machine"):
-        newest = _newest(source, choice.vocabulary_id)
+        counting = _counting(source, choice.vocabulary_id)
         said, read = aliased(StoredText), aliased(Labeling)
-        of_text = and_(read.text_id == newest.c.text_id, read.vocabulary_id == choice.vocabulary_id)
+        of_text = and_(read.text_id == counting.c.text_id, read.vocabulary_id == choice.vocabulary_id)
         needed = source == "overread" and not choice.without_overread
         statement = (
-            statement.join(newest, newest.c.ecg_id == Ecg.id, isouter=not needed)
-            .outerjoin(said, said.id == newest.c.text_id)
+            statement.join(counting, counting.c.ecg_id == Ecg.id, isouter=not needed)
+            .outerjoin(said, said.id == counting.c.text_id)
             .outerjoin(read, of_text)
             .add_columns(said, read)
         )
         if source == "overread" and choice.without_overread:
-            statement = statement.where(newest.c.ecg_id.is_(None))
+            statement = statement.where(counting.c.ecg_id.is_(None))
     if choice.recorded_from is not None:
         statement = statement.where(Ecg.recorded_at >= choice.recorded_from)
     if choice.recorded_to is not None:
@@ -62,15 +63,9 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
         yield Read(ecg, (over_text, over) if over else None, (machine_text, machine) if machine else None)
 
 
-def _newest(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
-    """Give, per ECG, the labeling of the source's newest current report: the one its pair is made of."""
-    newest_first = (
-        Report.final.desc(),
-        func.coalesce(Report.authored_at, Report.created_at).desc(),
-        Report.created_at.desc(),
-        Report.version.desc(),
-    )
-    place = func.row_number().over(partition_by=Report.ecg_id, order_by=newest_first).label("place")
+def _counting(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
+    """Give, per ECG, the labeling of the source's report that counts: the one its pair is made of."""
+    place = func.row_number().over(partition_by=Report.ecg_id, order_by=text(counts_first())).label("place")
     ranked = (
         select(Report.ecg_id, Report.text_id, place)
         .join(Labeling, Labeling.text_id == Report.text_id)

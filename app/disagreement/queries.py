@@ -13,7 +13,7 @@ from app.disagreement.counting.selection import NAMED, SEXES
 from app.disagreement.tables import AttributeValue, Cell, Pair
 from app.ecgs.tables import Ecg
 from app.kit.database import Database
-from app.reports.queries import hold_dictionaries
+from app.reports.queries import counts_first, hold_dictionaries
 from app.reports.tables import Labeling, Report
 from app.vocabularies.queries import maintained_slots
 
@@ -34,18 +34,15 @@ def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
 
 
 def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID, slot: int) -> None:
-    readings = {
-        report.source: (report, labeling)
-        for report, labeling in session.execute(
-            select(Report, Labeling)
-            .join(Labeling, Labeling.text_id == Report.text_id)
-            .where(Report.ecg_id == ecg_id, Report.current, Labeling.vocabulary_id == vocabulary_id)
-            # last of a source wins: the adjudicated one, else by when it was written where that is said, or came
-            .order_by(
-                Report.final, func.coalesce(Report.authored_at, Report.created_at), Report.created_at, Report.version
-            )
-        )
-    }
+    current = session.execute(
+        select(Report, Labeling)
+        .join(Labeling, Labeling.text_id == Report.text_id)
+        .where(Report.ecg_id == ecg_id, Report.current, Labeling.vocabulary_id == vocabulary_id)
+        .order_by(text(counts_first()))
+    )
+    readings: dict[str, tuple[Report, Labeling]] = {}
+    for report, labeling in current:
+        readings.setdefault(report.source, (report, labeling))
     if set(readings) != {"machine", "overread"}:
         session.execute(delete(Pair).where(Pair.slot == slot, Pair.ecg_id == ecg_id))
         return
@@ -68,13 +65,24 @@ def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID,
     session.execute(statement.on_conflict_do_update(index_elements=["ecg_id", "slot"], set_=new, where=or_(*differs)))
 
 
-def build_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, first: uuid.UUID, last: uuid.UUID) -> int:
-    """Make the pairs of the ECGs from `first` to `last` (inclusive) in a slot; give how many were made.
+def build_pairs(
+    session: Session, vocabulary_id: uuid.UUID, slots: tuple[int, int], first: uuid.UUID, last: uuid.UUID
+) -> int:
+    """Make the pairs of the ECGs from `first` to `last` (inclusive) for another vocabulary; give how many were made.
 
+    `slots`: where the active vocabulary's pairs stand, and where these shall. They differ in nothing but what was read.
     A pair that is there already is a writer's, and newer than what is read here.
     """
-    _collect(session, vocabulary_id, _BETWEEN, {"first": first, "last": last})
-    return _store_collected(session, slot, "DO NOTHING")
+    session.execute(text("SELECT set_config('work_mem', '32MB', true)"))
+    between = {"first": first, "last": last}
+    _collect(session, vocabulary_id, _BETWEEN, between)
+    columns = ", ".join(f"p.{name}" for name in _WRITTEN if name != "cell_id")
+    return _store_collected(
+        session,
+        f"SELECT :slot, p.ecg_id, cells.id, {columns} FROM fresh JOIN cells USING ({_FOUR}) "  # noqa: S608
+        f"JOIN pairs p USING (ecg_id) WHERE p.slot = :active AND {_BETWEEN} ON CONFLICT DO NOTHING",
+        {"active": slots[0], "slot": slots[1], **between},
+    )
 
 
 def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, ecgs: str) -> int:
@@ -83,29 +91,62 @@ def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, ecgs: st
     The caller holds the rows of these ECGs, or has just inserted them.
     """
     _collect(session, vocabulary_id, f"ecg_id IN ({ecgs})", {})
+    if session.execute(text(f"{_NEW_VALUES} LIMIT 1")).first() is not None:
+        hold_dictionaries(session)
+        session.execute(
+            text(f"INSERT INTO attribute_values (attribute, value) {_NEW_VALUES} ORDER BY 1, 2 ON CONFLICT DO NOTHING")
+        )
     columns = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN)
     before, after = (", ".join(f"{row}.{name}" for name in _WRITTEN) for row in ("pairs", "excluded"))
-    differs = f"({before}) IS DISTINCT FROM ({after})"
-    return _store_collected(session, slot, f"(ecg_id, slot) DO UPDATE SET {columns} WHERE {differs}")
+    return _store_collected(
+        session,
+        f"""
+        WITH ids AS MATERIALIZED (
+            SELECT named.*, coalesce(s.id, 0) AS site_id, coalesce(d.id, 0) AS device_id,
+                   coalesce(w.id, 0) AS device_software_id, coalesce(r.id, 0) AS reader_id
+            FROM ({_NAMED_TOGETHER}) named
+            LEFT JOIN attribute_values s ON s.attribute = 'site' AND s.value = site
+            LEFT JOIN attribute_values d ON d.attribute = 'device' AND d.value = device
+            LEFT JOIN attribute_values w ON w.attribute = 'device_software' AND w.value = device_software
+            LEFT JOIN attribute_values r ON r.attribute = 'reader' AND r.value = reader
+        )
+        SELECT :slot, ecg_id, cells.id, recorded_at, age,
+               CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END,
+               site_id, device_id, device_software_id, reader_id
+        FROM fresh JOIN cells USING ({_FOUR}) JOIN ecgs e ON e.id = ecg_id
+        JOIN ids ON ids.site = coalesce(e.site, '') AND ids.device = coalesce(e.device, '')
+                AND ids.device_software = coalesce(e.device_software, '') AND ids.reader = fresh.reader
+        ON CONFLICT (ecg_id, slot) DO UPDATE SET {columns} WHERE ({before}) IS DISTINCT FROM ({after})
+        """,  # noqa: S608
+        {"slot": slot},
+    )
 
 
 _WRITTEN = ("cell_id", "recorded_at", "age", "sex", *(f"{attribute}_id" for attribute in NAMED))
-_NEW_VALUES = """
-    SELECT DISTINCT attribute, value FROM fresh JOIN ecgs ON ecgs.id = ecg_id, LATERAL (
+# Thousands of ECGs share a few of these: each is looked up once.
+_NAMED_TOGETHER = """
+    SELECT DISTINCT coalesce(site, '') AS site, coalesce(device, '') AS device,
+                    coalesce(device_software, '') AS device_software, reader
+    FROM fresh JOIN ecgs ON ecgs.id = ecg_id
+"""
+_NEW_VALUES = f"""
+    SELECT DISTINCT attribute, value FROM ({_NAMED_TOGETHER}) named, LATERAL (
         VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
     ) said (attribute, value)
     WHERE value <> '' AND NOT EXISTS (
         SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
     )
-"""
+"""  # noqa: S608
 _BETWEEN = "ecg_id BETWEEN :first AND :last"
 _FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
 
 
-def _newest(column: str, source: str) -> str:
-    """SQL of a column of the reading of a source that counts in an ECG's pair, of all its current readings."""
-    order = "final DESC, coalesce(authored_at, created_at) DESC, created_at DESC, version DESC"
-    return f"(array_agg({column} ORDER BY {order}) FILTER (WHERE source = '{source}'))[1]"
+def _readings(chosen: str) -> str:
+    """SQL of the reports that count in the pairs of the chosen ECGs: one of a source."""
+    return (
+        "SELECT DISTINCT ON (ecg_id, source) ecg_id, source, id, text_id, reader FROM reports "  # noqa: S608
+        f"WHERE current AND {chosen} ORDER BY ecg_id, source, {counts_first()}"
+    )
 
 
 def _labeling(text_id: str) -> str:
@@ -128,9 +169,10 @@ def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters
             SELECT ecg_id, reader, m.present AS machine_present, m.uncertain AS machine_uncertain,
                    o.present AS overread_present, o.uncertain AS overread_uncertain
             FROM (
-                SELECT ecg_id, {_newest("text_id", "machine")} AS machine, {_newest("text_id", "overread")} AS overread,
-                       {_newest("reader", "overread")} AS reader
-                FROM reports WHERE current AND {chosen} GROUP BY ecg_id
+                SELECT ecg_id, max(text_id) FILTER (WHERE source = 'machine') AS machine,
+                       max(text_id) FILTER (WHERE source = 'overread') AS overread,
+                       max(reader) FILTER (WHERE source = 'overread') AS reader
+                FROM ({_readings(chosen)}) counting GROUP BY ecg_id
             ) readings, LATERAL {_labeling("machine")} m, LATERAL {_labeling("overread")} o
             """  # noqa: S608
         ),
@@ -140,32 +182,11 @@ def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters
     if session.execute(text(f"{missing} LIMIT 1")).first() is not None:  # the dictionaries are soon complete
         hold_dictionaries(session)
         session.execute(text(f"INSERT INTO cells ({_FOUR}) {missing} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"))
-    if session.execute(text(f"{_NEW_VALUES} LIMIT 1")).first() is not None:
-        hold_dictionaries(session)
-        session.execute(
-            text(f"INSERT INTO attribute_values (attribute, value) {_NEW_VALUES} ORDER BY 1, 2 ON CONFLICT DO NOTHING")
-        )
 
 
-def _store_collected(session: Session, slot: int, on_conflict: str) -> int:
-    made = session.execute(
-        text(
-            f"""
-            INSERT INTO pairs (slot, ecg_id, cell_id, recorded_at, age, sex,
-                               site_id, device_id, device_software_id, reader_id)
-            SELECT :slot, ecg_id, cells.id, recorded_at, age,
-                   CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END,
-                   coalesce(s.id, 0), coalesce(d.id, 0), coalesce(w.id, 0), coalesce(r.id, 0)
-            FROM fresh JOIN cells USING ({_FOUR}) JOIN ecgs ON ecgs.id = ecg_id
-            LEFT JOIN attribute_values s ON s.attribute = 'site' AND s.value = site
-            LEFT JOIN attribute_values d ON d.attribute = 'device' AND d.value = device
-            LEFT JOIN attribute_values w ON w.attribute = 'device_software' AND w.value = device_software
-            LEFT JOIN attribute_values r ON r.attribute = 'reader' AND r.value = reader
-            ON CONFLICT {on_conflict}
-            """  # noqa: S608
-        ),
-        {"slot": slot},
-    )
+def _store_collected(session: Session, rows: str, parameters: dict[str, Any]) -> int:
+    columns = ", ".join(_WRITTEN)
+    made = session.execute(text(f"INSERT INTO pairs (slot, ecg_id, {columns}) {rows}"), parameters)
     session.execute(text("DROP TABLE fresh"))
     return made.rowcount  # type: ignore[attr-defined, no-any-return]
 
@@ -173,6 +194,7 @@ def _store_collected(session: Session, slot: int, on_conflict: str) -> int:
 def fold(session: Session, slot: int) -> int:
     """Count a slot's changes into its totals; give how many there were. Who reads meanwhile sees before or after."""
     session.execute(select(func.pg_advisory_xact_lock(_FOLD, slot)))
+    session.execute(text("SELECT set_config('work_mem', '64MB', true)"))
     facets = ", ".join(f"({number}, {column})" for column, number in FACETS.items())
     folded = session.execute(
         text(
@@ -210,7 +232,7 @@ def vacuum(database: Database, slot: int) -> None:
 
 
 class SampledPair(NamedTuple):
-    """A pair's newest readings: report and text of each."""
+    """A pair's readings: report and text of each."""
 
     ecg_id: uuid.UUID
     machine_report: uuid.UUID
@@ -238,11 +260,15 @@ def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[S
 
 
 def _read_pairs(session: Session, chosen: str, parameters: dict[str, Any]) -> list[SampledPair]:
-    columns = ", ".join(_newest(name, source) for source in ("machine", "overread") for name in ("id", "text_id"))
+    columns = ", ".join(
+        f"(array_agg({name}) FILTER (WHERE source = '{source}'))[1]"
+        for source in ("machine", "overread")
+        for name in ("id", "text_id")
+    )
     rows = session.execute(
         text(
-            f"SELECT ecg_id, {columns} FROM reports WHERE current AND {chosen} "  # noqa: S608
-            "GROUP BY ecg_id HAVING count(DISTINCT source) = 2 ORDER BY ecg_id"
+            f"SELECT ecg_id, {columns} FROM ({_readings(chosen)}) counting "  # noqa: S608
+            "GROUP BY ecg_id HAVING count(*) = 2 ORDER BY ecg_id"
         ),
         parameters,
     )

@@ -93,8 +93,9 @@ class Pair(Base):
     # wide columns first: no padding between them
     recorded_at: Mapped[datetime | None]
     age: Mapped[float | None]
-    ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), primary_key=True)
-    # No foreign key: cells are never deleted, and checking one locks a row that all writers share.
+    # No foreign keys: neither ECGs nor cells are ever deleted. To check one is to write a lock into the row it names:
+    # a cell's is shared by all writers, and an activation would write every ECG.
+    ecg_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
     cell_id: Mapped[int]
     site_id: Mapped[int] = mapped_column(server_default=text("0"))
     device_id: Mapped[int] = mapped_column(server_default=text("0"))

@@ -12,6 +12,8 @@ from typing import Any, Literal, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.reports.queries import counts_first
+
 FETCHED = 5_000  # rows at a time
 
 
@@ -117,8 +119,7 @@ def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chose
             ), others AS MATERIALIZED (
                 SELECT own.ecg_id, own.present, own.uncertain, l.present AS other_present,
                        l.uncertain AS other_uncertain, r.source, r.final,
-                       row_number() OVER (PARTITION BY own.ecg_id, r.source ORDER BY r.final DESC,
-                           coalesce(r.authored_at, r.created_at) DESC, r.created_at DESC, r.version DESC) AS place
+                       row_number() OVER (PARTITION BY own.ecg_id, r.source ORDER BY {counts_first("r")}) AS place
                 FROM own JOIN reports r ON r.ecg_id = own.ecg_id AND r.current
                 JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
                 WHERE r.source = 'machine' OR r.reader <> :reader

@@ -16,6 +16,14 @@ from app.vocabularies.tables import VocabularyRow
 _DICTIONARIES = 0x64696374
 
 
+def counts_first(r: str = "reports") -> str:
+    """SQL that orders an ECG's current readings of a source: the first is the one that counts.
+
+    The adjudicated one, else the one written last where that is said, else the one that came last.
+    """
+    return f"{r}.final DESC, coalesce({r}.authored_at, {r}.created_at) DESC, {r}.created_at DESC, {r}.version DESC"
+
+
 def lock_ecg(session: Session, ecg_id: uuid.UUID) -> bool:
     """Hold the ECG's row, so that versions and the pair change one writer at a time; False when there is none.
 

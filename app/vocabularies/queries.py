@@ -42,20 +42,22 @@ def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
     return [(id_, slot) for id_, slot in rows if slot is not None]
 
 
-def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> int:
+def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, int]:
     """Give a vocabulary the slot that is free, emptied; from here on every writer keeps its pairs too.
 
-    Waits for the writers at work. Whatever was left activating before is given up.
+    Waits for the writers at work. Whatever was left activating before is given up. Gives the active vocabulary's slot
+    and this one's.
     """
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
     give_up_activation(session)
-    slot = 1 - (session.scalars(select(VocabularyRow.slot).where(VocabularyRow.state == "active")).one() or 0)
+    active = session.scalars(select(VocabularyRow.slot).where(VocabularyRow.state == "active")).one() or 0
+    slot = 1 - active
     tables = ", ".join(f"{name}_{slot:d}" for name in ("pairs", "changes", "pair_deltas", "pair_totals"))
     session.execute(text(f"TRUNCATE {tables}"))
     session.execute(
         update(VocabularyRow).where(VocabularyRow.id == vocabulary_id).values(state="activating", slot=slot)
     )
-    return slot
+    return active, slot
 
 
 def hold_slot(session: Session, vocabulary_id: uuid.UUID, slot: int) -> bool:

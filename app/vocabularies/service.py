@@ -127,7 +127,9 @@ def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit
     for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit):
         report_id, ecg_id, said = reports.a_report_of(session, text_id)
         reading = read(rules.labeler, said.text, said.codes)
-        statement = next(each for each in reading.unmapped if unmapped_form(rules.labeler, each.text) == form)
+        places = (each for each in reading.unmapped if unmapped_form(rules.labeler, each.text) == form)
+        if (statement := next(places, None)) is None:
+            continue  # counted by another release
         example = UnmappedExample(ecg_id=ecg_id, report_id=report_id, **dict(statement._asdict()))
         items.append(UnmappedStatement(statement=form, machine=machine, overread=overread, example=example))
     return UnmappedList(vocabulary=rules.vocabulary.version, items=items)

@@ -42,10 +42,10 @@ def relabel(run: JobRun) -> Finish:
         if row.state == "active":
             return lambda session: {"version": version, "texts_read": 0, "pairs": None}
         vocabulary_id, yaml = row.id, row.yaml
-        slot = queries.begin_activation(session, vocabulary_id)
+        slots = queries.begin_activation(session, vocabulary_id)
     try:
         read = _read_texts(run, vocabulary_id, yaml)
-        pairs = _make_pairs(run, vocabulary_id, slot)
+        pairs = _make_pairs(run, vocabulary_id, slots)
     except (WorkerStopping, LeaseLost):
         raise  # another attempt goes on
     except BaseException:
@@ -112,12 +112,12 @@ def _read_batch(database: Database, readers: Readers, vocabulary_id: uuid.UUID, 
     return len(batch)
 
 
-def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slot: int) -> int:
+def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -> int:
     def make(ecgs: tuple[uuid.UUID, uuid.UUID]) -> int:
         with run.database.begin() as session:
-            if not queries.hold_slot(session, vocabulary_id, slot):
+            if not queries.hold_slot(session, vocabulary_id, slots[1]):
                 raise LeaseLost(str(run.id))
-            return disagreement.build_pairs(session, vocabulary_id, slot, *ecgs)
+            return disagreement.build_pairs(session, vocabulary_id, slots, *ecgs)
 
     made = 0
     with ThreadPoolExecutor(PAIR_MAKERS) as threads:
@@ -129,7 +129,7 @@ def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slot: int) -> int:
         except BaseException:
             threads.shutdown(cancel_futures=True)
             raise
-    disagreement.vacuum(run.database, slot)
+    disagreement.vacuum(run.database, slots[1])
     return made
 
 

@@ -12,11 +12,12 @@ from collections.abc import Sequence
 from typing import Any
 
 from ml.labeling.labeler import Labeler
-from ml.labeling.reading import Code, Reading
+from ml.labeling.reading import Code, Finding, Reading
 from ml.labeling.vocabulary import Vocabulary
 
 LONGEST_FORM = 200
 _NUMBER = re.compile(r"\d+")
+_LONG_NUMBER = re.compile(r"\d\d+")
 
 Row = tuple[int, int, int, int, list[dict[str, Any]], list[str]]
 
@@ -27,14 +28,27 @@ def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | 
 
 
 def unmapped_form(labeler: Labeler, statement: str) -> str:
-    """Give the normal form that statements without findings are counted by: any number is "#", long ones are cut."""
+    """Give the form that statements without findings are counted by.
+
+    Dates, times and rates say nothing there: most of what is new in an archive is new by these alone, and need not be
+    brought into its normal form again.
+    """
+    return counted_form(labeler, _LONG_NUMBER.sub("00", statement))
+
+
+def counted_form(labeler: Labeler, statement: str) -> str:
+    """Give the normal form that statements are counted by: any number is "#", long ones are cut."""
     return _NUMBER.sub("#", labeler.normal_form(statement))[:LONGEST_FORM]
 
 
 def row(labeler: Labeler, reading: Reading) -> Row:
     """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in."""
     unmapped = {unmapped_form(labeler, statement.text) for statement in reading.unmapped} - {""}
-    return *reading.masks(), [finding._asdict() for finding in reading.findings], sorted(unmapped)
+    return (
+        *reading.masks(),
+        [dict(zip(Finding._fields, finding, strict=True)) for finding in reading.findings],
+        sorted(unmapped),
+    )
 
 
 def main() -> None:

@@ -11,7 +11,9 @@ from ml.labeling.vocabulary import Axis, Rule, Vocabulary
 CLAUSE = 25  # words on either side in which another word changes what an abbreviation means
 SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that stands alone ("ST 112")
 _COMPOUND = frozenset({"head", "part", "sign"})
-_WITHIN = frozenset({"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "comma", "sign"})
+_WITHIN = frozenset(
+    {"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "clause", "comma", "sign"}
+)
 _AFTER_HEAD = frozenset({"age", "filler", "comma", "open", "colon", "hedge"})
 _ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon"})
 

@@ -86,12 +86,13 @@ class Passage:
     They are kept from the second time on: most of what is new is never read again.
     """
 
-    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "corrected", "masks")
+    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "_unmapped", "corrected", "masks")
 
     def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
         self._text = text
         self._pieces = pieces
         self._statements: list[Statement] | None = None
+        self._unmapped: list[Statement] | None = None
         self._mentions: list[tuple[Finding, bool]] | None = None
         self._asked = False
         if len(pieces) == 1 and not pieces[0].past:
@@ -118,6 +119,17 @@ class Passage:
         spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _stretches(piece)]
         if self._asked:
             self._statements = spelt
+        self._asked = True
+        return spelt
+
+    @property
+    def unmapped(self) -> list[Statement]:
+        """The statements in which no label is mentioned."""
+        if self._unmapped is not None:
+            return self._unmapped
+        spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _unmapped(piece)]
+        if self._asked:
+            self._unmapped = spelt
         self._asked = True
         return spelt
 
@@ -156,6 +168,14 @@ def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
         yield begin, piece.start + piece.places[2 * comma]
         begin = piece.start + piece.places[2 * comma + 1]
     yield begin, piece.end
+
+
+def _unmapped(piece: Piece) -> Iterator[tuple[int, int]]:
+    """Give where those statements of a sentence begin and end that mention nothing."""
+    named = [piece.start + piece.places[2 * said[2]] for said in piece.heard.said]
+    for begin, end in _stretches(piece):
+        if not any(begin <= place < end for place in named):
+            yield begin, end
 
 
 def _statement(text: str, start: int, end: int) -> Statement:
@@ -217,8 +237,7 @@ class Reading:
         return tuple(
             Statement(place + start, place + end, text)
             for place, passage in self._passages
-            for start, end, text in passage.statements
-            if not any(start <= mention.start < end for mention, _ in passage.mentions)
+            for start, end, text in passage.unmapped
         )
 
     def masks(self) -> Masks:

@@ -14,8 +14,9 @@ from ml.labeling.reading import Status
 REACH = 12  # words between a cue and the finding before or after it
 WINDOW = 40  # items looked at on either side: a statement without end must not cost time without end
 
-_BEFORE = frozenset({"hedge", "negation", "historical", "past_reading", "correction", "withheld"})
+_BEFORE = frozenset({"hedge", "differential", "negation", "historical", "past_reading", "correction", "withheld"})
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
+_LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
 _JOINS = frozenset({"and", "or", "slash", "versus"})
 _THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
 _LOOKS_BACK = {
@@ -40,6 +41,7 @@ _ORDER: tuple[tuple[str, Status | None], ...] = (
     ("historical", "historical"),
     ("historical_after", "historical"),
     ("hedge", "uncertain"),
+    ("differential", "uncertain"),
     ("hedge_after", "uncertain"),
 )
 
@@ -94,12 +96,15 @@ class _Way:
     to: bool = False
     joined: bool = False  # an "and" or "or" since the last finding
     finding: bool = False
+    choice: bool = False  # an "or" or "versus" on the other side of a comma
     over: str = ""
 
     def lets(self, kind: str, bare: bool) -> bool:
         """Whether a cue of a kind reaches over it. A correction passes a comma to a bare item of its list only."""
         if kind == "past_reading":
             return not self.to
+        if kind == "differential":
+            return not self.choice
         if kind == "correction":
             return not self.to and (not self.comma or (self.finding and bare))
         if self.comma:
@@ -117,12 +122,12 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
     assert isinstance(mention, Mention)
     found: list[Cue] = []
     way = _Way()
-    listed = False  # another finding stands before it in a list, which only a past reading reaches over
+    listed = False  # another finding stands before it in a list
     i = place - 1
     while i >= 0:
         item = items[i]
         if item.kind in _BEFORE:
-            if listed and item.kind != "past_reading":
+            if listed and item.kind not in _LISTING:
                 break
             if way.lets(item.kind, _bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
@@ -172,6 +177,7 @@ def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
         way.comma = True
     elif kind == "comma" or kind in _JOINS:
         way.joined = True
+        way.choice = way.choice or (way.comma and kind in ("or", "versus"))
         way.over = "and" if kind == "and" else way.over
     elif kind == "colon":
         way.colon = True

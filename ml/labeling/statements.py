@@ -39,6 +39,7 @@ _EDGE = 5  # words on either side of a line break that tell whether the line was
 _OPENS = frozenset(
     {
         "hedge",
+        "differential",
         "negation",
         "correction",
         "attachment",

@@ -15,7 +15,7 @@ from app.disagreement.outcomes import Direction, Hedged, by_count, outcomes_of
 from app.disagreement.queries import pairs_of
 from app.reports import queries as reports
 from app.vocabularies.service import ReadingRules
-from ml.labeling.batch import read, unmapped_form
+from ml.labeling.batch import counted_form, read
 
 
 class _Place(NamedTuple):
@@ -93,7 +93,7 @@ def _statements(session: Session, rules: ReadingRules, ids: Sequence[int]) -> di
     for id_, stored in reports.texts(session, set(ids)).items():
         places: dict[str, _Place] = {}
         for statement in read(rules.labeler, stored.text, stored.codes).statements:
-            form = unmapped_form(rules.labeler, statement.text)
+            form = counted_form(rules.labeler, statement.text)
             if form:
                 places.setdefault(form, _Place(statement.start, statement.end, statement.text))
         said[id_] = places
