@@ -17,7 +17,8 @@ from app.disagreement.queries import vacuum
 from app.imports import queries
 from app.imports.batch import Batch, Line, Said
 from app.kit.database import Database
-from app.reports import queries as reports
+from app.reports.bulk import Labelings
+from app.reports.queries import commit_soon
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.readers import Readers
@@ -25,7 +26,6 @@ from app.vocabularies.readers import Readers
 LINES = 20_000  # a batch
 LANES = 8  # at most: each has a connection of the pool
 TEXTS = 2_000  # read at a time
-STATEMENTS = 100_000  # remembered
 WAITING = 2  # batches a lane may have before it
 
 
@@ -54,7 +54,7 @@ class Loader:
         self._database = database
         self._workers = settings.labeling_processes or os.cpu_count() or 1
         self._readers: dict[UUID, Readers] = {}
-        self._statements: set[str] = set()
+        self._labelings = Labelings(database)
         self._starting = threading.Lock()
         self._stack = ExitStack()
         self._progress = progress
@@ -123,13 +123,13 @@ class Loader:
         batch = Batch(lines)
         said = list(batch.said)
         with self._database.begin() as session:
-            queries.commit_soon(session)
+            commit_soon(session)
             text_ids = queries.store_texts(session, said)
         texts_read = 0
         have_read: set[UUID] = set()
         while True:  # once; again where an activation has begun since
             with self._database.begin() as session:
-                queries.commit_soon(session)
+                commit_soon(session)
                 kept = vocabularies.maintained(session)
                 if {row.id for row in kept} <= have_read:
                     stored = queries.store(session, batch, text_ids, kept)
@@ -154,19 +154,5 @@ class Loader:
         for start in range(0, len(new), TEXTS):
             texts = [(number, *said[number]) for number in new[start : start + TEXTS]]
             answer = readers.read([(number, words, codes and json.loads(codes)) for number, words, codes in texts])
-            self._store_statements({form for *_, unmapped in json.loads(answer) for form in unmapped})
-            with self._database.begin() as session:
-                queries.commit_soon(session)
-                reports.add_labelings_read(session, vocabulary_id, answer)
+            self._labelings.add(vocabulary_id, answer)
         return len(new)
-
-    def _store_statements(self, forms: set[str]) -> None:
-        """Store the statements without a finding that this import has not met yet: most are few, and come again."""
-        new = forms - self._statements
-        if new:
-            with self._database.begin() as session:
-                queries.commit_soon(session)
-                reports.statement_ids(session, new)
-            if len(self._statements) > STATEMENTS:
-                self._statements = set()
-            self._statements = self._statements | new

@@ -34,11 +34,6 @@ class Stored(NamedTuple):
     conflicts: dict[str, int]  # by field: ECGs of which something else was stored, and kept
 
 
-def commit_soon(session: Session) -> None:
-    """Let this transaction's commit not wait for the disk. A later one that does wait makes it durable too."""
-    session.execute(text("SET LOCAL synchronous_commit = off"))
-
-
 def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
     """Store what is not stored yet of some texts and codes; give the id of each."""
     session.execute(

@@ -10,7 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.ecgs.tables import Ecg
 from app.kit.database import Json
-from app.reports.tables import Labeling, Report, StoredStatement, StoredText
+from app.reports.tables import Labeling, Report, StoredText
 from app.vocabularies.tables import VocabularyRow
 
 _DICTIONARIES = 0x64696374
@@ -22,6 +22,11 @@ def counts_first(r: str = "reports") -> str:
     The adjudicated one, else the one written last where that is said, else the one that came last.
     """
     return f"{r}.final DESC, coalesce({r}.authored_at, {r}.created_at) DESC, {r}.created_at DESC, {r}.version DESC"
+
+
+def commit_soon(session: Session) -> None:
+    """Let this transaction's commit not wait for the disk. A later one that does wait makes it durable too."""
+    session.execute(text("SET LOCAL synchronous_commit = off"))
 
 
 def lock_ecg(session: Session, ecg_id: uuid.UUID) -> bool:
@@ -91,16 +96,16 @@ def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
     """Give the ids of statements by normal form, adding the new ones."""
     if not normals:
         return {}
-    known = select(StoredStatement.normal, StoredStatement.id).where(StoredStatement.normal.in_(normals))
-    found = dict(session.execute(known).all())
+    known = text("SELECT normal, id FROM statements WHERE normal = ANY(:normals)")
+    wanted = {"normals": list(normals)}
+    found = dict(session.execute(known, wanted).all())
     if missing := sorted(set(normals) - set(found)):
         hold_dictionaries(session)
         session.execute(
-            insert(StoredStatement)
-            .values([{"normal": normal} for normal in missing])
-            .on_conflict_do_nothing(index_elements=["normal"])
+            text("INSERT INTO statements (normal) SELECT unnest(CAST(:missing AS text[])) ON CONFLICT DO NOTHING"),
+            {"missing": missing},
         )
-        found = dict(session.execute(known).all())
+        found = dict(session.execute(known, wanted).all())
     return found
 
 
@@ -108,19 +113,6 @@ def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Store what a vocabulary read in texts; what it has read before stays."""
     if rows:
         session.execute(insert(Labeling).on_conflict_do_nothing(), rows)
-
-
-def add_new_statements(session: Session, read: str) -> None:
-    """Add the statements of a reading process's answer that are new."""
-    forms = (
-        "SELECT DISTINCT form FROM jsonb_array_elements(CAST(:read AS jsonb)) r, jsonb_array_elements_text(r -> 6) form"
-    )
-    new = f"{forms} WHERE NOT EXISTS (SELECT FROM statements WHERE normal = form) ORDER BY form"
-    hold_dictionaries(session)
-    session.execute(
-        text(f"INSERT INTO statements (normal) {new} ON CONFLICT DO NOTHING"),
-        {"read": read},
-    )
 
 
 def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, read: str) -> None:

@@ -15,6 +15,7 @@ from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
 from app.kit.database import Database, Json
 from app.reports import queries as reports
+from app.reports.bulk import Labelings
 from app.vocabularies import preview as previews
 from app.vocabularies import queries
 from app.vocabularies.readers import Readers
@@ -75,11 +76,17 @@ def _read_texts(run: JobRun, vocabulary_id: uuid.UUID, yaml: str) -> int:
     with run.database.begin() as session:
         total = max(1, reports.count_texts(session))
     workers = run.settings.labeling_processes or os.cpu_count() or 1
+    labelings = Labelings(run.database)
+
+    def read_batch(batch: list[_Text]) -> int:
+        labelings.add(vocabulary_id, readers.read(batch))
+        return len(batch)
+
     read = 0
     with Readers(yaml, workers) as readers, ThreadPoolExecutor(workers) as threads:
         pending: deque[Future[int]] = deque()
         for batch in _unread(run.database, vocabulary_id):
-            pending.append(threads.submit(_read_batch, run.database, readers, vocabulary_id, batch))
+            pending.append(threads.submit(read_batch, batch))
             if len(pending) > 2 * workers:
                 read += pending.popleft().result()
                 run.progress(0.8 * min(1, read / total), f"{read:,} texts read")
@@ -101,15 +108,6 @@ def _unread(database: Database, vocabulary_id: uuid.UUID) -> Iterator[list[_Text
             return
         yield batch
         last = batch[-1][0]
-
-
-def _read_batch(database: Database, readers: Readers, vocabulary_id: uuid.UUID, batch: list[_Text]) -> int:
-    answer = readers.read(batch)
-    with database.begin() as session:
-        reports.add_new_statements(session, answer)
-    with database.begin() as session:
-        reports.add_labelings_read(session, vocabulary_id, answer)
-    return len(batch)
 
 
 def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -> int:
