@@ -16,6 +16,7 @@ WINDOW = 40  # items looked at on either side: a statement without end must not 
 
 _BEFORE = frozenset({"hedge", "differential", "negation", "historical", "past_reading", "correction", "withheld"})
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
+_ASIDE = "historical_aside"  # looks either way
 _LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
 _JOINS = frozenset({"and", "or", "slash", "versus"})
 _THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
@@ -27,7 +28,7 @@ _LOOKS_BACK = {
 }  # when it ends its clause
 
 # Where none of these stands, a mention says what it says by itself.
-CUES = _BEFORE | _AFTER | {"or", "versus"}
+CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus"}
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
@@ -134,7 +135,11 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
                     found.append(Cue(item.kind, item.start, item.end, way.over))
             elif item.kind in ("hedge", "negation", "historical"):
                 break
-        elif item.kind in ("stop", "clause", "affirmation") or item.kind in _AFTER:
+        elif item.kind == _ASIDE and _opens_clause(items, i):
+            if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
+                found.append(Cue("historical", item.start, item.end, way.over))
+            break
+        elif item.kind in ("stop", "clause", "affirmation", _ASIDE) or item.kind in _AFTER:
             break
         elif isinstance(item, Mention):
             if item.group != mention.group:
@@ -156,6 +161,25 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
             _cross(way, items, i)
         i -= 1
     return found
+
+
+def _opens_clause(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether a cue stands where a clause begins: "on the prior tracing LBBB", "AF, in the last ECG sinus rhythm"."""
+    start = items[place].start
+    before = items[place - 1] if place > 0 else None
+    return start == 0 or (
+        before is not None and before.end == start and before.kind in ("comma", "stop", "clause", "and", "open", "colon")
+    )
+
+
+def _mentions_after(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether a finding follows in the same clause."""
+    for item in items[place + 1 :]:
+        if isinstance(item, Mention):
+            return True
+        if item.kind in ("comma", "stop", "clause", "close"):
+            return False
+    return False
 
 
 def _followed_by_clause(items: Sequence[Item | Mention], place: int) -> bool:
@@ -201,8 +225,10 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             break
         if item.kind in ("hedge", "hedge_after") and _hedges_age(items, i):
             break
-        if item.kind == "historical_after" and not past:
-            past = [Cue(item.kind, item.start, item.end)]
+        if item.kind == _ASIDE and _opens_clause(items, i) and _mentions_after(items, i):
+            break
+        if item.kind in ("historical_after", _ASIDE) and not past:
+            past = [Cue("historical_after", item.start, item.end)]
             position = item.end
             i += 1
             continue

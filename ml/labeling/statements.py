@@ -11,7 +11,8 @@ from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
-_REASON = re.compile(r"\.{3,}[^\n]*|\[[^\]\n]{0,500}\]")  # a vendor's criteria: behind dot leaders, in square brackets
+# a vendor's criteria: behind dot leaders (of two dots where capitals leave no room for more), in square brackets
+_REASON = re.compile(r"(?:\.{3,}|(?<=[A-Z]{3})\.\.(?=[^\s.]))[^\n]*|\[[^\]\n]{0,500}\]")
 _BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}(?! *[+-]?\d{1,3}(?:\s|$))|(?<=\S)[.?!]+(?=\s|$)")
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
@@ -23,7 +24,7 @@ _NUMBER = re.compile(r"(?<=\s)\d{1,2}\)(?=\s)")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"[^\W_]*$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
-_SPANNING = ("...", "[", "\\", "\r")  # what may say something of more than its sentence
+_SPANNING = ("..", "[", "\\", "\r")  # what may say something of more than its sentence
 _BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of it is between words
 _BETWEEN = frozenset(
     {"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"}
@@ -33,6 +34,7 @@ CACHED_LENGTH = 200
 CACHED_WORDS = 64
 FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
+SHORT = 20  # characters of a line that may be a part of a term
 _NEVER_FIRST = frozenset({",", ")", "(", ""})  # of a statement
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
@@ -55,7 +57,7 @@ _OPENS = frozenset(
     }
 )
 _CONTINUES = frozenset(
-    {"hedge_after", "negation_after", "historical_after", "withheld_after", "correction_after", "affirmation",
+    {"hedge_after", "negation_after", "historical_after", "historical_aside", "withheld_after", "correction_after", "affirmation",
      "attachment", "and", "or", "versus", "to"}
 )  # fmt: skip
 
@@ -170,7 +172,7 @@ class Splitter:
             _BETWEEN.issuperset(stretches[::2])
             and self._lexicon.signatures.isdisjoint(known)
             and "[" not in text
-            and "..." not in text
+            and ".." not in text
             and _SECOND not in text
         )
         if not (plain and text[:1].isalpha()):
@@ -206,7 +208,7 @@ class Splitter:
         """Replace escapes by line breaks, and what is no reading by blanks; every place stays."""
         if "\\" in text:
             text = _ESCAPE.sub(_new_line, text)
-        if "[" in text or "..." in text:
+        if "[" in text or ".." in text:
             text = _REASON.sub(_blank, text)
         if self._may_be_signed(text):
             assert self._to_line_end is not None
@@ -219,16 +221,20 @@ class Splitter:
         """Give the sentences of a text in order; none overlap."""
         blanked = self._blanked(text)
         pieces: list[Stretch] = []
-        joins, kind, last = False, None, 0
+        joins, kind, last, measured = False, None, 0, False
         for start, end, breaks_line in self._raw(blanked):
             listed = kind in _HISTORY and blanked[last:start].strip() == ";"  # "Hx: LVH; AF"
-            last = end
+            in_row = measured and blanked[last:start].strip(" ") == ""
+            last, measured = end, False
             if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
                 pieces[-1] = Stretch(pieces[-1].start, end, pieces[-1].past)
             else:
                 kind = self._field(blanked[start : min(end, start + FIELD_LENGTH)]) or (kind if listed else None)
+                if kind == "measurement_in_row":
+                    kind = "measurement" if in_row else None
                 if kind == "measurement" and (start := self._past_measurements(blanked, start, end)) < end:
                     kind = None
+                measured = kind == "measurement"
                 joins = kind in (None, "history")
                 if joins:
                     pieces.append(Stretch(start, end, kind == "history"))
@@ -275,7 +281,7 @@ class Splitter:
         following = words[end] if end < len(words) else ""
         if ":" in (words[end - 1], following):
             return kind
-        return kind if kind == "measurement" and not following.isalpha() else None
+        return kind if kind.startswith("measurement") and not following.isalpha() else None
 
     def _past_measurements(self, text: str, start: int, end: int) -> int:
         """Give where the first word stands that is no part of the measurements a stretch begins with, or its end."""
@@ -308,7 +314,7 @@ class Splitter:
         ends = [item for item in items if item.end == edge]
         begins = [item for item in items if item.start == edge]
         if begins and begins[0].kind in _CONTINUES:
-            return True
+            return begins[0].kind != "historical_aside" or begins[0].end == edge + len(after)
         if not ends or ends[0].kind not in _OPENS or before[-1] in ("?", "-"):
             return False
         if ends[0].kind == "part":
@@ -319,6 +325,8 @@ class Splitter:
 
 
 def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:
+    if right_end - right_start < SHORT:  # and a term may end in the line after
+        right_end = right_start + EDGE_LENGTH
     return text[max(0, left_end - EDGE_LENGTH) : left_end], text[
         right_start : min(right_end, right_start + EDGE_LENGTH)
     ]
