@@ -20,6 +20,7 @@ from app.jobs.routes import router as jobs
 from app.kit import health, problems
 from app.kit.database import Database
 from app.kit.middleware import BodyLimit, RequestContext
+from app.kit.openapi import restore_examples
 from app.kit.store import ObjectStore
 from app.models.routes import router as models
 from app.predictions.routes import router as predictions
@@ -74,18 +75,20 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestContext)
     for router in ROUTERS:
         app.include_router(router)
-    _describe_bodies_read_by_hand(app)
+    _complete_description(app)
     return app
 
 
-def _describe_bodies_read_by_hand(app: FastAPI) -> None:
-    """Add to OpenAPI what FastAPI cannot see: the JSON body of a route that also takes a form."""
+def _complete_description(app: FastAPI) -> None:
+    """Add to OpenAPI what FastAPI does not see or leaves out: a JSON body that is read by hand, examples as written."""
     generate = app.openapi
 
     def openapi() -> dict[str, object]:
-        schema = generate()
-        schemas = schema["components"]["schemas"]
-        schemas.setdefault("PredictionIn", PredictionIn.model_json_schema(ref_template="#/components/schemas/{model}"))
-        return schema
+        description = generate()  # the same one every time
+        schemas = description["components"]["schemas"]
+        if "PredictionIn" not in schemas:
+            restore_examples(description, ROUTERS)
+            schemas["PredictionIn"] = PredictionIn.model_json_schema(ref_template="#/components/schemas/{model}")
+        return description
 
     app.openapi = openapi  # type: ignore[method-assign]

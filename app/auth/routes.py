@@ -3,7 +3,7 @@
 from typing import Annotated
 
 from fastapi import APIRouter, Query
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict
 
 from app.auth import queries
 from app.auth.access import Admin, Viewer
@@ -18,6 +18,8 @@ router = APIRouter(prefix="/v1", tags=["access"])
 
 class Me(BaseModel):
     """Whose key this is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{"name": "core-lab", "role": "reader"}]})
 
     name: str
     role: Role
@@ -34,7 +36,7 @@ def list_audit(
     session: SessionDep,
     user: Admin,
     limit: Limit = 50,
-    cursor: Annotated[int | None, Query(ge=1, le=2**62)] = None,
+    cursor: Annotated[int | None, Query(ge=1, le=2**62, examples=[812])] = None,
 ) -> AuditPage:
     """List every change, newest first: who, what, before and after."""
     rows = queries.audit_entries(session, cursor, limit)

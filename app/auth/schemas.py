@@ -3,11 +3,28 @@
 from datetime import datetime
 from typing import Any
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ConfigDict, Field
 
 
 class AuditOut(BaseModel):
     """One change."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": 812,
+                    "at": "2026-03-02T08:55:40.193027Z",
+                    "actor": "admin",
+                    "action": "promote",
+                    "resource": "model",
+                    "resource_id": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
+                    "before": {"promoted": "dbc8c7bb-86d3-46f5-8a1b-2888b0529435"},
+                    "after": {"promoted": "0b391c93-3502-4cd8-86fd-bb2499ffc407"},
+                }
+            ]
+        }
+    )
 
     id: int
     at: datetime
@@ -23,4 +40,4 @@ class AuditPage(BaseModel):
     """A page of the audit log, newest first."""
 
     items: list[AuditOut]
-    next_cursor: int | None
+    next_cursor: int | None = Field(examples=[812])

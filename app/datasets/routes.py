@@ -7,7 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.auth.access import Researcher, Viewer
 from app.datasets import queries
-from app.datasets.schemas import DatasetIn, DatasetOut
+from app.datasets.schemas import FROZEN, DatasetIn, DatasetOut
 from app.datasets.tables import Dataset
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
@@ -20,7 +20,7 @@ from app.vocabularies.queries import versions
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
-@router.post("", status_code=202, responses=responses(409, 422))
+@router.post("", status_code=202, responses={202: jobs.accepted("dataset", FROZEN), **responses(409, 422)})
 def freeze_dataset(
     given: DatasetIn,
     request: Request,

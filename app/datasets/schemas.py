@@ -8,6 +8,13 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validato
 
 from app.kit.text import Name
 
+NORTH: dict[str, Any] = {"name": "north-2026", "site": "north", "seed": 7}
+FROZEN: dict[str, Any] = {
+    **NORTH,
+    "overread": "required",
+    "fractions": {"train": 0.64, "validation": 0.16, "test": 0.2},
+}
+
 
 class Fractions(BaseModel):
     """Shares of the patients in each split."""
@@ -31,7 +38,7 @@ class DatasetIn(BaseModel):
     model_config = ConfigDict(
         extra="forbid",
         populate_by_name=True,
-        json_schema_extra={"examples": [{"name": "north-2026", "site": "north", "seed": 7}]},
+        json_schema_extra={"examples": [NORTH]},
     )
 
     name: Name
@@ -49,6 +56,33 @@ class DatasetIn(BaseModel):
 
 class DatasetOut(BaseModel):
     """A frozen dataset."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
+                    "job_id": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
+                    "name": "north-2026",
+                    "content_sha256": "b896df7e6f2aef9c620d205fbdbf3efa563977ff7ed214c744ede002d08e629b",
+                    "vocabulary": "overread-1",
+                    "request": FROZEN,
+                    "summary": {
+                        "windows": 500,
+                        "ecgs": 500,
+                        "patients": 401,
+                        "splits": {
+                            "train": {"windows": 318, "positives": {"aflutter": 43}},
+                            "validation": {"windows": 82, "positives": {"aflutter": 11}},
+                            "test": {"windows": 100, "positives": {"aflutter": 14}},
+                        },
+                        "left_out": {},
+                    },
+                    "created_at": "2026-03-02T08:30:19.640377Z",
+                }
+            ]
+        }
+    )
 
     id: uuid.UUID
     job_id: uuid.UUID

@@ -13,6 +13,12 @@ from app.ecgs.schemas import Sex
 from app.kit.problems import invalid
 from app.kit.text import Name
 
+From = Annotated[
+    datetime | None,
+    Query(alias="from", description="Recorded at or after; UTC without an offset.", examples=["2026-01-01T00:00:00Z"]),
+]
+To = Annotated[datetime | None, Query(alias="to", description="Recorded before.", examples=["2027-01-01T00:00:00Z"])]
+Site = Annotated[Name | None, Query(examples=["north"])]
 Age = Annotated[float | None, Query(ge=0, le=130, allow_inf_nan=False, description="Years, inclusive.")]
 Hedges = Annotated[
     Hedged,
@@ -25,14 +31,12 @@ Groupings = Annotated[
 
 
 def chosen_pairs(
-    recorded_from: Annotated[
-        datetime | None, Query(alias="from", description="Recorded at or after; UTC without an offset.")
-    ] = None,
-    recorded_to: Annotated[datetime | None, Query(alias="to", description="Recorded before.")] = None,
-    site: Name | None = None,
-    device: Name | None = None,
-    device_software: Name | None = None,
-    reader: Annotated[Name | None, Query(description="Whose over-read it is.")] = None,
+    recorded_from: From = None,
+    recorded_to: To = None,
+    site: Site = None,
+    device: Annotated[Name | None, Query(examples=["MAC 2000"])] = None,
+    device_software: Annotated[Name | None, Query(examples=["12SL v23"])] = None,
+    reader: Annotated[Name | None, Query(description="Whose over-read it is.", examples=["reader-7"])] = None,
     sex: Sex | None = None,
     age_min: Age = None,
     age_max: Age = None,

@@ -8,7 +8,7 @@ from fastapi.responses import JSONResponse, Response
 from app.auth.access import Viewer
 from app.disagreement import service
 from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedges
-from app.disagreement.schemas import Disagreement, Flow, Trend
+from app.disagreement.schemas import BY_SITE, Disagreement, Flow, Trend
 from app.disagreement.service import Asked
 from app.disagreement.sheets import as_csv
 from app.kit.database import SessionDep
@@ -21,7 +21,10 @@ router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
     "",
     response_model=Disagreement,
     responses={
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "JSON, or CSV on request"},
+        200: {
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": as_csv(BY_SITE, ["site"])}},
+            "description": "JSON, or CSV on request",
+        },
         **responses(422),
     },
 )
@@ -48,7 +51,10 @@ def get_trend(
     chosen: ChosenPairs,
     book: CellBookDep,
     hedged: Hedges = "positive",
-    label: Annotated[list[str], Query(description="Only these labels; repeat the parameter.", max_length=63)] = [],  # noqa: B006
+    label: Annotated[
+        list[str],
+        Query(description="Only these labels; repeat the parameter.", max_length=63, examples=[["aflutter"]]),
+    ] = [],  # noqa: B006
 ) -> Response:
     """Show each label's row month by month, each rate with its interval."""
     rules = request.app.state.labelers.active(session)

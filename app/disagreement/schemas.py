@@ -17,11 +17,11 @@ FLUTTER: dict[str, JsonValue] = {
     "added": 21847,
     "removed": 4342,
     "added_pct": 85.453,
-    "added_pct_ci": [83.948, 86.985],
+    "added_pct_ci": [83.924, 87.01],
     "removed_pct": 16.984,
     "removed_pct_ci": [16.528, 17.449],
-    "kappa": 0.6122,
-    "kappa_ci": [0.6071, 0.6173],
+    "kappa": 0.6123,
+    "kappa_ci": [0.608, 0.6166],
     "ppv": 0.8302,
     "ppv_ci": [0.8255, 0.8347],
     "sensitivity": 0.4928,
@@ -29,6 +29,25 @@ FLUTTER: dict[str, JsonValue] = {
     "specificity": 0.9978,
     "specificity_ci": [0.9977, 0.9979],
     "mcnemar_p": 0.0,
+}
+
+IN_MARCH: dict[str, JsonValue] = {**FLUTTER, "month": "2026-03"}
+
+TOTALS: dict[str, JsonValue] = {
+    "pairs": 2030000,
+    "differing": 401737,
+    "differing_pct": 19.79,
+    "differing_pct_ci": [19.735, 19.845],
+    "changes": 442540,
+    "changes_per_ecg": 0.218,
+}
+
+BY_SITE: dict[str, JsonValue] = {
+    **TOTALS,
+    "labels": [FLUTTER],
+    "vocabulary": "overread-1",
+    "hedged": "positive",
+    "groups": [{**TOTALS, "labels": [FLUTTER], "group": {"site": "north"}}],
 }
 
 
@@ -84,12 +103,13 @@ class Group(Table):
     group: dict[str, str | int | None] = Field(
         description="What the group has in common, by what is grouped by; null: not known. `age` is the first year of "
         "its decade.",
-        examples=[{"site": "north", "year": 2026}],
     )
 
 
 class Disagreement(Table):
     """The disagreement table of the chosen pairs, whole and by group."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [BY_SITE]})
 
     vocabulary: str
     hedged: Hedged
@@ -99,13 +119,15 @@ class Disagreement(Table):
 class MonthTotals(Totals):
     """A month's totals."""
 
-    month: str = Field(examples=["2026-03"])
+    month: str
 
 
 class MonthRow(LabelRow):
     """A label's row of one month."""
 
-    month: str = Field(examples=["2026-03"])
+    model_config = ConfigDict(json_schema_extra={"examples": [IN_MARCH]})
+
+    month: str
 
 
 class LabelTrend(BaseModel):
@@ -118,6 +140,26 @@ class LabelTrend(BaseModel):
 
 class Trend(BaseModel):
     """Disagreement month by month, in UTC."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vocabulary": "overread-1",
+                    "hedged": "positive",
+                    "undated": 0,
+                    "months": [{**TOTALS, "month": "2026-03"}],
+                    "labels": [
+                        {
+                            "label": "aflutter",
+                            "name": "Atrial Flutter",
+                            "points": [IN_MARCH],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     vocabulary: str
     hedged: Hedged
@@ -137,20 +179,6 @@ class FlowTo(BaseModel):
 class FlowRow(BaseModel):
     """What went with a label's addition or removal. A pair with two other labels counts for both."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "label": "afib",
-                    "name": "Atrial Fibrillation",
-                    "pairs": 15087,
-                    "alone": 6210,
-                    "others": [{"label": "aflutter", "name": "Atrial Flutter", "pairs": 7911}],
-                }
-            ]
-        }
-    )
-
     label: str
     name: str
     pairs: int = Field(description="Pairs in which the label was removed (or added).")
@@ -160,6 +188,36 @@ class FlowRow(BaseModel):
 
 class Flow(BaseModel):
     """What was read instead."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "pairs": 2030000,
+                    "vocabulary": "overread-1",
+                    "hedged": "positive",
+                    "removed": [
+                        {
+                            "label": "afib",
+                            "name": "Atrial Fibrillation",
+                            "pairs": 15087,
+                            "alone": 6210,
+                            "others": [{"label": "aflutter", "name": "Atrial Flutter", "pairs": 7911}],
+                        }
+                    ],
+                    "added": [
+                        {
+                            "label": "aflutter",
+                            "name": "Atrial Flutter",
+                            "pairs": 21847,
+                            "alone": 11320,
+                            "others": [{"label": "afib", "name": "Atrial Fibrillation", "pairs": 7911}],
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     pairs: int
     vocabulary: str

@@ -31,6 +31,7 @@ METADATA_EXAMPLE = (
     '{"patient_id": "4711", "recorded_at": "2026-03-01T10:00:00Z", "site": "north", "device": "MAC 2000", '
     '"device_software": "12SL v23", "age": 67, "sex": "female"}'
 )
+PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="164mm" viewBox="0 0 276 164" …>…</svg>'
 
 
 @router.post(
@@ -73,8 +74,8 @@ def upload_ecg(
 def list_ecgs(
     session: SessionDep,
     user: Viewer,
-    site: Name | None = None,
-    device: Name | None = None,
+    site: Annotated[Name | None, Query(examples=["north"])] = None,
+    device: Annotated[Name | None, Query(examples=["MAC 2000"])] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[EcgSummary]:
@@ -145,7 +146,10 @@ def get_waveform(
     "/{ecg_id}/plot.svg",
     response_class=Response,
     responses={
-        200: {"description": "SVG in real millimetres", "content": {"image/svg+xml": {}}},
+        200: {
+            "description": "SVG in real millimetres",
+            "content": {"image/svg+xml": {"schema": {"type": "string"}, "example": PLOT_EXAMPLE}},
+        },
         **responses(404, 422),
     },
 )

@@ -4,12 +4,31 @@ import uuid
 from datetime import UTC, datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
 
 from app.kit.text import Name
-from app.reports.schemas import ReportOut
+from app.reports.schemas import OVERREAD, ReportOut
 
 Sex = Literal["male", "female", "unknown"]
+
+ECG: dict[str, JsonValue] = {
+    "id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+    "record": None,
+    "waveform_sha256": "44b7e61201bf0eebf8e17fb972085cc3d722b632d18548e47e8daefe43c1948e",
+    "samples": 5000,
+    "sampling_rate_hz": 500.0,
+    "duration_s": 10.0,
+    "patient": "b45a65bd3e68871e1b104a8d27956b866a579f08871c30619529ea0818c03805",
+    "recorded_at": "2026-03-01T10:00:00Z",
+    "site": "north",
+    "device": "MAC 2000",
+    "device_software": "12SL v23",
+    "age": 67.0,
+    "sex": "female",
+    "simulated": False,
+    "created_at": "2026-03-01T10:02:11.482136Z",
+}
+FIRST_SAMPLE = (-0.115, -0.05, 0.065, 0.082, -0.09, 0.007, -0.065, -0.04, -0.005, -0.035, -0.035, -0.075)
 
 
 class EcgMetadata(BaseModel):
@@ -35,6 +54,8 @@ class EcgMetadata(BaseModel):
 class EcgSummary(BaseModel):
     """One recording."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [ECG]})
+
     id: uuid.UUID
     record: str | None = Field(description="The name its source gives the recording, where reports came without it.")
     waveform_sha256: str | None = Field(
@@ -57,6 +78,8 @@ class EcgSummary(BaseModel):
 class EcgOut(EcgSummary):
     """One recording with its current readings."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [{**ECG, "reports": [OVERREAD], "conflicts": []}]})
+
     reports: list[ReportOut]
     conflicts: list[str] = Field(
         default_factory=list,
@@ -67,6 +90,22 @@ class EcgOut(EcgSummary):
 
 class WaveformJson(BaseModel):
     """A waveform as numbers: raw `samples[lead][i]` in mV, or windows `samples[window][lead][i]` in SD."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ecg_id": ECG["id"],
+                    "stage": "raw",
+                    "unit": "mV",
+                    "sampling_rate_hz": 500.0,
+                    "leads": ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"],
+                    "starts_s": [0.0],
+                    "samples": [[mv] for mv in FIRST_SAMPLE],
+                }
+            ]
+        }
+    )
 
     ecg_id: uuid.UUID
     stage: Literal["raw", "window"]

@@ -7,7 +7,7 @@ from fastapi.responses import FileResponse
 
 from app.auth.access import Researcher, Viewer
 from app.datasets.queries import by_id as dataset_by_id
-from app.evaluations.schemas import EvaluationIn
+from app.evaluations.schemas import MEASURED, MEASURED_CSV, TWO_MODELS, EvaluationIn
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import IdempotencyKey
@@ -18,7 +18,11 @@ from app.models.queries import by_id as model_by_id
 router = APIRouter(prefix="/v1/evaluations", tags=["models"])
 
 
-@router.post("", status_code=202, responses=responses(409, 422))
+@router.post(
+    "",
+    status_code=202,
+    responses={202: jobs.accepted("evaluate", {**TWO_MODELS, "split": "test"}), **responses(409, 422)},
+)
 def start_evaluation(
     given: EvaluationIn,
     request: Request,
@@ -48,7 +52,10 @@ def start_evaluation(
     response_class=FileResponse,
     responses={
         200: {
-            "content": {"application/json": {"schema": {"type": "object"}}, "text/csv": {"schema": {"type": "string"}}},
+            "content": {
+                "application/json": {"schema": {"type": "object"}, "example": MEASURED},
+                "text/csv": {"schema": {"type": "string"}, "example": MEASURED_CSV},
+            },
             "description": "Everything that was measured; CSV on request",
         },
         **responses(404, 409, 422),

@@ -12,7 +12,7 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.access import Researcher, Viewer
 from app.jobs import queries
-from app.jobs.schemas import JobOut, Kind, State
+from app.jobs.schemas import QUEUED, JobOut, Kind, State
 from app.jobs.service import outside
 from app.kit import audit
 from app.kit.database import Database, SessionDep
@@ -20,6 +20,17 @@ from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
+
+CANCELLED_EXAMPLE = {
+    **QUEUED,
+    "state": "cancelled",
+    "cancel_requested": True,
+    "finished_at": "2026-03-02T09:31:00.982114Z",
+}
+EVENT_EXAMPLE = (
+    "id: 41\r\nevent: progress\r\n"
+    'data: {"at": "2026-03-02T09:31:01.086302+00:00", "fraction": 0.99, "message": "13 pairs made"}\r\n\r\n'
+)
 
 POLL_S = 0.25
 EVENTS_A_LOOK = 500
@@ -48,7 +59,10 @@ def get_job(job_id: uuid.UUID, session: SessionDep, user: Viewer) -> JobOut:
     return outside(job)
 
 
-@router.post("/{job_id}/cancel", responses=responses(404, 422))
+@router.post(
+    "/{job_id}/cancel",
+    responses={200: {"content": {"application/json": {"example": CANCELLED_EXAMPLE}}}, **responses(404, 422)},
+)
 def cancel_job(job_id: uuid.UUID, session: SessionDep, user: Researcher) -> JobOut:
     """Ask a job to stop. A queued job is cancelled at once, a running one within seconds; a finished one stays."""
     before = queries.by_id(session, job_id)
@@ -65,7 +79,10 @@ def cancel_job(job_id: uuid.UUID, session: SessionDep, user: Researcher) -> JobO
     "/{job_id}/events",
     response_class=EventSourceResponse,
     responses={
-        200: {"content": {"text/event-stream": {}}, "description": "Server-sent events"},
+        200: {
+            "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_EXAMPLE}},
+            "description": "Server-sent events",
+        },
         **responses(404, 422),
     },
 )
@@ -74,7 +91,7 @@ def stream_events(
     request: Request,
     session: SessionDep,
     user: Viewer,
-    last_event_id: Annotated[int, Header(ge=0, le=2**62, description="Resume after this event.")] = 0,
+    last_event_id: Annotated[int, Header(ge=0, le=2**62, description="Resume after this event.", examples=[41])] = 0,
     after: Annotated[int, Query(ge=0, le=2**62, description="The same, for clients that cannot set headers.")] = 0,
 ) -> EventSourceResponse:
     """Stream a job's events as they happen; the stream ends when the job has ended."""

@@ -4,14 +4,44 @@ import uuid
 from datetime import datetime
 from typing import Any, Literal
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 Kind = Literal["dataset", "train", "evaluate", "study", "relabel", "preview"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
+QUEUED: dict[str, JsonValue] = {
+    "id": "ca9acda6-f88a-42dc-8dc6-1effacabfcba",
+    "kind": "relabel",
+    "queue": "cpu",
+    "state": "queued",
+    "progress": 0.0,
+    "message": "",
+    "params": {"version": "north-2", "actor": "admin"},
+    "result": None,
+    "error": None,
+    "attempts": 0,
+    "cancel_requested": False,
+    "created_at": "2026-03-02T09:31:00.417735Z",
+    "started_at": None,
+    "finished_at": None,
+}
+
+SUCCEEDED: dict[str, JsonValue] = {
+    **QUEUED,
+    "state": "succeeded",
+    "progress": 1.0,
+    "message": "13 pairs made",
+    "result": {"version": "north-2", "before": "overread-1", "texts_read": 6, "pairs": 13},
+    "attempts": 1,
+    "started_at": "2026-03-02T09:31:00.431206Z",
+    "finished_at": "2026-03-02T09:31:01.127760Z",
+}
+
 
 class JobOut(BaseModel):
     """One job."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [SUCCEEDED]})
 
     id: uuid.UUID
     kind: Kind

@@ -11,7 +11,7 @@ from sqlalchemy.orm import Session
 from app.auth.tables import User
 from app.jobs import queries
 from app.jobs.doorbell import Doorbell
-from app.jobs.schemas import JobOut, Kind
+from app.jobs.schemas import QUEUED, JobOut, Kind
 from app.jobs.tables import Job
 from app.kit import audit
 from app.kit.database import Json
@@ -25,6 +25,7 @@ IdempotencyKey = Annotated[
         max_length=200,
         pattern=r"^[\x21-\x7e]+$",
         description="The same key with the same request gives the same job, however often it is sent.",
+        examples=["2ec1b3ae-d666-4257-9827-d6a8f9e3e831"],
     ),
 ]
 
@@ -36,6 +37,12 @@ QUEUE_OF: dict[Kind, str] = {
     "relabel": "cpu",
     "preview": "cpu",
 }
+
+
+def accepted(kind: Kind, params: Json) -> Json:
+    """Describe, for OpenAPI, the answer of a route that creates such a job."""
+    example = {**QUEUED, "kind": kind, "queue": QUEUE_OF[kind], "params": params}
+    return {"content": {"application/json": {"example": example}}}
 
 
 def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None) -> JobOut:

@@ -14,9 +14,12 @@ from sqlalchemy import ColumnElement, Select, tuple_
 
 from app.kit.problems import invalid
 
+NEXT = "WyIyMDI2LTAzLTAxVDEwOjAyOjExLjQ4MjEzNiswMDowMCIsICJlMjM4OGE5YS05YzExLTQwZjgtODU1ZS01YTk1ZTg5ZmJjYTciXQ"
+
 Limit = Annotated[int, Query(ge=1, le=500, description="Most items a page may hold.")]
 Cursor = Annotated[
-    str | None, Query(max_length=200, description="`next_cursor` of the page before; absent for the first.")
+    str | None,
+    Query(max_length=200, description="`next_cursor` of the page before; absent for the first.", examples=[NEXT]),
 ]
 
 
@@ -29,7 +32,9 @@ class Page(BaseModel, Generic[Item]):
     """One page of a list."""
 
     items: list[Item]
-    next_cursor: str | None = Field(description="Pass it as `cursor` for the next page; null on the last.")
+    next_cursor: str | None = Field(
+        description="Pass it as `cursor` for the next page; null on the last.", examples=[NEXT]
+    )
 
 
 class Position(NamedTuple):

@@ -1,8 +1,9 @@
 """Training and the model registry over HTTP."""
 
 import uuid
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.orm import Session
 
 from app.auth.access import Admin, Researcher, Viewer
@@ -15,15 +16,28 @@ from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import Problem, invalid, not_found, responses
 from app.models import queries
-from app.models.schemas import ModelCard, ModelOut, TrainingIn
+from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
 from app.models.tasks import bundle_folder, macro_metrics
 from ml.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
+CARD_EXAMPLE = """\
+# supervised, tiny
 
-@router.post("/training-jobs", status_code=202, responses=responses(409, 422))
+**For research. Not for clinical use.** It is no medical device; nobody has shown that it helps or harms patients.
+
+- Architecture: resnet1d, preset tiny, one output a label
+- Leads: I, II, III, aVR, aVL, aVF, V1 to V6, in millivolt, at 250 Hz
+…
+"""
+PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
+
+
+@router.post(
+    "/training-jobs", status_code=202, responses={202: jobs.accepted("train", SUPERVISED), **responses(409, 422)}
+)
 def start_training(
     given: TrainingIn,
     request: Request,
@@ -62,7 +76,7 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelOu
     response_model=ModelCard,
     responses={
         200: {
-            "content": {"text/markdown": {"schema": {"type": "string"}}},
+            "content": {"text/markdown": {"schema": {"type": "string"}, "example": CARD_EXAMPLE}},
             "description": "JSON, or the card on request",
         },
         **responses(404, 422),
@@ -82,9 +96,21 @@ def get_model_card(model_id: uuid.UUID, request: Request, session: SessionDep, u
 @router.get(
     "/models/{model_id}/plots/{name}",
     response_class=Response,
-    responses={200: {"content": {"image/svg+xml": {}}, "description": "A plot"}, **responses(404, 422)},
+    responses={
+        200: {
+            "content": {"image/svg+xml": {"schema": {"type": "string"}, "example": PLOT_EXAMPLE}},
+            "description": "A plot",
+        },
+        **responses(404, 422),
+    },
 )
-def get_model_plot(model_id: uuid.UUID, name: str, request: Request, session: SessionDep, user: Viewer) -> Response:
+def get_model_plot(
+    model_id: uuid.UUID,
+    name: Annotated[str, Path(examples=["roc.svg"])],
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
+) -> Response:
     """Give a plot of the model card."""
     return _bundle_file(request, _find(session, model_id), f"plots/{name}", "image/svg+xml")
 

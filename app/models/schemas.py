@@ -5,10 +5,87 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from app.kit.text import Name
 from ml.configuration import Config, Options, ParadigmName, Preset
+
+SUPERVISED: dict[str, JsonValue] = {
+    "paradigm": "supervised",
+    "dataset": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
+    "label_source": "overread",
+    "preset": "tiny",
+    "overrides": {"epochs": 14, "batch_size": 32, "learning_rate": 0.003},
+}
+
+TRAINED: dict[str, JsonValue] = {
+    "id": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
+    "name": "supervised-tiny-0b391c93",
+    "job_id": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
+    "dataset_id": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
+    "paradigm": "supervised",
+    "preset": "tiny",
+    "label_source": "overread",
+    "weights_sha256": "a35695b22b2cf1757f915bb30e71aae767198d6028565be45fee993caed40ce5",
+    "promoted": True,
+    "created_at": "2026-03-02T08:52:07.805541Z",
+    "metrics": {
+        "overread": {
+            "macro_labels": 13,
+            "macro_auroc": 0.941,
+            "macro_auroc_ci": [0.918, 0.96],
+            "macro_auprc": 0.846,
+            "macro_auprc_ci": [0.812, 0.893],
+        },
+        "machine": {
+            "macro_labels": 13,
+            "macro_auroc": 0.92,
+            "macro_auroc_ci": [0.889, 0.945],
+            "macro_auprc": 0.698,
+            "macro_auprc_ci": [0.661, 0.771],
+        },
+    },
+}
+
+MANIFEST: dict[str, JsonValue] = {
+    "format": 1,
+    "created_at": "2026-03-02T08:52:07.311902Z",
+    "paradigm": "supervised",
+    "architecture": "resnet1d",
+    "preset": "tiny",
+    "encoder": {"blocks": [1, 1, 1, 1], "width": 12},
+    "text": None,
+    "labels": [
+        {
+            "key": "sinus_rhythm",
+            "name": "Sinus Rhythm",
+            "threshold": 0.3791,
+            "threshold_rule": "max_f1",
+            "thresholds": {"max_f1": 0.3791, "youden": 0.5524, "sensitivity": 0.5138},
+            "slope": 1.27,
+            "bias": 0.331,
+            "knots": [],
+            "calibration_rule": "platt",
+        }
+    ],
+    "preprocessing": {
+        "target_rate_hz": 250.0,
+        "window_s": 10.0,
+        "high_pass_hz": 0.5,
+        "notch_hz": [50.0, 60.0],
+        "notch_q": 30.0,
+        "padding": "symmetric",
+        "antialias": False,
+    },
+    "dataset_sha256": "b896df7e6f2aef9c620d205fbdbf3efa563977ff7ed214c744ede002d08e629b",
+    "dataset": {"windows": 500, "ecgs": 500, "patients": 401, "simulated": 0, "sites": 1},
+    "attribution": "",
+    "training": {"epochs": 14, "seed": 0, "best_epoch": 10, "best_validation_macro_auprc": 0.834, "ended_after": 14},
+    "metrics": TRAINED["metrics"],
+    "versions": {"python": "3.11.7", "overread": "0.1.0", "torch": "2.13.0"},
+    "weights_sha256": "a35695b22b2cf1757f915bb30e71aae767198d6028565be45fee993caed40ce5",
+    "files": {"card.md": "3191a3521cc2e920701b979384eb0df47ee8413541b026ad9946fb58852c4565"},
+}
 
 
 class Overrides(Options):
@@ -22,16 +99,10 @@ class TrainingIn(BaseModel):
         extra="forbid",
         json_schema_extra={
             "examples": [
-                {
-                    "paradigm": "supervised",
-                    "dataset": "5b2c1b0e-0000-4000-8000-000000000000",
-                    "label_source": "overread",
-                    "preset": "tiny",
-                    "overrides": {"epochs": 12, "batch_size": 32, "learning_rate": 0.003},
-                },
+                SUPERVISED,
                 {
                     "paradigm": "negclip",
-                    "dataset": "5b2c1b0e-0000-4000-8000-000000000000",
+                    "dataset": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
                     "preset": "laptop",
                     "overrides": {"contrastive": {"targets": "masked"}},
                 },
@@ -75,6 +146,8 @@ class TrainingIn(BaseModel):
 class ModelOut(BaseModel):
     """A registered model."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [TRAINED]})
+
     id: uuid.UUID
     name: str
     job_id: uuid.UUID | None = Field(description="null for the model that came with the release")
@@ -90,5 +163,7 @@ class ModelOut(BaseModel):
 
 class ModelCard(ModelOut):
     """Everything the bundle says of itself: architecture, labels, preprocessing, thresholds, calibration, metrics."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [{**TRAINED, "manifest": MANIFEST}]})
 
     manifest: dict[str, Any]

@@ -34,13 +34,14 @@ _BODY: dict[str, Any] = {
                     "properties": {
                         "file": {"type": "array", "items": {"type": "string", "format": "binary"}},
                         "metadata": {"type": "string", "examples": [METADATA_EXAMPLE]},
-                        "machine_report": {"type": "string"},
-                        "overread_report": {"type": "string"},
+                        "machine_report": {"type": "string", "examples": ["Sinus rhythm\nLeft axis deviation"]},
+                        "overread_report": {"type": "string", "examples": ["Atrial flutter"]},
                         "model": {"type": "string", "format": "uuid"},
                         "statements": {
                             "type": "array",
                             "maxItems": MAX_PHRASES,
                             "items": {"type": "string", "maxLength": 200},
+                            "examples": [["wandering pacemaker"]],
                         },
                     },
                 }

@@ -20,7 +20,7 @@ class PredictionIn(BaseModel):
     """A question about a stored ECG."""
 
     model_config = ConfigDict(
-        extra="forbid", json_schema_extra={"examples": [{"ecg_id": "5b2c1b0e-0000-4000-8000-000000000000"}]}
+        extra="forbid", json_schema_extra={"examples": [{"ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7"}]}
     )
 
     ecg_id: uuid.UUID
@@ -59,6 +59,33 @@ class ModelReference(BaseModel):
 
 class PredictionOut(BaseModel):
     """A model's answer."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "id": "ddaafa5e-50cf-4bbf-a83b-da4a19c37c20",
+                    "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+                    "model": {"id": "0b391c93-3502-4cd8-86fd-bb2499ffc407", "name": "supervised-tiny-0b391c93"},
+                    "windows": 1,
+                    "labels": [
+                        {
+                            "label": "sinus_rhythm",
+                            "name": "Sinus Rhythm",
+                            "score": 0.709,
+                            "probability": 0.8118,
+                            "threshold": 0.3791,
+                            "positive": True,
+                            "finding": "present",
+                            "discrepancy": "agree",
+                        }
+                    ],
+                    "statements": [],
+                    "created_at": "2026-03-02T09:00:01.355273Z",
+                }
+            ]
+        }
+    )
 
     id: uuid.UUID
     ecg_id: uuid.UUID

@@ -1,12 +1,11 @@
 """Agreement between readers over HTTP."""
 
-from datetime import datetime
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Query, Request
+from fastapi import APIRouter, Depends, Path, Query, Request
 
 from app.auth.access import Viewer
-from app.disagreement.parameters import Hedges, chosen_pairs
+from app.disagreement.parameters import From, Hedges, Site, To, chosen_pairs
 from app.kit.database import SessionDep
 from app.kit.problems import responses
 from app.kit.text import Name
@@ -18,11 +17,9 @@ router = APIRouter(prefix="/v1/readers", tags=["readers"])
 
 
 def chosen_ecgs(
-    recorded_from: Annotated[
-        datetime | None, Query(alias="from", description="Recorded at or after; UTC without an offset.")
-    ] = None,
-    recorded_to: Annotated[datetime | None, Query(alias="to", description="Recorded before.")] = None,
-    site: Name | None = None,
+    recorded_from: From = None,
+    recorded_to: To = None,
+    site: Site = None,
 ) -> EcgFilter:
     """Read which ECGs are asked for."""
     chosen = chosen_pairs(recorded_from, recorded_to)
@@ -30,7 +27,14 @@ def chosen_ecgs(
 
 
 ChosenEcgs = Annotated[EcgFilter, Depends(chosen_ecgs)]
-Readers = Annotated[list[Name], Query(max_length=service.MAX_READERS, description="Only these; repeat the parameter.")]
+Readers = Annotated[
+    list[Name],
+    Query(
+        max_length=service.MAX_READERS,
+        description="Only these; repeat the parameter.",
+        examples=[["cardiologist-1", "cardiologist-2"]],
+    ),
+]
 
 
 @router.get("/agreement", response_model=Agreement, responses=responses(422))
@@ -52,7 +56,7 @@ def get_agreement(
 
 @router.get("/{reader:path}", response_model=Profile, responses=responses(404, 422))
 def get_reader(
-    reader: Name,
+    reader: Annotated[Name, Path(examples=["cardiologist-1"])],
     request: Request,
     session: SessionDep,
     user: Viewer,

@@ -1,11 +1,13 @@
 """Agreement between readers outside."""
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.disagreement.outcomes import Hedged
 from app.disagreement.schemas import LabelRow
 
 Confidence = tuple[float, float] | None
+
+RBBB: dict[str, JsonValue] = {"label": "rbbb", "name": "RBBB"}
 
 
 class Kappa(BaseModel):
@@ -54,6 +56,35 @@ class Agreement(BaseModel):
     read, and Fleiss' kappa is taken apart by how many read an ECG.
     """
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vocabulary": "code-test-1",
+                    "hedged": "positive",
+                    "readers": [{"reader": "cardiologist-1", "ecgs": 827}],
+                    "pairs": [
+                        {
+                            "readers": ["cardiologist-1", "cardiologist-2"],
+                            "labels": [
+                                {
+                                    **RBBB,
+                                    "ecgs": 827,
+                                    "both": 33,
+                                    "only_first": 2,
+                                    "only_second": 1,
+                                    "kappa": 0.9546,
+                                    "kappa_ci": [0.9034, 1.0],
+                                }
+                            ],
+                        }
+                    ],
+                    "fleiss": [{**RBBB, "ecgs": 827, "kappa": 0.8962, "kappa_ci": [0.8484, 0.944], "readings": 6}],
+                }
+            ]
+        }
+    )
+
     vocabulary: str
     hedged: Hedged
     readers: list[ReaderCount]
@@ -83,6 +114,75 @@ class BesideOthers(Kappa):
 
 class Profile(BaseModel):
     """One reader beside the machine and the others, over the reader's current over-reads."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "reader": "cardiologist-1",
+                    "vocabulary": "code-test-1",
+                    "hedged": "positive",
+                    "ecgs": 827,
+                    "prevalence": [
+                        {
+                            **RBBB,
+                            "readings": 827,
+                            "positive": 35,
+                            "prevalence": 0.0423,
+                            "prevalence_ci": [0.0306, 0.0583],
+                        }
+                    ],
+                    "machine": [
+                        {
+                            **RBBB,
+                            "pairs": 827,
+                            "machine": 38,
+                            "overread": 35,
+                            "both": 34,
+                            "disagreement": 5,
+                            "added": 1,
+                            "removed": 4,
+                            "added_pct": 2.632,
+                            "added_pct_ci": [0.456, 15.182],
+                            "removed_pct": 10.526,
+                            "removed_pct_ci": [4.17, 24.131],
+                            "kappa": 0.9283,
+                            "kappa_ci": [0.8659, 0.9908],
+                            "ppv": 0.8947,
+                            "ppv_ci": [0.7587, 0.9583],
+                            "sensitivity": 0.9714,
+                            "sensitivity_ci": [0.8547, 0.9949],
+                            "specificity": 0.9949,
+                            "specificity_ci": [0.9871, 0.998],
+                            "mcnemar_p": 0.375,
+                        }
+                    ],
+                    "final": [
+                        {
+                            **RBBB,
+                            "readings": 827,
+                            "both": 33,
+                            "only_this": 2,
+                            "only_other": 1,
+                            "kappa": 0.9546,
+                            "kappa_ci": [0.9034, 1.0],
+                        }
+                    ],
+                    "others": [
+                        {
+                            **RBBB,
+                            "readings": 4135,
+                            "both": 157,
+                            "only_this": 18,
+                            "only_other": 11,
+                            "kappa": 0.9118,
+                            "kappa_ci": None,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     reader: str
     vocabulary: str

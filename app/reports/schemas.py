@@ -4,12 +4,37 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.kit.text import Name, ReportText
 
 Source = Literal["machine", "overread"]
 Status = Literal["present", "uncertain", "negated", "historical"]
+
+OVERREAD: dict[str, JsonValue] = {
+    "id": "9ac20d5f-c992-4415-8eab-b3077edf33d2",
+    "source": "overread",
+    "reader": "reader-7",
+    "version": 1,
+    "current": True,
+    "final": False,
+    "text": "Atrial flutter",
+    "codes": None,
+    "authored_at": "2026-03-01T10:15:00Z",
+    "created_at": "2026-03-01T10:15:02.730614Z",
+    "findings": [
+        {
+            "label": "aflutter",
+            "status": "present",
+            "start": 0,
+            "end": 14,
+            "text": "Atrial flutter",
+            "cue": None,
+            "cue_start": None,
+            "cue_end": None,
+        }
+    ],
+}
 
 
 class CodeIn(BaseModel):
@@ -33,7 +58,7 @@ class ReportIn(BaseModel):
             "examples": [
                 {
                     "source": "overread",
-                    "text": "Atrial fibrillation\nLeft bundle branch block\nNo inferior infarct",
+                    "text": "Atrial flutter",
                     "reader": "reader-7",
                     "authored_at": "2026-03-01T10:15:00Z",
                 }
@@ -75,6 +100,8 @@ class FindingOut(BaseModel):
 
 class ReportOut(BaseModel):
     """One reading of one ECG with its findings under the active vocabulary."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [OVERREAD]})
 
     id: uuid.UUID
     source: Source

@@ -1,10 +1,10 @@
 """Studies over HTTP."""
 
 import uuid
-from pathlib import Path
-from typing import get_args
+from pathlib import PurePath
+from typing import Annotated, get_args
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 
 from app.auth.access import Researcher, Viewer
@@ -15,7 +15,7 @@ from app.jobs.service import IdempotencyKey
 from app.kit.database import SessionDep
 from app.kit.problems import invalid, not_found, responses
 from app.models.schemas import TrainingIn
-from app.studies.schemas import StudyIn
+from app.studies.schemas import STARTED, STUDY, TABLE_CSV, StudyIn
 from ml.study.plan import arms
 
 router = APIRouter(prefix="/v1/studies", tags=["models"])
@@ -27,11 +27,13 @@ MEDIA_TYPES = {
     ".png": "image/png",
     ".svg": "image/svg+xml",
 }
+PAGE_EXAMPLE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Machine labels or over-reads…'
+FIGURE_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
 # a page or a picture of a study is looked at, and runs nothing
 CONTAINED = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
 
 
-@router.post("", status_code=202, responses=responses(409, 422))
+@router.post("", status_code=202, responses={202: jobs.accepted("study", STARTED), **responses(409, 422)})
 def start_study(
     given: StudyIn,
     request: Request,
@@ -66,8 +68,8 @@ def start_study(
     responses={
         200: {
             "content": {
-                "application/json": {"schema": {"type": "object"}},
-                "text/html": {"schema": {"type": "string"}},
+                "application/json": {"schema": {"type": "object"}, "example": STUDY},
+                "text/html": {"schema": {"type": "string"}, "example": PAGE_EXAMPLE},
             },
             "description": "Everything that came out; the page on request",
         },
@@ -84,10 +86,25 @@ def get_study(job_id: uuid.UUID, request: Request, session: SessionDep, user: Vi
 @router.get(
     "/{job_id}/{folder}/{name}",
     response_class=FileResponse,
-    responses={200: {"description": "A table as CSV, a figure as SVG or PNG"}, **responses(404, 409, 422)},
+    responses={
+        200: {
+            "content": {
+                "text/csv": {"schema": {"type": "string"}, "example": TABLE_CSV},
+                "image/svg+xml": {"schema": {"type": "string"}, "example": FIGURE_EXAMPLE},
+                "image/png": {"schema": {"type": "string", "format": "binary"}},
+            },
+            "description": "A table as CSV, a figure as SVG or PNG",
+        },
+        **responses(404, 409, 422),
+    },
 )
 def get_study_file(
-    job_id: uuid.UUID, folder: str, name: str, request: Request, session: SessionDep, user: Viewer
+    job_id: uuid.UUID,
+    folder: Annotated[str, Path(examples=["tables"])],
+    name: Annotated[str, Path(examples=["table_a1.csv"])],
+    request: Request,
+    session: SessionDep,
+    user: Viewer,
 ) -> FileResponse:
     """Give one of the files that a finished study's result lists, such as `tables/table_1.csv`."""
     job = jobs.finished(session, job_id, "study", "study")
@@ -99,4 +116,4 @@ def get_study_file(
 
 def _file(request: Request, job_id: uuid.UUID, name: str) -> FileResponse:
     path = request.app.state.settings.runs_dir / str(job_id) / name
-    return FileResponse(path, media_type=MEDIA_TYPES[Path(name).suffix], headers=CONTAINED)
+    return FileResponse(path, media_type=MEDIA_TYPES[PurePath(name).suffix], headers=CONTAINED)

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.auth.access import Admin, Researcher, Viewer
 from app.jobs import service as jobs
@@ -25,6 +25,8 @@ from app.vocabularies.schemas import (
 )
 
 router = APIRouter(prefix="/v1", tags=["labels"])
+
+Version = Annotated[str, Path(examples=["north-2"])]
 
 
 @router.get("/vocabularies", responses=responses())
@@ -52,7 +54,11 @@ def upload_vocabulary(given: VocabularyIn, response: Response, session: SessionD
     response_model=PreviewOut | JobOut,
     responses={
         200: {"model": PreviewOut, "description": "What a sample of the pairs says"},
-        202: {"model": JobOut, "description": "The job that reads every pair; its result is a preview"},
+        202: {
+            "model": JobOut,
+            "description": "The job that reads every pair; its result is a preview",
+            **jobs.accepted("preview", {"version": "north-2", "sample": "all", "examples": 20}),
+        },
         **responses(404, 409, 413, 422),
     },
 )
@@ -81,7 +87,7 @@ def preview_vocabulary(
 
 
 @router.get("/vocabularies/{version}", responses=responses(404))
-def get_vocabulary(version: str, session: SessionDep, user: Viewer) -> VocabularyDetail:
+def get_vocabulary(version: Version, session: SessionDep, user: Viewer) -> VocabularyDetail:
     """Show a version: its labels, its policy, and the file."""
     row = queries.by_version(session, version)
     if row is None:
@@ -89,9 +95,13 @@ def get_vocabulary(version: str, session: SessionDep, user: Viewer) -> Vocabular
     return service.detail(row)
 
 
-@router.post("/vocabularies/{version}/activate", status_code=202, responses=responses(404, 409))
+@router.post(
+    "/vocabularies/{version}/activate",
+    status_code=202,
+    responses={202: jobs.accepted("relabel", {"version": "north-2", "actor": "admin"}), **responses(404, 409)},
+)
 def activate_vocabulary(
-    version: str,
+    version: Version,
     request: Request,
     response: Response,
     session: SessionDep,
@@ -114,7 +124,7 @@ def activate_vocabulary(
 
 @router.get("/vocabularies/{version}/unmapped", responses=responses(404, 422))
 def list_unmapped(
-    version: str,
+    version: Version,
     request: Request,
     session: SessionDep,
     user: Viewer,

@@ -4,10 +4,47 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.kit.text import Name, ReportText
 from app.reports.schemas import FindingOut, Source
+from ml.labeling.policy import Policy
+
+OVERREAD_1: dict[str, JsonValue] = {
+    "id": "f58d3e37-e9fe-4837-8a1d-9db5c223cc93",
+    "version": "overread-1",
+    "active": True,
+    "state": "active",
+    "languages": ["en", "de"],
+    "created_at": "2026-02-01T08:00:03.550912Z",
+    "labels": [{"key": "sinus_rhythm", "name": "Sinus Rhythm"}],
+}
+
+YAML = """\
+version: north-2
+languages: [en]
+labels:
+  - {key: afib, name: Atrial Fibrillation}
+rules:
+  - labels: [afib]
+    terms:
+      en: [atrial fibrillation, a . fibr (.)]
+cues: []
+codes: []
+"""
+
+NORTH_2: dict[str, JsonValue] = {
+    "id": "a895a034-0c74-4b67-81f5-109a674a45a6",
+    "version": "north-2",
+    "active": False,
+    "state": "inactive",
+    "languages": ["en"],
+    "created_at": "2026-03-02T09:30:12.004518Z",
+    "labels": [{"key": "afib", "name": "Atrial Fibrillation"}],
+    "policy": Policy().model_dump(),
+    "profiles": {},
+    "yaml": YAML,
+}
 
 
 class LabelOut(BaseModel):
@@ -20,6 +57,8 @@ class LabelOut(BaseModel):
 class VocabularyOut(BaseModel):
     """One version of the vocabulary."""
 
+    model_config = ConfigDict(json_schema_extra={"examples": [OVERREAD_1]})
+
     id: uuid.UUID
     version: str
     active: bool
@@ -31,6 +70,8 @@ class VocabularyOut(BaseModel):
 
 class VocabularyDetail(VocabularyOut):
     """One version with what it says."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [NORTH_2]})
 
     policy: dict[str, str] = Field(description="The switches of the label policy.")
     profiles: dict[str, dict[str, str]] = Field(description="Named sets of switches.")
@@ -46,7 +87,7 @@ class VocabularyList(BaseModel):
 class VocabularyIn(BaseModel):
     """A vocabulary to store. It changes nothing until it is activated."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"yaml": YAML}]})
 
     yaml: Annotated[str, Field(min_length=1, description="The whole file; `version` in it must be new.")]
 
@@ -54,7 +95,7 @@ class VocabularyIn(BaseModel):
 class PreviewIn(BaseModel):
     """A vocabulary to try: a whole file, or a stored version."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": "site-2", "sample": 2000}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": "north-2", "sample": 2000}]})
 
     yaml: Annotated[str, Field(min_length=1)] | None = None
     version: Name | None = None
@@ -104,6 +145,48 @@ class FindingChange(BaseModel):
 class PreviewOut(BaseModel):
     """What would change. Nothing is stored."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "active": "overread-1",
+                    "vocabulary": "north-2",
+                    "pairs": 13,
+                    "pairs_in_all": 13,
+                    "reports_changed": 7,
+                    "labels": [
+                        {
+                            "label": "afib",
+                            "name": "Atrial Fibrillation",
+                            "before": {"machine": 4, "overread": 0, "added": 0, "removed": 4},
+                            "after": {"machine": 4, "overread": 7, "added": 3, "removed": 0},
+                        }
+                    ],
+                    "examples": [
+                        {
+                            "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+                            "report_id": "9ac20d5f-c992-4415-8eab-b3077edf33d2",
+                            "source": "overread",
+                            "text": "A.fibr.",
+                            "label": "afib",
+                            "before": None,
+                            "after": {
+                                "label": "afib",
+                                "status": "present",
+                                "start": 0,
+                                "end": 7,
+                                "text": "A.fibr.",
+                                "cue": None,
+                                "cue_start": None,
+                                "cue_end": None,
+                            },
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
     active: str
     vocabulary: str
     pairs: int = Field(description="Pairs that were read.")
@@ -135,6 +218,30 @@ class UnmappedStatement(BaseModel):
 class UnmappedList(BaseModel):
     """The most frequent first."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vocabulary": "overread-1",
+                    "items": [
+                        {
+                            "statement": "a fibr",
+                            "machine": 0,
+                            "overread": 4,
+                            "example": {
+                                "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+                                "report_id": "9ac20d5f-c992-4415-8eab-b3077edf33d2",
+                                "text": "A.fibr",
+                                "start": 0,
+                                "end": 6,
+                            },
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
     vocabulary: str
     items: list[UnmappedStatement]
 
@@ -165,6 +272,31 @@ class StatementOut(BaseModel):
 
 class ExtractOut(BaseModel):
     """What a text says."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vocabulary": "overread-1",
+                    "statements": [
+                        {"start": 13, "end": 38, "text": "Possible inferior infarct", "normal": "possible inferior mi"}
+                    ],
+                    "findings": [
+                        {
+                            "label": "inferior_mi",
+                            "status": "uncertain",
+                            "start": 22,
+                            "end": 38,
+                            "text": "inferior infarct",
+                            "cue": "Possible",
+                            "cue_start": 13,
+                            "cue_end": 21,
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     vocabulary: str
     statements: list[StatementOut]

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
 from app.auth.access import Viewer
@@ -42,7 +42,8 @@ def list_changed_statements(
     chosen: ChosenPairs,
     hedged: Hedges = "positive",
     label: Annotated[
-        str | None, Query(description="Only ECGs on which this label differs; any label when absent.")
+        str | None,
+        Query(description="Only ECGs on which this label differs; any label when absent.", examples=["aflutter"]),
     ] = None,
     direction: Annotated[Direction, Query(description="With `label`: what the over-read did with it.")] = "both",
     sample: Annotated[int, Query(ge=1, le=5_000, description="How many ECGs are read, the newest first.")] = 1_000,
@@ -63,7 +64,7 @@ def list_changed_statements(
 
 @router.get("/{label}/ecgs", response_model=Page[DifferingEcg], responses=responses(404, 422))
 def list_differing_ecgs(
-    label: str,
+    label: Annotated[str, Path(examples=["aflutter"])],
     request: Request,
     session: SessionDep,
     user: Viewer,

@@ -2,20 +2,34 @@
 
 import uuid
 
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from app.disagreement.outcomes import Hedged
-from app.ecgs.schemas import EcgSummary
-from app.reports.schemas import ReportOut
+from app.ecgs.schemas import ECG, EcgSummary
+from app.reports.schemas import OVERREAD, ReportOut
 
 
 class DifferingEcg(BaseModel):
     """An ECG on which the two readings differ, with both."""
 
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ecg": ECG,
+                    "reader": "reader-7",
+                    "added": ["aflutter"],
+                    "removed": ["sinus_rhythm"],
+                    "reports": [OVERREAD],
+                }
+            ]
+        }
+    )
+
     ecg: EcgSummary
     reader: str | None = Field(description="Whose over-read counts; null: not said.")
-    added: list[str] = Field(description="Labels that only the over-read has.", examples=[["aflutter"]])
-    removed: list[str] = Field(description="Labels that only the machine has.", examples=[["afib"]])
+    added: list[str] = Field(description="Labels that only the over-read has.")
+    removed: list[str] = Field(description="Labels that only the machine has.")
     reports: list[ReportOut] = Field(description="The current readings, with the words behind each finding.")
 
 
@@ -32,9 +46,7 @@ class StatementExample(BaseModel):
 class ChangedStatement(BaseModel):
     """A statement that only one of two readings makes."""
 
-    statement: str = Field(
-        description="What statements of one wording have in common; numbers are `#`.", examples=["atrial flutter"]
-    )
+    statement: str = Field(description="What statements of one wording have in common; numbers are `#`.")
     ecgs: int
     pct: float = Field(description="Of the ECGs read.")
     pct_ci: tuple[float, float] = Field(description="Its 95 % interval.")
@@ -43,6 +55,49 @@ class ChangedStatement(BaseModel):
 
 class ChangedStatements(BaseModel):
     """What experts add and remove, in words."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vocabulary": "overread-1",
+                    "hedged": "positive",
+                    "read": 1000,
+                    "complete": False,
+                    "added": [
+                        {
+                            "statement": "atrial flutter",
+                            "ecgs": 412,
+                            "pct": 41.2,
+                            "pct_ci": [38.189, 44.279],
+                            "example": {
+                                "ecg_id": ECG["id"],
+                                "report_id": OVERREAD["id"],
+                                "start": 0,
+                                "end": 14,
+                                "text": "Atrial flutter",
+                            },
+                        }
+                    ],
+                    "removed": [
+                        {
+                            "statement": "sinus rhythm",
+                            "ecgs": 287,
+                            "pct": 28.7,
+                            "pct_ci": [25.982, 31.581],
+                            "example": {
+                                "ecg_id": ECG["id"],
+                                "report_id": "d03c8f5a-41b7-4f0e-8a57-3c6f1b9e2d84",
+                                "start": 0,
+                                "end": 12,
+                                "text": "Sinus rhythm",
+                            },
+                        }
+                    ],
+                }
+            ]
+        }
+    )
 
     vocabulary: str
     hedged: Hedged

@@ -8,6 +8,7 @@ from fastapi.responses import JSONResponse, Response
 
 from app.auth.access import Reader, Viewer
 from app.disagreement.parameters import AskedDep, CellBookDep
+from app.disagreement.schemas import BY_SITE
 from app.disagreement.sheets import as_csv
 from app.disagreement.snapshots import queries, service
 from app.disagreement.snapshots.schemas import SnapshotOut, SnapshotSummary
@@ -26,7 +27,7 @@ def pin_question(
     user: Reader,
     asked: AskedDep,
     book: CellBookDep,
-    name: Annotated[Name | None, Query(description="What people call it.")] = None,
+    name: Annotated[Name | None, Query(description="What people call it.", examples=["North, this year"])] = None,
 ) -> Response:
     """Pin a question: the parameters are those of `GET /v1/disagreement`, and the answer is kept for good."""
     rules = request.app.state.labelers.active(session)
@@ -60,7 +61,10 @@ def list_snapshots(
     "/{snapshot_id}",
     response_model=SnapshotOut,
     responses={
-        200: {"content": {"text/csv": {"schema": {"type": "string"}}}, "description": "JSON, or CSV on request"},
+        200: {
+            "content": {"text/csv": {"schema": {"type": "string"}, "example": as_csv(BY_SITE, ["site"])}},
+            "description": "JSON, or CSV on request",
+        },
         **responses(404, 422),
     },
 )
