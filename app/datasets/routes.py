@@ -2,7 +2,7 @@
 
 import uuid
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
 from app.auth.access import Researcher, Viewer
@@ -11,7 +11,7 @@ from app.datasets.schemas import FROZEN, DatasetIn, DatasetOut
 from app.datasets.tables import Dataset
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
-from app.jobs.service import IdempotencyKey
+from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
@@ -21,22 +21,13 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("dataset", FROZEN), **responses(409, 422)})
-def freeze_dataset(
-    given: DatasetIn,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Researcher,
-    idempotency_key: IdempotencyKey = None,
-) -> JobOut:
+def freeze_dataset(given: DatasetIn, user: Researcher, start: StartJob) -> JobOut:
     """Freeze a dataset: windows, labels of both readings, and a split by patient, under one hash.
 
     Answers with the job that does it; its result names the dataset.
     """
     params = given.model_dump(mode="json", by_alias=True, exclude_none=True)
-    job = jobs.create(session, request.app.state.doorbell, user, "dataset", params, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    return start(user, "dataset", params)
 
 
 @router.get("", responses=responses(422))

@@ -2,7 +2,7 @@
 
 import uuid
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 
 from app.auth.access import Researcher, Viewer
@@ -10,9 +10,9 @@ from app.datasets.queries import by_id as dataset_by_id
 from app.evaluations.schemas import MEASURED, MEASURED_CSV, TWO_MODELS, EvaluationIn
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
-from app.jobs.service import IdempotencyKey
+from app.jobs.service import StartJob
 from app.kit.database import SessionDep
-from app.kit.problems import invalid, responses
+from app.kit.problems import check_known, responses
 from app.models.queries import by_id as model_by_id
 
 router = APIRouter(prefix="/v1/evaluations", tags=["models"])
@@ -23,28 +23,17 @@ router = APIRouter(prefix="/v1/evaluations", tags=["models"])
     status_code=202,
     responses={202: jobs.accepted("evaluate", {**TWO_MODELS, "split": "test"}), **responses(409, 422)},
 )
-def start_evaluation(
-    given: EvaluationIn,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Researcher,
-    idempotency_key: IdempotencyKey = None,
-) -> JobOut:
+def start_evaluation(given: EvaluationIn, session: SessionDep, user: Researcher, start: StartJob) -> JobOut:
     """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result.
 
     With `compare_with` the result has the differences between the two models too.
     """
-    if dataset_by_id(session, given.dataset) is None:
-        raise invalid("dataset", "there is no such dataset", "unknown")
-    for field in ("model", "compare_with"):
-        model_id = getattr(given, field)
-        if model_id is not None and model_by_id(session, model_id) is None:
-            raise invalid(field, "there is no such model", "unknown")
+    check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
+    check_known(model_by_id(session, given.model), "model", "model")
+    if given.compare_with is not None:
+        check_known(model_by_id(session, given.compare_with), "compare_with", "model")
     params = given.model_dump(mode="json", exclude_none=True)
-    job = jobs.create(session, request.app.state.doorbell, user, "evaluate", params, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    return start(user, "evaluate", params)
 
 
 @router.get(

@@ -5,7 +5,7 @@ import json
 import uuid
 from typing import Annotated, Any
 
-from fastapi import Header
+from fastapi import Depends, Header, Request, Response
 from sqlalchemy.orm import Session
 
 from app.auth.tables import User
@@ -14,7 +14,7 @@ from app.jobs.doorbell import Doorbell
 from app.jobs.schemas import QUEUED, JobOut, Kind
 from app.jobs.tables import Job
 from app.kit import audit
-from app.kit.database import Json
+from app.kit.database import Json, SessionDep
 from app.kit.problems import Problem, not_found
 
 IdempotencyKey = Annotated[
@@ -67,6 +67,28 @@ def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params:
     job = queries.by_id(session, job_id)
     assert job is not None
     return outside(job)
+
+
+class Starter:
+    """Starts the job that a request asks for, once an idempotency key, and says in the answer where it is shown."""
+
+    def __init__(
+        self, request: Request, response: Response, session: SessionDep, idempotency_key: IdempotencyKey = None
+    ) -> None:
+        self._doorbell: Doorbell = request.app.state.doorbell
+        self._response = response
+        self._session = session
+        self.idempotency_key = idempotency_key
+
+    def __call__(self, user: User, kind: Kind, params: Json) -> JobOut:
+        """Start it, or find the one that this key has started."""
+        job = create(self._session, self._doorbell, user, kind, params, self.idempotency_key)
+        self._response.status_code = 202
+        self._response.headers["Location"] = f"/v1/jobs/{job.id}"
+        return job
+
+
+StartJob = Annotated[Starter, Depends()]
 
 
 def finished(session: Session, job_id: uuid.UUID, kind: Kind, what: str) -> Job:

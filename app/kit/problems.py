@@ -80,6 +80,12 @@ def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
     return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
 
 
+def check_known(found: object, field: str, what: str) -> None:
+    """Refuse a request whose field names what there is not."""
+    if found is None:
+        raise invalid(field, f"there is no such {what}", "unknown")
+
+
 def problem_response(request: Request, problem: Problem) -> JSONResponse:
     """Render a problem."""
     body = ProblemDetails(

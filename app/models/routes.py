@@ -10,11 +10,11 @@ from app.auth.access import Admin, Researcher, Viewer
 from app.datasets.queries import by_id as dataset_by_id
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
-from app.jobs.service import IdempotencyKey
+from app.jobs.service import StartJob
 from app.kit import audit
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
-from app.kit.problems import Problem, invalid, not_found, responses
+from app.kit.problems import Problem, check_known, not_found, responses
 from app.models import queries
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
@@ -38,24 +38,15 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
 @router.post(
     "/training-jobs", status_code=202, responses={202: jobs.accepted("train", SUPERVISED), **responses(409, 422)}
 )
-def start_training(
-    given: TrainingIn,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Researcher,
-    idempotency_key: IdempotencyKey = None,
-) -> JobOut:
+def start_training(given: TrainingIn, session: SessionDep, user: Researcher, start: StartJob) -> JobOut:
     """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
-    _check_dataset(session, given.dataset)
+    check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
     if given.unlabelled is not None:
-        _check_dataset(session, given.unlabelled, "unlabelled")
+        check_known(dataset_by_id(session, given.unlabelled), "unlabelled", "dataset")
     if given.start_from is not None:
-        _check_model(session, given.start_from, "start_from")
+        check_known(queries.by_id(session, given.start_from), "start_from", "model")
     params = given.model_dump(mode="json", exclude_none=True, exclude_unset=True)
-    job = jobs.create(session, request.app.state.doorbell, user, "train", params, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    return start(user, "train", params)
 
 
 @router.get("/models", responses=responses(422))
@@ -124,16 +115,6 @@ def promote_model(model_id: uuid.UUID, session: SessionDep, user: Admin) -> Mode
     earlier = {"promoted": before.id} if before is not None else None
     audit.record(session, user.name, "promote", "model", model.id, earlier, {"promoted": model.id})
     return _outside(model)
-
-
-def _check_dataset(session: Session, dataset_id: uuid.UUID, field: str = "dataset") -> None:
-    if dataset_by_id(session, dataset_id) is None:
-        raise invalid(field, "there is no such dataset", "unknown")
-
-
-def _check_model(session: Session, model_id: uuid.UUID, field: str) -> None:
-    if queries.by_id(session, model_id) is None:
-        raise invalid(field, "there is no such model", "unknown")
 
 
 def _find(session: Session, model_id: uuid.UUID) -> Model:

@@ -137,7 +137,11 @@ def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, read: str) ->
 
 def unlabelled(session: Session, vocabulary_id: uuid.UUID, after: int, limit: int) -> Sequence[StoredText]:
     """List texts a vocabulary has not read, from the one after `after` on, in the order of their ids."""
-    read = select(Labeling.text_id).where(Labeling.vocabulary_id == vocabulary_id, Labeling.text_id == StoredText.id)
+    read = select(Labeling.text_id).where(
+        Labeling.vocabulary_id == vocabulary_id,
+        Labeling.text_id == StoredText.id,
+        Labeling.text_id > after,  # or a merge join goes through all that has been read, for every batch
+    )
     return session.scalars(
         select(StoredText).where(StoredText.id > after, ~read.exists()).order_by(StoredText.id).limit(limit)
     ).all()

@@ -93,7 +93,7 @@ class FindingOut(BaseModel):
     start: int = Field(description="First character, in the stored text.")
     end: int = Field(description="One past the last character.")
     text: str
-    cue: str | None = Field(description="The words that made it uncertain, negated or historical.")
+    cue: str | None = Field(default=None, description="The words that made it uncertain, negated or historical.")
     cue_start: int | None = Field(default=None, description="Where those words begin.")
     cue_end: int | None = Field(default=None, description="Where they end.")
 

@@ -4,16 +4,16 @@ import uuid
 from pathlib import PurePath
 from typing import Annotated, get_args
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
 
 from app.auth.access import Researcher, Viewer
 from app.datasets.queries import by_id as dataset_by_id
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
-from app.jobs.service import IdempotencyKey
+from app.jobs.service import StartJob
 from app.kit.database import SessionDep
-from app.kit.problems import invalid, not_found, responses
+from app.kit.problems import check_known, invalid, not_found, responses
 from app.models.schemas import TrainingIn
 from app.studies.schemas import STARTED, STUDY, TABLE_CSV, StudyIn
 from ml.study.plan import arms
@@ -34,14 +34,7 @@ CONTAINED = {"Content-Security-Policy": "default-src 'none'; img-src data:; styl
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("study", STARTED), **responses(409, 422)})
-def start_study(
-    given: StudyIn,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Researcher,
-    idempotency_key: IdempotencyKey = None,
-) -> JobOut:
+def start_study(given: StudyIn, session: SessionDep, user: Researcher, start: StartJob) -> JobOut:
     """Carry out a study: paradigms, label sources, seeds and ablations, then the paper's tables and figures.
 
     A paradigm that is not known is refused by its name. The job's result lists the files.
@@ -52,14 +45,11 @@ def start_study(
         raise invalid("paradigms", str(error), "unknown") from error
     if given.unlabelled is None and any(arm.options["paradigm"] == "self_training" for arm in planned):
         raise invalid("unlabelled", "self-training needs an unlabelled dataset", "missing")
-    for field in ("dataset", "unlabelled"):
-        dataset_id = getattr(given, field)
-        if dataset_id is not None and dataset_by_id(session, dataset_id) is None:
-            raise invalid(field, "there is no such dataset", "unknown")
+    check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
+    if given.unlabelled is not None:
+        check_known(dataset_by_id(session, given.unlabelled), "unlabelled", "dataset")
     params = given.model_dump(mode="json", exclude_none=True)
-    job = jobs.create(session, request.app.state.doorbell, user, "study", params, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    return start(user, "study", params)
 
 
 @router.get(

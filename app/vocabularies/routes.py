@@ -7,7 +7,7 @@ from fastapi import APIRouter, Path, Query, Request, Response
 from app.auth.access import Admin, Researcher, Viewer
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
-from app.jobs.service import IdempotencyKey
+from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.problems import invalid, not_found, responses
 from app.reports.schemas import Source
@@ -63,12 +63,7 @@ def upload_vocabulary(given: VocabularyIn, response: Response, session: SessionD
     },
 )
 def preview_vocabulary(
-    given: PreviewIn,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Researcher,
-    idempotency_key: IdempotencyKey = None,
+    given: PreviewIn, request: Request, session: SessionDep, user: Researcher, start: StartJob
 ) -> PreviewOut | JobOut:
     """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
 
@@ -79,10 +74,7 @@ def preview_vocabulary(
     tried = service.proposed(session, labelers, given)
     if given.sample == "all":
         params = given.model_dump(mode="json", exclude_none=True)
-        job = jobs.create(session, request.app.state.doorbell, user, "preview", params, idempotency_key)
-        response.status_code = 202
-        response.headers["Location"] = f"/v1/jobs/{job.id}"
-        return job
+        return start(user, "preview", params)
     return previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
 
 
@@ -100,14 +92,7 @@ def get_vocabulary(version: Version, session: SessionDep, user: Viewer) -> Vocab
     status_code=202,
     responses={202: jobs.accepted("relabel", {"version": "north-2", "actor": "admin"}), **responses(404, 409)},
 )
-def activate_vocabulary(
-    version: Version,
-    request: Request,
-    response: Response,
-    session: SessionDep,
-    user: Admin,
-    idempotency_key: IdempotencyKey = None,
-) -> JobOut:
+def activate_vocabulary(version: Version, session: SessionDep, user: Admin, start: StartJob) -> JobOut:
     """Make a version the active one: a job reads every report with it, then the tables switch at once.
 
     Until then everything answers under the active one. The old labelings stay: activating the old version again is
@@ -115,11 +100,8 @@ def activate_vocabulary(
     """
     if queries.by_version(session, version) is None:
         raise not_found("vocabulary")
-    params = {"version": version, "actor": user.name}
-    service.refuse_while_activating(session, user, idempotency_key)
-    job = jobs.create(session, request.app.state.doorbell, user, "relabel", params, idempotency_key)
-    response.headers["Location"] = f"/v1/jobs/{job.id}"
-    return job
+    service.refuse_while_activating(session, user, start.idempotency_key)
+    return start(user, "relabel", {"version": version, "actor": user.name})
 
 
 @router.get("/vocabularies/{version}/unmapped", responses=responses(404, 422))

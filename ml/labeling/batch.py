@@ -16,6 +16,7 @@ from ml.labeling.reading import Code, Finding, Reading
 from ml.labeling.vocabulary import Vocabulary
 
 LONGEST_FORM = 200
+_UNCUED = Finding._fields[: Finding._fields.index("cue")]
 _NUMBER = re.compile(r"\d+")
 _LONG_NUMBER = re.compile(r"\d\d+")
 
@@ -42,13 +43,20 @@ def counted_form(labeler: Labeler, statement: str) -> str:
 
 
 def row(labeler: Labeler, reading: Reading) -> Row:
-    """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in."""
+    """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in.
+
+    A finding without a cue is written without its fields: most are, and millions are stored.
+    """
     unmapped = {unmapped_form(labeler, statement.text) for statement in reading.unmapped} - {""}
     return (
         *reading.masks(),
-        [dict(zip(Finding._fields, finding, strict=True)) for finding in reading.findings],
+        [_written(finding) for finding in reading.findings],
         sorted(unmapped),
     )
+
+
+def _written(finding: Finding) -> dict[str, Any]:
+    return dict(zip(Finding._fields if finding.cue is not None else _UNCUED, finding, strict=False))
 
 
 def main() -> None:

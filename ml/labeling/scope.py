@@ -18,6 +18,7 @@ _BEFORE = frozenset({"hedge", "differential", "negation", "historical", "past_re
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _ASIDE = "historical_aside"  # looks either way
 _LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
+_OPENING = frozenset({"comma", "stop", "clause", "and", "open", "colon"})  # a clause begins behind them
 _JOINS = frozenset({"and", "or", "slash", "versus"})
 _THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
 _LOOKS_BACK = {
@@ -166,10 +167,7 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
 def _opens_clause(items: Sequence[Item | Mention], place: int) -> bool:
     """Whether a cue stands where a clause begins: "on the prior tracing LBBB", "AF, in the last ECG sinus rhythm"."""
     start = items[place].start
-    before = items[place - 1] if place > 0 else None
-    return start == 0 or (
-        before is not None and before.end == start and before.kind in ("comma", "stop", "clause", "and", "open", "colon")
-    )
+    return start == 0 or (place > 0 and items[place - 1].end == start and items[place - 1].kind in _OPENING)
 
 
 def _mentions_after(items: Sequence[Item | Mention], place: int) -> bool:

@@ -57,8 +57,8 @@ _OPENS = frozenset(
     }
 )
 _CONTINUES = frozenset(
-    {"hedge_after", "negation_after", "historical_after", "historical_aside", "withheld_after", "correction_after", "affirmation",
-     "attachment", "and", "or", "versus", "to"}
+    {"hedge_after", "negation_after", "historical_after", "historical_aside", "withheld_after", "correction_after",
+     "affirmation", "attachment", "and", "or", "versus", "to"}
 )  # fmt: skip
 
 
