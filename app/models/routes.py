@@ -18,7 +18,7 @@ from app.kit.problems import Problem, check_known, not_found, responses
 from app.models import queries
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
-from app.models.tasks import bundle_folder, macro_metrics
+from app.models.tasks import bundle_folder
 from ml.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
@@ -149,5 +149,5 @@ def _outside(model: Model) -> ModelOut:
         weights_sha256=model.weights_sha256,
         promoted=model.promoted,
         created_at=model.created_at,
-        metrics=macro_metrics(model.manifest),
+        metrics=model.metrics,
     )

@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.models import queries
-from app.models.tasks import bundle_folder
+from app.models.tasks import bundle_folder, macro_metrics
 from ml.bundle import read_manifest
 from ml.starter import BUNDLE
 
@@ -32,6 +32,7 @@ def ensure_starter(session: Session, models_dir: Path) -> None:
         preset=manifest.preset,
         label_source=manifest.training["label_source"],
         weights_sha256=manifest.weights_sha256,
+        metrics=macro_metrics(manifest.to_dict()),
         manifest=manifest.to_dict(),
     )
 

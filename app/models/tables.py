@@ -31,7 +31,8 @@ class Model(Base):
     preset: Mapped[str]
     label_source: Mapped[str]
     weights_sha256: Mapped[str]
-    manifest: Mapped[Json]
+    metrics: Mapped[Json]  # macro figures, by reading
+    manifest: Mapped[Json] = mapped_column(deferred=True)  # with figures by label: large, and seldom asked for
     promoted: Mapped[bool] = mapped_column(server_default=text("false"))
     promoted_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

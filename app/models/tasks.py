@@ -46,11 +46,12 @@ def train(run: JobRun) -> Finish:
             preset=request.preset,
             label_source=request.label_source,
             weights_sha256=manifest["weights_sha256"],
+            metrics=macro_metrics(manifest),
             manifest=manifest,
         )
         session.add(row)
         session.flush()
-        return {"model_id": str(row.id), "metrics": macro_metrics(manifest)}
+        return {"model_id": str(row.id), "metrics": row.metrics}
 
     return register
 

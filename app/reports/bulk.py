@@ -1,10 +1,10 @@
 """What reading processes answer, stored batch by batch."""
 
-import json
 import uuid
 
 from app.kit.database import Database
 from app.reports import queries
+from app.vocabularies.readers import Answer
 
 REMEMBERED = 100_000  # statements
 
@@ -17,18 +17,16 @@ class Labelings:
 
     def __init__(self, database: Database) -> None:
         self._database = database
-        self._statements: set[str] = set()
+        self._ids: dict[str, int] = {}
 
-    def add(self, vocabulary_id: uuid.UUID, answer: str) -> None:
-        """Store an answer (the JSON of `ml.labeling.batch`) under the vocabulary it was read with."""
-        new = {form for *_, unmapped in json.loads(answer) for form in unmapped} - self._statements
-        if new:
+    def add(self, vocabulary_id: uuid.UUID, answer: Answer) -> None:
+        """Store an answer under the vocabulary it was read with."""
+        ids = self._ids if len(self._ids) <= REMEMBERED else {}
+        if new := set(answer.forms) - ids.keys():
             with self._database.begin() as session:
                 queries.commit_soon(session)
-                queries.statement_ids(session, new)
-            if len(self._statements) > REMEMBERED:
-                self._statements = set()
-            self._statements = self._statements | new
+                ids = ids | queries.statement_ids(session, new)
+            self._ids = ids
         with self._database.begin() as session:
             queries.commit_soon(session)
-            queries.add_labelings_read(session, vocabulary_id, answer)
+            queries.add_labelings_read(session, vocabulary_id, answer.rows, [ids[form] for form in answer.forms])

@@ -115,8 +115,11 @@ def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
         session.execute(insert(Labeling).on_conflict_do_nothing(), rows)
 
 
-def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, read: str) -> None:
-    """Store a reading process's answer (the JSON of `ml.labeling.batch`); the database takes it apart."""
+def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, statements: Sequence[int]) -> None:
+    """Store what a reading process answered (the JSON of `ml.labeling.batch`); the database takes it apart.
+
+    `statements` are the ids of its unmapped forms, in their order.
+    """
     session.execute(
         text(
             """
@@ -124,26 +127,31 @@ def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, read: str) ->
                 (vocabulary_id, text_id, present, uncertain, negated, historical, findings, unmapped)
             SELECT :vocabulary, (r ->> 0)::bigint, (r ->> 1)::bigint, (r ->> 2)::bigint, (r ->> 3)::bigint,
                 (r ->> 4)::bigint, r -> 5, (
-                    SELECT coalesce(array_agg(statements.id ORDER BY statements.id), '{}')
-                    FROM jsonb_array_elements_text(r -> 6) form JOIN statements ON normal = form
+                    SELECT coalesce(array_agg(id ORDER BY id), '{}')
+                    FROM jsonb_array_elements(r -> 6) place, LATERAL (
+                        SELECT (CAST(:statements AS bigint[]))[place::integer]
+                    ) statement (id)
                 )
-            FROM jsonb_array_elements(CAST(:read AS jsonb)) r
+            FROM jsonb_array_elements(CAST(:rows AS jsonb)) r
             ON CONFLICT DO NOTHING
             """
         ),
-        {"vocabulary": vocabulary_id, "read": read},
+        {"vocabulary": vocabulary_id, "rows": rows, "statements": list(statements)},
     )
 
 
-def unlabelled(session: Session, vocabulary_id: uuid.UUID, after: int, limit: int) -> Sequence[StoredText]:
-    """List texts a vocabulary has not read, from the one after `after` on, in the order of their ids."""
+def unlabelled(
+    session: Session, vocabulary_id: uuid.UUID, after: int, limit: int
+) -> Sequence[Row[int, str | None, list[Json] | None]]:
+    """List texts a vocabulary has not read (id, words, codes), from the one after `after` on, in the order of ids."""
     read = select(Labeling.text_id).where(
         Labeling.vocabulary_id == vocabulary_id,
         Labeling.text_id == StoredText.id,
         Labeling.text_id > after,  # or a merge join goes through all that has been read, for every batch
     )
-    return session.scalars(
-        select(StoredText).where(StoredText.id > after, ~read.exists()).order_by(StoredText.id).limit(limit)
+    texts = select(StoredText.id, StoredText.text, StoredText.codes)
+    return session.execute(
+        texts.where(StoredText.id > after, ~read.exists()).order_by(StoredText.id).limit(limit)
     ).all()
 
 

@@ -6,10 +6,17 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, NamedTuple, Self
 
 from app.jobs.child import child_environment, end_group
 from app.jobs.run import JobFailed
+
+
+class Answer(NamedTuple):
+    """What `ml.labeling.batch` answers; `rows` is JSON that only the database takes apart."""
+
+    forms: list[str]
+    rows: str
 
 
 class Readers:
@@ -42,23 +49,20 @@ class Readers:
         for child in self._children:
             end_group(child)
 
-    def read(self, texts: Sequence[tuple[int, str | None, Any]]) -> str:
-        """Read texts in whichever process is free; give its answer, the JSON of `ml.labeling.batch`, as it came.
-
-        Threads may share this.
-        """
+    def read(self, texts: Sequence[tuple[int, str | None, Any]]) -> Answer:
+        """Read texts in whichever process is free. Threads may share this."""
         child = self._free.get()
         try:
             _write(child, texts)
             assert child.stdout is not None
-            answer = child.stdout.readline()
+            forms, rows = child.stdout.readline(), child.stdout.readline()
         except OSError as error:
             raise JobFailed("a reading process ended") from error
         finally:
             self._free.put(child)
-        if not answer:
+        if not rows:
             raise JobFailed("a reading process ended")
-        return answer.decode()
+        return Answer(json.loads(forms), rows.decode())
 
 
 def _write(child: subprocess.Popen[bytes], value: Any) -> None:

@@ -102,8 +102,8 @@ def _unread(database: Database, vocabulary_id: uuid.UUID) -> Iterator[list[_Text
     last = 0
     while True:
         with database.begin() as session:
-            rows = reports.unlabelled(session, vocabulary_id, last, TEXTS)
-            batch = [(row.id, row.text, row.codes) for row in rows]
+            texts = reports.unlabelled(session, vocabulary_id, last, TEXTS)
+            batch = [(id_, words, codes) for id_, words, codes in texts]
         if not batch:
             return
         yield batch

@@ -1,7 +1,8 @@
 """`python -m ml.labeling.batch`: reads texts for another process, a batch a line of JSON, until its input ends.
 
 The first line is `{"vocabulary": YAML}`. Each further one is a list of `[id, words | null, codes | null]`, and is
-answered by a list of `[id, present, uncertain, negated, historical, findings, unmapped normal forms]`.
+answered by two: the normal forms of the statements in which no label was found, each once; and a list of
+`[id, present, uncertain, negated, historical, findings, places of unmapped forms in the first line, from 1]`.
 """
 
 import gc
@@ -64,8 +65,12 @@ def main() -> None:
     labeler = Labeler(Vocabulary.parse(json.loads(sys.stdin.readline())["vocabulary"]))
     gc.freeze()  # what is here stays: the collector need not look through it again and again
     for line in sys.stdin:
-        answer = [(number, *row(labeler, read(labeler, words, codes))) for number, words, codes in json.loads(line)]
-        sys.stdout.write(json.dumps(answer) + "\n")
+        places: dict[str, int] = {}
+        answer = []
+        for number, words, codes in json.loads(line):
+            *said, unmapped = row(labeler, read(labeler, words, codes))
+            answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in unmapped]))
+        sys.stdout.write(f"{json.dumps(list(places))}\n{json.dumps(answer)}\n")
         sys.stdout.flush()
 
 

@@ -7,7 +7,7 @@ from app.jobs.steps import STEPS, TIDY
 from app.jobs.worker import work
 from app.settings import Settings
 from app.vocabularies import tasks
-from app.vocabularies.readers import Readers
+from app.vocabularies.readers import Answer, Readers
 
 PAUSE_S = 0.2
 
@@ -15,7 +15,7 @@ PAUSE_S = 0.2
 class SlowReaders(Readers):
     """Readers that take their time."""
 
-    def read(self, texts: Any) -> str:
+    def read(self, texts: Any) -> Answer:
         """Read, then wait."""
         answer = super().read(texts)
         time.sleep(PAUSE_S)

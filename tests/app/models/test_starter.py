@@ -14,6 +14,8 @@ from app.predictions.service import chosen_model
 from app.settings import Settings
 from ml.bundle import read_manifest, read_weights
 
+KEPT = ("paradigm", "preset", "label_source", "weights_sha256", "metrics")
+
 
 def register(database: Database, settings: Settings) -> None:
     with database.begin() as session:
@@ -44,7 +46,7 @@ def test_it_is_asked_until_another_model_is_promoted(database: Database, setting
         starter = chosen_model(session, None)
         assert starter.name == NAME
         other = uuid.uuid4()
-        values = {name: getattr(starter, name) for name in ("paradigm", "preset", "label_source", "weights_sha256")}
+        values = {name: getattr(starter, name) for name in KEPT}
         queries.add_shipped(session, id=other, name="other", manifest=starter.manifest, **values)
         promoted = queries.by_id(session, other)
         assert promoted is not None
