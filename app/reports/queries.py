@@ -2,7 +2,8 @@
 
 import uuid
 from collections.abc import Collection, Sequence
-from typing import Any
+from datetime import datetime
+from typing import Any, NamedTuple
 
 from sqlalchemy import Row, cast, func, literal, select, text, update
 from sqlalchemy.dialects.postgresql import JSONB, insert
@@ -165,12 +166,34 @@ def count_texts(session: Session) -> int:
     return session.scalars(select(func.count()).select_from(StoredText)).one()
 
 
-def with_findings(
-    session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False
-) -> Sequence[Row[Report, StoredText, Labeling]]:
-    """List the reports of these ECGs with their labeling under the active vocabulary, oldest first."""
+class Reading(NamedTuple):
+    """A report with its words or codes, and what a vocabulary found there."""
+
+    ecg_id: uuid.UUID
+    id: uuid.UUID
+    source: str
+    reader: str
+    version: int
+    current: bool
+    final: bool
+    text: str | None
+    codes: list[Json] | None
+    authored_at: datetime | None
+    created_at: datetime
+    findings: list[Json]
+
+
+_READING = [
+    getattr(StoredText if name in ("text", "codes") else Labeling if name == "findings" else Report, name)
+    for name in Reading._fields
+]
+
+
+def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[Reading]:
+    """List the reports of these ECGs with what the active vocabulary found, oldest first."""
     statement = (
-        select(Report, StoredText, Labeling)
+        select(*_READING)
+        .select_from(Report)
         .join(StoredText, StoredText.id == Report.text_id)
         .join(Labeling, Labeling.text_id == Report.text_id)
         .join(VocabularyRow, VocabularyRow.id == Labeling.vocabulary_id)
@@ -179,7 +202,7 @@ def with_findings(
     )
     if only_current:
         statement = statement.where(Report.current)
-    return session.execute(statement).all()
+    return [Reading(*row) for row in session.execute(statement)]
 
 
 def unmapped(

@@ -12,8 +12,8 @@ from app.kit.database import Json
 from app.kit.problems import invalid, not_found
 from app.reports import queries
 from app.reports.identifiers import without_identifier_lines
-from app.reports.schemas import CodeIn, FindingOut, ReportIn, ReportOut
-from app.reports.tables import Labeling, Report, StoredText
+from app.reports.schemas import ReportIn, ReportOut
+from app.reports.tables import Report
 from app.vocabularies.service import ReadingRules
 from ml.labeling.batch import read as read_text
 from ml.labeling.batch import row
@@ -87,32 +87,21 @@ def read_texts(session: Session, rules: Sequence[ReadingRules], readings: Sequen
 
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
     """List an ECG's readings, oldest first."""
-    return [outside(*row) for row in queries.with_findings(session, [ecg_id], only_current)]
+    return [_outside(reading) for reading in queries.with_findings(session, [ecg_id], only_current)]
 
 
 def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ReportOut]]:
     """Give the current readings of several ECGs."""
     readings: dict[uuid.UUID, list[ReportOut]] = {ecg_id: [] for ecg_id in ecg_ids}
-    for report, said, labeling in queries.with_findings(session, ecg_ids, only_current=True):
-        readings[report.ecg_id].append(outside(report, said, labeling))
+    for reading in queries.with_findings(session, ecg_ids, only_current=True):
+        readings[reading.ecg_id].append(_outside(reading))
     return readings
 
 
-def outside(report: Report, said: StoredText, labeling: Labeling) -> ReportOut:
-    """Show a stored reading."""
-    return ReportOut(
-        id=report.id,
-        source=report.source,
-        reader=report.reader or None,
-        version=report.version,
-        current=report.current,
-        final=report.final,
-        text=said.text,
-        codes=[CodeIn.model_validate(code) for code in said.codes] if said.codes is not None else None,
-        authored_at=report.authored_at,
-        created_at=report.created_at,
-        findings=[FindingOut.model_validate(finding) for finding in labeling.findings],
-    )
+def _outside(reading: queries.Reading) -> ReportOut:
+    known = reading._asdict()
+    del known["ecg_id"]
+    return ReportOut.model_validate({**known, "reader": reading.reader or None})
 
 
 def _storable(text: str) -> str:
@@ -153,4 +142,4 @@ def _read_new(
 
 def _stored(session: Session, report: Report) -> ReportOut:
     rows = queries.with_findings(session, [report.ecg_id])
-    return next(outside(*row) for row in rows if row[0].id == report.id)
+    return next(_outside(reading) for reading in rows if reading.id == report.id)
