@@ -99,7 +99,7 @@ def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
         return {}
     known = text("SELECT normal, id FROM statements WHERE normal = ANY(:normals)")
     wanted = {"normals": list(normals)}
-    found = dict(session.execute(known, wanted).all())
+    found: dict[str, int] = dict(session.execute(known, wanted).all())
     if missing := sorted(set(normals) - set(found)):
         hold_dictionaries(session)
         session.execute(
