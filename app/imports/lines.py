@@ -27,7 +27,21 @@ class BadLine(ValueError):
 class ReportLine(ReportIn, EcgMetadata):
     """One line: a reading, and what is known of its ECG."""
 
-    model_config = ConfigDict(extra="forbid")
+    model_config = ConfigDict(
+        extra="forbid",
+        json_schema_extra={
+            "examples": [
+                {
+                    "record": "2026-03-01/0042",
+                    "source": "overread",
+                    "reader": "dr-a",
+                    "text": "Atrial flutter",
+                    "recorded_at": "2026-03-01T09:58:00Z",
+                    "site": "north",
+                }
+            ]
+        },
+    )
 
     record: Name
 
