@@ -20,7 +20,7 @@ from app.ecgs.service import _fill_in
 from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.reports import service as reports
-from app.reports.schemas import ReportIn
+from app.reports.schemas import ReportIn, Source
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.service import Labelers
 from ml.labeling import Labeler, Vocabulary
@@ -70,7 +70,8 @@ class Writer:
             if what < 0.4:
                 self._add(session)
             elif what < 0.8:
-                self._read(session, self._draw.choice(self._mine), "overread", self._draw.choice([None, "a", "b"]))
+                ecg_id, reader = self._draw.choice(self._mine), self._draw.choice([None, "a", "b"])
+                self._read(session, ecg_id, self._reading("overread", reader))
             else:
                 ecg = ecgs.by_digest(session, self._draw.choice(self._mine).hex * 2)
                 assert ecg is not None
@@ -80,15 +81,23 @@ class Writer:
         ecg_id = uuid.uuid4()
         values = {"id": ecg_id, "waveform_sha256": ecg_id.hex * 2, "samples": 5000, "sampling_rate_hz": 500.0}
         ecgs.insert_if_absent(session, values | known(self._draw))
-        self._read(session, ecg_id, "machine", None)
+        readings = [self._reading("machine", None)]
         if self._draw.random() < 0.8:
-            self._read(session, ecg_id, "overread", "a")
+            readings.append(self._reading("overread", "a"))
+        self._read(session, ecg_id, *readings)
         self._mine.append(ecg_id)
 
-    def _read(self, session: Session, ecg_id: uuid.UUID, source: str, reader: str | None) -> None:
-        words = self._draw.choice(MACHINE if source == "machine" else OVERREAD)
-        reading = ReportIn(source=source, text=words, reader=reader)  # type: ignore[arg-type]
-        reports.add(session, "test", self._labelers.maintained(session), ecg_id, reading)
+    def _reading(self, source: Source, reader: str | None) -> ReportIn:
+        return ReportIn(
+            source=source, text=self._draw.choice(MACHINE if source == "machine" else OVERREAD), reader=reader
+        )
+
+    def _read(self, session: Session, ecg_id: uuid.UUID, *readings: ReportIn) -> None:
+        rules = self._labelers.maintained(session)
+        reports.store_texts(session, readings)  # as an upload does: or two that read the same texts wait for each other
+        reports.read_texts(session, rules, readings)
+        for reading in readings:
+            reports.add(session, "test", rules, ecg_id, reading)
 
 
 def check(database: Database) -> None:
