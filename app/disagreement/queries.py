@@ -73,7 +73,7 @@ def build_pairs(
     `slots`: where the active vocabulary's pairs stand, and where these shall. They differ in nothing but what was read.
     A pair that is there already is a writer's, and newer than what is read here.
     """
-    session.execute(text("SELECT set_config('work_mem', '32MB', true)"))
+    _allow_memory(session, "32MB")
     between = {"first": first, "last": last}
     _collect(session, vocabulary_id, _BETWEEN, between)
     columns = ", ".join(f"p.{name}" for name in _WRITTEN if name != "cell_id")
@@ -191,10 +191,15 @@ def _store_collected(session: Session, rows: str, parameters: dict[str, Any]) ->
     return made.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
+def _allow_memory(session: Session, size: str) -> None:
+    """Let each sort and hash of this transaction have so much: what does not fit goes to disk and takes longer."""
+    session.execute(text("SELECT set_config('work_mem', :size, true)"), {"size": size})
+
+
 def fold(session: Session, slot: int) -> int:
     """Count a slot's changes into its totals; give how many there were. Who reads meanwhile sees before or after."""
     session.execute(select(func.pg_advisory_xact_lock(_FOLD, slot)))
-    session.execute(text("SELECT set_config('work_mem', '64MB', true)"))
+    _allow_memory(session, "64MB")
     facets = ", ".join(f"({number}, {column})" for column, number in FACETS.items())
     folded = session.execute(
         text(

@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, TypeVar
 
 import structlog
 from fastapi import FastAPI, Request
@@ -15,6 +15,8 @@ from starlette.exceptions import HTTPException
 MEDIA_TYPE = "application/problem+json"
 
 log = structlog.get_logger(__name__)
+
+Found = TypeVar("Found")
 
 
 class FieldError(BaseModel):
@@ -80,10 +82,11 @@ def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
     return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
 
 
-def check_known(found: object, field: str, what: str) -> None:
-    """Refuse a request whose field names what there is not."""
+def check_known(found: Found | None, field: str, what: str) -> Found:
+    """Give what a request's field names, or refuse the request: there is no such thing."""
     if found is None:
         raise invalid(field, f"there is no such {what}", "unknown")
+    return found
 
 
 def problem_response(request: Request, problem: Problem) -> JSONResponse:

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.auth.tables import User
 from app.kit.database import Database, Json
-from app.kit.problems import FieldError, Problem, invalid
+from app.kit.problems import FieldError, Problem, check_known, invalid
 from app.models import queries as models
 from app.models.tables import Model
 from app.predictions import queries
@@ -23,10 +23,7 @@ LONGEST_PAUSE_S = 0.1
 def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
     """Find the model to ask: the one named, else the promoted one, else the one that came with the release."""
     if model_id is not None:
-        named = models.by_id(session, model_id)
-        if named is None:
-            raise invalid("model", "there is no such model", "unknown")
-        return named
+        return check_known(models.by_id(session, model_id), "model", "model")
     model = models.promoted(session) or models.shipped(session)
     if model is None:
         raise Problem(409, "no_model", "No model has been promoted yet; name one, or promote one.")

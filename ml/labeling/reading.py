@@ -3,8 +3,9 @@
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple
+from typing import Literal, NamedTuple, TypeVar
 
+Spelt = TypeVar("Spelt")
 Status = Literal["present", "uncertain", "negated", "historical"]
 
 PRECEDENCE: tuple[Status, ...] = ("present", "uncertain", "negated", "historical")
@@ -117,10 +118,7 @@ class Passage:
         if self._statements is not None:
             return self._statements
         spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _stretches(piece)]
-        if self._asked:
-            self._statements = spelt
-        self._asked = True
-        return spelt
+        return self._keep("_statements", spelt)
 
     @property
     def unmapped(self) -> list[Statement]:
@@ -128,10 +126,7 @@ class Passage:
         if self._unmapped is not None:
             return self._unmapped
         spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _unmapped(piece)]
-        if self._asked:
-            self._unmapped = spelt
-        self._asked = True
-        return spelt
+        return self._keep("_unmapped", spelt)
 
     @property
     def mentions(self) -> list[tuple[Finding, bool]]:
@@ -139,8 +134,11 @@ class Passage:
         if self._mentions is not None:
             return self._mentions
         spelt = [mention for piece in self._pieces for mention in _mentions(self._text, piece)]
+        return self._keep("_mentions", spelt)
+
+    def _keep(self, name: str, spelt: list[Spelt]) -> list[Spelt]:
         if self._asked:
-            self._mentions = spelt
+            setattr(self, name, spelt)
         self._asked = True
         return spelt
 
