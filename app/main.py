@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app.auth.routes import router as access
 from app.datasets.routes import router as datasets
@@ -19,6 +19,7 @@ from app.jobs.doorbell import Doorbell
 from app.jobs.routes import router as jobs
 from app.kit import health, problems
 from app.kit.database import Database
+from app.kit.declared import only_declared
 from app.kit.middleware import BodyLimit, RequestContext
 from app.kit.openapi import restore_examples
 from app.kit.store import ObjectStore
@@ -62,6 +63,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         license_info=None,
+        dependencies=[Depends(only_declared)],
     )
     app.state.settings = settings
     app.state.database = database

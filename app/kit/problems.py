@@ -82,6 +82,12 @@ def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
     return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
 
 
+def invalid_fields(errors: Sequence[FieldError]) -> Problem:
+    """Build the 422 for several fields; its detail names the first five."""
+    detail = "; ".join(f"{error.field}: {error.reason}" for error in errors[:5])
+    return Problem(422, "invalid_request", detail, errors)
+
+
 def check_known(found: Found | None, field: str, what: str) -> Found:
     """Give what a request's field names, or refuse the request: there is no such thing."""
     if found is None:
@@ -115,8 +121,8 @@ def field_errors(errors: Sequence[Any], prefix: str = "") -> list[FieldError]:
         if prefix:
             where = [prefix, *where]
         elif where and where[0] == "body":
-            where = where[1:] or ["body"]
-        found.append(FieldError(field=".".join(where), code=error["type"], reason=error["msg"]))
+            where = where[1:]
+        found.append(FieldError(field=".".join(where) or "body", code=error["type"], reason=error["msg"]))
     return found
 
 
@@ -128,10 +134,10 @@ def _on_problem(request: Request, error: Exception) -> JSONResponse:
 def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
     errors = field_errors(error.errors())
-    detail = "; ".join(f"{e.field}: {e.reason}" for e in errors[:5])
+    problem = invalid_fields(errors)
     if any(error.code == "too_large" for error in errors):
-        return problem_response(request, Problem(413, "too_large", detail, errors))
-    return problem_response(request, Problem(422, "invalid_request", detail, errors))
+        problem = Problem(413, "too_large", problem.detail, errors)
+    return problem_response(request, problem)
 
 
 def _on_http(request: Request, error: Exception) -> JSONResponse:

@@ -15,7 +15,8 @@ from app.ecgs import service as ecgs
 from app.ecgs.routes import METADATA_EXAMPLE
 from app.ecgs.upload import MAX_FILES, read_upload
 from app.kit.database import Database
-from app.kit.problems import Problem, field_errors, invalid, responses
+from app.kit.declared import unknown
+from app.kit.problems import Problem, field_errors, invalid, invalid_fields, responses
 from app.predictions import service
 from app.predictions.schemas import MAX_PHRASES, Phrases, PredictionIn, PredictionOut
 
@@ -49,6 +50,7 @@ _BODY: dict[str, Any] = {
         },
     }
 }
+_FIELDS = set(_BODY["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"])
 
 
 async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
@@ -58,12 +60,12 @@ async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
         try:
             asked = PredictionIn.model_validate_json(await request.body())
         except ValidationError as error:
-            errors = field_errors(error.errors())
-            detail = "; ".join(f"{e.field or 'body'}: {e.reason}" for e in errors)
-            raise Problem(422, "invalid_request", detail, errors) from error
+            raise invalid_fields(field_errors(error.errors())) from error
         yield asked
     elif content_type == "multipart/form-data":
         async with request.form(max_files=MAX_FILES, max_fields=10 + MAX_PHRASES) as form:
+            if errors := unknown(form, _FIELDS):
+                raise invalid_fields(errors)
             yield form
     else:
         raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
@@ -122,8 +124,7 @@ def _phrases(form: FormData) -> list[str]:
     try:
         return _PHRASES.validate_python(form.getlist("statements"))
     except ValidationError as error:
-        errors = field_errors(error.errors(), "statements")
-        raise Problem(422, "invalid_request", "; ".join(e.reason for e in errors), errors) from error
+        raise invalid_fields(field_errors(error.errors(), "statements")) from error
 
 
 def _model_id(form: FormData) -> uuid.UUID | None:

@@ -4,7 +4,6 @@ import re
 
 import httpx
 import pytest
-from fastapi.routing import APIRoute
 
 from app.auth import service
 from app.auth.service import ROLES
@@ -47,7 +46,8 @@ def test_a_weaker_role_is_refused(
     client: httpx.Client, keys: dict[str, str], method: str, path: str, needed: str
 ) -> None:
     for role in ROLES:
-        answer = client.request(method, path, headers={"Authorization": f"Bearer {keys[role]}"}, json={})
+        body = {"json": {}} if path.endswith(("reports", "datasets", "training-jobs")) else {}
+        answer = client.request(method, path, headers={"Authorization": f"Bearer {keys[role]}"}, **body)
         assert (answer.status_code == 403) is (ROLES.index(role) < ROLES.index(needed)), role
 
 
@@ -108,12 +108,9 @@ def test_unknown_routes_and_broken_bodies_are_problems(client: httpx.Client) -> 
 
 
 def test_every_api_route_is_described(settings: Settings) -> None:
-    app = create_app(settings)
-    for route in app.routes:
-        if isinstance(route, APIRoute):
-            assert route.summary or route.description, route.path
-    schema = app.openapi()
+    schema = create_app(settings).openapi()
     for path, methods in schema["paths"].items():
         for operation in methods.values():
+            assert operation.get("description"), path
             if path not in PUBLIC:
                 assert {"401", "403"} <= set(operation["responses"]), path
