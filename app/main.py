@@ -4,6 +4,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from fastapi import Depends, FastAPI
+from fastapi_offline import FastAPIOffline
 
 from app.auth.routes import router as access
 from app.datasets.routes import router as datasets
@@ -56,7 +57,7 @@ def create_app(settings: Settings) -> FastAPI:
         yield
         database.close()
 
-    app = FastAPI(
+    app = FastAPIOffline(
         title="Overread",
         version="0.1.0",
         summary="ECG labelling and discrepancy analysis",
