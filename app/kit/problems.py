@@ -121,8 +121,8 @@ def field_errors(errors: Sequence[Any], prefix: str = "") -> list[FieldError]:
         if prefix:
             where = [prefix, *where]
         elif where and where[0] == "body":
-            where = where[1:]
-        found.append(FieldError(field=".".join(where) or "body", code=error["type"], reason=error["msg"]))
+            where = where[1:] or ["body"]
+        found.append(FieldError(field=".".join(where), code=error["type"], reason=error["msg"]))
     return found
 
 

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Request
+from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData, UploadFile
@@ -60,7 +61,8 @@ async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
         try:
             asked = PredictionIn.model_validate_json(await request.body())
         except ValidationError as error:
-            raise invalid_fields(field_errors(error.errors())) from error
+            in_body = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
+            raise RequestValidationError(in_body) from error
         yield asked
     elif content_type == "multipart/form-data":
         async with request.form(max_files=MAX_FILES, max_fields=10 + MAX_PHRASES) as form:

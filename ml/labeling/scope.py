@@ -14,7 +14,9 @@ from ml.labeling.reading import Status
 REACH = 12  # words between a cue and the finding before or after it
 WINDOW = 40  # items looked at on either side: a statement without end must not cost time without end
 
-_BEFORE = frozenset({"hedge", "differential", "negation", "historical", "past_reading", "correction", "withheld"})
+_BEFORE = frozenset(
+    {"hedge", "differential", "negation", "historical", "past_tracing", "past_reading", "correction", "withheld"}
+)
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _ASIDE = "historical_aside"  # looks either way
 _LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
@@ -26,6 +28,7 @@ _LOOKS_BACK = {
     "negation": "negation_after",
     "correction": "correction_after",
     "historical": "historical_after",
+    "past_tracing": "historical_after",
 }  # when it ends its clause
 
 # Where none of these stands, a mention says what it says by itself.
@@ -41,6 +44,7 @@ _ORDER: tuple[tuple[str, Status | None], ...] = (
     ("negation", "negated"),
     ("past_reading", "historical"),
     ("historical", "historical"),
+    ("past_tracing", "historical"),
     ("historical_after", "historical"),
     ("hedge", "uncertain"),
     ("differential", "uncertain"),
@@ -74,7 +78,7 @@ def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision
     behind = _behind(items, place, length)
     ahead = _ahead(items, place)
     if any(cue.kind == "affirmation" for cue in behind):
-        past = ("historical", "past_reading")
+        past = ("historical", "past_tracing", "past_reading")
         ahead = [cue for cue in ahead if cue.kind not in past and cue.over != "and"]
     if mention.status == "negated" and not any(cue.kind == "correction" for cue in ahead):
         return Decision("negated", None)
@@ -96,6 +100,7 @@ class _Way:
     colon: bool = False
     attached: bool = False
     to: bool = False
+    told: bool = False  # "showed": a tracing before it lists what follows
     joined: bool = False  # an "and" or "or" since the last finding
     finding: bool = False
     choice: bool = False  # an "or" or "versus" on the other side of a comma
@@ -111,7 +116,7 @@ class _Way:
             return not self.to and (not self.comma or (self.finding and bare))
         if self.comma:
             return False
-        if kind == "historical":
+        if kind in ("historical", "past_tracing"):
             return not self.to
         if kind == "withheld":
             return True
@@ -125,16 +130,18 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
     found: list[Cue] = []
     way = _Way()
     listed = False  # another finding stands before it in a list
+    nearest = place  # the last finding that was passed
     i = place - 1
     while i >= 0:
         item = items[i]
         if item.kind in _BEFORE:
-            if listed and item.kind not in _LISTING:
+            kind = "past_reading" if item.kind == "past_tracing" and way.told else item.kind
+            if listed and kind not in _LISTING:
                 break
-            if way.lets(item.kind, _bare(items, place)):
+            if way.lets(kind, _bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
-                    found.append(Cue(item.kind, item.start, item.end, way.over))
-            elif item.kind in ("hedge", "negation", "historical"):
+                    found.append(Cue(kind, item.start, item.end, way.over))
+            elif kind in ("hedge", "negation", "historical", "past_tracing"):
                 break
         elif item.kind == _ASIDE and _opens_clause(items, i):
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
@@ -147,10 +154,11 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
                 if found:
                     break
                 if not (way.joined or way.attached):
-                    if not _bare(items, place) or _followed_by_clause(items, place):
+                    if not _bare(items, nearest) or _followed_by_clause(items, place):
                         break
                     listed = True
                 way.finding, way.joined = True, False
+                nearest = i
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
                 break
@@ -207,6 +215,8 @@ def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
         way.attached = True
     elif kind == "to":
         way.to = True
+    elif kind == "told":
+        way.told = True
 
 
 def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:

@@ -53,7 +53,9 @@ _OPENS = frozenset(
         "part",
         "filler",
         "historical",
+        "past_tracing",
         "past_reading",
+        "told",
     }
 )
 _CONTINUES = frozenset(

@@ -21,7 +21,7 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_after", "historical", "historical_after",
-    "historical_aside", "past_reading", "correction", "correction_after", "withheld", "withheld_after",
+    "historical_aside", "past_tracing", "told", "past_reading", "correction", "correction_after", "withheld", "withheld_after",
     "affirmation", "neutral", "unchanged", "attachment", "clause", "and", "or", "versus", "to", "age",
 ]  # fmt: skip
 FieldKind = Literal[
