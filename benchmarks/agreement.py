@@ -7,7 +7,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from app.disagreement.statistics import Cells, count, kappa
+from app.disagreement.statistics import Masks, count, kappa
 from ml.labeling import Code, Labeler
 
 # What a text may say that comes near a label, and the codes that do: a disagreement is grouped by them.
@@ -51,24 +51,28 @@ def print_agreement(labeler: Labeler, reports: Sequence[Coded], classes: int) ->
     keys = [label.key for label in labeler.vocabulary.labels]
     texts = [labeler.read(report.text) for report in reports]
     codes = [labeler.read_codes(report.codes) for report in reports]
-    cells = [(*t.masks()[:2], *c.masks()[:2], 1) for t, c in zip(texts, codes, strict=True)]
+    masks = [(*t.masks()[:2], *c.masks()[:2]) for t, c in zip(texts, codes, strict=True)]
     print(f"{len(reports):,} reports; hedged readings and codes count as positive")
     print("| label | both | text only | codes only | F1 | kappa |")
     print("|---|--:|--:|--:|--:|--:|")
+    each, once = np.arange(len(reports)), np.ones(len(reports), np.int64)
+    combinations = Masks(
+        *np.array(masks, dtype=np.int64).reshape(-1, 4).T
+    )  # the text as the machine's, codes as over-read
+    said = count(combinations, len(keys), "positive", each, once, np.zeros_like(each), 1)
+    agreement = kappa(said).value[0]
     for bit, key in enumerate(keys):
-        said = count(Cells(*np.array(cells, dtype=np.int64).T), bit, "positive")
-        both = said.machine - said.removed
-        agreement = kappa(said).value
-        f1 = f"{2 * both / (said.machine + said.overread):.2f}" if said.machine + said.overread else "–"
-        shown = "–" if agreement is None else f"{agreement:.2f}"
-        print(f"| {key} | {both} | {said.removed} | {said.added} | {f1} | {shown} |")
+        both, text, code = int(said.both[0, bit]), int(said.removed[0, bit]), int(said.added[0, bit])
+        f1 = f"{2 * both / (2 * both + text + code):.2f}" if both + text + code else "–"
+        shown = "–" if np.isnan(agreement[bit]) else f"{agreement[bit]:.2f}"
+        print(f"| {key} | {both} | {text} | {code} | {f1} | {shown} |")
     found: Counter[_Class] = Counter()
     examples: dict[_Class, str] = {}
-    for report, (tp, tu, cp, cu, _) in zip(reports, cells, strict=True):
+    for report, (tp, tu, cp, cu) in zip(reports, masks, strict=True):
         for bit, key in enumerate(keys):
-            text, code = (tp | tu) >> bit & 1, (cp | cu) >> bit & 1
-            if text != code:
-                side = "text only" if text else "codes only"
+            in_text, in_codes = (tp | tu) >> bit & 1, (cp | cu) >> bit & 1
+            if in_text != in_codes:
+                side = "text only" if in_text else "codes only"
                 kind = _Class(key, side, _said(labeler, report.text, key), _coded(labeler, report, key))
                 found[kind] += 1
                 examples.setdefault(kind, " ".join(report.text.split())[:160])

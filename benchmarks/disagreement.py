@@ -37,11 +37,13 @@ from app.disagreement.queries import vacuum
 from app.embedded.postgres import EmbeddedPostgres
 from app.kit.database import Database
 from app.kit.migrate import migrate
+from app.kit.pagination import Position
+from app.reports import queries as report_queries
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
 from app.vocabularies.service import Labelers
-from ml.corpus.simulator.cases import TABLE_A1
+from ml.corpus.simulator.ledger import TABLE_A1
 from ml.labeling import builtin
 
 PAPER = 2_030_000
@@ -162,7 +164,7 @@ def fill(url: str, pairs: int) -> None:
         rules = Labelers().active(session)
         for id_, words in session.execute(text("SELECT id, text FROM texts")).all():
             rows = reports.labelings(session, rules, [(id_, words, None)])
-            reports.queries.add_labelings(session, rows)
+            report_queries.add_labelings(session, rows)
     vacuum(database, 0)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
         plain.execute(text("VACUUM (ANALYZE)"))
@@ -514,7 +516,7 @@ def sizes(database: Database) -> list[tuple[str, str, str]]:
                 "AND pg_relation_size(c.oid) > 100000 ORDER BY pg_relation_size(c.oid) DESC"
             )
         ).all()
-    return [tuple(row) for row in rows]  # type: ignore[misc]
+    return [tuple(row) for row in rows]
 
 
 def explain(database: Database) -> None:
@@ -547,7 +549,7 @@ def explain(database: Database) -> None:
             def remember_too(*given: Any, kept: list[tuple[str, Any]] = statements) -> None:
                 kept.append((given[2], given[3]))
 
-            position = drilldown.Position(datetime(2023, 1, 1, tzinfo=UTC), uuid.UUID(int=0))
+            position = Position(datetime(2023, 1, 1, tzinfo=UTC), uuid.UUID(int=0))
             event.listen(database.engine, "before_cursor_execute", remember_too)
             outcomes = outcomes_of(LABELS.index("anterior_mi"), "removed", "ignore")
             drilldown.changes(session, 0, chosen, outcomes, position, 51)

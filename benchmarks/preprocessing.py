@@ -36,7 +36,8 @@ def script(signal_mv: np.ndarray) -> np.ndarray:
 
 def ours(signal_mv: np.ndarray) -> np.ndarray:
     """Do what the service does, checks included."""
-    return preprocess(signal_mv, RATE_HZ).values[0]
+    window: np.ndarray = preprocess(signal_mv, RATE_HZ).values[0]
+    return window
 
 
 def signals(folder: Path | None, count: int) -> list[np.ndarray]:

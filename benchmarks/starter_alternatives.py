@@ -7,6 +7,7 @@ more. The starter model itself, tower by tower: `python -m ml.starter.train --pt
 import argparse
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import torch
@@ -24,7 +25,8 @@ from ml.starter.train import MIN_POSITIVES, figures_of
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 BINS = 12
-Floats, Bools = NDArray[np.float32], NDArray[np.bool_]
+Floats = NDArray[np.float32]
+Bools = NDArray[np.bool_]
 Learner = Callable[[Floats, Bools, Bools, Floats], NDArray[np.float64]]
 
 
@@ -76,20 +78,22 @@ def perceptron(x: Floats, y: Bools, known: Bools, new: Floats) -> NDArray[np.flo
         rows = rng.choice(len(x), 64, replace=False)
         each = functional.binary_cross_entropy_with_logits(net(inputs[rows]), targets[rows], reduction="none")
         optimizer.zero_grad()
-        (each * counts[rows]).mean().backward()
+        (each * counts[rows]).mean().backward()  # type: ignore[no-untyped-call]
         optimizer.step()
         schedule.step()
     with torch.inference_mode():
-        return net.eval()(encoded(new)).double().numpy()
+        scores: NDArray[np.float64] = net.eval()(encoded(new)).double().numpy()
+    return scores
 
 
-def _each(model, x, y, known, new):  # type: ignore[no-untyped-def]
+def _each(model: Any, x: Floats, y: Bools, known: Bools, new: Floats) -> NDArray[np.float64]:
     scores = np.full((len(new), y.shape[1]), np.nan)
     for k in range(y.shape[1]):
         use = known[:, k]
         if y[use, k].sum() >= MIN_POSITIVES:
             scores[:, k] = model.fit(x[use], y[use, k]).predict_proba(new)[:, 1]
-    return np.nan_to_num(scores)
+    said: NDArray[np.float64] = np.nan_to_num(scores)
+    return said
 
 
 def held_out(examples: Examples, measurements: Floats, folds: list[int], learner: Learner) -> NDArray[np.float64]:

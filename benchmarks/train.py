@@ -134,7 +134,7 @@ def text_step(training: Training) -> None:
     rows = training.train_rows[: training.config.batch_size]
     drawn = paradigm._captions.draw(rows, paradigm.hard_negatives)
     with training._autocast():
-        model.encode_texts(paradigm._tokens.padded(drawn.texts, training.device)).sum().backward()
+        model.encode_texts(paradigm._tokens.padded(drawn.texts, training.device)).sum().backward()  # type: ignore[no-untyped-call]
 
 
 class Plain(Dataset[tuple[torch.Tensor, torch.Tensor]]):
@@ -169,7 +169,7 @@ def plain(encoder: str, batch: int, store: Path, options: argparse.Namespace) ->
             windows, labels = next(batches)
         loss = torch.nn.functional.binary_cross_entropy_with_logits(model(windows.to(device)), labels.to(device))
         optimizer.zero_grad()
-        loss.backward()
+        loss.backward()  # type: ignore[no-untyped-call]
         optimizer.step()
 
     return batch / median_s(step, options.seconds)
@@ -180,7 +180,7 @@ def forward_operations(encoder: str) -> int:
     model = ResNet1d(NETWORKS[encoder], len(LABELS)).eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(torch.zeros(1, 12, 2500))
-    return counter.get_total_flops()
+    return int(counter.get_total_flops())
 
 
 def one_window_ms(encoder: str, seconds: float) -> float:
