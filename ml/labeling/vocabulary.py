@@ -22,7 +22,8 @@ Term = Annotated[str, StringConstraints(min_length=1, max_length=300)]
 CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_after", "historical", "historical_after",
     "historical_aside", "past_tracing", "told", "past_reading", "correction", "correction_after",
-    "withheld", "withheld_after", "affirmation", "neutral", "unchanged", "attachment", "clause", "and", "or", "versus", "to", "age",
+    "withheld", "withheld_after",
+    "affirmation", "neutral", "unchanged", "attachment", "clause", "and", "or", "versus", "to", "age",
 ]  # fmt: skip
 FieldKind = Literal[
     "ignored", "ignored_to_line_end", "measurement", "measurement_in_row", "unit", "history", "history_dropped"
