@@ -196,7 +196,7 @@ def _run(items: Sequence[Item], start: int) -> _Run:
 def _stands_bare(items: Sequence[Item], start: int) -> bool:
     """Whether a part begins its clause, or follows an age or a cue that does."""
     i = start
-    while i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("age", "hedge", "negation"):
+    while i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("age", "hedge", "negation", "clause"):
         i -= 1
     begins = i > 0 and items[i - 1].end == items[i].start and items[i - 1].kind in ("comma", "stop", "colon")
     return items[i].start == 0 or begins
