@@ -31,7 +31,8 @@ _BETWEEN = frozenset(
 )  # what stands between words and breaks nothing
 _HISTORY = ("history", "history_dropped")
 CACHED_LENGTH = 200
-CACHED_WORDS = 64
+CACHED_WORDS = 64  # lines
+CACHED_LINE = 5_000  # characters: no text of a megabyte stays in memory
 FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
 SHORT = 20  # characters of a line that may be a part of a term
@@ -116,7 +117,7 @@ class Splitter:
         self._may_end_open = frozenset(words[-1] for words in self._open)
         self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
         self._edges = lru_cache(maxsize=20_000)(self._edge_words)
-        self.words = lru_cache(maxsize=CACHED_WORDS)(self._words)  # of a line: for its edges, and for reading it
+        self._words_again = lru_cache(maxsize=CACHED_WORDS)(self._words)  # of a line: for its edges, and for reading it
 
     def passages(self, text: str) -> Iterator[tuple[int, str]]:
         """Cut a text into lines, each with its place; lines that may be one wrapped statement stay together.
@@ -165,6 +166,10 @@ class Splitter:
         if count < 2:
             return Edges(known[0], "", "", known[0]) if count else Edges("", "", "", "")
         return Edges(known[0], known[1], known[count - 2], known[count - 1])
+
+    def words(self, text: str) -> Words:
+        """Cut a sentence or line into words, as the lexicon knows them."""
+        return self._words_again(text) if len(text) <= CACHED_LINE else self._words(text)
 
     def _words(self, text: str) -> Words:
         stretches, places = tokenize(text)

@@ -1,7 +1,9 @@
 """What holds for every text."""
 
+import gc
 import sys
 import threading
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -143,3 +145,15 @@ def test_threads_share_a_labeler() -> None:
     for thread in threads:
         thread.join()
     assert all(result == expected for result in results.values())
+
+
+def test_long_texts_do_not_stay_in_memory() -> None:
+    labeler = Labeler(builtin())
+    kept = []
+    tracemalloc.start()
+    for number in range(6):
+        labeler.read(" ".join(f"w{number}x{word}" for word in range(20_000)))
+        gc.collect()
+        kept.append(tracemalloc.get_traced_memory()[0])
+    tracemalloc.stop()
+    assert kept[-1] - kept[1] < 2_000_000, kept  # a text of these kept would be 3 MB
