@@ -2,6 +2,7 @@
 
 import threading
 import uuid
+from collections.abc import Callable
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -27,6 +28,8 @@ from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin_text
 from ml.labeling.batch import read, unmapped_form
 from ml.labeling.vocabulary import MAX_BYTES
 
+KEPT = 8  # labelers; each holds a compiled vocabulary and what it has read
+
 
 class ReadingRules(NamedTuple):
     """A stored vocabulary, ready to read reports; `slot` is where its pairs stand, if it has any."""
@@ -41,8 +44,9 @@ class Labelers:
     """Labelers by vocabulary. Which one is active is asked of the database each time: no process needs a reload."""
 
     def __init__(self) -> None:
-        self._built: dict[uuid.UUID, tuple[Vocabulary, Labeler]] = {}
-        self._profiles: dict[tuple[uuid.UUID, str], Labeler] = {}
+        self._built: dict[
+            tuple[uuid.UUID, str | None], Labeler
+        ] = {}  # by vocabulary and profile, asked for last is last
         self._lock = threading.Lock()
 
     def active(self, session: Session) -> ReadingRules:
@@ -62,17 +66,19 @@ class Labelers:
 
     def profile(self, rules: ReadingRules, name: str) -> Labeler:
         """Give the labeler of one of a vocabulary's profiles."""
-        with self._lock:
-            if (rules.id, name) not in self._profiles:
-                self._profiles[rules.id, name] = Labeler(rules.vocabulary.profile(name))
-            return self._profiles[rules.id, name]
+        return self._labeler((rules.id, name), lambda: rules.vocabulary.profile(name))
 
     def _build(self, row: VocabularyRow) -> ReadingRules:
+        labeler = self._labeler((row.id, None), lambda: Vocabulary.parse(row.yaml))
+        return ReadingRules(row.id, row.slot, labeler.vocabulary, labeler)
+
+    def _labeler(self, key: tuple[uuid.UUID, str | None], vocabulary: Callable[[], Vocabulary]) -> Labeler:
         with self._lock:
-            if row.id not in self._built:
-                vocabulary = Vocabulary.parse(row.yaml)
-                self._built[row.id] = vocabulary, Labeler(vocabulary)
-            return ReadingRules(row.id, row.slot, *self._built[row.id])
+            labeler = self._built.pop(key, None) or Labeler(vocabulary())
+            self._built[key] = labeler
+            if len(self._built) > KEPT:
+                del self._built[next(iter(self._built))]
+            return labeler
 
 
 def install_builtin(session: Session) -> None:

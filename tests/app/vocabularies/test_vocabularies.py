@@ -21,7 +21,8 @@ from app.kit.store import ObjectStore
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
-from app.vocabularies.service import Labelers
+from app.vocabularies import queries
+from app.vocabularies.service import KEPT, Labelers
 from ml.labeling import Labeler, Vocabulary, builtin_text
 
 MACHINE = ["Sinus rhythm", "Sinus rhythm\nNonspecific ST abnormality", "Wobbly baseline rhythm", "AF\nLBBB", "LVH"]
@@ -346,3 +347,19 @@ def test_extract(client: httpx.Client) -> None:
     assert client.post("/v1/labels/extract", json={"text": "LVH " * 20_000}).status_code == 413
     detail = client.get("/v1/vocabularies/overread-1").json()
     assert detail["policy"]["septal_mi"] == "anterior" and set(detail["profiles"]) == {"paper", "strict"}
+
+
+def test_a_process_keeps_a_few_labelers_and_builds_the_others_again(database: Database) -> None:
+    labelers = Labelers()
+    with database.begin() as session:
+        for number in range(KEPT + 2):
+            queries.add_if_absent(session, f"north-{number}", builtin_text().replace("overread-1", f"north-{number}"))
+        active = labelers.active(session).labeler
+        strict = labelers.profile(labelers.active(session), "strict")
+        first = labelers.version(session, "north-0").labeler
+        for number in range(1, KEPT + 2):
+            assert labelers.version(session, f"north-{number}").vocabulary.version == f"north-{number}"
+            assert labelers.active(session).labeler is active  # what is asked for stays
+        assert labelers.version(session, "north-0").labeler is not first
+        assert labelers.profile(labelers.active(session), "strict") is not strict
+    assert len(labelers._built) == KEPT
