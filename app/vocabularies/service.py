@@ -44,9 +44,8 @@ class Labelers:
     """Labelers by vocabulary. Which one is active is asked of the database each time: no process needs a reload."""
 
     def __init__(self) -> None:
-        self._built: dict[
-            tuple[uuid.UUID, str | None], Labeler
-        ] = {}  # by vocabulary and profile, asked for last is last
+        # by vocabulary and profile; the one asked for last is last
+        self._built: dict[tuple[uuid.UUID, str | None], Labeler] = {}
         self._lock = threading.Lock()
 
     def active(self, session: Session) -> ReadingRules:
