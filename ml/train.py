@@ -22,6 +22,7 @@ from ml.corpus.feed import Windows, read_ahead
 from ml.corpus.store import Store
 from ml.events import Events
 from ml.figures import figures, scored_with, without_curves
+from ml.memory import keep_freed_memory
 from ml.metrics import macro_auprc
 from ml.objective import choose_device, objective, optimizer, same_statistics
 from ml.paradigms import Batch, Labels, Outcome, processes
@@ -47,6 +48,8 @@ class Training:
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = choose_device(config)
+        if self.device.type == "cpu":
+            keep_freed_memory()
         self.store = Store(config.dataset)
         self.labels = Labels(*self.store.targets(config.label_source, config.hedged))
         self.validation_rows = self.store.rows("validation")
