@@ -34,6 +34,7 @@ def main() -> int:
     from_file = arguments.given is not None and arguments.given.is_file()
     if from_file != (arguments.corpus is not None) or from_file != (arguments.out is not None):
         parser.error("--corpus and --out go with a YAML file, and it with them")
+    config = _configured(parser, arguments) if from_file else None
     stdout = take_stdout()
     if arguments.work == "serve":
         from ml.serve import serve
@@ -45,7 +46,7 @@ def main() -> int:
     first = os.environ.get("RANK", "0") == "0"  # of the processes torchrun started, one speaks
     events = Events(stdout if first else io.BytesIO())
     try:
-        folder = _run_folder(arguments, write=first) if from_file else arguments.given
+        folder = arguments.given if config is None else _run_folder(arguments.out, config, write=first)
         if arguments.work == "train":
             from ml.train import run
         elif arguments.work == "evaluate":
@@ -59,22 +60,37 @@ def main() -> int:
     return 0
 
 
-def _run_folder(arguments: argparse.Namespace, write: bool) -> Path:
-    """Make a run folder of a YAML file and the folders named beside it."""
+def _configured(parser: argparse.ArgumentParser, arguments: argparse.Namespace) -> dict[str, Any]:
+    """Put together a YAML file and the folders named beside it; what is wrong is said before a folder is made."""
     import yaml
+    from pydantic import ValidationError
 
+    folders = {"dataset": arguments.corpus, "unlabelled": arguments.unlabelled}
+    for path in folders.values():
+        if path is not None and not path.is_dir():
+            parser.error(f"{path} is no folder")
+    try:
+        given = yaml.safe_load(arguments.given.read_text(encoding="utf-8")) or {}
+        if not isinstance(given, dict):
+            parser.error(f"{arguments.given}: is no mapping of settings")
+        config = {**given, **{name: str(path.resolve()) for name, path in folders.items() if path is not None}}
+        _configuration(arguments.work).model_validate(config)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in error.errors()]
+        parser.error(f"{arguments.given}: {'; '.join(wrong)}")
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        parser.error(f"{arguments.given}: {error}")
+    return config
+
+
+def _run_folder(folder: Path, config: dict[str, Any], write: bool) -> Path:
+    """Make a run folder, the one that there may be."""
     from ml.run_folder import write_json
 
-    given: Any = yaml.safe_load(arguments.given.read_text(encoding="utf-8"))
-    folders = {"dataset": arguments.corpus, "unlabelled": arguments.unlabelled}
-    named = {name: str(path.resolve()) for name, path in folders.items() if path is not None}
-    config = {**(given or {}), **named}
-    _configuration(arguments.work).model_validate(config)  # what is wrong is said before a folder is made
-    out: Path = arguments.out
     if write:
-        out.mkdir(parents=True, exist_ok=True)
-        write_json(out / "config.json", config)
-    return out
+        folder.mkdir(parents=True, exist_ok=True)
+        write_json(folder / "config.json", config)
+    return folder
 
 
 def _configuration(work: str) -> "type[BaseModel]":

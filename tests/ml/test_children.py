@@ -96,12 +96,27 @@ def test_a_file_a_corpus_and_a_folder_are_enough(config_file, store_folder, tmp_
     assert json.loads((out / "config.json").read_text())["dataset"] == str(store_folder)
 
 
-@pytest.mark.parametrize("more", ["learning_rat: 1", "self_training: {alpha: 0.9}", "contrastive: {}", "- 1"])
-def test_a_file_that_is_no_configuration_makes_no_folder(config_file, store_folder, tmp_path, more):
+@pytest.mark.parametrize(
+    ("more", "why"),
+    [
+        ("learning_rat: 1", b"config.yaml: learning_rat: "),
+        ("self_training: {alpha: 0.9}", b"self_training has no meaning for supervised"),
+        ("contrastive: {}", b"contrastive has no meaning"),
+        ("- 1", b"config.yaml: while parsing"),
+    ],
+)
+def test_a_file_that_is_no_configuration_is_refused_in_words(config_file, store_folder, tmp_path, more, why):
     path, out = config_file(more=more), tmp_path / "out"
     with start("train", path, "--corpus", store_folder, "--out", out, stdin=subprocess.DEVNULL) as child:
-        [event] = [json.loads(line) for line in child.communicate(timeout=60)[0].splitlines()]
-    assert (child.returncode, event["event"], out.exists()) == (1, "error", False)
+        said, log = child.communicate(timeout=60)
+    assert (child.returncode, said, out.exists()) == (2, b"", False)
+    assert why in log and b"Traceback" not in log
+
+
+def test_a_corpus_that_is_not_there_is_named(config_file, tmp_path):
+    with start("train", config_file(), "--corpus", tmp_path / "gone", "--out", tmp_path / "out") as child:
+        log = child.communicate(timeout=60)[1]
+    assert child.returncode == 2 and b"gone is no folder" in log
 
 
 @pytest.mark.parametrize("paradigm", ["supervised", pytest.param("negclip", marks=pytest.mark.slow)])
