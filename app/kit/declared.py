@@ -34,9 +34,7 @@ async def only_declared(request: Request) -> None:
 
 def unknown(given: Iterable[str], known: set[str], prefix: str = "") -> list[FieldError]:
     """Name what was given and is not known; its value is not repeated, it may name a patient."""
-    reason = (
-        f"is not known here; there are {', '.join(sorted(known))}" if known else "is not known here; there are none"
-    )
+    reason = f"is not known here; there are {', '.join(sorted(known)) or 'none'}"
     names = sorted(set(given) - known)
     return [FieldError(field=f"{prefix}{name[:SHOWN]}", code="unknown", reason=reason) for name in names[:20]]
 

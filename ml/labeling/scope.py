@@ -44,7 +44,6 @@ _ORDER: tuple[tuple[str, Status | None], ...] = (
     ("negation", "negated"),
     ("past_reading", "historical"),
     ("historical", "historical"),
-    ("past_tracing", "historical"),
     ("historical_after", "historical"),
     ("hedge", "uncertain"),
     ("differential", "uncertain"),
@@ -78,7 +77,7 @@ def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision
     behind = _behind(items, place, length)
     ahead = _ahead(items, place)
     if any(cue.kind == "affirmation" for cue in behind):
-        past = ("historical", "past_tracing", "past_reading")
+        past = ("historical", "past_reading")
         ahead = [cue for cue in ahead if cue.kind not in past and cue.over != "and"]
     if mention.status == "negated" and not any(cue.kind == "correction" for cue in ahead):
         return Decision("negated", None)
@@ -116,7 +115,7 @@ class _Way:
             return not self.to and (not self.comma or (self.finding and bare))
         if self.comma:
             return False
-        if kind in ("historical", "past_tracing"):
+        if kind == "historical":
             return not self.to
         if kind == "withheld":
             return True
@@ -135,13 +134,15 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
     while i >= 0:
         item = items[i]
         if item.kind in _BEFORE:
-            kind = "past_reading" if item.kind == "past_tracing" and way.told else item.kind
+            kind = item.kind
+            if kind == "past_tracing":
+                kind = "past_reading" if way.told else "historical"
             if listed and kind not in _LISTING:
                 break
             if way.lets(kind, _bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
                     found.append(Cue(kind, item.start, item.end, way.over))
-            elif kind in ("hedge", "negation", "historical", "past_tracing"):
+            elif kind in ("hedge", "negation", "historical"):
                 break
         elif item.kind == _ASIDE and _opens_clause(items, i):
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
