@@ -10,7 +10,7 @@ import httpx
 import pytest
 import structlog
 from fastapi.testclient import TestClient
-from sqlalchemy import create_engine, text
+from sqlalchemy import NullPool, create_engine, text
 
 from app.auth import service as auth
 from app.embedded.postgres import EmbeddedPostgres
@@ -62,7 +62,7 @@ def template(server_url: str) -> Iterator[tuple[str, str]]:
     migrate(database)
     database.close()
     yield server_url, name
-    _run(server_url, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(server_url, name)
 
 
 @pytest.fixture
@@ -79,7 +79,7 @@ def settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Settings]:
         prediction_timeout_s=30,
         _env_file=None,
     )
-    _run(server, f"DROP DATABASE {name} WITH (FORCE)")
+    drop(server, name)
 
 
 @pytest.fixture
@@ -114,8 +114,22 @@ def _with_name(url: str, name: str) -> str:
     return f"{head.rsplit('/', 1)[0]}/{name}" + (f"?{query}" if query else "")
 
 
-def _run(url: str, statement: str) -> None:
-    engine = create_engine(url.replace("postgresql://", "postgresql+psycopg://", 1), isolation_level="AUTOCOMMIT")
+def drop(url: str, name: str) -> None:
+    """Drop a database of ours, whoever is connected to it.
+
+    Not WITH (FORCE): that is refused to a role that is no superuser while autovacuum looks at the database, where a
+    plain DROP sends autovacuum away by itself.
+    """
+    _run(
+        url,
+        f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}' AND usename = current_user",
+        f"DROP DATABASE {name}",
+    )
+
+
+def _run(url: str, *statements: str) -> None:
+    url = url.replace("postgresql://", "postgresql+psycopg://", 1)
+    engine = create_engine(url, isolation_level="AUTOCOMMIT", poolclass=NullPool)
     with engine.connect() as connection:
-        connection.execute(text(statement))
-    engine.dispose()
+        for statement in statements:
+            connection.execute(text(statement))
