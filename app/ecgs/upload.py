@@ -8,7 +8,7 @@ from starlette.datastructures import UploadFile
 
 from app.ecgs.schemas import EcgMetadata
 from app.ecgs.service import read_recording
-from app.kit.problems import FieldError, Problem, field_errors
+from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
 from app.reports.schemas import ReportIn, Source
 from ml.formats import Recording
 
@@ -56,7 +56,7 @@ def read_upload(
         errors += problem.errors
     if errors or recording is None:
         code = "unusable_ecg" if any(e.field == "file" for e in errors) else "invalid_request"
-        raise Problem(422, code, "; ".join(f"{e.field}: {e.reason}" for e in errors), errors)
+        raise invalid_fields(errors, code)
     return EcgUpload(recording, known, readings)
 
 

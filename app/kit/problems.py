@@ -82,10 +82,10 @@ def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
     return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
 
 
-def invalid_fields(errors: Sequence[FieldError]) -> Problem:
+def invalid_fields(errors: Sequence[FieldError], code: str = "invalid_request") -> Problem:
     """Build the 422 for several fields; its detail names the first five."""
     detail = "; ".join(f"{error.field}: {error.reason}" for error in errors[:5])
-    return Problem(422, "invalid_request", detail, errors)
+    return Problem(422, code, detail, errors)
 
 
 def check_known(found: Found | None, field: str, what: str) -> Found:

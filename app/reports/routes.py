@@ -14,7 +14,11 @@ from app.reports.schemas import ReportIn, ReportList, ReportOut
 router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
 
 
-@router.post("", status_code=201, responses=responses(404, 422))
+@router.post(
+    "",
+    status_code=201,
+    responses={200: {"model": ReportOut, "description": "This reading is stored already"}, **responses(404, 422)},
+)
 def add_report(
     ecg_id: uuid.UUID, given: ReportIn, request: Request, response: Response, session: SessionDep, user: Reader
 ) -> ReportOut:
