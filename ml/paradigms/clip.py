@@ -25,28 +25,34 @@ def clip_loss(
     wrong: Tensor | None = None,
     wrong_of: Tensor | None = None,
     owner: Tensor | None = None,
+    implied: Tensor | None = None,
 ) -> Tensor:
     """Give Equation 3, or with hard negatives Equation 4, of p pairs; 0 where there is no pair.
 
     The equations' second sums run over s_ji as printed, which is the first sum again; read as in CLIP, a text's
     denominator runs over the ECGs. Targets other than `diagonal` know what else is true:
 
-    - `masked`: what is true of an ECG beside its own statement leaves the denominators, in both directions.
+    - `masked`: what is said of an ECG beside its own statement leaves the denominators, in both directions.
     - `multi_positive`: it is a positive too; an ECG's loss is the mean over its positives (Khosla et al. 2020).
     - `sigmoid`: each ECG and text is a question of its own (Zhai et al. 2023); `similarity` has its bias in it.
+
+    What is implied of an ECG but not said is asked by none of the three.
 
     Parameters
     ----------
     similarity
         (p, p): s_ij of ECG i and text j, temperature included; text i is ECG i's own.
     true
-        (p, p) bool: text j is true of ECG i; true on the diagonal.
+        (p, p) bool: text j is said of ECG i; true on the diagonal.
     wrong
         (p, n): ŝ of ECG i and hard negative n.
     wrong_of
         (p, n) bool: hard negative n is wrong of ECG i. What is not leaves the denominators.
     owner
         (n,): the pair whose machine report has hard negative n; it is wrong of that pair's ECG.
+    implied
+        (p, p) bool: text j is not said of ECG i, but its labels say that it is true ("AF" of one with "AF with rapid
+        ventricular response").
     """
     pairs = len(similarity)
     if not pairs:
@@ -55,11 +61,14 @@ def clip_loss(
     if wrong is None or wrong_of is None or owner is None:
         wrong, wrong_of = similarity.new_zeros(pairs, 0), true.new_zeros(pairs, 0)
         owner = torch.zeros(0, dtype=torch.long, device=similarity.device)
+    aside = torch.zeros_like(own) if implied is None or targets == "diagonal" else implied
     if targets == "sigmoid":
-        each = functional.softplus(torch.where(true, -similarity, similarity))
+        each = functional.softplus(torch.where(true, -similarity, similarity)) * ~aside
         return (each.sum() + (functional.softplus(wrong) * wrong_of).sum()) / pairs
     positive = true if targets == "multi_positive" else own
-    others = similarity.masked_fill(true & ~own, -math.inf) if targets == "masked" else similarity
+    if targets == "masked":
+        aside = aside | (true & ~own)
+    others = similarity.masked_fill(aside, -math.inf)
     wrong = wrong.masked_fill(~wrong_of, -math.inf)
     # a hard negative stands in its own pair's text denominator, over all ECGs of which it is wrong
     of_text = wrong.logsumexp(dim=0).expand(pairs, -1)
@@ -110,14 +119,18 @@ class ClipParadigm:
             ecgs = self.model.encode_ecgs(batch.windows[:1])[:0]
             texts = self.model.encode_texts(self._tokens.padded([0], device))[:0]
         pairs = processes.gather_pairs(drawn)
-        true = on(device, self._captions.true(pairs.rows, pairs.own))
+        true = self._captions.true(pairs.rows, pairs.own)
+        # the paper's targets do not ask
+        aside = self._targets != "diagonal"
+        implied = on(device, ~(true | self._captions.wrong_of(pairs.rows, pairs.own))) if aside else None
         wrong_of = on(device, self._captions.wrong_of(pairs.rows, pairs.wrong))
         ecgs, said, unsaid = (processes.gather(each) for each in (ecgs, texts[own], texts[wrong]))
         scale = processes.shared(self.model.scale())
         bias = 0.0 if self.model.bias is None else processes.shared(self.model.bias)
         with torch.autocast(device.type, enabled=False):
             similarity, hard = (scale * ecgs @ each.T + bias for each in (said, unsaid))
-            loss = clip_loss(similarity, true, self._targets, hard, wrong_of, on(device, pairs.owner))
+            owner = on(device, pairs.owner)
+            loss = clip_loss(similarity, on(device, true), self._targets, hard, wrong_of, owner, implied)
         return Outcome(
             processes.summed(loss),
             {"temperature": 1 / scale.detach(), "hard_negatives": loss.new_tensor(len(pairs.owner))},

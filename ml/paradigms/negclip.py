@@ -6,7 +6,7 @@ from ml.paradigms.clip import ClipParadigm
 class NegClip(ClipParadigm):
     """Equation 4: machine-only statements of the batch's ECGs stand in the denominators as hard negatives.
 
-    All of them, each for every ECG of the batch of which it is not true (`Captions.facts`).
+    All of them, each for every ECG of the batch of which it is not true (`Captions.wrong_of`).
     """
 
     hard_negatives = True

@@ -8,7 +8,7 @@ import torch
 from ml.paradigms.clip import clip_loss
 
 
-def slow_loss(s, true, targets, wrong, wrong_of, owner):
+def slow_loss(s, true, targets, wrong, wrong_of, owner, implied):
     """One ECG, one text, one term at a time; `s[i][j]` is ECG i with text j."""
     pairs, hard = len(s), len(owner)
     if pairs == 0:
@@ -17,14 +17,17 @@ def slow_loss(s, true, targets, wrong, wrong_of, owner):
         total = 0.0
         for i in range(pairs):
             for j in range(pairs):
-                total += math.log1p(math.exp(-s[i][j] if true[i][j] else s[i][j]))
+                if not implied[i][j]:
+                    total += math.log1p(math.exp(-s[i][j] if true[i][j] else s[i][j]))
             for n in range(hard):
                 if wrong_of[i][n]:
                     total += math.log1p(math.exp(wrong[i][n]))
         return total / pairs
 
     def stays(i, j):  # in a denominator
-        return not (targets == "masked" and i != j and true[i][j])
+        if targets == "diagonal":
+            return True
+        return not (implied[i][j] or (targets == "masked" and i != j and true[i][j]))
 
     def positive(i, j):
         return true[i][j] if targets == "multi_positive" else i == j
@@ -60,7 +63,8 @@ def world(pairs, hard, repeats=False, dtype=torch.float32):
     owner = torch.randint(0, max(1, pairs), (hard,))
     wrong_of = torch.rand(pairs, hard) < 0.7
     wrong_of[owner, torch.arange(hard)] = True
-    return ecg, text, wrong, true, wrong_of, owner
+    implied = (torch.rand(pairs, pairs) < 0.3) & ~true
+    return ecg, text, wrong, true, wrong_of, owner, implied
 
 
 def similarities(ecg, text, wrong):
@@ -82,10 +86,12 @@ WORLDS = [
 @pytest.mark.parametrize("targets", TARGETS)
 @pytest.mark.parametrize("of", WORLDS)
 def test_the_loss_is_the_loop_s(of, targets, dtype):
-    ecg, text, wrong, true, wrong_of, owner = world(*of, dtype=dtype)
+    ecg, text, wrong, true, wrong_of, owner, implied = world(*of, dtype=dtype)
     s, hard = similarities(ecg, text, wrong)
-    loss = clip_loss(s, true, targets, hard, wrong_of, owner)
-    expected = slow_loss(s.tolist(), true.tolist(), targets, hard.tolist(), wrong_of.tolist(), owner.tolist())
+    loss = clip_loss(s, true, targets, hard, wrong_of, owner, implied)
+    expected = slow_loss(
+        s.tolist(), true.tolist(), targets, hard.tolist(), wrong_of.tolist(), owner.tolist(), implied.tolist()
+    )
     assert loss.dtype == torch.float32
     assert loss.item() == pytest.approx(expected, rel=1e-5, abs=1e-6)
     loss.backward()
@@ -94,19 +100,19 @@ def test_the_loss_is_the_loop_s(of, targets, dtype):
 
 @pytest.mark.parametrize("targets", TARGETS)
 def test_the_gradient_is_that_of_finite_differences(targets):
-    ecg, text, wrong, true, wrong_of, owner = (
+    ecg, text, wrong, true, wrong_of, owner, implied = (
         each.double() if each.is_floating_point() else each for each in world(4, 3, repeats=True)
     )
     parts = [part.detach().requires_grad_() for part in (ecg, text, wrong)]
 
     def loss(ecg, text, wrong):
-        return clip_loss(5 * ecg @ text.T, true, targets, 5 * ecg @ wrong.T, wrong_of, owner)
+        return clip_loss(5 * ecg @ text.T, true, targets, 5 * ecg @ wrong.T, wrong_of, owner, implied)
 
     assert torch.autograd.gradcheck(loss, parts)
 
 
 def test_without_hard_negatives_equation_4_is_equation_3():
-    ecg, text, wrong, true, wrong_of, owner = world(5, 0)
+    ecg, text, wrong, true, wrong_of, owner, _ = world(5, 0)
     s, hard = similarities(ecg, text, wrong)
     assert torch.equal(clip_loss(s, true), clip_loss(s, true, "diagonal", hard, wrong_of, owner))
 
@@ -119,7 +125,7 @@ def test_equation_3_is_cross_entropy_both_ways():
 
 
 def test_a_hard_negative_pushes_only_the_ecgs_of_which_it_is_wrong():
-    _, _, _, true, _, owner = world(3, 1)
+    _, _, _, true, _, owner, _ = world(3, 1)
     wrong_of = torch.zeros(3, 1, dtype=torch.bool)
     wrong_of[owner[0]] = True
     hard = torch.zeros(3, 1, requires_grad=True)
@@ -134,6 +140,19 @@ def test_only_the_diagonal_calls_a_repeated_statement_wrong():
     for targets in TARGETS:
         [gradient] = torch.autograd.grad(clip_loss(s, true, targets), s)
         pushed[targets] = bool((gradient[~torch.eye(3, dtype=torch.bool)] > 1e-6).any())
+    assert pushed == {"diagonal": True, "masked": False, "multi_positive": False, "sigmoid": False}
+
+
+def test_what_is_implied_is_pushed_by_the_diagonal_alone():
+    true = torch.eye(3, dtype=torch.bool)
+    implied = torch.zeros(3, 3, dtype=torch.bool)
+    implied[0, 1] = True
+    s = torch.zeros(3, 3, requires_grad=True)
+    pushed = {}
+    for targets in TARGETS:
+        [gradient] = torch.autograd.grad(clip_loss(s, true, targets, implied=implied), s)
+        assert gradient[1, 0] > 0
+        pushed[targets] = gradient[0, 1].item() != 0
     assert pushed == {"diagonal": True, "masked": False, "multi_positive": False, "sigmoid": False}
 
 
