@@ -33,8 +33,13 @@ RUN groupadd --gid 10001 overread \
     && useradd --uid 10001 --gid overread --home-dir /var/lib/overread --no-create-home overread \
     && install --directory --owner=overread --group=overread --mode=0700 /var/lib/overread
 
+# Training on a GPU compiles its kernels, and asks a C compiler for their launchers; without one it is slower. They
+# are kept with the data: files in a tmpfs cannot be executed.
+RUN apt-get update && apt-get install --yes --no-install-recommends gcc libc6-dev && rm -rf /var/lib/apt/lists/*
+
 COPY --from=build /opt/overread /opt/overread
 ENV PATH=/opt/overread/bin:$PATH PYTHONUNBUFFERED=1 OVERREAD_DATA_DIR=/var/lib/overread
+ENV TORCHINDUCTOR_CACHE_DIR=/var/lib/overread/kernels/inductor TRITON_CACHE_DIR=/var/lib/overread/kernels/triton
 
 USER 10001:10001
 WORKDIR /var/lib/overread

@@ -26,6 +26,7 @@ from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
 from ml.configuration import Config
+from ml.corpus.feed import read_ahead
 from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.networks.clip import Clip
@@ -92,14 +93,16 @@ def forever(training: Training) -> Callable[[], None]:
     def steps() -> Any:
         epoch = 0
         while True:
-            yield from training.order.epoch(epoch)
+            whole = (parts for parts in training.order.epoch(epoch) if sum(len(p.rows) for p in parts) == batch)
+            yield from read_ahead(whole, training._read)
             epoch += 1
 
+    batch = training.config.batch_size
     source = steps()
     training.model.train()
 
     def step() -> None:
-        training._step(*training._read(next(source)))
+        training._step(*next(source))
 
     return step
 
@@ -222,7 +225,8 @@ def main() -> None:
             for paradigm in options.paradigms:
                 rates[paradigm], text = train(paradigm, preset, store, Path(place) / preset / paradigm, options)
                 share = f"{100 * text:.0f} %" if text else ""
-                reached = f"{100 * 3 * operations * rates[paradigm] / peak:.0f} %" if peak else ""
+                passes = 3 * operations * (3 if paradigm == "self_training" else 1)  # three views a labelled window
+                reached = f"{100 * passes * rates[paradigm] / peak:.0f} %" if peak else ""
                 print(f"{preset:<8}{paradigm:<15}{rates[paradigm]:>10.0f}{share:>7}{reached:>9}", flush=True)
             batch = 512 if gpu else CPU_BATCH[encoder]
             print(f"{preset:<8}{'plain loop':<15}{plain(encoder, batch, store, options):>10.0f}")

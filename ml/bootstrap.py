@@ -33,18 +33,28 @@ class Drawn(NamedTuple):
 
 
 class Patients:
-    """Who is drawn. Draw number d follows from the seed and d alone, whoever asks for it and in which order."""
+    """Who is drawn. Draw number d follows from the seed and d alone, whoever asks for it and in which order.
+
+    Attributes
+    ----------
+    count
+        How many distinct patients there are.
+    of_row
+        (n,): whose each row is, 0 to `count` − 1.
+    """
 
     def __init__(self, patients: NDArray[np.str_], seed: int) -> None:
-        distinct, self._of_row = np.unique(patients, return_inverse=True)
-        self._count, self._seed = len(distinct), seed
+        distinct, self.of_row = np.unique(patients, return_inverse=True)
+        self.count, self._seed = len(distinct), seed
+
+    def chosen(self, number: int) -> NDArray[np.int64]:
+        """Give the patients of a draw, (count,), with replacement."""
+        return np.random.default_rng([self._seed, number]).integers(0, self.count, self.count, dtype=np.int64)
 
     def draw(self, number: int) -> Floats:
         """Give how often each row counts, (n,): a patient is drawn with all of their rows."""
-        random = np.random.default_rng([self._seed, number])
-        drawn = random.integers(0, self._count, self._count, dtype=np.int64)
-        times = np.bincount(drawn, minlength=self._count).astype(np.float64)
-        return times.take(self._of_row)
+        times = np.bincount(self.chosen(number), minlength=self.count).astype(np.float64)
+        return times.take(self.of_row)
 
 
 def bootstrap(

@@ -22,6 +22,7 @@ from numpy.typing import NDArray
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from ml.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
+from ml.formats.recording import LEADS
 from ml.run_folder import json_safe, sync
 from ml.signals.preprocessing import Preprocessing
 
@@ -108,6 +109,7 @@ class Manifest(_Part):
     architecture: Literal["resnet1d", "beatnet"] = "resnet1d"
     preset: str
     encoder: EncoderShape | None = None
+    leads: tuple[str, ...] = LEADS
     text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
     preprocessing: dict[str, Any]
@@ -125,6 +127,13 @@ class Manifest(_Part):
         if self.architecture == "resnet1d" and self.encoder is None:
             raise ValueError("a resnet1d says how large it is, in encoder")
         return self
+
+    @field_validator("leads")
+    @classmethod
+    def _in_our_order(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
+        if leads != LEADS:
+            raise ValueError(f"the leads are {', '.join(LEADS)}, in this order")
+        return leads
 
     @field_validator("labels")
     @classmethod

@@ -117,7 +117,7 @@ class Config(Options):
             defaults["batch_size"] = CONTRASTIVE_BATCH.get(str(given.get("preset", "paper")), 256)
         merged = {**defaults, **given}
         if contrastive and isinstance(given.get("text"), Mapping):
-            merged["text"] = {**defaults["text"], **given["text"]}
+            merged["text"] = {**defaults.get("text", {}), **given["text"]}
         return merged
 
     @model_validator(mode="after")

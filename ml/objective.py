@@ -1,5 +1,10 @@
 """What is optimised, with what, and where: one process or several, a CPU or a GPU."""
 
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable
 from typing import Any
 
 import torch
@@ -8,6 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ml.configuration import Config
+from ml.networks.resnet1d import ResNet1d
 from ml.paradigms import Batch, Outcome, Paradigm, processes
 from ml.paradigms.models import encoder_of
 
@@ -27,12 +33,26 @@ class Objective(nn.Module):
 
 def objective(paradigm: Paradigm, device: torch.device) -> nn.Module:
     """Give the loss as a module, its encoder compiled where that pays (on a GPU), its gradients shared."""
-    if device.type == "cuda":
-        encoder_of(paradigm.model).encoder.compile()
+    if device.type == "cuda" and _can_compile():
+        compile_encoder(encoder_of(paradigm.model))
     alone = Objective(paradigm)
     if processes.count() == 1:
         return alone
     return DistributedDataParallel(alone, device_ids=None if device.index is None else [device.index])
+
+
+def compile_encoder(encoder: ResNet1d, backend: str | Callable[..., Any] = "inductor") -> None:
+    """Compile an encoder as one graph; `Sequential.compile` would make one a block, and soon none."""
+    encoder.encode = torch.compile(encoder.encode, backend=backend)  # type: ignore[method-assign]
+
+
+def _can_compile() -> bool:
+    """Say whether kernels can be built here: Triton asks a C compiler for it."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    if compiler and importlib.util.find_spec("triton"):
+        return True
+    print("no C compiler or no Triton: training goes on uncompiled, and slower", file=sys.stderr)  # noqa: T201
+    return False
 
 
 def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.optim.AdamW:
@@ -51,12 +71,18 @@ def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.o
 def choose_device(config: Config) -> torch.device:
     """Give the device that is asked for, else this process's GPU, else the CPU."""
     if config.device is not None:
-        return torch.device(config.device)
-    if not torch.cuda.is_available():
-        return torch.device("cpu")
-    torch.set_float32_matmul_precision("high")
-    device = torch.device("cuda", processes.local_rank())
-    torch.cuda.set_device(device)
+        device = torch.device(config.device)
+        if device.type == "cuda":
+            if processes.count() > 1:
+                raise ValueError("device: each of several processes has a GPU of its own; leave it out")
+            device = torch.device("cuda", device.index or 0)
+    elif torch.cuda.is_available():
+        device = torch.device("cuda", processes.local_rank())
+    else:
+        device = torch.device("cpu")
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.cuda.set_device(device)
     return device
 
 

@@ -12,23 +12,31 @@ from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
+import torch
 
 from ml.frames import read_frame, write_frame
 from ml.predict import Predictor
 from ml.signals.quality import Unusable
 
 KEPT_BUNDLES = 3
+DEVICE_LOST = "device_lost"
 
 
 def serve(questions: IO[bytes], answers: IO[bytes], device: str | None = None) -> None:
-    """Answer until `questions` ends. A frame that is none ends the child: where the next one begins is unknown."""
+    """Answer until `questions` ends, or the device does; whoever asks starts another child then.
+
+    A frame that is none ends the child: where the next one begins is unknown.
+    """
     bundles = Bundles(device)
     while True:
         try:
             header, body = read_frame(questions)
         except EOFError:
             return
-        write_frame(answers, _answer(bundles, header, body))
+        answer = _answer(bundles, header, body)
+        write_frame(answers, answer)
+        if answer.get("error", {}).get("code") == DEVICE_LOST:  # CUDA answers nothing more to this process
+            return
 
 
 class Bundles:
@@ -59,4 +67,5 @@ def _answer(bundles: Bundles, header: dict[str, Any], body: bytes) -> dict[str, 
     except Exception as error:  # whatever one question brings up, the next one finds the child alive
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
         detail = f"the model could not answer ({type(error).__name__})"
-        return {"error": {"code": "failed", "detail": detail, "reasons": []}}
+        code = DEVICE_LOST if isinstance(error, torch.AcceleratorError) else "failed"
+        return {"error": {"code": code, "detail": detail, "reasons": []}}

@@ -41,15 +41,22 @@ class Unlabelled:
         if not len(self.rows):
             raise ValueError("no window of the unlabelled dataset may be used: see unlabelled_rows")
         self.windows = Windows(store.windows, device, config.corpus_on_gpu)
+        self._orders: dict[int, NDArray[np.int64]] = {}  # of the rounds that the last step was in
 
     def at(self, step: int, seed: int) -> NDArray[np.int64]:
         """Give the rows of a step: the corpus is gone through again and again, in a new order each time."""
         places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         rounds, place = np.divmod(places, len(self.rows))
+        self._orders = {
+            number: self._orders[number]
+            if number in self._orders
+            else _permutation(len(self.rows), seed, number + 1_000_000)
+            for number in np.unique(rounds).tolist()
+        }
         rows = np.empty(len(places), np.int64)
-        for number in np.unique(rounds):
+        for number, order in self._orders.items():
             here = rounds == number
-            rows[here] = self.rows[_permutation(len(self.rows), seed, int(number) + 1_000_000)][place[here]]
+            rows[here] = self.rows[order[place[here]]]
         return rows
 
 

@@ -144,7 +144,7 @@ class Training:
         mine = np.array_split(rows, processes.count())[processes.rank()]
         logits = np.empty((len(mine), len(self.store.labels)))
         parts = [mine[start : start + EVALUATION_BATCH] for start in range(0, len(mine), EVALUATION_BATCH)]
-        with torch.inference_mode(), self._autocast():
+        with torch.inference_mode():  # in full precision, as the bundle will: half has 250 cosines between 0 and 1
             for part, windows in enumerate(read_ahead(parts, self.windows.__getitem__)):
                 scores = self.paradigm.logits(windows).double().cpu().numpy()
                 logits[part * EVALUATION_BATCH : part * EVALUATION_BATCH + len(scores)] = scores
@@ -164,8 +164,7 @@ class Training:
         )
 
     def _autocast(self) -> torch.autocast:
-        precision = self.config.precision
-        half = precision == "bf16" or (precision == "auto" and self.device.type == "cuda")
+        half = self.config.precision == "bf16" or (self.config.precision == "auto" and _has_bf16(self.device))
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def _only_gather_last(self, last: bool) -> contextlib.AbstractContextManager[None]:
@@ -230,7 +229,10 @@ class Training:
         scored = scored_with(points, test, self._logits(test))
         if processes.rank():
             return {}
-        metrics = figures(self.store, scored, self.config.hedged, device=self.device.type) if len(test) else {}
+        self.windows.leave_device()  # the bootstrap takes gigabytes of it
+        if self.unlabelled is not None:
+            self.unlabelled.windows.leave_device()
+        metrics = figures(self.store, scored, self.config.hedged, device=str(self.device)) if len(test) else {}
         manifest = bundle.save(
             self.folder / "bundle",
             {
@@ -266,6 +268,11 @@ class Training:
         self.events.say("progress", fraction=fraction, message=f"{at}: {message}")
 
 
+def _has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 by itself: GPUs since Ampere."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
 @contextlib.contextmanager
 def _no_sync(objective: DistributedDataParallel) -> Iterator[None]:
     with objective.no_sync():
@@ -274,5 +281,6 @@ def _no_sync(objective: DistributedDataParallel) -> Iterator[None]:
 
 def run(folder: Path, events: Events) -> dict[str, Any]:
     """Train in a run folder with a `config.json`; leaves `bundle/` there."""
-    with processes.joined(), alone_in(folder) if not processes.rank() else contextlib.nullcontext():
+    device = Config.model_validate_json((folder / "config.json").read_bytes()).device
+    with processes.joined(device), alone_in(folder) if not processes.rank() else contextlib.nullcontext():
         return Training(folder, events).run()

@@ -40,6 +40,10 @@ class Windows:
                 part = slice(start, start + _ROWS_A_COPY)
                 self.resident[part] = torch.from_numpy(windows[part].copy()).to(device)
 
+    def leave_device(self) -> None:
+        """Free what a resident corpus takes; its rows are read from the store from now on."""
+        self.resident = None
+
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
         """Give some rows, (k, 12, t)."""
         index = torch.from_numpy(rows)

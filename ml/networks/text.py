@@ -62,7 +62,7 @@ class Tokens:
         table = np.empty((len(chosen), max(map(len, chosen))), np.int64)
         for row, ids in zip(table, chosen, strict=True):
             row[: len(ids)], row[len(ids) :] = ids, ids[-1]
-        return torch.from_numpy(table).to(device)
+        return torch.from_numpy(table).to(device, non_blocking=True)
 
 
 class Tokenizer:

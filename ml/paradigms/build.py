@@ -1,5 +1,7 @@
 """A run's paradigm from its configuration and its dataset."""
 
+import hashlib
+import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
@@ -95,8 +97,9 @@ def _contrastive(config: Config, store: Store, rows: NDArray[np.int64], folder: 
 
 
 def _trained_tokenizer(folder: Path, texts: Sequence[str], text: TextOptions) -> Tokenizer:
-    """Train the tokenizer once a run: a resumed run reads what the first attempt wrote."""
-    path = folder / "tokenizer.json"
+    """Train the tokenizer once a run: a resumed run reads what the first attempt wrote, of the same texts."""
+    asked = hashlib.sha256(json.dumps([list(texts), text.tokens, text.context]).encode()).hexdigest()
+    path = folder / f"tokenizer-{asked[:12]}.json"
     if not path.exists() and not processes.rank():
         write_whole(path, Tokenizer.trained(texts, text.tokens, text.context).content.encode())
     processes.barrier()

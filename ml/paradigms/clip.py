@@ -133,7 +133,7 @@ class ClipParadigm:
             loss = clip_loss(similarity, on(device, true), self._targets, hard, wrong_of, owner, implied)
         return Outcome(
             processes.summed(loss),
-            {"temperature": 1 / scale.detach(), "hard_negatives": loss.new_tensor(len(pairs.owner))},
+            {"temperature": 1 / scale.detach(), "hard_negatives": loss.new_full((), len(pairs.owner))},
         )
 
     def logits(self, windows: Tensor) -> Tensor:

@@ -40,12 +40,13 @@ def local_rank() -> int:
 
 
 @contextlib.contextmanager
-def joined() -> Iterator[None]:
-    """Join the processes that `torchrun` started; alone without it."""
+def joined(device: str | None = None) -> Iterator[None]:
+    """Join the processes that `torchrun` started, to train on what torch calls `device`; alone without it."""
     if int(os.environ.get("WORLD_SIZE", "1")) == 1 or dist.is_initialized():
         yield
         return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
+    on_gpus = torch.cuda.is_available() and not (device or "").startswith("cpu")
+    dist.init_process_group("nccl" if on_gpus else "gloo")
     try:
         yield
     finally:

@@ -60,6 +60,7 @@ class SelfTraining:
         One pass, so that batch normalisation sees one distribution.
         """
         assert batch.unlabelled is not None
+        self._weights = self._weights.to(batch.positive.device)  # copied in the first step alone
         labelled, unlabelled = len(batch.windows), len(batch.unlabelled)
         views = [weak(batch.windows), weak(batch.unlabelled), strong(batch.unlabelled)]
         logits, weak_logits, strong_logits = self.model(torch.cat(views)).split([labelled, unlabelled, unlabelled])

@@ -30,9 +30,7 @@ def supervised_loss(logits: Tensor, positive: Tensor, counts: Tensor, weights: T
     weights
         (labels,), as `positive_weights` gives them.
     """
-    each = functional.binary_cross_entropy_with_logits(
-        logits.float(), positive, pos_weight=weights.to(positive.device), reduction="none"
-    )
+    each = functional.binary_cross_entropy_with_logits(logits.float(), positive, pos_weight=weights, reduction="none")
     return (each * counts).sum() / counts.sum().clamp(min=1)
 
 
@@ -45,6 +43,7 @@ class Supervised:
 
     def loss(self, batch: Batch) -> Outcome:
         """Give the loss of a batch's labels."""
+        self._weights = self._weights.to(batch.positive.device)  # copied in the first step alone
         logits = self.model(weak(batch.windows))
         return Outcome(supervised_loss(logits, batch.positive, batch.counts, self._weights))
 

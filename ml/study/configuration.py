@@ -19,7 +19,7 @@ class _Part(BaseModel):
 
 
 class Ablations(_Part):
-    """What to vary beside the paradigms; nothing unless it is asked for."""
+    """What to vary beside the paradigms: nothing unless it is asked for, but the sanity baseline."""
 
     granularity: Annotated[bool, Field(description="NegCLIP on whole reports beside statements (Figure 3).")] = False
     weights: Annotated[
@@ -39,7 +39,7 @@ class Ablations(_Part):
     ] = ()
     random_encoder: Annotated[
         bool, Field(description="A linear probe on a random, frozen encoder: what any model must beat.")
-    ] = False
+    ] = True
 
 
 class Plan(_Part):

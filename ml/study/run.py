@@ -2,7 +2,7 @@
 
 import io
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any, get_args
 
@@ -83,9 +83,20 @@ def _carry_out(
             train(place, _RunEvents(events, f"{arm.title}, seed {seed}", number, len(wanted)))
             _score(study, store, rows, place)
         scores[name] = np.load(place / "scores.npy", allow_pickle=False)
-        if scores[name].shape != (len(rows), len(store.labels)):
-            raise ValueError(f"runs/{name} holds scores of another dataset; remove that folder")
+        trained, sources = read_manifest(place / "bundle").training, _sources(arm.config(study, seed), store)
+        if any(trained.get(name) != sha256 for name, sha256 in sources.items()):
+            raise ValueError(f"runs/{name} was trained on other data than is there now; remove that folder")
     return scores
+
+
+def _sources(config: Mapping[str, Any], store: Store) -> dict[str, str]:
+    """Give the hashes of what a run learns from, as its bundle names them: folders may hold other data by now."""
+    sources = {"dataset_sha256": store.content_sha256}
+    if "unlabelled" in config:
+        sources["unlabelled_sha256"] = Store(Path(config["unlabelled"])).content_sha256
+    if "start_from" in config:
+        sources["started_from"] = read_manifest(Path(config["start_from"])).weights_sha256
+    return sources
 
 
 def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path) -> None:

@@ -3,6 +3,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 from sklearn.metrics import average_precision_score, roc_auc_score
 
 from ml import bootstrap as module
@@ -78,6 +79,7 @@ def test_torch_measures_the_same_draws_the_same(monkeypatch, levels):
 
 
 @pytest.mark.gpu
+@pytest.mark.skipif(not torch.cuda.is_available(), reason="there is no CUDA device")
 def test_a_gpu_measures_the_same_draws_the_same():
     rows = make_rows(5000)
     on_cpu, on_gpu = (bootstrap(*rows, draws=20, seed=0, curves=True, device=device) for device in ("cpu", "cuda"))

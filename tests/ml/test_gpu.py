@@ -29,4 +29,4 @@ def test_every_paradigm_trains_on_a_gpu_and_is_read_on_a_cpu(
     assert not [name for name in weights if "_orig_mod" in name]
     rows = training.store.rows("test")
     here = Predictor(training.folder / "bundle", "cpu").window_logits(training.store.windows, rows)
-    assert here == pytest.approx(training._logits(rows), abs=0.2)
+    assert here == pytest.approx(training._logits(rows), abs=0.02)  # TensorFloat-32 beside float32

@@ -4,6 +4,7 @@ import sys
 
 import numpy as np
 import pytest
+import torch
 
 from ml import serve as module
 from ml.frames import FrameError, read_frame, write_frame
@@ -54,6 +55,23 @@ def test_a_bad_question_has_its_reason_and_the_next_is_answered(bundle_folder, s
     codes = [reply["error"]["code"] if "error" in reply else "answer" for reply in replies]
     assert codes == ["unusable", *["failed"] * 6, "answer"]
     assert replies[0]["error"]["reasons"][0]["code"] == "too_short"
+
+
+def test_a_device_that_is_lost_ends_the_child_after_its_answer(bundle_folder, signal, monkeypatch):
+    def lost(self, *question):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Predictor, "predict", lost)
+    question = {"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal)
+    stream, answers = io.BytesIO(), io.BytesIO()
+    for header, body in (question, question):
+        write_frame(stream, header, body)
+    stream.seek(0)
+    serve(stream, answers, device="cpu")
+    answers.seek(0)
+    assert read_frame(answers)[0]["error"]["code"] == "device_lost"
+    with pytest.raises(EOFError):
+        read_frame(answers)
 
 
 def test_a_torn_stream_ends_the_child():

@@ -147,10 +147,11 @@ def test_the_best_weights_are_kept_not_the_last(make_run, said, monkeypatch):
     assert not torch.equal(saved["head.weight"], seen[5]["head.weight"])
 
 
-def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch):
+@pytest.mark.parametrize("precision", ["fp32", "bf16"])
+def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch, precision):
     auprcs = iter([0.9, 0.5, 0.4])
     monkeypatch.setattr(Training, "_validate", lambda self: next(auprcs))
-    folder = make_run(epochs=3)
+    folder = make_run(epochs=3, precision=precision)
     training = Training(folder, said)
     training.run()
     predictor = Predictor(folder / "bundle", "cpu")
@@ -216,6 +217,7 @@ def test_another_run_s_checkpoint_is_refused(make_run, said):
         {"paradigm": "clip", "contrastive": {"target": "diagonal"}},
         {"paradigm": "clip", "freeze_encoder": True},
         {"paradigm": "clip", "text": {"width": 100, "heads": 3}},
+        {"paradigm": "clip", "text": {"width": 64}, "preset": "huge"},
         {"batch_size": 4, "accumulate": 5},
     ],
 )

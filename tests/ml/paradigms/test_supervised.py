@@ -49,20 +49,21 @@ def slow_loss(logits, positive, counts, weights):
     return sum(terms) / len(terms) if terms else 0.0
 
 
+@pytest.mark.parametrize("dtype", [torch.float32, torch.bfloat16])
 @pytest.mark.parametrize("ignored", [0.0, 0.3, 1.0])
-def test_the_loss_is_weighted_cross_entropy_over_what_counts(ignored):
+def test_the_loss_is_weighted_cross_entropy_over_what_counts(ignored, dtype):
     random = np.random.default_rng(4)
     training = labels(random.random((40, 3)) < [0.5, 0.1, 0.0])
-    logits = random.normal(size=(6, 3)).astype(np.float32)
-    paradigm = Supervised(Fixed(logits.tolist()), training)
+    logits = torch.from_numpy(random.normal(size=(6, 3))).to(dtype)
+    paradigm = Supervised(Fixed(logits.tolist()).to(dtype), training)
     positive = (random.random((6, 3)) < 0.5).astype(np.float32)
     counts = random.random((6, 3)) >= ignored
     batch = Batch(np.arange(6), torch.zeros(6, 12, 50), torch.from_numpy(positive), torch.from_numpy(counts))
     loss = paradigm.loss(batch).loss
     expected = slow_loss(logits.tolist(), positive.tolist(), counts.tolist(), positive_weights(training).tolist())
-    assert loss.item() == pytest.approx(expected, rel=1e-5)
+    assert loss.dtype == torch.float32 and loss.item() == pytest.approx(expected, rel=1e-5)
     loss.backward()
-    assert (paradigm.model.logits.grad.numpy()[~counts] == 0).all()
+    assert (paradigm.model.logits.grad.float().numpy()[~counts] == 0).all()
 
 
 def test_training_sees_augmented_windows_and_scoring_does_not(monkeypatch):

@@ -13,11 +13,12 @@ def study(**given):
     return Config.model_validate({"dataset": Path("corpus"), **given})
 
 
-def test_by_default_supervised_learns_from_over_reads_and_from_the_machine():
+def test_by_default_supervised_learns_from_over_reads_and_from_the_machine_beside_a_random_encoder():
     listed = arms(study(), ["supervised"])
     assert [(arm.name, arm.options.get("label_source", "overread")) for arm in listed] == [
         ("supervised", "overread"),
         ("supervised_machine", "machine"),
+        ("random_encoder", "overread"),
     ]
 
 
@@ -76,7 +77,7 @@ def test_what_an_ablation_leaves_as_it_is_is_the_same_run():
 
 
 def test_a_run_s_folder_follows_from_what_is_trained_and_not_from_where():
-    [arm] = arms(study(label_sources=["overread"]), ["supervised"])
+    arm, _ = arms(study(label_sources=["overread"]), ["supervised"])
     here = study(seeds=[0, 1], device="cpu", threads=2, draws=200, title="another")
     assert arm.folder(here, 0) == arm.folder(study(), 0)
     assert len({arm.folder(study(), 0), arm.folder(study(), 1), arm.folder(study(preset="small"), 0)}) == 3

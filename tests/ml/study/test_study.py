@@ -1,6 +1,7 @@
 import csv
 import json
 import re
+import shutil
 
 import pytest
 
@@ -30,7 +31,7 @@ def rows_of(folder, name):
 
 
 def test_a_study_is_resumed_run_by_run_and_ends_with_tables_figures_and_a_page(make_study, said, monkeypatch):
-    folder = make_study(seeds=[0, 1])
+    folder = make_study(seeds=[0, 1], ablations={"random_encoder": False})
     trained = []
 
     class Killed(Exception):
@@ -84,7 +85,7 @@ def test_a_study_is_resumed_run_by_run_and_ends_with_tables_figures_and_a_page(m
 
     before = (folder / "tables/arms.csv").read_bytes()
     trained.clear()
-    make_study(seeds=[0, 1], title="Told otherwise")
+    make_study(seeds=[0, 1], title="Told otherwise", ablations={"random_encoder": False})
     run(folder, said)
     assert trained == []
     assert (folder / "tables/arms.csv").read_bytes() == before
@@ -98,12 +99,15 @@ def test_before_the_first_run_every_run_s_configuration_is_checked(make_study, s
     assert said.events == []
 
 
-def test_scores_of_another_dataset_are_refused(make_study, said, monkeypatch):
-    folder = make_study(label_sources=["overread"])
+def test_a_run_on_what_a_folder_held_before_is_refused(make_study, said, store_folder, tmp_path):
+    data = shutil.copytree(store_folder, tmp_path / "data")
+    folder = make_study(label_sources=["overread"], ablations={"random_encoder": False}, dataset=str(data))
     run(folder, said)
-    rows = Store.rows
-    monkeypatch.setattr(Store, "rows", lambda self, split: rows(self, split)[:-1])
-    with pytest.raises(ValueError, match="scores of another dataset"):
+    trained_on = Store(data).content_sha256
+    remade = json.loads((data / "dataset.json").read_text())
+    assert trained_on in remade.values()
+    (data / "dataset.json").write_text(json.dumps(remade).replace(trained_on, "0" * 64))
+    with pytest.raises(ValueError, match="trained on other data than is there now"):
         run(folder, said)
 
 
