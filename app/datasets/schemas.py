@@ -4,9 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 
 from app.kit.text import Name
+from app.kit.times import TimeWithOffset
 
 NORTH: dict[str, Any] = {"name": "north-2026", "site": "north", "seed": 7}
 FROZEN: dict[str, Any] = {
@@ -42,8 +43,8 @@ class DatasetIn(BaseModel):
     )
 
     name: Name
-    recorded_from: AwareDatetime | None = Field(default=None, alias="from")
-    recorded_to: AwareDatetime | None = Field(default=None, alias="to")
+    recorded_from: TimeWithOffset | None = Field(default=None, alias="from")
+    recorded_to: TimeWithOffset | None = Field(default=None, alias="to")
     site: Name | None = None
     device: Name | None = None
     overread: Literal["required", "absent"] = Field(

@@ -1,19 +1,18 @@
 """`overread disagreement`: the table in the terminal."""
 
 from collections.abc import Sequence
-from datetime import UTC, datetime
-from typing import cast, get_args
+from datetime import datetime
+from typing import Any
 
+from pydantic import ValidationError, validate_call
 from sqlalchemy.orm import Session
 
-from app.disagreement import service
+from app.disagreement import parameters, service
 from app.disagreement.counting.cells import CellBook
-from app.disagreement.counting.selection import GROUPINGS, SEXES, GroupBy, PairFilter
-from app.disagreement.outcomes import Hedged
 from app.disagreement.service import Asked
 from app.disagreement.sheets import as_csv as csv_of
 from app.disagreement.sheets import as_text
-from app.kit.problems import Problem
+from app.kit.problems import Problem, field_errors
 from app.vocabularies.service import Labelers
 
 
@@ -22,8 +21,8 @@ class CannotBeAsked(Exception):
 
 
 def asked(
-    recorded_from: datetime | None,
-    recorded_to: datetime | None,
+    recorded_from: datetime | str | None,
+    recorded_to: datetime | str | None,
     site: str | None,
     device: str | None,
     device_software: str | None,
@@ -34,19 +33,27 @@ def asked(
     hedged: str,
     group_by: Sequence[str] | None,
 ) -> Asked:
-    """Understand the command's options."""
-    group_by = group_by or []
-    if hedged not in get_args(Hedged):
-        raise CannotBeAsked(f"--hedged: {hedged!r} is none of {', '.join(get_args(Hedged))}")
-    if sex is not None and sex not in SEXES:
-        raise CannotBeAsked(f"--sex: {sex!r} is none of {', '.join(SEXES)}")
-    if unknown := [name for name in group_by if name not in GROUPINGS]:
-        raise CannotBeAsked(f"--group-by: {unknown[0]!r} is none of {', '.join(GROUPINGS)}")
-    if len(group_by) > 2 or len(set(group_by)) < len(group_by):
-        raise CannotBeAsked("--group-by: at most two, and not the same twice")
-    start, end = (at.replace(tzinfo=UTC) if at is not None else None for at in (recorded_from, recorded_to))
-    chosen = PairFilter(start, end, site, device, device_software, reader, sex, age_min, age_max)
-    return Asked(chosen, cast("Hedged", hedged), cast("tuple[GroupBy, ...]", tuple(group_by)))
+    """Understand the command's options as the API understands its parameters."""
+    filters: dict[str, Any] = {
+        "from": recorded_from,
+        "to": recorded_to,
+        "site": site,
+        "device": device,
+        "device_software": device_software,
+        "reader": reader,
+        "sex": sex,
+        "age_min": age_min,
+        "age_max": age_max,
+    }
+    counting: dict[str, Any] = {"hedged": hedged, "group_by": group_by or []}
+    try:
+        return validate_call(parameters.asked)(validate_call(parameters.chosen_pairs)(**filters), **counting)
+    except ValidationError as error:
+        first = field_errors(error.errors())[0]
+    except Problem as problem:
+        first = problem.errors[0]
+    option = first.field.removeprefix("query.").partition(".")[0].replace("_", "-")
+    raise CannotBeAsked(f"--{option}: {first.reason.removeprefix('Value error, ')}")
 
 
 def answer(session: Session, question: Asked, *, as_csv: bool) -> str:

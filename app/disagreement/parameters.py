@@ -1,6 +1,5 @@
 """Query parameters that every question about disagreement understands."""
 
-from datetime import UTC, datetime
 from typing import Annotated
 
 from fastapi import Depends, Query, Request
@@ -12,12 +11,13 @@ from app.disagreement.service import Asked
 from app.ecgs.schemas import Sex
 from app.kit.problems import invalid
 from app.kit.text import Name
+from app.kit.times import Time
 
 From = Annotated[
-    datetime | None,
+    Time | None,
     Query(alias="from", description="Recorded at or after; UTC without an offset.", examples=["2026-01-01T00:00:00Z"]),
 ]
-To = Annotated[datetime | None, Query(alias="to", description="Recorded before.", examples=["2027-01-01T00:00:00Z"])]
+To = Annotated[Time | None, Query(alias="to", description="Recorded before.", examples=["2027-01-01T00:00:00Z"])]
 Site = Annotated[Name | None, Query(examples=["north"])]
 Age = Annotated[float | None, Query(ge=0, le=130, allow_inf_nan=False, description="Years, inclusive.")]
 Hedges = Annotated[
@@ -42,8 +42,7 @@ def chosen_pairs(
     age_max: Age = None,
 ) -> PairFilter:
     """Read which pairs are asked for."""
-    start, end = _utc(recorded_from, "from"), _utc(recorded_to, "to")
-    return PairFilter(start, end, site, device, device_software, reader, sex, age_min, age_max)
+    return PairFilter(recorded_from, recorded_to, site, device, device_software, reader, sex, age_min, age_max)
 
 
 ChosenPairs = Annotated[PairFilter, Depends(chosen_pairs)]
@@ -66,12 +65,3 @@ def cell_book(request: Request) -> CellBook:
 
 
 CellBookDep = Annotated[CellBook, Depends(cell_book)]
-
-
-def _utc(value: datetime | None, name: str) -> datetime | None:
-    if value is None:
-        return None
-    try:
-        return value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
-    except OverflowError as error:
-        raise invalid(f"query.{name}", "is no time between the years 1 and 9999 in UTC") from error

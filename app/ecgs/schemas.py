@@ -1,12 +1,13 @@
 """What an ECG looks like outside."""
 
 import uuid
-from datetime import UTC, datetime
+from datetime import datetime
 from typing import Annotated, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, field_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
 from app.kit.text import Name
+from app.kit.times import Time
 from app.reports.schemas import OVERREAD, ReportOut
 
 Sex = Literal["male", "female", "unknown"]
@@ -37,18 +38,13 @@ class EcgMetadata(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     patient_id: Name | None = Field(default=None, description="Kept only as a keyed hash.")
-    recorded_at: datetime | None = Field(default=None, description="Without an offset it is taken as UTC.")
+    recorded_at: Time | None = Field(default=None, description="Without an offset it is taken as UTC.")
     site: Name | None = None
     device: Name | None = None
     device_software: Name | None = Field(default=None, description="Version of the program that read it.")
     age: Annotated[float, Field(ge=0, le=130, description="Years.", allow_inf_nan=False)] | None = None
     sex: Sex = "unknown"
     simulated: bool = Field(default=False, description="Whether no patient was ever attached to this signal.")
-
-    @field_validator("recorded_at")
-    @classmethod
-    def _aware(cls, value: datetime | None) -> datetime | None:
-        return value.replace(tzinfo=UTC) if value is not None and value.tzinfo is None else value
 
 
 class EcgSummary(BaseModel):

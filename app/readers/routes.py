@@ -5,7 +5,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query, Request
 
 from app.auth.access import Viewer
-from app.disagreement.parameters import From, Hedges, Site, To, chosen_pairs
+from app.disagreement.parameters import From, Hedges, Site, To
 from app.kit.database import SessionDep
 from app.kit.problems import responses
 from app.kit.text import Name
@@ -22,8 +22,7 @@ def chosen_ecgs(
     site: Site = None,
 ) -> EcgFilter:
     """Read which ECGs are asked for."""
-    chosen = chosen_pairs(recorded_from, recorded_to)
-    return EcgFilter(chosen.recorded_from, chosen.recorded_to, site)
+    return EcgFilter(recorded_from, recorded_to, site)
 
 
 ChosenEcgs = Annotated[EcgFilter, Depends(chosen_ecgs)]

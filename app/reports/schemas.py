@@ -4,9 +4,10 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.kit.text import Name, ReportText
+from app.kit.times import TimeWithOffset
 
 Source = Literal["machine", "overread"]
 Status = Literal["present", "uncertain", "negated", "historical"]
@@ -70,7 +71,7 @@ class ReportIn(BaseModel):
     text: ReportText | None = None
     codes: Annotated[list[CodeIn], Field(min_length=1, max_length=200)] | None = None
     reader: Name | None = Field(default=None, description="A pseudonym of who read it.")
-    authored_at: AwareDatetime | None = None
+    authored_at: TimeWithOffset | None = None
     final: bool = Field(
         default=False,
         description="Whether this is the adjudicated over-read: it counts in the pair, whatever is written later.",

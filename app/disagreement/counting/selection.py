@@ -3,14 +3,13 @@
 import math
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple, get_args
+from typing import Literal, NamedTuple
 
 GroupBy = Literal["site", "device", "device_software", "reader", "sex", "age", "month", "year"]
 NAMED = ("site", "device", "device_software", "reader")
 """Attributes whose values are names, which pairs hold by their ids."""
 SEXES = ("unknown", "male", "female")
 """By their codes in ISO 5218."""
-GROUPINGS: tuple[GroupBy, ...] = get_args(GroupBy)
 
 
 @dataclass(frozen=True)

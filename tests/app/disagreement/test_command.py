@@ -3,12 +3,15 @@
 import csv
 import io
 import random
+from datetime import UTC, datetime
 
 import httpx
 import pytest
 from typer.testing import CliRunner
 
 from app.cli import cli
+from app.disagreement import command
+from app.disagreement.counting.selection import PairFilter
 from app.kit.database import Database
 from app.settings import Settings
 from tests.app.disagreement.archive import store
@@ -44,8 +47,35 @@ def test_the_command_prints_the_table(run: CliRunner, client: httpx.Client, data
 
 
 @pytest.mark.parametrize(
-    "options", [["--hedged", "maybe"], ["--sex", "x"], ["--group-by", "colour"], ["--group-by", "sex"] * 2]
+    "options",
+    [
+        ["--hedged", "maybe"],
+        ["--sex", "x"],
+        ["--group-by", "colour"],
+        ["--group-by", "sex"] * 2,
+        ["--age-min", "nan"],
+        ["--age-min", "-5"],
+        ["--age-max", "1e400"],
+        ["--site", ""],
+        ["--reader", "a\x07"],
+        ["--from", "0001-01-01"],
+        ["--to", "9999-12-31T23:59:59-14:00"],
+    ],
 )
 def test_an_option_that_makes_no_question_is_named(run: CliRunner, options: list[str]) -> None:
     refused = run.invoke(cli, ["disagreement", *options])
-    assert refused.exit_code == 2 and options[0] in refused.stderr
+    assert refused.exit_code == 2
+    [line] = refused.stderr.splitlines()
+    assert line.startswith(f"overread: {options[0]}: ")
+
+
+def test_times_are_read_as_the_api_reads_them() -> None:
+    def asked(start: str) -> PairFilter:
+        return command.asked(start, None, " north ", None, None, None, None, None, None, "positive", None).chosen
+
+    five = datetime(2024, 6, 1, 5, tzinfo=UTC)
+    assert asked("2024-06-01T00:00:00-05:00") == PairFilter(recorded_from=five, site="north")
+    assert asked("2024-06-01") == PairFilter(recorded_from=five.replace(hour=0), site="north")
+    for digits in ("2025", "20240301"):
+        with pytest.raises(command.CannotBeAsked, match=r"^--from: is not written as ISO 8601"):
+            asked(digits)

@@ -125,6 +125,17 @@ def test_what_was_not_known_is_filled_in_and_what_differs_is_counted_and_kept(
     assert client.get("/v1/disagreement", params={"site": "west", "sex": "male"}).json()["pairs"] == 1
 
 
+def test_the_same_instant_at_another_offset_is_no_conflict(
+    client: httpx.Client, database: Database, settings: Settings
+) -> None:
+    loaded = bring(database, settings, PAIR[0], {**PAIR[1], "recorded_at": "2021-03-01T12:00:00+02:00"})
+    assert loaded.conflicts == {}
+    again = bring(database, settings, {**PAIR[1], "authored_at": "2021-03-02T04:00:00-05:00"})
+    assert (again.conflicts, again.known) == ({}, 1)
+    [ecg] = client.get("/v1/ecgs").json()["items"]
+    assert ecg["recorded_at"] == "2021-03-01T10:00:00Z"
+
+
 BAD = [
     (b"nonsense", "line 3"),
     (b'{"record": "x", "source": "machine"}', "line 3: give either text or codes"),
@@ -141,6 +152,20 @@ BAD = [
         b'{"record": "x", "source": "machine", "text": "AF", "authored_at": "2021-03-01T10:00:00"}',
         "line 3: authored_at",
     ),
+    (
+        b'{"record": "x", "source": "machine", "text": "AF", "recorded_at": "0001-01-01T00:00:00+14:00"}',
+        "line 3: recorded_at: is outside the years 1 to 9999",
+    ),
+    (
+        b'{"record": "x", "source": "machine", "text": "AF", "authored_at": "9999-12-31T23:59:59-14:00"}',
+        "line 3: authored_at: is outside the years 1 to 9999",
+    ),
+    (
+        b'{"record": "x", "source": "machine", "text": "AF", "recorded_at": "0001-01-01T00:00:00Z"}',
+        "line 3: recorded_at: is in the year 1",
+    ),
+    (b'{"record": "x", "source": "machine", "text": "AF", "recorded_at": "20210326"}', "line 3: recorded_at"),
+    (b'{"record": "x", "source": "machine", "text": "AF", "authored_at": 1616716800}', "line 3: authored_at"),
     (b'{"record": "x", "source": "machine", "codes": []}', "line 3: codes"),
     (b"[" * 100_000, "line 3"),
     (b'{"record": "\xff"}', "line 3"),

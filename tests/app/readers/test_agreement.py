@@ -2,6 +2,7 @@
 
 import io
 import itertools
+import json
 import random
 import subprocess
 import sys
@@ -208,6 +209,34 @@ def test_the_final_over_read_counts_whatever_is_written_later(client: httpx.Clie
     assert overread_of_the_pair(client) == {"aflutter"}
     shown = {report["reader"]: report["final"] for report in client.get(f"/v1/ecgs/{ecg}").json()["reports"]}
     assert shown == {None: False, "a": False, "b": False, "senior": True, "board": False}
+
+
+def test_the_same_words_at_another_time_are_a_new_version_as_in_an_import(
+    client: httpx.Client, database: Database, settings: Settings
+) -> None:
+    said = [("a", "Atrial flutter", 1), ("b", "Sinus rhythm", 2), ("a", "Atrial flutter", 3)]
+    lines = [{"record": "r", "source": "machine", "text": "LBBB"}]
+    lines += [
+        {"record": "r", "source": "overread", "reader": reader, "text": words, "authored_at": f"2024-01-0{day}T00:00Z"}
+        for reader, words, day in said
+    ]
+    file = io.BytesIO("\n".join(json.dumps(line) for line in lines).encode())
+    import_reports(database, settings, "test", file, lambda _: None)
+    imported = client.get("/v1/ecgs").json()["items"][0]["id"]
+    ecg = ecg_with(client, database)
+    say(client, ecg, "LBBB", source="machine")
+    for reader, words, day in said:
+        assert say(client, ecg, words, reader=reader, authored_at=f"2024-01-0{day}T00:00:00Z").status_code == 201
+    assert say(client, ecg, "Atrial flutter", reader="a").status_code == 200  # says no time
+    assert say(client, ecg, "Atrial flutter", reader="a", authored_at="2024-01-03T02:00:00+02:00").status_code == 200
+
+    def versions(ecg_id: str) -> list[tuple[Any, ...]]:
+        items = client.get(f"/v1/ecgs/{ecg_id}/reports").json()["items"]
+        return sorted((r["source"], r["reader"] or "", r["version"], r["current"], r["authored_at"]) for r in items)
+
+    assert versions(ecg) == versions(imported)
+    counted = client.get("/v1/disagreement", params={"reader": "a"}).json()
+    assert counted["pairs"] == 2 and overread_of_the_pair(client) == {"aflutter"}
 
 
 def test_a_machines_reading_is_never_final(client: httpx.Client, database: Database) -> None:

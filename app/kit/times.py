@@ -1,0 +1,32 @@
+"""Times that a client sends, in UTC, as PostgreSQL and Python can both keep them."""
+
+import re
+from datetime import UTC, date, datetime
+from typing import Annotated
+
+from pydantic import AfterValidator, AwareDatetime, BeforeValidator
+
+_BEGINS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+def _written_out(value: object) -> object:
+    """Refuse numbers, and digits alone, which pydantic would take as seconds since 1970."""
+    if isinstance(value, date) or (isinstance(value, str) and _BEGINS.match(value)):
+        return value
+    raise ValueError("is not written as ISO 8601 does: 2026-03-01T10:00:00Z")
+
+
+def _in_utc(value: datetime) -> datetime:
+    try:
+        moved = value.replace(tzinfo=UTC) if value.tzinfo is None else value.astimezone(UTC)
+    except OverflowError as error:
+        raise ValueError("is outside the years 1 to 9999 in UTC") from error
+    if moved.year == 1:
+        raise ValueError("is in the year 1, which usually stands for a time that is not known: leave it out")
+    return moved
+
+
+Time = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+"""Without an offset it is taken as UTC."""
+TimeWithOffset = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
+"""Its offset has to be said."""
