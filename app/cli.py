@@ -41,7 +41,7 @@ Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")
 
 def main() -> None:
     """Run the command; what a user can mend is one line, not a stack trace."""
-    from app.auth.service import AuthError
+    from app.auth.service import AuthError, InvalidName
     from app.embedded.postgres import EmbeddedPostgresError
     from app.embedded.serve import NotMigrated
     from app.imports.lines import BadLine
@@ -52,6 +52,9 @@ def main() -> None:
     except ValidationError as error:
         for problem in error.errors():
             _say(f"OVERREAD_{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}")
+        sys.exit(2)
+    except InvalidName as error:
+        _say(str(error))
         sys.exit(2)
     except (AuthError, BadLine, EmbeddedPostgresError, JobFailed, NotMigrated) as error:
         _say(str(error))
@@ -162,8 +165,8 @@ def add_user(name: str, role: Annotated[str, typer.Option(help="viewer, reader, 
     from app.auth import service
 
     with _session() as session:
-        service.create_user(session, "command line", name, _role(role))
-        typer.echo(service.issue_key(session, "command line", name))
+        user = service.create_user(session, "command line", name, _role(role))
+        typer.echo(service.issue_key(session, "command line", user.name))
 
 
 @users.command("role")
@@ -283,7 +286,10 @@ def simulate_reports(
         raise typer.BadParameter("say --table-a1: no other rates are known", param_hint="--table-a1")
     simulated = simulation.Archive(counts(pairs), pairs, seed)
     if ledger is not None:
-        ledger.write_text(simulated.as_json(), encoding="utf-8")
+        try:
+            ledger.write_text(simulated.as_json(), encoding="utf-8")
+        except OSError as error:
+            _fail(f"--ledger: {ledger}: {error.strerror}")
     with _database() as (database, settings):
         simulation.load(database, settings, "command line", simulated, _say_loaded())
         table = simulation.table(database, simulated)

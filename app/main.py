@@ -6,6 +6,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.auth.access import KeyBeforeBody
 from app.auth.routes import router as access
 from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
@@ -65,6 +66,7 @@ def create_app(settings: Settings) -> FastAPI:
         lifespan=lifespan,
         license_info=None,
         dependencies=[Depends(only_declared)],
+        form_limits={"max_part_size": settings.max_upload_bytes},  # a long text is refused by field, not here
     )
     app.state.settings = settings
     app.state.database = database
@@ -75,6 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     problems.install(app)
     app.add_middleware(BodyLimit, max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes)
+    app.add_middleware(KeyBeforeBody)
     app.add_middleware(RequestContext)
     for router in ROUTERS:
         app.include_router(router)

@@ -4,14 +4,16 @@ from collections.abc import Callable
 from typing import Annotated
 
 import structlog
-from fastapi import Depends
+from fastapi import Depends, Request
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.auth import queries
 from app.auth.service import Role, allows, hash_key
 from app.auth.tables import User
 from app.kit.database import SessionDep
-from app.kit.problems import Problem
+from app.kit.declared import has_body
+from app.kit.problems import Problem, problem_response
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ovr_…`")
 
@@ -22,14 +24,28 @@ def authenticate(
     """Find who the key belongs to."""
     user = queries.active_key_owner(session, hash_key(credentials.credentials)) if credentials else None
     if user is None:
-        raise Problem(
-            401,
-            "unauthorized",
-            "Send a valid API key as `Authorization: Bearer …`.",
-            headers={"WWW-Authenticate": "Bearer"},
-        )
+        raise _no_key()
     structlog.contextvars.bind_contextvars(user_id=str(user.id))
     return user
+
+
+class KeyBeforeBody:
+    """Refuse, with 401, a body that comes without any key, unread; whose key it is, `authenticate` asks.
+
+    FastAPI reads a body before it asks anyone who sent it, and no operation without a key reads one.
+    """
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] == "http":
+            request = Request(scope)
+            if has_body(request) and await _bearer(request) is None:
+                await problem_response(request, _no_key())(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
 
 
 UserDep = Annotated[User, Depends(authenticate)]
@@ -44,6 +60,15 @@ def require(role: Role) -> Callable[[User], User]:
         return user
 
     return admit
+
+
+def _no_key() -> Problem:
+    return Problem(
+        401,
+        "unauthorized",
+        "Send a valid API key as `Authorization: Bearer …`.",
+        headers={"WWW-Authenticate": "Bearer"},
+    )
 
 
 Viewer = Annotated[User, Depends(require("viewer"))]

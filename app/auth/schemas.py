@@ -1,9 +1,20 @@
-"""What the audit log looks like outside."""
+"""What a user may be called, and what the audit log looks like outside."""
 
 from datetime import datetime
-from typing import Any
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints
+
+from app.kit.text import Name
+
+
+def _one_line(value: str) -> str:
+    if not value.isprintable():
+        raise ValueError("must be one line of printable characters")
+    return value
+
+
+UserName = Annotated[Name, StringConstraints(max_length=100), AfterValidator(_one_line)]
 
 
 class AuditOut(BaseModel):

@@ -6,19 +6,27 @@ import uuid
 from datetime import UTC, datetime
 from typing import Literal, get_args
 
-from pydantic import SecretStr
+from pydantic import SecretStr, TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
 from app.auth import queries
+from app.auth.schemas import UserName
 from app.auth.tables import ApiKey, User
 from app.kit import audit
+from app.kit.problems import field_errors
 
 Role = Literal["viewer", "reader", "researcher", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)  # weakest first: each may do what those before it may
 
+_NAME: TypeAdapter[str] = TypeAdapter(UserName)
+
 
 class AuthError(Exception):
     """A change of users or keys that cannot be made; the message says why."""
+
+
+class InvalidName(AuthError):
+    """What no user can be called; the message says why."""
 
 
 def hash_key(key: str) -> bytes:
@@ -32,7 +40,11 @@ def allows(role: str, needed: Role) -> bool:
 
 
 def create_user(session: Session, actor: str, name: str, role: Role) -> User:
-    """Make a user; `AuthError` when the name is taken."""
+    """Make a user; `InvalidName` when nobody can be called so, `AuthError` when the name is taken."""
+    try:
+        name = _NAME.validate_python(name)
+    except ValidationError as error:
+        raise InvalidName(f"the user's name: {field_errors(error.errors())[0].reason}") from error
     if queries.user_by_name(session, name) is not None:
         raise AuthError(f"there is already a user {name!r}")
     user = User(name=name, role=role)

@@ -15,7 +15,7 @@ from app.ecgs.plot import plot_svg
 from app.ecgs.schemas import EcgOut, EcgSummary, WaveformJson
 from app.ecgs.service import Archive
 from app.ecgs.tables import Ecg
-from app.ecgs.upload import read_upload
+from app.ecgs.upload import LONGEST_METADATA, read_upload
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import Problem, invalid, responses
@@ -45,7 +45,10 @@ def upload_ecg(
     session: SessionDep,
     user: Reader,
     file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`.")],
-    metadata: Annotated[str | None, Form(max_length=10_000, description="JSON.", examples=[METADATA_EXAMPLE])] = None,
+    metadata: Annotated[
+        str | None,
+        Form(description=f"JSON, at most {LONGEST_METADATA:,} characters.", examples=[METADATA_EXAMPLE]),
+    ] = None,
     machine_report: Annotated[
         str | None, Form(description="What the machine printed.", examples=["Sinus rhythm\nLeft axis deviation"])
     ] = None,

@@ -9,10 +9,12 @@ from starlette.datastructures import UploadFile
 from app.ecgs.schemas import EcgMetadata
 from app.ecgs.service import read_recording
 from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
+from app.reports.identifiers import without_identifier_lines
 from app.reports.schemas import ReportIn, Source
 from ml.formats import Recording
 
 MAX_FILES = 8
+LONGEST_METADATA = 10_000  # characters
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,10 @@ def read_upload(
     """
     errors: list[FieldError] = []
     known = EcgMetadata()
-    if metadata:
+    if metadata and len(metadata) > LONGEST_METADATA:
+        reason = f"is longer than {LONGEST_METADATA:,} characters"
+        errors.append(FieldError(field="metadata", code="too_large", reason=reason))
+    elif metadata:
         try:
             known = EcgMetadata.model_validate_json(metadata)
         except ValidationError as error:
@@ -49,6 +54,10 @@ def read_upload(
             errors += [
                 FieldError(field=f"{source}_report", code=e.code, reason=e.reason) for e in field_errors(error.errors())
             ]
+            continue
+        if not without_identifier_lines(text).text.strip():
+            reason = "holds no diagnosis statement"
+            errors.append(FieldError(field=f"{source}_report", code="invalid", reason=reason))
     recording: Recording | None = None
     try:
         recording = read_recording(_contents(files))

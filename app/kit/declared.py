@@ -1,49 +1,92 @@
 """What a request says and its operation does not read is refused: a mistyped filter would answer for everything."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Set
+from typing import Any, NamedTuple, get_args, get_origin
 
 from fastapi import Request
 from fastapi.dependencies.models import Dependant
-from fastapi.params import Form
+from fastapi.params import File, Form
 from fastapi.routing import APIRoute
+from starlette.datastructures import ImmutableMultiDict
 
 from app.kit.problems import FieldError, invalid_fields
 
 SHOWN = 60  # characters of a name that is not known
 
 
-async def only_declared(request: Request) -> None:
-    """Refuse, with 422, query parameters and form fields that the operation has not, and a body where it has none.
+class Declared(NamedTuple):
+    """The names an operation reads: those of one value, those that may be repeated, those whose values are files."""
 
-    A dependency of every route. A body that an operation reads by hand is that operation's to check.
+    once: Set[str]
+    repeatable: Set[str]
+    files: Set[str]
+
+
+async def only_declared(request: Request) -> None:
+    """Refuse, with 422, parameters and form fields that the operation has not, or reads once and was given twice.
+
+    And a body where it has none, or one of another content type. A dependency of every route. A body that an operation
+    reads by hand is that operation's to check.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
     read = list(_all(route.dependant))
-    query = {field.alias for dependant in read for field in dependant.query_params}
-    errors = unknown(request.query_params, query, "query.")
+    errors = misgiven(request.query_params, _declared(field for each in read for field in each.query_params), "query.")
     body = [field for dependant in read for field in dependant.body_params]
-    if body and all(isinstance(field.field_info, Form) for field in body):
-        errors += unknown(await request.form(), {field.alias for field in body})  # has been read already
-    elif not body and "requestBody" not in (route.openapi_extra or {}) and _has_body(request):
+    is_form = bool(body) and all(isinstance(field.field_info, Form) for field in body)
+    if is_form:
+        errors += misgiven(await request.form(), _declared(body))  # has been read already
+    if body and has_body(request):
+        expected = "multipart/form-data" if is_form else "application/json"
+        if content_type(request) != expected:
+            reason = f"its Content-Type is not {expected}"
+            errors.append(FieldError(field="body", code="content_type", reason=reason))
+    elif not body and "requestBody" not in (route.openapi_extra or {}) and has_body(request):
         reason = "this operation reads no body; its parameters are in the address"
         errors.append(FieldError(field="body", code="unknown", reason=reason))
     if errors:
         raise invalid_fields(errors)
 
 
-def unknown(given: Iterable[str], known: set[str], prefix: str = "") -> list[FieldError]:
-    """Name what was given and is not known; its value is not repeated, it may name a patient."""
-    reason = f"is not known here; there are {', '.join(sorted(known)) or 'none'}"
-    names = sorted(set(given) - known)
-    return [FieldError(field=f"{prefix}{name[:SHOWN]}", code="unknown", reason=reason) for name in names[:20]]
+def misgiven(given: ImmutableMultiDict[str, Any], declared: Declared, prefix: str = "") -> list[FieldError]:
+    """Name what was given otherwise than declared; its value is not repeated, it may name a patient."""
+    items = given.multi_items()
+    names = [name for name, _ in items]
+    known = declared.once | declared.repeatable
+    unknown = f"is not known here; there are {', '.join(sorted(known)) or 'none'}"
+    found = [(name, "unknown", unknown) for name in sorted(set(names) - known)[:20]]
+    found += [
+        (name, "repeated", "was given more than once, and takes one value")
+        for name in sorted(declared.once)
+        if names.count(name) > 1
+    ]
+    texts = {name for name, value in items if isinstance(value, str)}
+    found += [(name, "no_file", "must be a file part: one with a filename") for name in sorted(declared.files & texts)]
+    return [FieldError(field=f"{prefix}{name[:SHOWN]}", code=code, reason=reason) for name, code, reason in found]
+
+
+def content_type(request: Request) -> str:
+    """Give the media type of a request's body, without its parameters."""
+    return request.headers.get("content-type", "").partition(";")[0].strip().lower()
+
+
+def has_body(request: Request) -> bool:
+    """Whether a body comes with a request; it is not read."""
+    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
+
+
+def _declared(fields: Iterable[Any]) -> Declared:
+    found = list(fields)
+    repeatable = {field.alias for field in found if _is_list(field.field_info.annotation)}
+    files = {field.alias for field in found if isinstance(field.field_info, File)}
+    return Declared({field.alias for field in found} - repeatable, repeatable, files)
+
+
+def _is_list(annotation: Any) -> bool:
+    return get_origin(annotation) is list or any(_is_list(part) for part in get_args(annotation))
 
 
 def _all(dependant: Dependant) -> Iterator[Dependant]:
     yield dependant
     for part in dependant.dependencies:
         yield from _all(part)
-
-
-def _has_body(request: Request) -> bool:
-    return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers

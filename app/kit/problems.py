@@ -14,6 +14,12 @@ from starlette.exceptions import HTTPException
 
 MEDIA_TYPE = "application/problem+json"
 
+_UNREADABLE: dict[type[BaseException | None], str] = {
+    UnicodeDecodeError: "is not UTF-8",
+    RecursionError: "is nested too deeply",
+    ValueError: "holds a number of too many digits",
+}
+
 log = structlog.get_logger(__name__)
 
 Found = TypeVar("Found")
@@ -83,8 +89,10 @@ def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
 
 
 def invalid_fields(errors: Sequence[FieldError], code: str = "invalid_request") -> Problem:
-    """Build the 422 for several fields; its detail names the first five."""
+    """Build the 422 for several fields, a 413 where one is too large; its detail names the first five."""
     detail = "; ".join(f"{error.field}: {error.reason}" for error in errors[:5])
+    if any(error.code == "too_large" for error in errors):
+        return Problem(413, "too_large", detail, errors)
     return Problem(422, code, detail, errors)
 
 
@@ -118,11 +126,15 @@ def field_errors(errors: Sequence[Any], prefix: str = "") -> list[FieldError]:
     found = []
     for error in errors:
         where = [str(part) for part in error["loc"]]
+        reason = error["msg"].removeprefix("Value error, ")
+        if error["type"] == "json_invalid":  # FastAPI gives the place in the text as if it were a field
+            where, place = where[:1], where[1:]
+            reason = f"Invalid JSON: {error['ctx']['error']}" + "".join(f" (character {each})" for each in place)
         if prefix:
             where = [prefix, *where]
         elif where and where[0] == "body":
             where = where[1:] or ["body"]
-        found.append(FieldError(field=".".join(where), code=error["type"], reason=error["msg"]))
+        found.append(FieldError(field=".".join(where), code=error["type"], reason=reason))
     return found
 
 
@@ -133,15 +145,14 @@ def _on_problem(request: Request, error: Exception) -> JSONResponse:
 
 def _on_validation(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, RequestValidationError)
-    errors = field_errors(error.errors())
-    problem = invalid_fields(errors)
-    if any(error.code == "too_large" for error in errors):
-        problem = Problem(413, "too_large", problem.detail, errors)
-    return problem_response(request, problem)
+    return problem_response(request, invalid_fields(field_errors(error.errors())))
 
 
 def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if error.status_code == 400:  # FastAPI's, of a body that it cannot read
+        reason = _UNREADABLE.get(type(error.__cause__), str(error.detail))
+        return problem_response(request, invalid_fields([FieldError(field="body", code="unreadable", reason=reason)]))
     code = HTTPStatus(error.status_code).name.lower()
     headers = dict(error.headers) if error.headers else None
     return problem_response(request, Problem(error.status_code, code, str(error.detail), headers=headers))

@@ -16,7 +16,7 @@ from app.ecgs import service as ecgs
 from app.ecgs.routes import METADATA_EXAMPLE
 from app.ecgs.upload import MAX_FILES, read_upload
 from app.kit.database import Database
-from app.kit.declared import unknown
+from app.kit.declared import Declared, content_type, misgiven
 from app.kit.problems import Problem, field_errors, invalid, invalid_fields, responses
 from app.predictions import service
 from app.predictions.schemas import MAX_PHRASES, Phrases, PredictionIn, PredictionOut
@@ -51,22 +51,27 @@ _BODY: dict[str, Any] = {
         },
     }
 }
-_FIELDS = set(_BODY["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"])
+_FORM = Declared(
+    once={"metadata", "machine_report", "overread_report", "model"},
+    repeatable={"file", "statements"},
+    files={"file"},
+)
 
 
 async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
     """Read the body by its content type; a form's files are closed when it has been answered."""
-    content_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if content_type == "application/json":
+    given = content_type(request)
+    if given == "application/json":
         try:
             asked = PredictionIn.model_validate_json(await request.body())
         except ValidationError as error:
             in_body = [{**each, "loc": ("body", *each["loc"])} for each in error.errors(include_url=False)]
             raise RequestValidationError(in_body) from error
         yield asked
-    elif content_type == "multipart/form-data":
-        async with request.form(max_files=MAX_FILES, max_fields=10 + MAX_PHRASES) as form:
-            if errors := unknown(form, _FIELDS):
+    elif given == "multipart/form-data":
+        longest = request.app.state.settings.max_upload_bytes
+        async with request.form(max_files=MAX_FILES, max_fields=10 + MAX_PHRASES, max_part_size=longest) as form:
+            if errors := misgiven(form, _FORM):
                 raise invalid_fields(errors)
             yield form
     else:

@@ -1,12 +1,15 @@
 """Nobody sees or changes anything without a key of the right role."""
 
+import asyncio
 import re
 
 import httpx
 import pytest
+from starlette.types import Message, Scope
 
-from app.auth import service
+from app.auth import queries, service
 from app.auth.service import ROLES
+from app.cli import main
 from app.kit.database import Database
 from app.main import create_app
 from app.settings import Settings
@@ -28,6 +31,25 @@ def test_every_route_refuses_without_a_key(client: httpx.Client, settings: Setti
         for headers in ({"Authorization": ""}, {"Authorization": "Bearer wrong"}):
             answer = client.request(method, url, headers=headers)
             assert (answer.status_code == 401) is (path not in PUBLIC), (method, path, answer.status_code)
+
+
+@pytest.mark.parametrize("path", ["/v1/ecgs", "/v1/predictions", "/v1/datasets"])
+def test_a_body_without_a_key_is_refused_unread(settings: Settings, path: str) -> None:
+    async def unread() -> Message:
+        raise AssertionError("the body was read")
+
+    sent: list[Message] = []
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    headers = [(b"content-type", b"multipart/form-data; boundary=b"), (b"content-length", b"60000000")]
+    scope: Scope = {
+        **{"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "server": ("test", 80)},
+        **{"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers},
+    }
+    asyncio.run(create_app(settings)(scope, unread, send))
+    assert sent[0]["status"] == 401 and (b"www-authenticate", b"Bearer") in sent[0]["headers"]
 
 
 @pytest.mark.parametrize(
@@ -64,6 +86,31 @@ def test_revoked_keys_and_disabled_users_are_out(
         {"disabled": False},
         {"disabled": True},
     )
+
+
+@pytest.mark.parametrize("name", ["", "  ", "x" * 101, "a\tb\nc", "caf\udce9"])
+def test_a_name_that_nobody_can_have_is_one_line_and_status_2(
+    settings: Settings,
+    database: Database,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+    name: str,
+) -> None:
+    monkeypatch.setenv("OVERREAD_DATABASE_URL", settings.database_url or "")
+    monkeypatch.setenv("OVERREAD_DATA_DIR", str(settings.data_dir))
+    monkeypatch.setattr("sys.argv", ["overread", "user", "add", name, "--role", "viewer"])
+    with pytest.raises(SystemExit) as ended:
+        main()
+    assert ended.value.code == 2
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith("overread: the user's name: ")
+    with database.begin() as session:
+        assert queries.users(session) == []
+
+
+def test_the_space_around_a_name_is_not_kept(database: Database) -> None:
+    with database.begin() as session:
+        assert service.create_user(session, "test", " core lab ", "reader").name == "core lab"
 
 
 def test_the_environments_key_replaces_the_one_before(settings: Settings, database: Database) -> None:

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 import wfdb
 
+from app.kit.database import Database
+from app.models.starter import ensure_starter
+from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats import LEADS, Recording
 from ml.formats.wfdb import write_wfdb
@@ -22,6 +25,13 @@ def parts(files: dict[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
 @pytest.fixture
 def recording() -> Recording:
     return next(simulate(1, seed=3)).recording
+
+
+@pytest.fixture
+def starter(database: Database, settings: Settings) -> None:
+    """A model that an upload can be asked about."""
+    with database.begin() as session:
+        ensure_starter(session, settings.models_dir)
 
 
 def upload(client: httpx.Client, recording: Recording, **fields: str) -> httpx.Response:
@@ -62,6 +72,30 @@ def test_every_reason_is_named_and_nothing_is_kept(client: httpx.Client, recordi
     codes = {error["code"] for error in answer.json()["errors"]}
     assert {"less_than_equal", "constant_lead", "sampling_rate_too_low"} <= codes
     assert client.get("/v1/ecgs").json() == {"items": [], "next_cursor": None}
+
+
+@pytest.mark.usefixtures("starter")
+@pytest.mark.parametrize("path", ["/v1/ecgs", "/v1/predictions"])
+def test_a_report_of_identifiers_alone_is_named_with_everything_else(client: httpx.Client, path: str) -> None:
+    fields = {"machine_report": "MRN: 12345", "metadata": '{"age": 300}'}
+    answer = client.post(path, files={"file": ("x.hea", b"no header")}, data=fields)
+    assert answer.status_code == 422, answer.text
+    found = {error["field"]: error["reason"] for error in answer.json()["errors"]}
+    assert found.keys() == {"metadata.age", "machine_report", "file"}
+    assert found["machine_report"] == "holds no diagnosis statement" and "12345" not in answer.text
+
+
+@pytest.mark.usefixtures("starter")
+@pytest.mark.parametrize("path", ["/v1/ecgs", "/v1/predictions"])
+@pytest.mark.parametrize(
+    ("field", "characters"), [("machine_report", 65_537), ("overread_report", 2_000_000), ("metadata", 10_001)]
+)
+def test_a_text_that_is_too_long_is_413_by_its_field(
+    client: httpx.Client, recording: Recording, path: str, field: str, characters: int
+) -> None:
+    answer = client.post(path, files=parts(write_wfdb(recording, "r")), data={field: "x" * characters})
+    assert answer.status_code == 413, answer.text
+    assert [(error["field"], error["code"]) for error in answer.json()["errors"]] == [(field, "too_large")]
 
 
 def test_no_patient_number_is_stored_or_shown(client: httpx.Client, recording: Recording, settings) -> None:  # type: ignore[no-untyped-def]

@@ -51,6 +51,18 @@ def test_the_table_is_the_ledgers_and_the_same_archive_again_changes_nothing(
 
 
 @pytest.mark.usefixtures("on_database")
+def test_a_ledger_that_cannot_be_written_is_one_line_before_anything_is_stored(
+    client: httpx.Client, tmp_path: Path
+) -> None:
+    command = ["simulate", "reports", "--pairs", "1000", "--table-a1", "--ledger", str(tmp_path / "no" / "ledger.json")]
+    ended = RUN.invoke(cli, command)
+    assert ended.exit_code == 2
+    (line,) = ended.stderr.splitlines()
+    assert line.startswith("overread: --ledger: ") and line.endswith("No such file or directory")
+    assert client.get("/v1/ecgs").json()["items"] == []
+
+
+@pytest.mark.usefixtures("on_database")
 def test_a_table_that_differs_is_shown_and_ends_with_status_1(database: Database) -> None:
     command = ["simulate", "reports", "--pairs", "1000", "--table-a1", "--seed", "1"]
     assert RUN.invoke(cli, command).exit_code == 0
