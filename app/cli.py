@@ -220,7 +220,7 @@ def revoke_key(key_id: uuid.UUID) -> None:
 @labels.command("extract")
 def extract(
     file: Annotated[
-        typer.FileText, typer.Argument(help='JSON lines, {"id", "text"} each; - for standard input.', encoding="utf-8")
+        typer.FileBinaryRead, typer.Argument(help='JSON lines, {"id", "text"} each; - for standard input.')
     ],
     vocabulary: Annotated[
         Path | None, typer.Option(help="A vocabulary file; the shipped one when absent.", exists=True, dir_okay=False)

@@ -235,13 +235,16 @@ def unmapped(
     ).all()
 
 
-def a_report_of(session: Session, text_id: int) -> tuple[uuid.UUID, uuid.UUID, StoredText]:
-    """Find a report that says a text: its id, its ECG's, and the text."""
-    report_id, ecg_id, said = session.execute(
+def a_report_of(session: Session, text_id: int) -> tuple[uuid.UUID, uuid.UUID, StoredText] | None:
+    """Find a current report that says a text: its id, its ECG's, and the text; None when it was the last of them."""
+    found = session.execute(
         select(Report.id, Report.ecg_id, StoredText)
         .join(StoredText, StoredText.id == Report.text_id)
         .where(Report.text_id == text_id, Report.current)
         .order_by(Report.created_at, Report.id)
         .limit(1)
-    ).one()
+    ).one_or_none()
+    if found is None:
+        return None
+    report_id, ecg_id, said = found
     return report_id, ecg_id, said

@@ -23,10 +23,11 @@ from app.vocabularies.schemas import (
     VocabularyIn,
     VocabularyList,
 )
+from ml.labeling.vocabulary import Version
 
 router = APIRouter(prefix="/v1", tags=["labels"])
 
-Version = Annotated[str, Path(examples=["north-2"])]
+VersionPath = Annotated[Version, Path(examples=["north-2"])]
 
 
 @router.get("/vocabularies", responses=responses())
@@ -78,8 +79,8 @@ def preview_vocabulary(
     return previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
 
 
-@router.get("/vocabularies/{version}", responses=responses(404))
-def get_vocabulary(version: Version, session: SessionDep, user: Viewer) -> VocabularyDetail:
+@router.get("/vocabularies/{version}", responses=responses(404, 422))
+def get_vocabulary(version: VersionPath, session: SessionDep, user: Viewer) -> VocabularyDetail:
     """Show a version: its labels, its policy, and the file."""
     row = queries.by_version(session, version)
     if row is None:
@@ -90,9 +91,9 @@ def get_vocabulary(version: Version, session: SessionDep, user: Viewer) -> Vocab
 @router.post(
     "/vocabularies/{version}/activate",
     status_code=202,
-    responses={202: jobs.accepted("relabel", {"version": "north-2", "actor": "admin"}), **responses(404, 409)},
+    responses={202: jobs.accepted("relabel", {"version": "north-2", "actor": "admin"}), **responses(404, 409, 422)},
 )
-def activate_vocabulary(version: Version, session: SessionDep, user: Admin, start: StartJob) -> JobOut:
+def activate_vocabulary(version: VersionPath, session: SessionDep, user: Admin, start: StartJob) -> JobOut:
     """Make a version the active one: a job reads every report with it, then the tables switch at once.
 
     Until then everything answers under the active one. The old labelings stay: activating the old version again is
@@ -106,7 +107,7 @@ def activate_vocabulary(version: Version, session: SessionDep, user: Admin, star
 
 @router.get("/vocabularies/{version}/unmapped", responses=responses(404, 422))
 def list_unmapped(
-    version: Version,
+    version: VersionPath,
     request: Request,
     session: SessionDep,
     user: Viewer,

@@ -130,7 +130,10 @@ def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit
     """List the statements of current reports that gave no finding, each with a place where it stands."""
     items = []
     for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit):
-        report_id, ecg_id, said = reports.a_report_of(session, text_id)
+        report = reports.a_report_of(session, text_id)
+        if report is None:
+            continue  # corrected since it was counted
+        report_id, ecg_id, said = report
         reading = read(rules.labeler, said.text, said.codes)
         places = (each for each in reading.unmapped if unmapped_form(rules.labeler, each.text) == form)
         if (statement := next(places, None)) is None:

@@ -10,7 +10,7 @@ from ml.labeling.vocabulary import builtin
 def main() -> None:
     """Read `{"id", "text"}` from standard input, write what `ml.labeling.lines.extracted` says."""
     labeler = Labeler(builtin())
-    for report in read(sys.stdin):
+    for report in read(sys.stdin.buffer):
         sys.stdout.write(extracted(labeler, report) + "\n")
 
 

@@ -19,16 +19,17 @@ class Line(NamedTuple):
     text: str
 
 
-def read(lines: Iterable[str]) -> Iterator[Line]:
+def read(lines: Iterable[bytes]) -> Iterator[Line]:
     """Read `{"id", "text", "language"?}` a line; a vocabulary reads all its languages at once, so that one is ignored.
 
-    Raises `NoReport` at the first line that is none. Empty lines are passed over.
+    Raises `NoReport` at the first line that is none. Empty lines and a byte order mark are passed over.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
             continue
         try:
-            report = json.loads(line)
+            report = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
+            json.dumps(report, allow_nan=False)  # Python reads NaN, and 1e999 as infinity
         except (ValueError, RecursionError) as error:
             raise NoReport(f"line {number} is not JSON: {error}") from error
         if not isinstance(report, dict) or not isinstance(report.get("text"), str) or "id" not in report:

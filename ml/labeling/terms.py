@@ -2,6 +2,7 @@
 
 import itertools
 import math
+import re
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, Generic, TypeVar
 
@@ -12,24 +13,39 @@ Found = TypeVar("Found")
 
 MAX_VARIANTS = 4096
 
+# A parenthesis as a mark of the text; or what words are made of, and what joins them or is left out: "non-specific".
+_WRITTEN = re.compile(r"""[()]|(?:[^\W_]|[+−–—-](?=\w)|[,.:;/&+?!\[\]'’"])+""")
+
 
 def variants(term: str) -> list[tuple[str, ...]]:
     """Spell a term out: `a|b` is either word, `(a|b)` perhaps one of them.
 
-    Raises `ValueError` when the term has no words or spells out to more than `MAX_VARIANTS`.
+    Raises `ValueError` when the term is malformed, has no words or spells out to more than `MAX_VARIANTS`.
     """
+    return sorted({tuple(itertools.chain(*words)) for words in itertools.product(*_choices(term))} - {()})
+
+
+def count_words(term: str) -> int:
+    """Count the words of a term spelt out, at most, without doing so; raises what `variants` does."""
+    choices = _choices(term)
+    return math.prod(map(len, choices)) * sum(max(map(len, choice)) for choice in choices)
+
+
+def _choices(term: str) -> list[list[tuple[str, ...]]]:
+    """Give what may stand at each place of a term."""
     choices: list[list[tuple[str, ...]]] = []
     for part in term.split():
         optional = len(part) > 2 and part[0] == "(" and part[-1] == ")"
-        words = (part[1:-1] if optional else part).split("|")
-        spelled = [tuple(words_of(word)) for word in words]
+        written = (part[1:-1] if optional else part).split("|")
+        if malformed := [word for word in written if not _WRITTEN.fullmatch(word)]:
+            raise ValueError(f"{malformed[0]!r} in {term!r} is no word: neither `a|b` nor `(a)` goes across blanks")
+        spelled = [tuple(words_of(word)) for word in written]
         choices.append([*spelled, ()] if optional else spelled)
-    if math.prod(len(choice) for choice in choices) > MAX_VARIANTS:
-        raise ValueError(f"{term!r} spells out to more than {MAX_VARIANTS} variants")
-    spelled_out = {tuple(itertools.chain(*words)) for words in itertools.product(*choices)} - {()}
-    if not spelled_out:
+    if not any(itertools.chain(*choices)):
         raise ValueError(f"{term!r} has no words")
-    return sorted(spelled_out)
+    if math.prod(map(len, choices)) > MAX_VARIANTS:
+        raise ValueError(f"{term!r} spells out to more than {MAX_VARIANTS} variants")
+    return choices
 
 
 def words_in(terms: Iterable[str]) -> set[str]:

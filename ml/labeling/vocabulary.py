@@ -2,23 +2,44 @@
 
 from collections.abc import Iterable, Iterator
 from functools import cache
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, ValidationError, field_validator, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ml.labeling.policy import Policy
 from ml.labeling.reading import Status
-from ml.labeling.terms import variants
+from ml.labeling.terms import count_words, variants
 
 MAX_BYTES = 1_000_000
+LONGEST_KEY = 100
+MISTAKES_NAMED = 20
+MAX_WORDS = 500_000  # of all terms spelt out; the shipped vocabulary has 233,000
 _FILE = Path(__file__).with_name("vocabularies") / "overread-1.yaml"
 
+Place = tuple[int | str, ...]
+Mistake = tuple[Place, str]
+
+
+def _is_term(term: str) -> str:
+    count_words(term)
+    return term
+
+
+def _are_switches(switches: dict[str, str]) -> dict[str, str]:
+    Policy.model_validate(switches)
+    return switches
+
+
+Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
 Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-Name = Annotated[str, StringConstraints(min_length=1, max_length=100)]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
-Term = Annotated[str, StringConstraints(min_length=1, max_length=300)]
+Term = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_is_term)]
+Switches = Annotated[dict[str, str], AfterValidator(_are_switches)]
 CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_after", "historical", "historical_after",
     "historical_aside", "past_tracing", "told", "past_reading", "correction", "correction_after",
@@ -31,7 +52,7 @@ FieldKind = Literal[
 
 
 class VocabularyError(ValueError):
-    """A vocabulary that cannot be used; the message names the place in the file."""
+    """A vocabulary that cannot be used; the message names the first mistakes, each with its line and place."""
 
 
 class _Part(BaseModel):
@@ -48,13 +69,7 @@ class Label(_Part):
 class _Switched(_Part):
     """Something that holds only under some values of the policy's switches."""
 
-    when: dict[str, str] = {}
-
-    @field_validator("when", mode="before")
-    @classmethod
-    def _values_exist(cls, when: dict[str, str]) -> dict[str, str]:
-        Policy.model_validate(when)
-        return when
+    when: Switches = {}
 
     def holds(self, policy: Policy) -> bool:
         return all(getattr(policy, switch) == value for switch, value in self.when.items())
@@ -64,13 +79,6 @@ class Phrases(_Switched):
     """Terms by language."""
 
     terms: dict[Language, tuple[Term, ...]]
-
-    @field_validator("terms")
-    @classmethod
-    def _terms_spell_out(cls, terms: dict[Language, tuple[Term, ...]]) -> dict[Language, tuple[Term, ...]]:
-        for term in [term for several in terms.values() for term in several]:
-            variants(term)
-        return terms
 
     def all(self) -> tuple[str, ...]:
         """Give the terms of every language."""
@@ -152,23 +160,17 @@ class Codes(_Switched):
 class Synonyms(Phrases):
     """Terms of what is no label that a statement's normal form writes as `name`; no finding comes of them."""
 
-    name: Name
-
-    @field_validator("name")
-    @classmethod
-    def _name_has_words(cls, name: str) -> str:
-        variants(name)
-        return name
+    name: Annotated[Name, AfterValidator(_is_term)]
 
 
 class Vocabulary(_Part):
     """A whole vocabulary. The order of `labels` is the order of the masks' bits."""
 
-    version: Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9._-]{1,100}$")]
+    version: Version
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=63)]
     policy: Policy = Policy()
-    profiles: dict[Key, dict[str, str]] = {}
+    profiles: dict[Key, Switches] = {}
     rules: tuple[Rule, ...]
     compounds: tuple[Compound, ...] = ()
     axis: Axis | None = None
@@ -187,11 +189,13 @@ class Vocabulary(_Part):
             raise VocabularyError(f"a vocabulary is at most {MAX_BYTES} bytes")
         try:
             tree = yaml.compose(yaml_text, Loader=_Loader)
+            if bad := list(islice(_bad_keys(tree), MISTAKES_NAMED)):
+                raise VocabularyError("; ".join(bad))
             return cls.model_validate(yaml.load(yaml_text, Loader=_Loader))  # noqa: S506 (a SafeLoader)
         except (yaml.YAMLError, RecursionError) as error:
             raise VocabularyError(f"not YAML: {error}") from error
         except ValidationError as error:
-            raise VocabularyError("; ".join(_complaints(error, tree))) from error
+            raise VocabularyError("; ".join(islice(_complaints(error, tree), MISTAKES_NAMED))) from error
 
     def profile(self, name: str) -> "Vocabulary":
         """Give this vocabulary under one of its profiles; `KeyError` when there is none of that name."""
@@ -203,43 +207,75 @@ class Vocabulary(_Part):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        keys = [label.key for label in self.labels]
-        if twice := {key for key in keys if keys.count(key) > 1}:
-            raise ValueError(f"labels: twice: {', '.join(sorted(twice))}")
-        if unknown := {key for key in self._mentioned() if key not in keys}:
-            raise ValueError(f"no such label: {', '.join(sorted(unknown))}")
-        if foreign := {language for phrases in self._phrases() for language in phrases.terms} - set(self.languages):
-            raise ValueError(f"languages: not listed: {', '.join(sorted(foreign))}")
-        if twice := self._synonyms_of_two():
-            raise ValueError(f"synonyms: of two names: {', '.join(sorted(twice))}")
-        for switches in self.profiles.values():
-            Policy.model_validate(switches)
+        parts = list(_parts(self))
+        too_many = _too_many_words(parts)
+        for mistakes in (too_many, self._labels_alike(), self._not_listed(parts), self._of_two_names()):
+            if found := [_error(mistake) for mistake in mistakes]:
+                raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
 
-    def _synonyms_of_two(self) -> set[str]:
+    def _labels_alike(self) -> Iterator[Mistake]:
+        for attribute in ("key", "name"):
+            seen = set[str]()
+            for i, label in enumerate(self.labels):
+                value = getattr(label, attribute)
+                if value in seen:
+                    yield ("labels", i, attribute), f"twice: {value}"
+                seen.add(value)
+
+    def _not_listed(self, parts: Iterable[tuple[Place, _Part]]) -> Iterator[Mistake]:
+        keys = {label.key for label in self.labels}
+        for place, part in parts:
+            if isinstance(part, Rule | AxisRange | Codes):
+                for i, key in enumerate(part.labels):
+                    if key not in keys:
+                        yield (*place, "labels", i), f"no such label: {key}"
+            if isinstance(part, Phrases):
+                for language in part.terms:
+                    if language not in self.languages:
+                        yield (*place, "terms", language), f"not listed under languages: {language}"
+
+    def _of_two_names(self) -> Iterator[Mistake]:
         names: dict[tuple[str, ...], str] = {}
-        twice = set[str]()
-        for entry in self.synonyms:
-            for words in [spelled for term in (*entry.all(), entry.name) for spelled in variants(term)]:
-                if names.setdefault(words, entry.name) != entry.name:
-                    twice.add(" ".join(words))
-        return twice
+        for i, entry in enumerate(self.synonyms):
+            for place, term in _terms(("synonyms", i), entry):
+                if other := [words for words in variants(term) if names.setdefault(words, entry.name) != entry.name]:
+                    yield place, f"of two names: {' '.join(other[0])}"
 
-    def _mentioned(self) -> Iterator[str]:
-        compounds = [rule for compound in self.compounds for rule in (*compound.parts, *compound.heads)]
-        for rule in (*self.rules, *compounds):
-            yield from rule.labels
-        for codes in self.codes:
-            yield from codes.labels
-        for axis_range in self.axis.ranges if self.axis else ():
-            yield from axis_range.labels
 
-    def _phrases(self) -> Iterable[Phrases]:
-        yield from (*self.rules, *self.cues, *self.fields, self.abbreviations, self.not_misspelt, *self.synonyms)
-        for compound in self.compounds:
-            yield from (*compound.heads, *compound.parts, compound.fillers, compound.signs)
-        if self.axis:
-            yield from (*self.axis.names, self.axis.fillers)
+def _parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, _Part]]:
+    """Give the parts of a vocabulary, each with its place, those of parts too."""
+    if isinstance(value, _Part):
+        yield place, value
+        for name, inner in value:
+            yield from _parts(inner, (*place, name))
+    elif isinstance(value, tuple):
+        for i, inner in enumerate(value):
+            yield from _parts(inner, (*place, i))
+
+
+def _terms(place: Place, part: _Part) -> Iterator[tuple[Place, str]]:
+    """Give what a part spells out, each with its place."""
+    if isinstance(part, Phrases):
+        for language, terms in part.terms.items():
+            for i, term in enumerate(terms):
+                yield (*place, "terms", language, i), term
+    if isinstance(part, Synonyms):
+        yield (*place, "name"), part.name
+
+
+def _too_many_words(parts: Iterable[tuple[Place, _Part]]) -> Iterator[Mistake]:
+    words = 0
+    for place, term in [found for part in parts for found in _terms(*part)]:
+        words += count_words(term)
+        if words > MAX_WORDS:
+            yield place, f"with this term, those of the file spell out to more than {MAX_WORDS:,} words"
+            return
+
+
+def _error(mistake: Mistake) -> InitErrorDetails:
+    place, reason = mistake
+    return InitErrorDetails(type=PydanticCustomError("mistake", "{reason}", {"reason": reason}), loc=place, input=None)
 
 
 class _Loader(yaml.SafeLoader):
@@ -253,13 +289,35 @@ class _Loader(yaml.SafeLoader):
         return super().compose_node(parent, index)
 
 
+def _bad_keys(node: yaml.Node | None, place: Place = ()) -> Iterator[str]:
+    """Name each key that is too long, or that its mapping has already: YAML would take the last and drop the others."""
+    if isinstance(node, yaml.MappingNode):
+        seen = set[str]()
+        for key, value in node.value:
+            line = key.start_mark.line + 1
+            if not isinstance(key, yaml.ScalarNode) or len(key.value) > LONGEST_KEY:
+                yield f"line {line}: {_dotted(place)}: a key is a word of at most {LONGEST_KEY} characters"
+                continue
+            if key.value in seen:
+                yield f"line {line}: {_dotted((*place, key.value))}: a second one"
+            seen.add(key.value)
+            yield from _bad_keys(value, (*place, key.value))
+    elif isinstance(node, yaml.SequenceNode):
+        for i, item in enumerate(node.value):
+            yield from _bad_keys(item, (*place, i))
+
+
 def _complaints(error: ValidationError, tree: yaml.Node | None) -> Iterator[str]:
-    for complaint in error.errors():
-        place = ".".join(map(str, complaint["loc"])) or "file"
-        yield f"line {_line(tree, complaint['loc'])}: {place}: {complaint['msg'].removeprefix('Value error, ')}"
+    for complaint in error.errors(include_url=False, include_context=False, include_input=False):
+        place = complaint["loc"]
+        yield f"line {_line(tree, place)}: {_dotted(place)}: {complaint['msg'].removeprefix('Value error, ')}"
 
 
-def _line(node: yaml.Node | None, place: tuple[int | str, ...]) -> int:
+def _dotted(place: Place) -> str:
+    return ".".join(map(str, place)) or "file"
+
+
+def _line(node: yaml.Node | None, place: Place) -> int:
     """Find the line of the innermost node on the way to a place."""
     line = 1
     for step in place:

@@ -32,10 +32,19 @@ def test_explained_for_people() -> None:
     assert 'uncertain: LVH ("LVH", because of "Possible")' in ended.stdout and ended.exit_code == 0
 
 
-@pytest.mark.parametrize("bad", ["nonsense", "[1]", '{"id": 1}', '{"text": "LVH"}', '{"id": 1, "text": 2}', "[" * 9999])
-def test_a_bad_line_is_named_and_what_came_before_is_written(bad: str) -> None:
-    ended = RUN.invoke(app, ["labels", "extract", "-"], input=REPORTS + bad + "\n")
+@pytest.mark.parametrize(
+    "bad",
+    [b"nonsense", b"[1]", b'{"id": 1}', b'{"text": "LVH"}', b'{"id": 1, "text": 2}', b"[" * 9999,
+     b'{"id": NaN, "text": "LVH"}', b'{"id": [1e999], "text": "LVH"}', '{"id": 1, "text": "für"}'.encode("latin-1")],
+)  # fmt: skip
+def test_a_bad_line_is_named_and_what_came_before_is_written(bad: bytes) -> None:
+    ended = RUN.invoke(app, ["labels", "extract", "-"], input=REPORTS.encode() + bad + b"\n")
     assert ended.exit_code == 2 and "line 4" in ended.stderr and len(ended.stdout.splitlines()) == 2
+
+
+def test_a_byte_order_mark_is_passed_over() -> None:
+    ended = RUN.invoke(app, ["labels", "extract", "-"], input=REPORTS.encode("utf-8-sig"))
+    assert ended.exit_code == 0 and len(ended.stdout.splitlines()) == 2
 
 
 def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:

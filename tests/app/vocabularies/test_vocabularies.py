@@ -224,6 +224,29 @@ def test_unmapped_statements_are_counted(client: httpx.Client, database: Databas
 
 
 @pytest.mark.usefixtures("archive_of_30")
+def test_a_statement_whose_last_report_is_corrected_meanwhile_is_left_out(
+    client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.reports import queries
+
+    count = queries.unmapped
+
+    def counted_then_corrected(*given: Any) -> Any:
+        counted = count(*given)
+        with database.begin() as session:
+            session.execute(
+                text("UPDATE reports SET current = false FROM texts WHERE texts.id = text_id AND text LIKE 'Brugada%'")
+            )
+        return counted
+
+    monkeypatch.setattr(queries, "unmapped", counted_then_corrected)
+    answer = client.get("/v1/vocabularies/overread-1/unmapped")
+    assert answer.status_code == 200, answer.text
+    said = {item["statement"] for item in answer.json()["items"]}
+    assert said == {"wobbly baseline rhythm", "nonspecific st abnormality"}
+
+
+@pytest.mark.usefixtures("archive_of_30")
 def test_writers_at_work_while_a_vocabulary_is_activated(
     client: httpx.Client, database: Database, runner: Runner
 ) -> None:
@@ -322,7 +345,9 @@ def test_another_worker_goes_on_where_one_stopped(
 def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: dict[str, str]) -> None:
     unknown = changed("bad", ("  - labels: [sinus_rhythm]\n", "  - labels: [sinus_rythm]\n"))
     answer = client.post("/v1/vocabularies", json={"yaml": unknown})
-    assert answer.status_code == 422 and "sinus_rythm" in answer.json()["detail"]
+    line = 1 + unknown.split("\n").index("  - labels: [sinus_rythm]")
+    mistake = f"line {line}: rules.0.labels.0: no such label: sinus_rythm"
+    assert (answer.status_code, answer.json()["detail"]) == (422, mistake)
     answer = client.post("/v1/vocabularies", json={"yaml": changed("bad", ("septal_mi: anterior", "septal_mi: both"))})
     line = 1 + changed("bad").split("\n").index("  septal_mi: anterior")
     assert answer.status_code == 422 and f"line {line}" in answer.json()["detail"], answer.text
@@ -331,6 +356,9 @@ def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: d
     assert client.post("/v1/vocabularies", json={"yaml": "x" * 1_000_001}).status_code == 413
     assert client.post("/v1/vocabularies/none/activate").status_code == 404
     assert client.get("/v1/vocabularies/none").status_code == 404
+    assert client.get("/v1/vocabularies/%00").status_code == 422
+    assert client.get("/v1/vocabularies/a%00b/unmapped").status_code == 422
+    assert client.post("/v1/vocabularies/%00/activate").status_code == 422
     assert client.post("/v1/vocabularies/preview", json={}).status_code == 422
     client.headers["Authorization"] = f"Bearer {keys['viewer']}"
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 403

@@ -1,6 +1,7 @@
 """The vocabulary is data: validated, extended without code, switched by its policy."""
 
 import re
+import tracemalloc
 from pathlib import Path
 
 import pytest
@@ -20,6 +21,7 @@ rules:
 cues:
   - {kind: negation, terms: {en: [no]}}
 """
+FILLERS = "fillers: {terms: {}}"
 
 
 def statuses(vocabulary: Vocabulary, text: str) -> dict[str, str]:
@@ -41,29 +43,55 @@ def test_words_that_yaml_would_read_as_values_are_words() -> None:
 @pytest.mark.parametrize(
     ("change", "complaint"),
     [
-        (("labels: [lvh]", "labels: [hcm]"), "no such label: hcm"),
-        (("terms: {en: [lvh]}", "terms: {en: [' ']}"), "line 7: rules.0.terms"),
-        (("terms: {en: [lvh]}", "terms: {fr: [lvh]}"), "languages: not listed: fr"),
+        (("labels: [lvh]", "labels: [hcm]"), "line 6: rules.0.labels.0: no such label: hcm"),
+        (("terms: {en: [lvh]}", "terms: {en: [' ']}"), "line 7: rules.0.terms.en.0"),
+        (("terms: {en: [lvh]}", "terms: {fr: [lvh]}"), "line 7: rules.0.terms.fr: not listed under languages: fr"),
         (("kind: negation", "kind: denial"), "line 9: cues.0.kind"),
         (("rules:", "ruls:"), "rules: Field required"),
         (("version: small-1", "version: small 1"), "line 1: version"),
-        (("{key: lvh, name: LVH}", "{key: lvh, name: LVH}\n  - {key: lvh, name: Again}"), "labels: twice: lvh"),
+        (("version: small-1", "version: .."), "line 1: version"),
+        (
+            ("{key: lvh, name: LVH}", "{key: lvh, name: LVH}\n  - {key: lvh, name: Again}"),
+            "line 5: labels.1.key: twice",
+        ),
+        (("{key: lvh, name: LVH}", "{key: lvh, name: LVH}\n  - {key: rvh, name: LVH}"), "line 5: labels.1.name: twice"),
+        (("name: LVH", "name: ' '"), "line 4: labels.0.name"),
         (("rules:", "policy: {injury: maybe}\nrules:"), "line 5: policy.injury"),
-        (("labels: [lvh]", "labels: [lvh]\n    when: {no_such_switch: on}"), "line 7: rules.0.when"),
+        (("rules:", "profiles:\n  bad: {injury: maybe}\nrules:"), "line 6: profiles.bad.injury"),
+        (("rules:", "profiles:\n  bad: {no_such_switch: on}\nrules:"), "line 6: profiles.bad.no_such_switch"),
+        (("labels: [lvh]", "labels: [lvh]\n    when: {no_such_switch: on}"), "line 7: rules.0.when.no_such_switch"),
+        (("cues:", "codes:\n  - {system: A, labels: [lhv], codes: [L]}\ncues:"), "line 9: codes.0.labels.0: no such"),
+        (
+            ("cues:", f"axis: {{names: [], {FILLERS}, ranges:\n  [{{labels: [lad], above: 1, below: 2}}]}}\ncues:"),
+            "line 9: axis.ranges.0.labels.0: no such label: lad",
+        ),
+        (
+            ("cues:", f"compounds:\n- {{heads: [], {FILLERS}, signs: {{terms: {{fr: []}}}}, parts: []}}\ncues:"),
+            "line 9: compounds.0.signs.terms.fr: not listed",
+        ),
         (("cues:", "synonyms:\n  - {name: pvc, terms: {en: [' ']}}\ncues:"), "line 9: synonyms.0.terms"),
+        (("cues:", "synonyms:\n  - {name: '-', terms: {en: [pvc]}}\ncues:"), "line 9: synonyms.0.name"),
         (("cues:", "synonyms:\n  - {terms: {en: [pvc]}}\ncues:"), "line 9: synonyms.0.name: Field required"),
-        (("cues:", "synonyms:\n  - {name: pvc, terms: {fr: [esv]}}\ncues:"), "languages: not listed: fr"),
+        (("cues:", "synonyms:\n  - {name: pvc, terms: {fr: [esv]}}\ncues:"), "line 9: synonyms.0.terms.fr: not listed"),
         (
             ("cues:", "synonyms:\n  - {name: a, terms: {en: [x]}}\n  - {name: b, terms: {en: [x]}}\ncues:"),
-            "of two names: x",
+            "line 10: synonyms.1.terms.en.0: of two names: x",
         ),
         (("labels: [lvh]", "labels: [lvh"), "not YAML"),
-        (("en: [lvh]", "en: [a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c|d|e|f|g|h a|b|c]"), "spells out"),
+        (
+            ("en: [lvh]", f"en: [lvh, {' '.join(['a|b|c|d|e|f|g|h'] * 4)} a|b|c]"),
+            "line 7: rules.0.terms.en.1: .*spells out",
+        ),
+        (
+            ("    terms: {en: [lvh]}", "    terms:\n      en: [lvh]\n      en: [hvl]"),
+            "line 9: rules.0.terms.en: a second one",
+        ),
+        (("rules:", "policy: {injury: none}\npolicy: {septal_mi: none}\nrules:"), "line 6: policy: a second one"),
     ],
 )
 def test_a_mistake_is_named_with_its_place(change: tuple[str, str], complaint: str) -> None:
     assert change[0] in SMALL
-    with pytest.raises(VocabularyError, match="(?s).*" + complaint.replace(".", r"\.")):
+    with pytest.raises(VocabularyError, match="(?s).*" + complaint.replace(".", r"\.").replace(r"\.*", ".*")):
         Vocabulary.parse(SMALL.replace(*change, 1))
 
 
@@ -73,6 +101,56 @@ def test_a_mistake_is_named_with_its_place(change: tuple[str, str], complaint: s
 def test_what_is_no_vocabulary_is_refused(text: str) -> None:
     with pytest.raises(VocabularyError):
         Vocabulary.parse(text)
+
+
+@pytest.mark.parametrize(
+    "term",
+    ["a . fibr (.", "(atrial fib) rhythm", "((a) b)", "a | | b", "(a|b", "a|b)", "a||b", "a|", "(a|)", "()", "(a)b", "fib*",
+     "a_fib", "a - fib", "af {2}"],
+)  # fmt: skip
+def test_a_term_that_is_none_is_refused(term: str) -> None:
+    with pytest.raises(VocabularyError, match=r"line 7: rules\.0\.terms\.en\.1: .* is no word"):
+        Vocabulary.parse(SMALL.replace("en: [lvh]", f"en: [lvh, '{term}']"))
+
+
+@pytest.mark.parametrize(
+    ("term", "report"),
+    [
+        ("( big heart )", "Echo (big heart)"),
+        ("big ,|( heart", "Big (heart"),
+        ("big ((|,) heart", "Big (heart"),
+        ("big-heart|&", "Big heart"),
+        ("axis -45", "axis -45"),
+        ("won't beat", "won't beat"),
+    ],
+)
+def test_a_term_may_hold_marks(term: str, report: str) -> None:
+    assert statuses(Vocabulary.parse(SMALL.replace("en: [lvh]", f'en: ["{term}"]')), report) == {"lvh": "present"}
+
+
+def test_the_first_mistakes_are_named_and_no_place_is_long() -> None:
+    with pytest.raises(VocabularyError, match=r"line 9: cues\.19: ") as refused:
+        Vocabulary.parse(SMALL[: SMALL.index("  - {kind")] + f"  [{', '.join(['x'] * 1000)}]")
+    assert len(str(refused.value)) < 10_000
+    for key in ("e" * 101, "[e]"):
+        with pytest.raises(VocabularyError, match=r"line 8: rules\.0\.terms: a key is"):
+            Vocabulary.parse(SMALL.replace("{en: [lvh]}", f"\n     ? {key}\n     : ['', '']"))
+
+
+@pytest.mark.parametrize("place", ["rules", "synonyms"])
+def test_many_terms_are_refused_before_they_are_spelt_out(place: str) -> None:
+    """400 such terms took 850 MiB."""
+    terms = [" ".join(f"({letter}{i})" for letter in "abcdefghijkl") for i in range(400)]
+    listed = "".join(f"  - {{labels: [lvh], terms: {{en: [{term}]}}}}\n" for term in terms)
+    if place == "synonyms":
+        listed = "synonyms:\n" + "".join(f"  - {{name: {term}, terms: {{}}}}\n" for term in terms)
+    tracemalloc.start()
+    try:
+        with pytest.raises(VocabularyError, match=rf"line \d\d: {place}\.1\d\..* more than 500,000 words"):
+            Vocabulary.parse(SMALL.replace("cues:", listed + "cues:"))
+        assert tracemalloc.get_traced_memory()[1] < 20_000_000
+    finally:
+        tracemalloc.stop()
 
 
 def test_a_fourteenth_label_needs_no_code() -> None:
