@@ -8,7 +8,6 @@ import time
 import uuid
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, NoReturn
 
@@ -313,8 +312,8 @@ def _say_loaded() -> "Callable[[Loaded], None]":
 
 @cli.command()
 def disagreement(
-    recorded_from: Annotated[datetime | None, typer.Option("--from", help="Recorded at or after (UTC).")] = None,
-    recorded_to: Annotated[datetime | None, typer.Option("--to", help="Recorded before (UTC).")] = None,
+    recorded_from: Annotated[str | None, typer.Option("--from", help="Recorded at or after (UTC).")] = None,
+    recorded_to: Annotated[str | None, typer.Option("--to", help="Recorded before (UTC).")] = None,
     site: str | None = None,
     device: str | None = None,
     device_software: str | None = None,

@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from sklearn.ensemble import ExtraTreesClassifier, HistGradientBoostingClassifier
+from sklearn.ensemble import ExtraTreesClassifier
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import QuantileTransformer
@@ -20,8 +20,10 @@ from torch import nn
 from torch.nn import functional
 
 from ml.measurements import measure
+from ml.networks.beatnet import BEAT_PRESETS
+from ml.starter.forest import booster
 from ml.starter.ptbxl import LABELS, Examples, read_examples
-from ml.starter.train import MIN_POSITIVES, figures_of
+from ml.starter.train import MIN_POSITIVES, PRESET, figures_of
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 BINS = 12
@@ -45,16 +47,7 @@ def extra_trees(x: Floats, y: Bools, known: Bools, new: Floats) -> NDArray[np.fl
 
 def boosted(x: Floats, y: Bools, known: Bools, new: Floats) -> NDArray[np.float64]:
     """Boosted trees, a label at a time: one of the forests that the starter model averages."""
-    model = HistGradientBoostingClassifier(
-        max_iter=120,
-        learning_rate=0.06,
-        max_leaf_nodes=8,
-        min_samples_leaf=8,
-        l2_regularization=2.0,
-        max_features=0.2,
-        early_stopping=False,
-        random_state=0,
-    )
+    model = booster(BEAT_PRESETS[PRESET].leaves, BEAT_PRESETS[PRESET].depth, seed=0)
     return _each(model, x, y, known, new)
 
 

@@ -1,7 +1,6 @@
 """`overread disagreement`: the table in the terminal."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
 from pydantic import ValidationError, validate_call
@@ -21,8 +20,8 @@ class CannotBeAsked(Exception):
 
 
 def asked(
-    recorded_from: datetime | str | None,
-    recorded_to: datetime | str | None,
+    recorded_from: str | None,
+    recorded_to: str | None,
     site: str | None,
     device: str | None,
     device_software: str | None,
@@ -53,7 +52,7 @@ def asked(
     except Problem as problem:
         first = problem.errors[0]
     option = first.field.removeprefix("query.").partition(".")[0].replace("_", "-")
-    raise CannotBeAsked(f"--{option}: {first.reason.removeprefix('Value error, ')}")
+    raise CannotBeAsked(f"--{option}: {first.reason}")
 
 
 def answer(session: Session, question: Asked, *, as_csv: bool) -> str:

@@ -59,7 +59,7 @@ def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:
             given = ReportLine.model_validate_json(raw)
         except ValidationError as error:
             first = field_errors(error.errors())[0]
-            raise BadLine(number, first.field, first.reason.removeprefix("Value error, ")) from error
+            raise BadLine(number, first.field, first.reason) from error
         text = None
         if given.text is not None:
             text = without_identifier_lines(given.text).text

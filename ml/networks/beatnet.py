@@ -50,7 +50,7 @@ class BeatArchitecture:
 
 
 BEAT_PRESETS = {
-    "starter": BeatArchitecture(480, 8, 7, 48, 3, 32, 5),
+    "starter": BeatArchitecture(1080, 8, 7, 48, 3, 32, 5),
     "starter_tiny": BeatArchitecture(4, 4, 3, 8, 1, 8, 2, 8),
 }
 

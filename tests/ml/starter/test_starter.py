@@ -6,7 +6,6 @@ from pathlib import Path
 import numpy as np
 import pytest
 import torch
-from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ml.bundle import read_manifest
 from ml.corpus.simulator.heart import record
@@ -15,7 +14,7 @@ from ml.networks.forest import Forest
 from ml.predict import Predictor
 from ml.starter import BUNDLE
 from ml.starter.augmentation import vary
-from ml.starter.forest import FEATURE_SHARE, L2, LEARNING_RATE, LEAST_IN_A_LEAF, TREES, grow
+from ml.starter.forest import TREES, booster, grow
 from ml.starter.ptbxl import LABELS, label, read_examples
 
 MAX_BUNDLE_BYTES = 8_000_000
@@ -64,17 +63,7 @@ def test_the_layer_says_what_the_trees_say() -> None:
     positive = measurements[:, 0] + 0.5 * rng.standard_normal(300) > 0
     forest = Forest(outputs=2, trees=TREES, nodes=15, depth=7)
     grow(forest, 1, measurements, positive, seeds=[3])
-    trees = HistGradientBoostingClassifier(
-        max_iter=TREES,
-        learning_rate=LEARNING_RATE,
-        max_leaf_nodes=8,
-        max_depth=7,
-        min_samples_leaf=LEAST_IN_A_LEAF,
-        l2_regularization=L2,
-        max_features=FEATURE_SHARE,
-        early_stopping=False,
-        random_state=3,
-    ).fit(measurements, positive)
+    trees = booster(leaves=8, depth=7, seed=3).fit(measurements, positive)
     unseen = rng.standard_normal((200, 10)).astype(np.float32)
     said = forest(torch.from_numpy(unseen))
     assert np.allclose(said[:, 1], trees.decision_function(unseen), atol=1e-3)
