@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
 @router.post(
     "",
     status_code=201,
-    responses={200: {"model": ReportOut, "description": "This reading is stored already"}, **responses(404, 422)},
+    responses={200: {"model": ReportOut, "description": "This reading is stored already"}, **responses(404, 413, 422)},
 )
 def add_report(
     ecg_id: uuid.UUID, given: ReportIn, request: Request, response: Response, session: SessionDep, user: Reader
