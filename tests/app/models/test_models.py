@@ -100,7 +100,7 @@ def is_studied(client: httpx.Client, runner: Runner, dataset: str) -> None:
     accepted = client.post("/v1/studies", json=body)
     url = f"/v1/studies/{accepted.json()['id']}"
     result = done(client, runner, accepted)
-    assert result["arms"] == ["supervised", "supervised_machine"]
+    assert result["arms"] == ["supervised", "supervised_machine", "random_encoder"]
     assert client.get(url).json()["title"] == "Small"
     page = client.get(url, headers={"Accept": "text/html"})
     assert page.headers["content-type"] == "text/html; charset=utf-8"
