@@ -35,7 +35,7 @@ from app.kit.migrate import migrate
 from app.kit.store import ObjectStore
 from app.reports import queries as reports
 from app.settings import Settings
-from app.vocabularies import queries as vocabularies
+from app.vocabularies import service as vocabularies
 from ml.corpus.simulator import table_a1
 from ml.labeling import builtin_text
 
@@ -154,7 +154,7 @@ def main() -> None:
                     changed = yaml.replace("version: overread-1", f"version: {name}", 1).replace(
                         "- nsr", f"- {line}", 1
                     )
-                    vocabularies.add_if_absent(session, name, changed)
+                    vocabularies.upload(session, "benchmark", changed)
             for name in (first, second, first):
                 with Memory() as memory:
                     seconds, result = activate(database, settings, name)

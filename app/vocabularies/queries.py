@@ -7,6 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.jobs.tables import Job
+from app.kit.database import Json
 from app.vocabularies.tables import VocabularyRow
 
 _LOCK = 0x6C61_6265  # held shared by who changes reports, alone by who changes which vocabularies are kept
@@ -109,12 +110,18 @@ def all_newest_first(session: Session) -> list[VocabularyRow]:
     return list(session.scalars(select(VocabularyRow).order_by(VocabularyRow.created_at.desc())))
 
 
-def add_if_absent(session: Session, version: str, yaml: str) -> bool:
+def add_if_absent(session: Session, version: str, outline: Json, yaml: str) -> bool:
     """Add a vocabulary unless its version is there (then: False); the first one ever is active."""
     is_first = session.scalar(select(~select(VocabularyRow.id).exists()))
     added = session.execute(
         insert(VocabularyRow)
-        .values(version=version, yaml=yaml, state="active" if is_first else "inactive", slot=0 if is_first else None)
+        .values(
+            version=version,
+            outline=outline,
+            yaml=yaml,
+            state="active" if is_first else "inactive",
+            slot=0 if is_first else None,
+        )
         .on_conflict_do_nothing(index_elements=["version"])
         .returning(VocabularyRow.id)
     )

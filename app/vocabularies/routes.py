@@ -79,7 +79,7 @@ def preview_vocabulary(
     return previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
 
 
-@router.get("/vocabularies/{version}", responses=responses(404, 422))
+@router.get("/vocabularies/{version}", responses=responses(404, 409, 422))
 def get_vocabulary(version: VersionPath, session: SessionDep, user: Viewer) -> VocabularyDetail:
     """Show a version: its labels, its policy, and the file."""
     row = queries.by_version(session, version)
@@ -105,7 +105,7 @@ def activate_vocabulary(version: VersionPath, session: SessionDep, user: Admin, 
     return start(user, "relabel", {"version": version, "actor": user.name})
 
 
-@router.get("/vocabularies/{version}/unmapped", responses=responses(404, 422))
+@router.get("/vocabularies/{version}/unmapped", responses=responses(404, 409, 422))
 def list_unmapped(
     version: VersionPath,
     request: Request,

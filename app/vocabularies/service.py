@@ -68,7 +68,7 @@ class Labelers:
         return self._labeler((rules.id, name), lambda: rules.vocabulary.profile(name))
 
     def _build(self, row: VocabularyRow) -> ReadingRules:
-        labeler = self._labeler((row.id, None), lambda: Vocabulary.parse(row.yaml))
+        labeler = self._labeler((row.id, None), lambda: _stored(row))
         return ReadingRules(row.id, row.slot, labeler.vocabulary, labeler)
 
     def _labeler(self, key: tuple[uuid.UUID, str | None], vocabulary: Callable[[], Vocabulary]) -> Labeler:
@@ -83,7 +83,16 @@ class Labelers:
 def install_builtin(session: Session) -> None:
     """Store the vocabulary this release ships; on a new database it is the active one."""
     text = builtin_text()
-    queries.add_if_absent(session, Vocabulary.parse(text).version, text)
+    add(session, Vocabulary.parse(text), text)
+
+
+def add(session: Session, vocabulary: Vocabulary, yaml: str) -> bool:
+    """Store a vocabulary that its file was read as, unless its version is there (then: False)."""
+    outline = {
+        "languages": list(vocabulary.languages),
+        "labels": [{"key": label.key, "name": label.name} for label in vocabulary.labels],
+    }
+    return queries.add_if_absent(session, vocabulary.version, outline, yaml)
 
 
 def parse(yaml: str) -> Vocabulary:
@@ -108,8 +117,9 @@ def proposed(session: Session, labelers: Labelers, given: PreviewIn) -> tuple[Vo
 
 def upload(session: Session, actor: str, yaml: str) -> tuple[VocabularyRow, bool]:
     """Store a vocabulary and say whether it is new; a 409 when its version is another file's."""
-    version = parse(yaml).version
-    is_new = queries.add_if_absent(session, version, yaml)
+    vocabulary = parse(yaml)
+    version = vocabulary.version
+    is_new = add(session, vocabulary, yaml)
     row = queries.by_version(session, version)
     assert row is not None
     if row.yaml != yaml:
@@ -150,20 +160,27 @@ def outside(row: VocabularyRow) -> VocabularyOut:
 
 def detail(row: VocabularyRow) -> VocabularyDetail:
     """Show a stored vocabulary with what it says."""
-    vocabulary = Vocabulary.parse(row.yaml)
+    vocabulary = _stored(row)
     return VocabularyDetail.model_validate(
         {**_shown(row), "policy": vocabulary.policy.model_dump(), "profiles": vocabulary.profiles, "yaml": row.yaml}
     )
 
 
 def _shown(row: VocabularyRow) -> Json:
-    vocabulary = Vocabulary.parse(row.yaml)
     return {
         "id": row.id,
         "version": row.version,
         "active": row.state == "active",
         "state": row.state,
-        "languages": list(vocabulary.languages),
         "created_at": row.created_at,
-        "labels": [label.model_dump() for label in vocabulary.labels],
+        **row.outline,
     }
+
+
+def _stored(row: VocabularyRow) -> Vocabulary:
+    """Read a stored file; a 409 where it was stored by a release that was less strict."""
+    try:
+        return Vocabulary.parse(row.yaml)
+    except VocabularyError as error:
+        detail = f"This release refuses the file of version {row.version}; mend it as a new version: {error}"
+        raise Problem(409, "vocabulary_refused", detail) from error

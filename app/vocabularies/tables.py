@@ -3,7 +3,7 @@
 from sqlalchemy import CheckConstraint, Index, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.kit.database import Base, CreatedAt, Id
+from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class VocabularyRow(Base):
@@ -20,7 +20,8 @@ class VocabularyRow(Base):
 
     id: Mapped[Id]
     version: Mapped[str] = mapped_column(unique=True)
-    yaml: Mapped[str]
+    outline: Mapped[Json]  # its languages and labels
+    yaml: Mapped[str] = mapped_column(deferred=True)  # the file: a fifth of a second to read
     state: Mapped[str] = mapped_column(server_default="inactive")
     slot: Mapped[int | None] = mapped_column(SmallInteger, comment="where its pairs stand")
     created_at: Mapped[CreatedAt]

@@ -23,6 +23,7 @@ from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
+from app.vocabularies import service
 from app.vocabularies.service import Labelers
 from ml.labeling import builtin_text
 
@@ -86,7 +87,7 @@ def pairs(database: Database) -> None:
                 reports.add(session, "test", rules, ecg_id, ReportIn(source=source, text=words))
         assert count(database, "SELECT count(*) FROM pairs") == number + 1
     with database.begin() as session:
-        vocabularies.add_if_absent(session, "site-2", NEW)
+        service.upload(session, "test", NEW)
 
 
 def submit(database: Database, settings: Settings, user: User) -> uuid.UUID:

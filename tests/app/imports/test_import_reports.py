@@ -29,7 +29,7 @@ from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
-from app.vocabularies.service import Labelers
+from app.vocabularies.service import Labelers, upload
 from ml.labeling import Labeler, builtin, builtin_text
 
 RUN = CliRunner()
@@ -335,9 +335,7 @@ def test_imports_writers_and_an_activation_at_once(
     labelers = Labelers()
     other = builtin_text().replace("version: overread-1", "version: other")
     with database.begin() as session:
-        vocabularies.add_if_absent(session, "other", other)
-        row = vocabularies.by_version(session, "other")
-        assert row is not None
+        row, _ = upload(session, "test", other)
     said = ["AF", "LBBB", "Sinus rhythm", "LVH", "Possible RVH", "Atrial flutter"]
     files = [
         [

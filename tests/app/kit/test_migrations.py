@@ -46,8 +46,9 @@ def _fill_0001(connection: Connection, ecgs: int) -> None:
     connection.execute(
         text(
             "INSERT INTO vocabularies (id, version, yaml, active) VALUES (gen_random_uuid(), 'old', 'y', false), "
-            "(gen_random_uuid(), 'new', 'y', true)"
-        )
+            "(gen_random_uuid(), 'new', :yaml, true)"
+        ),
+        {"yaml": "languages: [de]\nlabels:\n  - {key: afib, name: AF}\n"},
     )
     connection.execute(
         text(
@@ -128,6 +129,8 @@ def test_data_of_the_first_schema_is_carried_over_and_back(database: Database) -
         assert connection.execute(text("SELECT count(*) FROM labelings")).scalar_one() == 4 * 2
         slots = connection.execute(text("SELECT version, state, slot FROM vocabularies ORDER BY version")).all()
         assert [tuple(row) for row in slots] == [("new", "active", 0), ("old", "inactive", None)]
+        outlines = connection.execute(text("SELECT outline FROM vocabularies ORDER BY version")).scalars().all()
+        assert outlines[0] == {"languages": ["de"], "labels": [{"key": "afib", "name": "AF"}]}
     with database.begin() as session:  # words and codes are found again as the service looks for them
         for _, _, _, _, words, codes in REPORTS_OF_0001:
             text_of(session, words, json.loads(codes) if codes else None)

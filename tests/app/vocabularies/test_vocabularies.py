@@ -22,7 +22,7 @@ from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
 from app.vocabularies import queries
-from app.vocabularies.service import KEPT, Labelers
+from app.vocabularies.service import KEPT, Labelers, upload
 from ml.labeling import Labeler, Vocabulary, builtin_text
 
 MACHINE = ["Sinus rhythm", "Sinus rhythm\nNonspecific ST abnormality", "Wobbly baseline rhythm", "AF\nLBBB", "LVH"]
@@ -381,7 +381,7 @@ def test_a_process_keeps_a_few_labelers_and_builds_the_others_again(database: Da
     labelers = Labelers()
     with database.begin() as session:
         for number in range(KEPT + 2):
-            queries.add_if_absent(session, f"north-{number}", builtin_text().replace("overread-1", f"north-{number}"))
+            upload(session, "test", builtin_text().replace("overread-1", f"north-{number}"))
         active = labelers.active(session).labeler
         strict = labelers.profile(labelers.active(session), "strict")
         first = labelers.version(session, "north-0").labeler
@@ -391,3 +391,13 @@ def test_a_process_keeps_a_few_labelers_and_builds_the_others_again(database: Da
         assert labelers.version(session, "north-0").labeler is not first
         assert labelers.profile(labelers.active(session), "strict") is not strict
     assert len(labelers._built) == KEPT
+
+
+def test_what_another_release_stored_is_listed_and_refused_in_words(client: httpx.Client, database: Database) -> None:
+    outline = {"languages": ["en"], "labels": [{"key": "afib", "name": "AF"}]}
+    with database.begin() as session:
+        queries.add_if_absent(session, "old", outline, "version: old\nlanguages: [en]\nswitches: none of today's\n")
+    newest = client.get("/v1/vocabularies").json()["items"][0]
+    assert (newest["version"], newest["languages"], newest["labels"]) == ("old", ["en"], outline["labels"])
+    for answer in (client.get("/v1/vocabularies/old"), client.get("/v1/vocabularies/old/unmapped")):
+        assert answer.status_code == 409 and "refuses the file of version old" in answer.json()["detail"]
