@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import delete, func, or_, select, text, tuple_
+from sqlalchemy import and_, delete, func, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -34,19 +34,20 @@ def refresh_pair(session: Session, ecg_id: uuid.UUID) -> None:
 
 
 def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID, slot: int) -> None:
+    of_text = and_(Labeling.text_id == Report.text_id, Labeling.vocabulary_id == vocabulary_id)
     current = session.execute(
         select(Report, Labeling)
-        .join(Labeling, Labeling.text_id == Report.text_id)
-        .where(Report.ecg_id == ecg_id, Report.current, Labeling.vocabulary_id == vocabulary_id)
+        .outerjoin(Labeling, of_text)
+        .where(Report.ecg_id == ecg_id, Report.current)
         .order_by(text(counts_first()))
     )
-    readings: dict[str, tuple[Report, Labeling]] = {}
+    readings: dict[str, tuple[Report, Labeling | None]] = {}
     for report, labeling in current:
         readings.setdefault(report.source, (report, labeling))
-    if set(readings) != {"machine", "overread"}:
+    machine, overread = (readings[source][1] if source in readings else None for source in ("machine", "overread"))
+    if machine is None or overread is None:  # one is not there, or an activation has not read it yet and will pair it
         session.execute(delete(Pair).where(Pair.slot == slot, Pair.ecg_id == ecg_id))
         return
-    machine, overread = readings["machine"][1], readings["overread"][1]
     ecg = session.execute(
         select(Ecg.recorded_at, Ecg.age, Ecg.sex, Ecg.site, Ecg.device, Ecg.device_software).where(Ecg.id == ecg_id)
     ).one()

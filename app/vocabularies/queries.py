@@ -61,6 +61,11 @@ def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, i
     return active, slot
 
 
+def wait_for_writers(session: Session) -> None:
+    """Wait for who changes reports now: whoever comes later finds all that was read before this."""
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
 def hold_slot(session: Session, vocabulary_id: uuid.UUID, slot: int) -> bool:
     """Hold that a slot is this activating vocabulary's until the transaction ends; False when it is not any more."""
     statement = select(VocabularyRow.id).where(

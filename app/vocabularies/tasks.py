@@ -46,6 +46,8 @@ def relabel(run: JobRun) -> Finish:
         slots = queries.begin_activation(session, vocabulary_id)
     try:
         read = _read_texts(run, vocabulary_id, yaml)
+        with run.database.begin() as session:  # they may have missed a reading, and leave the ECG's pair to us
+            queries.wait_for_writers(session)
         pairs = _make_pairs(run, vocabulary_id, slots)
     except (WorkerStopping, LeaseLost):
         raise  # another attempt goes on

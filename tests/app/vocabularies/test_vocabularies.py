@@ -342,6 +342,34 @@ def test_another_worker_goes_on_where_one_stopped(
     assert rows(client) == recount(database, WITH_SYNONYM)
 
 
+def test_who_changes_an_ecg_before_all_of_it_is_read_pairs_no_older_reading(
+    client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.disagreement.queries import refresh_pair
+    from app.vocabularies import tasks
+
+    labelers = Labelers()
+    ecg_id = add_ecg(database, labelers, "Sinus rhythm", "LBBB")
+    newest = ReportIn(source="overread", text="AF", reader="a")
+    assert client.post(f"/v1/ecgs/{ecg_id}/reports", json=newest.model_dump(exclude_unset=True)).status_code == 201
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    read_texts = tasks._read_texts
+
+    def meanwhile(*given: Any) -> int:
+        """All but the newest reading have been read when somebody says more of the ECG."""
+        with database.begin() as session:
+            rules = [labelers.version(session, "site-2")]
+            older = [ReportIn(source="machine", text="Sinus rhythm"), ReportIn(source="overread", text="LBBB")]
+            reports.read_texts(session, rules, older)
+            refresh_pair(session, ecg_id)
+        return read_texts(*given)
+
+    monkeypatch.setattr(tasks, "_read_texts", meanwhile)
+    assert activate(client, runner, "site-2")["state"] == "succeeded"
+    assert rows(client) == recount(database, WITH_SYNONYM)
+    assert client.get("/v1/disagreement", params={"reader": "a"}).json()["pairs"] == 1
+
+
 def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: dict[str, str]) -> None:
     unknown = changed("bad", ("  - labels: [sinus_rhythm]\n", "  - labels: [sinus_rythm]\n"))
     answer = client.post("/v1/vocabularies", json={"yaml": unknown})
