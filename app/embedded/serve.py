@@ -65,6 +65,7 @@ def serve(settings: Settings, host: str, port: int) -> None:
             port=port,
             log_config=None,
             access_log=False,
+            timeout_keep_alive=75,  # longer than proxies keep a connection: who closes first loses requests
             timeout_graceful_shutdown=5,
             server_header=False,
         )

@@ -106,7 +106,7 @@ def check(database: Database) -> None:
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         slot = vocabularies.active(session).slot
         assert slot is not None
-        for column, group_by in (("site_id", "site"), ("month", "month"), ("sex", "sex")):
+        for column, group_by in (("site_id", "site"), ("reader_id", "reader"), ("month", "month"), ("sex", "sex")):
             counts = totals(count_by_cell(session, slot, PairFilter(), [group_by]))  # type: ignore[list-item]
             rows = session.execute(
                 text(f"SELECT {column}, cell_id, count(*) FROM pairs WHERE slot = :slot GROUP BY 1, 2"), {"slot": slot}

@@ -3,6 +3,7 @@
 import csv
 import io
 import threading
+import time
 import uuid
 from collections import Counter
 from typing import Any
@@ -368,6 +369,43 @@ def test_who_changes_an_ecg_before_all_of_it_is_read_pairs_no_older_reading(
     assert activate(client, runner, "site-2")["state"] == "succeeded"
     assert rows(client) == recount(database, WITH_SYNONYM)
     assert client.get("/v1/disagreement", params={"reader": "a"}).json()["pairs"] == 1
+
+
+def test_an_activation_waits_for_who_began_before_all_was_read(
+    client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from app.vocabularies import tasks
+
+    labelers = Labelers()
+    ecg_id = add_ecg(database, labelers, "Sinus rhythm", "LBBB")
+    client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
+    begun, all_read = threading.Event(), threading.Event()
+
+    def correct() -> None:
+        """Correct the over-read, of whose machine report the new vocabulary knows nothing yet, and take a while."""
+        with database.begin() as session:
+            rules = labelers.maintained(session)
+            reading = ReportIn(source="overread", text="AF")
+            reports.store_texts(session, [reading])
+            reports.add(session, "test", rules, ecg_id, reading)
+            begun.set()
+            assert all_read.wait(60)
+            time.sleep(1)
+
+    writer, read_texts = threading.Thread(target=correct), tasks._read_texts
+
+    def meanwhile(*given: Any) -> int:
+        writer.start()
+        assert begun.wait(60)
+        read = read_texts(*given)
+        all_read.set()
+        return read
+
+    monkeypatch.setattr(tasks, "_read_texts", meanwhile)
+    assert activate(client, runner, "site-2")["state"] == "succeeded"
+    writer.join()
+    assert rows(client) == recount(database, WITH_SYNONYM)
+    assert rows(client)["afib"] == (0, 1, 1, 0)
 
 
 def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: dict[str, str]) -> None:
