@@ -45,6 +45,25 @@ def current(session: Session, ecg_id: uuid.UUID, source: str, reader: str) -> Re
     )
 
 
+def said_at(
+    session: Session, ecg_id: uuid.UUID, source: str, reader: str, text_id: int, final: bool, authored_at: datetime
+) -> Report | None:
+    """Find the version in which a reader has said this, at this time."""
+    return session.scalar(
+        select(Report)
+        .where(
+            Report.ecg_id == ecg_id,
+            Report.source == source,
+            Report.reader == reader,
+            Report.text_id == text_id,
+            Report.final == final,
+            Report.authored_at == authored_at,
+        )
+        .order_by(Report.version.desc())
+        .limit(1)
+    )
+
+
 def next_version(session: Session, ecg_id: uuid.UUID, source: str, reader: str) -> int:
     """Give the number the next version gets."""
     last = session.scalar(

@@ -29,8 +29,8 @@ class Added(NamedTuple):
 def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, given: ReportIn) -> Added:
     """Store a reading as the current one of its source and reader, read by every vocabulary in `rules`.
 
-    The same reading again, at the same time or at none that is said, changes nothing. Raises the 404 of an unknown
-    ECG, and the 422 of a text that holds nothing but identifier lines.
+    The current reading again, or any that the reader has said at the time that is given, changes nothing. Raises the
+    404 of an unknown ECG, and the 422 of a text that holds nothing but identifier lines.
     """
     if not queries.lock_ecg(session, ecg_id):
         raise not_found("ECG")
@@ -39,12 +39,11 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     reader = given.reader or ""
     previous = queries.current(session, ecg_id, given.source, reader)
     text_id = queries.text_of(session, text, codes)
-    if (
-        previous is not None
-        and (previous.text_id, previous.final) == (text_id, given.final)
-        and given.authored_at in (None, previous.authored_at)
-    ):
-        return Added(_stored(session, previous), is_new=False)
+    same = previous if previous is not None and (previous.text_id, previous.final) == (text_id, given.final) else None
+    if given.authored_at is not None:  # a message that is sent twice takes no later correction back
+        same = queries.said_at(session, ecg_id, given.source, reader, text_id, given.final, given.authored_at)
+    if same is not None:
+        return Added(_stored(session, same), is_new=False)
 
     _read_new(session, rules, text_id, text, codes)
     version = queries.next_version(session, ecg_id, given.source, reader)

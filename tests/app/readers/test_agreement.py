@@ -214,7 +214,7 @@ def test_the_final_over_read_counts_whatever_is_written_later(client: httpx.Clie
 def test_the_same_words_at_another_time_are_a_new_version_as_in_an_import(
     client: httpx.Client, database: Database, settings: Settings
 ) -> None:
-    said = [("a", "Atrial flutter", 1), ("b", "Sinus rhythm", 2), ("a", "Atrial flutter", 3)]
+    said = [("a", "Atrial flutter", 1), ("b", "Sinus rhythm", 2), ("a", "AF", 2), ("a", "Atrial flutter", 3)]
     lines = [{"record": "r", "source": "machine", "text": "LBBB"}]
     lines += [
         {"record": "r", "source": "overread", "reader": reader, "text": words, "authored_at": f"2024-01-0{day}T00:00Z"}
@@ -229,6 +229,8 @@ def test_the_same_words_at_another_time_are_a_new_version_as_in_an_import(
         assert say(client, ecg, words, reader=reader, authored_at=f"2024-01-0{day}T00:00:00Z").status_code == 201
     assert say(client, ecg, "Atrial flutter", reader="a").status_code == 200  # says no time
     assert say(client, ecg, "Atrial flutter", reader="a", authored_at="2024-01-03T02:00:00+02:00").status_code == 200
+    late = say(client, ecg, "AF", reader="a", authored_at="2024-01-02T00:00:00Z")  # comes a second time
+    assert (late.status_code, late.json()["version"], late.json()["current"]) == (200, 2, False)
 
     def versions(ecg_id: str) -> list[tuple[Any, ...]]:
         items = client.get(f"/v1/ecgs/{ecg_id}/reports").json()["items"]
