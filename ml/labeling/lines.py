@@ -1,6 +1,7 @@
 """Reports and labels as JSON lines, as the gold files have them."""
 
 import json
+import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
@@ -19,6 +20,16 @@ class Line(NamedTuple):
     text: str
 
 
+def _finite(number: str) -> float:
+    value = float(number)
+    if not math.isfinite(value):
+        raise ValueError(f"{number} is no number of JSON's")
+    return value
+
+
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)  # Python reads NaN, and 1e999 as infinity
+
+
 def read(lines: Iterable[bytes]) -> Iterator[Line]:
     """Read `{"id", "text", "language"?}` a line; a vocabulary reads all its languages at once, so that one is ignored.
 
@@ -28,8 +39,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Line]:
         if not line.strip():
             continue
         try:
-            report = json.loads(line.decode("utf-8-sig" if number == 1 else "utf-8"))
-            json.dumps(report, allow_nan=False)  # Python reads NaN, and 1e999 as infinity
+            report = _JSON.decode(line.decode("utf-8-sig" if number == 1 else "utf-8"))
         except (ValueError, RecursionError) as error:
             raise NoReport(f"line {number} is not JSON: {error}") from error
         if not isinstance(report, dict) or not isinstance(report.get("text"), str) or "id" not in report:
