@@ -1,6 +1,7 @@
 """Which windows each step of a run sees: it follows from configuration, dataset and step alone."""
 
 from collections.abc import Iterator
+from functools import lru_cache
 from typing import NamedTuple
 
 import numpy as np
@@ -41,22 +42,15 @@ class Unlabelled:
         if not len(self.rows):
             raise ValueError("no window of the unlabelled dataset may be used: see unlabelled_rows")
         self.windows = Windows(store.windows, device, config.corpus_on_gpu)
-        self._orders: dict[int, NDArray[np.int64]] = {}  # of the rounds that the last step was in
 
     def at(self, step: int, seed: int) -> NDArray[np.int64]:
         """Give the rows of a step: the corpus is gone through again and again, in a new order each time."""
         places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         rounds, place = np.divmod(places, len(self.rows))
-        self._orders = {
-            number: self._orders[number]
-            if number in self._orders
-            else _permutation(len(self.rows), seed, number + 1_000_000)
-            for number in np.unique(rounds).tolist()
-        }
         rows = np.empty(len(places), np.int64)
-        for number, order in self._orders.items():
+        for number in np.unique(rounds).tolist():
             here = rounds == number
-            rows[here] = self.rows[order[place[here]]]
+            rows[here] = self.rows[_permutation(len(self.rows), seed, number + 1_000_000)[place[here]]]
         return rows
 
 
@@ -87,9 +81,11 @@ class Schedule:
         ]
 
 
+@lru_cache(maxsize=3)  # an epoch's, and those of the rounds that a step is in
 def _permutation(count: int, seed: int, number: int) -> NDArray[np.int64]:
     generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
     order: NDArray[np.int64] = torch.randperm(count, generator=generator).numpy()
+    order.flags.writeable = False
     return order
 
 

@@ -51,11 +51,9 @@ _BODY: dict[str, Any] = {
         },
     }
 }
-_FORM = Declared(
-    once={"metadata", "machine_report", "overread_report", "model"},
-    repeatable={"file", "statements"},
-    files={"file"},
-)
+_FIELDS = _BODY["requestBody"]["content"]["multipart/form-data"]["schema"]["properties"]
+_LISTS = {name for name, field in _FIELDS.items() if field["type"] == "array"}
+_FORM = Declared(once=set(_FIELDS) - _LISTS, repeatable=_LISTS, files={"file"})
 
 
 async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:

@@ -39,10 +39,10 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     reader = given.reader or ""
     previous = queries.current(session, ecg_id, given.source, reader)
     text_id = queries.text_of(session, text, codes)
-    same = previous if previous is not None and (previous.text_id, previous.final) == (text_id, given.final) else None
+    same = previous
     if given.authored_at is not None:  # a message that is sent twice takes no later correction back
         same = queries.said_at(session, ecg_id, given.source, reader, text_id, given.final, given.authored_at)
-    if same is not None:
+    if same is not None and (same.text_id, same.final) == (text_id, given.final):
         return Added(_stored(session, same), is_new=False)
 
     _read_new(session, rules, text_id, text, codes)

@@ -43,13 +43,21 @@ def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
     return [(id_, slot) for id_, slot in rows if slot is not None]
 
 
+def wait_for_writers(session: Session) -> None:
+    """Wait for who changes reports now, and hold off the next until the transaction ends.
+
+    Whoever comes then finds all that was read, and which vocabularies are kept.
+    """
+    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+
+
 def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, int]:
     """Give a vocabulary the slot that is free, emptied; from here on every writer keeps its pairs too.
 
     Waits for the writers at work. Whatever was left activating before is given up. Gives the active vocabulary's slot
     and this one's.
     """
-    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    wait_for_writers(session)
     give_up_activation(session)
     active = session.scalars(select(VocabularyRow.slot).where(VocabularyRow.state == "active")).one() or 0
     slot = 1 - active
@@ -59,11 +67,6 @@ def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, i
         update(VocabularyRow).where(VocabularyRow.id == vocabulary_id).values(state="activating", slot=slot)
     )
     return active, slot
-
-
-def wait_for_writers(session: Session) -> None:
-    """Wait for who changes reports now: whoever comes later finds all that was read before this."""
-    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def hold_slot(session: Session, vocabulary_id: uuid.UUID, slot: int) -> bool:
@@ -76,7 +79,7 @@ def hold_slot(session: Session, vocabulary_id: uuid.UUID, slot: int) -> bool:
 
 def switch(session: Session, vocabulary_id: uuid.UUID) -> bool:
     """Make the activating vocabulary the active one; False when it is not activating any more."""
-    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    wait_for_writers(session)
     row = session.get(VocabularyRow, vocabulary_id, populate_existing=True)
     if row is None or row.state != "activating":
         return False
@@ -87,7 +90,7 @@ def switch(session: Session, vocabulary_id: uuid.UUID) -> bool:
 
 def give_up_activation(session: Session) -> None:
     """Make an activating vocabulary inactive again."""
-    session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+    wait_for_writers(session)
     session.execute(
         update(VocabularyRow).where(VocabularyRow.state == "activating").values(state="inactive", slot=None)
     )
@@ -97,7 +100,7 @@ def give_up_lost_activation(session: Session) -> None:
     """Make an activating vocabulary inactive when its job has ended without its worker: cancelled, or given up."""
     under_way = select(Job.id).where(Job.kind == "relabel", Job.finished_at.is_(None)).exists()
     if session.scalar(select(VocabularyRow.id).where(VocabularyRow.state == "activating", ~under_way)) is not None:
-        session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+        wait_for_writers(session)
         session.execute(
             update(VocabularyRow)
             .where(VocabularyRow.state == "activating", ~under_way)

@@ -88,10 +88,7 @@ def install_builtin(session: Session) -> None:
 
 def add(session: Session, vocabulary: Vocabulary, yaml: str) -> bool:
     """Store a vocabulary that its file was read as, unless its version is there (then: False)."""
-    outline = {
-        "languages": list(vocabulary.languages),
-        "labels": [{"key": label.key, "name": label.name} for label in vocabulary.labels],
-    }
+    outline = vocabulary.model_dump(mode="json", include={"languages", "labels"})
     return queries.add_if_absent(session, vocabulary.version, outline, yaml)
 
 

@@ -127,8 +127,11 @@ class Captions:
 
     def wrong_of(self, rows: Numbers, texts: Numbers) -> Bools:
         """Say which texts are wrong of rows, (rows, texts)."""
-        positive = self._positive[rows, None]
-        return ~(self.true(rows, texts) | self._follows(positive, self._asserts[texts], self._denies[texts]))
+        return ~(self.true(rows, texts) | self.follow(rows, texts))
+
+    def follow(self, rows: Numbers, texts: Numbers) -> Bools:
+        """Say which texts the labels of rows say to be true, (rows, texts)."""
+        return self._follows(self._positive[rows, None], self._asserts[texts], self._denies[texts])
 
     def _true(self, rows: Numbers, texts: Numbers) -> Bools:
         """Say of each row and its text, (k,) both, whether it is true."""

@@ -120,9 +120,9 @@ class ClipParadigm:
             texts = self.model.encode_texts(self._tokens.padded([0], device))[:0]
         pairs = processes.gather_pairs(drawn)
         true = self._captions.true(pairs.rows, pairs.own)
-        # the paper's targets do not ask
-        aside = self._targets != "diagonal"
-        implied = on(device, ~(true | self._captions.wrong_of(pairs.rows, pairs.own))) if aside else None
+        implied = None
+        if self._targets != "diagonal":  # the paper's do not ask
+            implied = on(device, self._captions.follow(pairs.rows, pairs.own) & ~true)
         wrong_of = on(device, self._captions.wrong_of(pairs.rows, pairs.wrong))
         ecgs, said, unsaid = (processes.gather(each) for each in (ecgs, texts[own], texts[wrong]))
         scale = processes.shared(self.model.scale())

@@ -74,29 +74,31 @@ def _carry_out(
     from ml.train import run as train
 
     wanted = {arm.folder(study, seed): (arm, seed) for arm in listed for seed in study.seeds}
+    unlabelled = Store(study.unlabelled).content_sha256 if study.unlabelled is not None else None
     scores = {}
     for number, (name, (arm, seed)) in enumerate(wanted.items()):
-        place = runs / name
-        if not (place / "scores.npy").exists():
+        place, config = runs / name, arm.config(study, seed)
+        if (place / "scores.npy").exists():
+            _check_sources(place, config, store, unlabelled)
+        else:
             place.mkdir(parents=True, exist_ok=True)
-            write_json(place / "config.json", arm.config(study, seed))
+            write_json(place / "config.json", config)
             train(place, _RunEvents(events, f"{arm.title}, seed {seed}", number, len(wanted)))
             _score(study, store, rows, place)
         scores[name] = np.load(place / "scores.npy", allow_pickle=False)
-        trained, sources = read_manifest(place / "bundle").training, _sources(arm.config(study, seed), store)
-        if any(trained.get(name) != sha256 for name, sha256 in sources.items()):
-            raise ValueError(f"runs/{name} was trained on other data than is there now; remove that folder")
     return scores
 
 
-def _sources(config: Mapping[str, Any], store: Store) -> dict[str, str]:
-    """Give the hashes of what a run learns from, as its bundle names them: folders may hold other data by now."""
+def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabelled: str | None) -> None:
+    """Refuse a finished run whose folders hold other data by now; `unlabelled`: the hash of the unlabelled dataset."""
     sources = {"dataset_sha256": store.content_sha256}
-    if "unlabelled" in config:
-        sources["unlabelled_sha256"] = Store(Path(config["unlabelled"])).content_sha256
+    if unlabelled is not None and "unlabelled" in config:
+        sources["unlabelled_sha256"] = unlabelled
     if "start_from" in config:
         sources["started_from"] = read_manifest(Path(config["start_from"])).weights_sha256
-    return sources
+    trained = read_manifest(place / "bundle").training
+    if any(trained.get(name) != sha256 for name, sha256 in sources.items()):
+        raise ValueError(f"runs/{place.name} was trained on other data than is there now; remove that folder")
 
 
 def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path) -> None:

@@ -16,6 +16,7 @@ import pytest
 
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
+from tests.conftest import drop
 
 POSTGRES = os.environ.get("OVERREAD_TEST_SERVER_URL", "postgresql://postgres@127.0.0.1:5432/postgres")
 REDIS = ("127.0.0.1", 6379)
@@ -40,8 +41,8 @@ def deployment(tmp_path: Path) -> Iterator[dict[str, str]]:
         "OVERREAD_DATA_DIR": str(tmp_path / "data"),
         "OVERREAD_ADMIN_KEY": KEY,
     }
-    server.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[call-overload]
     server.close()
+    drop(POSTGRES, name)
 
 
 def command(*arguments: str) -> list[str]:

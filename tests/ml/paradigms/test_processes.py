@@ -64,6 +64,9 @@ class Captions:
     def true(self, rows, texts):
         return self.table[np.ix_(rows, texts)] == "said"
 
+    def follow(self, rows, texts):
+        return self.table[np.ix_(rows, texts)] == "implied"
+
     def wrong_of(self, rows, texts):
         return self.table[np.ix_(rows, texts)] == "wrong"
 
