@@ -88,8 +88,8 @@ def worker(
 
         answer(settings)
     else:
-        from app.jobs.steps import STEPS, TIDY
         from app.jobs.worker import work
+        from app.steps import STEPS, TIDY
 
         work(settings, queue, STEPS, TIDY)
 
@@ -98,7 +98,7 @@ def worker(
 def migrate() -> None:
     """Bring the database's schema to this release's."""
     from app.kit.database import Database
-    from app.kit.migrate import migrate as run
+    from app.migrate import migrate as run
 
     settings = _settings()
     if settings.database_url is None:
@@ -136,9 +136,9 @@ def predict(
 
     What cannot be read is named on standard error with the reason; the others are answered, and the status is 1.
     """
-    from ml.bundle import InvalidBundle
-    from ml.predict import Predictor
-    from ml.records import Unread, read_all
+    from ml.bundles.bundle import InvalidBundle
+    from ml.inference.inputs import Unread, read_all
+    from ml.inference.predictor import Predictor
     from ml.starter import BUNDLE
 
     try:
@@ -375,8 +375,8 @@ def _database() -> "Iterator[tuple[Database, Settings]]":
     from app.embedded.postgres import running_url
     from app.embedded.serve import NotMigrated, database_of
     from app.kit.database import Database
-    from app.kit.migrate import is_current
-    from app.kit.migrate import migrate as bring_up
+    from app.migrate import is_current
+    from app.migrate import migrate as bring_up
 
     settings = _settings()
     if settings.database_url is None and (url := running_url(settings.data_dir / "postgres")):

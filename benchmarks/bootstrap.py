@@ -12,8 +12,9 @@ import time
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ml.bootstrap import Drawn, Patients, bootstrap
-from ml.metrics import Bools, Floats
+from ml.evaluation.bootstrap import bootstrap
+from ml.evaluation.draws import Drawn, Patients
+from ml.evaluation.metrics import Bools, Floats
 
 # over-read positives of 2,030,000 ECGs (Table A.1), sinus rhythm to posterior MI
 SHARES = [0.911, 0.0676, 0.0293, 0.0713, 0.0212, 0.1014, 0.0250, 0.0044, 0.1553, 0.0208, 0.1214, 0.0886, 0.0142]

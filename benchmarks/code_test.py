@@ -19,7 +19,7 @@ from app.disagreement.counting.selection import PairFilter
 from app.disagreement.service import Asked, disagreement
 from app.imports.service import import_reports
 from app.kit.database import Database
-from app.kit.migrate import migrate
+from app.migrate import migrate
 from app.readers.queries import EcgFilter
 from app.readers.service import agreement, profile
 from app.vocabularies import service as vocabularies

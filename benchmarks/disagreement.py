@@ -36,8 +36,8 @@ from app.disagreement.counting.selection import PairFilter
 from app.disagreement.queries import vacuum
 from app.embedded.postgres import EmbeddedPostgres
 from app.kit.database import Database
-from app.kit.migrate import migrate
 from app.kit.pagination import Position
+from app.migrate import migrate
 from app.reports import queries as report_queries
 from app.reports import service as reports
 from app.reports.schemas import ReportIn

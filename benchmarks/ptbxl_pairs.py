@@ -20,7 +20,7 @@ from app.disagreement.counting.selection import PairFilter
 from app.disagreement.service import Asked, disagreement
 from app.imports.service import import_reports
 from app.kit.database import Database
-from app.kit.migrate import migrate
+from app.migrate import migrate
 from app.vocabularies.service import Labelers
 from benchmarks.code_test import written
 from benchmarks.relabel import servers

@@ -29,12 +29,12 @@ from app.jobs import queries, service
 from app.jobs.doorbell import Doorbell
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
-from app.jobs.steps import STEPS
 from app.kit.database import Database
-from app.kit.migrate import migrate
 from app.kit.store import ObjectStore
+from app.migrate import migrate
 from app.reports import queries as reports
 from app.settings import Settings
+from app.steps import STEPS
 from app.vocabularies import service as vocabularies
 from ml.corpus.simulator import table_a1
 from ml.labeling import builtin_text

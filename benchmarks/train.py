@@ -25,16 +25,16 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
-from ml.configuration import Config
-from ml.corpus.feed import read_ahead
 from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.networks.clip import Clip
 from ml.networks.resnet1d import PRESETS as NETWORKS
 from ml.networks.resnet1d import ResNet1d
 from ml.paradigms.clip import ClipParadigm
+from ml.processes.read_ahead import read_ahead
 from ml.signals import Preprocessing
-from ml.train import Training
+from ml.training.configuration import Config
+from ml.training.loop import Training
 
 PARADIGMS = ("supervised", "self_training", "clip", "negclip")
 LABELS = [(f"label{k}", f"Label {k}") for k in range(13)]

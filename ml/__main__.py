@@ -11,7 +11,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ml.events import Events, end_with_parent, take_stdout
+from ml.processes.events import Events, end_with_parent, take_stdout
 
 if TYPE_CHECKING:
     from pydantic import BaseModel
@@ -37,7 +37,7 @@ def main() -> int:
     config = _configured(parser, arguments) if from_file else None
     stdout = take_stdout()
     if arguments.work == "serve":
-        from ml.serve import serve
+        from ml.inference.serve import serve
 
         serve(sys.stdin.buffer, stdout)
         return 0
@@ -48,9 +48,9 @@ def main() -> int:
     try:
         folder = arguments.given if config is None else _run_folder(arguments.out, config, write=first)
         if arguments.work == "train":
-            from ml.train import run
+            from ml.training.loop import run
         elif arguments.work == "evaluate":
-            from ml.evaluate import run
+            from ml.inference.evaluate import run
         else:
             from ml.study.run import run
         events.say("result", **run(folder, events))
@@ -85,7 +85,7 @@ def _configured(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
 
 def _run_folder(folder: Path, config: dict[str, Any], write: bool) -> Path:
     """Make a run folder, the one that there may be."""
-    from ml.run_folder import write_json
+    from ml.processes.run_folder import write_json
 
     if write:
         folder.mkdir(parents=True, exist_ok=True)
@@ -94,8 +94,9 @@ def _run_folder(folder: Path, config: dict[str, Any], write: bool) -> Path:
 
 
 def _configuration(work: str) -> "type[BaseModel]":
-    from ml import configuration, evaluate
+    from ml.inference import evaluate
     from ml.study import configuration as study
+    from ml.training import configuration
 
     known: dict[str, type[BaseModel]]
     known = {"train": configuration.Config, "evaluate": evaluate.Config, "study": study.Config}

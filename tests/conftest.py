@@ -15,8 +15,8 @@ from sqlalchemy import NullPool, create_engine, text
 from app.auth import service as auth
 from app.embedded.postgres import EmbeddedPostgres
 from app.kit.database import Database
-from app.kit.migrate import migrate
 from app.main import create_app
+from app.migrate import migrate
 from app.settings import Settings
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"

@@ -10,8 +10,8 @@ from app.auth.service import ensure_admin
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.workers import EmbeddedWorkers
 from app.kit.database import Database
-from app.kit.migrate import is_current, migrate
 from app.main import create_app
+from app.migrate import is_current, migrate
 from app.models.starter import ensure_starter
 from app.settings import Settings
 

@@ -7,8 +7,8 @@ from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
 from app.kit.database import Database
-from app.kit.migrate import is_current
 from app.kit.problems import Problem, responses
+from app.migrate import is_current
 
 router = APIRouter(tags=["health"])
 

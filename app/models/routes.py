@@ -19,7 +19,7 @@ from app.models import queries
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
 from app.models.tasks import bundle_folder
-from ml.bundle import InvalidBundle, read_file, read_manifest
+from ml.bundles.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
 

@@ -8,7 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from app.kit.text import Name
-from ml.configuration import Config, Options, ParadigmName, Preset
+from ml.training.configuration import Config, Options, ParadigmName, Preset
 
 SUPERVISED: dict[str, JsonValue] = {
     "paradigm": "supervised",

@@ -9,7 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.models import queries
 from app.models.tasks import bundle_folder, macro_metrics
-from ml.bundle import read_manifest
+from ml.bundles.bundle import read_manifest
 from ml.starter import BUNDLE
 
 NAME = "starter"

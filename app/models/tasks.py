@@ -12,7 +12,7 @@ from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
 from app.models.schemas import TrainingIn
 from app.models.tables import Model
-from ml.bundle import InvalidBundle, read_manifest
+from ml.bundles.bundle import InvalidBundle, read_manifest
 
 
 def train(run: JobRun) -> Finish:

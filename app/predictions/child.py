@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 
 from app.jobs.child import end_group
 from app.kit.database import Json
-from ml.frames import FrameError, read_frame, write_frame
+from ml.processes.frames import FrameError, read_frame, write_frame
 
 
 class ChildDied(Exception):

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ml.corpus.readings import Hedged, Reading
 from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
 from ml.corpus.statements import Statement
-from ml.run_folder import sync
+from ml.processes.run_folder import sync
 
 __all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Reading", "Said", "Store", "StoreWriter"]
 

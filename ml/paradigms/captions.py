@@ -36,7 +36,7 @@ class Pairs(NamedTuple):
 
 
 @dataclass(frozen=True, eq=False)
-class Drawn:
+class DrawnTexts:
     """What was drawn for a batch.
 
     Attributes
@@ -103,7 +103,7 @@ class Captions:
         numbers = np.unique(np.concatenate([each.of_rows(rows)[1] for each in (self._said, self._wrong)]))
         return [self.texts[number] for number in numbers]
 
-    def draw(self, rows: Numbers, hard_negatives: bool) -> Drawn:
+    def draw(self, rows: Numbers, hard_negatives: bool) -> DrawnTexts:
         """Draw one text of each row that has any, with torch's generator, and take all that is wrong of the row."""
         places = np.flatnonzero(self.has_text(rows))
         chosen = rows[places]
@@ -112,7 +112,7 @@ class Captions:
         own = self._said.numbers[self._said.starts[chosen] + which]
         owner, wrong = self._wrong.of_rows(chosen) if hard_negatives else (np.zeros(0, np.int64),) * 2
         texts, place = np.unique(np.concatenate([own, wrong]), return_inverse=True)
-        return Drawn(places, texts, place[: len(own)], place[len(own) :], owner, chosen)
+        return DrawnTexts(places, texts, place[: len(own)], place[len(own) :], owner, chosen)
 
     def true(self, rows: Numbers, texts: Numbers) -> Bools:
         """Say which texts the reports of rows have, (rows, texts)."""

@@ -10,9 +10,9 @@ from torch.nn import functional
 
 from ml.networks.clip import Clip
 from ml.networks.text import Tokens
-from ml.paradigms import processes
-from ml.paradigms.captions import Captions
+from ml.paradigms.captions import Captions, Pairs
 from ml.paradigms.paradigm import Batch, Outcome
+from ml.processes import distributed
 from ml.signals.augmentation import weak
 
 Targets = Literal["diagonal", "masked", "multi_positive", "sigmoid"]
@@ -118,21 +118,21 @@ class ClipParadigm:
         else:  # every weight has a gradient all the same: other processes wait for it
             ecgs = self.model.encode_ecgs(batch.windows[:1])[:0]
             texts = self.model.encode_texts(self._tokens.padded([0], device))[:0]
-        pairs = processes.gather_pairs(drawn)
+        pairs = Pairs.joined(distributed.everyone(drawn.pairs()))
         true = self._captions.true(pairs.rows, pairs.own)
         implied = None
         if self._targets != "diagonal":  # the paper's do not ask
             implied = on(device, self._captions.follow(pairs.rows, pairs.own) & ~true)
         wrong_of = on(device, self._captions.wrong_of(pairs.rows, pairs.wrong))
-        ecgs, said, unsaid = (processes.gather(each) for each in (ecgs, texts[own], texts[wrong]))
-        scale = processes.shared(self.model.scale())
-        bias = 0.0 if self.model.bias is None else processes.shared(self.model.bias)
+        ecgs, said, unsaid = (distributed.gather(each) for each in (ecgs, texts[own], texts[wrong]))
+        scale = distributed.shared(self.model.scale())
+        bias = 0.0 if self.model.bias is None else distributed.shared(self.model.bias)
         with torch.autocast(device.type, enabled=False):
             similarity, hard = (scale * ecgs @ each.T + bias for each in (said, unsaid))
             owner = on(device, pairs.owner)
             loss = clip_loss(similarity, on(device, true), self._targets, hard, wrong_of, owner, implied)
         return Outcome(
-            processes.summed(loss),
+            distributed.summed(loss),
             {"temperature": 1 / scale.detach(), "hard_negatives": loss.new_full((), len(pairs.owner))},
         )
 

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from ml.bundle import Manifest
+from ml.bundles.bundle import Manifest
 from ml.starter.ptbxl import CITATION
 
 CARD = "card.md"

@@ -17,7 +17,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.records import Record, read_all
+from ml.inference.inputs import Record, read_all
 from ml.signals import Preprocessing
 
 CITATION = (

@@ -18,13 +18,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from ml import bundle
-from ml.calibration import operating_point
+from ml.bundles import bundle
 from ml.corpus.simulator import simulate
+from ml.evaluation.calibration import operating_point
+from ml.evaluation.metrics import auroc_auprc
 from ml.measurements import MEASUREMENTS, measure
-from ml.metrics import auroc_auprc
 from ml.networks.beatnet import BEAT_PRESETS, BeatNet, Tower, beat_view, views
-from ml.run_folder import json_safe
+from ml.processes.run_folder import json_safe
 from ml.signals import Preprocessing, preprocess
 from ml.starter.augmentation import vary
 from ml.starter.card import CARD, card

@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 from matplotlib.figure import Figure
 
-from ml.metrics import CURVE_GRID
-from ml.plots import COLORS, Format, draw_curve, frame_curve, panels, render, styled
+from ml.evaluation.metrics import CURVE_GRID
+from ml.evaluation.plots import COLORS, Format, draw_curve, frame_curve, panels, render, styled
 from ml.study import tables
 
 

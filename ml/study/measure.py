@@ -7,11 +7,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.bootstrap import bootstrap
-from ml.compare import difference
-from ml.metrics import Bools, Floats, mean_defined, percentile_interval, rank_labels
-from ml.ranking import band
-from ml.run_folder import json_safe
+from ml.evaluation.bootstrap import bootstrap
+from ml.evaluation.compare import difference
+from ml.evaluation.metrics import Bools, Floats, mean_defined, percentile_interval, rank_labels
+from ml.evaluation.ranking import band
+from ml.processes.run_folder import json_safe
 
 METRICS = ("auroc", "auprc")
 

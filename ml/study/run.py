@@ -10,11 +10,11 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import ValidationError
 
-from ml.bundle import read_manifest
+from ml.bundles.bundle import read_manifest
 from ml.corpus.facts import facts
 from ml.corpus.store import Reading, Store
-from ml.events import Events
-from ml.run_folder import alone_in, write_json, write_whole
+from ml.processes.events import Events
+from ml.processes.run_folder import alone_in, write_json, write_whole
 from ml.study import page, tables
 from ml.study.configuration import Config
 from ml.study.figures import figures
@@ -54,7 +54,7 @@ def run(folder: Path, events: Events) -> dict[str, Any]:
 
 def planned(study: Config) -> list[Arm]:
     """Plan a study and check every run's configuration, before the first one starts."""
-    from ml.train import Config as TrainingConfig
+    from ml.training.loop import Config as TrainingConfig
 
     listed = arms(study, get_args(TrainingConfig.model_fields["paradigm"].annotation))
     for arm in listed:
@@ -71,7 +71,7 @@ def _carry_out(
     study: Config, listed: Sequence[Arm], store: Store, rows: NDArray[np.int64], runs: Path, events: Events
 ) -> dict[str, NDArray[np.float64]]:
     """Train what is not trained yet; the test split's scores, (rows, labels), by the run's folder."""
-    from ml.train import run as train
+    from ml.training.loop import run as train
 
     wanted = {arm.folder(study, seed): (arm, seed) for arm in listed for seed in study.seeds}
     unlabelled = Store(study.unlabelled).content_sha256 if study.unlabelled is not None else None
@@ -103,7 +103,7 @@ def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabel
 
 def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path) -> None:
     """Keep a run's scores of the test split: written last, they say that the run is finished."""
-    from ml.predict import Predictor
+    from ml.inference.predictor import Predictor
 
     content = io.BytesIO()
     np.save(content, Predictor(place / "bundle", study.device).window_logits(store.windows, rows), allow_pickle=False)

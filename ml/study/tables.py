@@ -6,8 +6,8 @@ from typing import Any
 import numpy as np
 
 from ml.corpus.store import Hedged, Store
-from ml.metrics import CURVE_GRID
-from ml.tables import as_csv
+from ml.evaluation.csv_rows import as_csv
+from ml.evaluation.metrics import CURVE_GRID
 
 Row = dict[str, Any]
 METRICS = ("auroc", "auprc")

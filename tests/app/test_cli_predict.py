@@ -14,7 +14,7 @@ from app.cli import cli
 from ml.corpus.simulator.heart import record
 from ml.formats.recording import Recording
 from ml.formats.wfdb import write_wfdb
-from ml.predict import Predictor
+from ml.inference.predictor import Predictor
 from ml.starter import BUNDLE
 from ml.starter.ptbxl import LABELS
 

@@ -18,7 +18,7 @@ from app.predictions.schemas import PredictionIn
 from app.settings import Settings
 from app.studies.schemas import STUDY, TABLE_CSV
 from app.vocabularies.schemas import NORTH_2, ExtractIn, ExtractOut
-from ml.bundle import Manifest
+from ml.bundles.bundle import Manifest
 from ml.labeling import Labeler, Vocabulary, builtin
 
 ROUTES = [
@@ -150,8 +150,8 @@ def test_examples_are_what_the_code_behind_them_says() -> None:
 
 
 def test_examples_of_files_have_the_shape_of_those_files() -> None:
+    from ml.evaluation.csv_rows import as_csv, metric_rows
     from ml.study.tables import every_arm, table_1
-    from ml.tables import as_csv, metric_rows
 
     Manifest.model_validate(MANIFEST)
     assert as_csv(metric_rows({reading: MEASURED[reading] for reading in ("overread", "machine")})).startswith(

@@ -21,13 +21,61 @@ def imports(path: Path) -> set[str]:
     return {name.partition(".")[0] for name in found}
 
 
+def imported_modules(path: Path) -> set[str]:
+    """Every module a file imports from, also inside functions; `from a import b` counts as `a` and as `a.b`."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
 def test_ml_never_imports_app() -> None:
     files = list((ROOT / "ml").rglob("*.py"))
     assert len(files) > 20
     assert [str(path) for path in files if "app" in imports(path)] == []
 
 
-@pytest.mark.parametrize("entry", ["app.main", "app.jobs.worker, app.jobs.steps", "app.predictions.worker"])
+FLOORS = (
+    {"processes", "formats", "labeling", "measurements", "signals"},
+    {"corpus", "evaluation", "networks"},
+    {"bundles", "paradigms"},
+    {"inference", "training"},
+    {"starter", "study"},
+)
+"""The folders of `ml`, from the ground up: a folder imports from its own floor and from those below."""
+
+
+def test_the_folders_of_ml_stand_on_floors() -> None:
+    floor_of = {folder: floor for floor, folders in enumerate(FLOORS) for folder in folders}
+    assert {path.name for path in (ROOT / "ml").iterdir() if (path / "__init__.py").exists()} == set(floor_of)
+    assert [path.name for path in (ROOT / "ml").glob("*.py")] in (
+        ["__init__.py", "__main__.py"],
+        ["__main__.py", "__init__.py"],
+    )
+    upwards = [
+        f"{path.relative_to(ROOT)} imports {name}"
+        for folder, floor in floor_of.items()
+        for path in (ROOT / "ml" / folder).rglob("*.py")
+        for name in imported_modules(path)
+        if name.startswith("ml.") and floor_of.get(name.split(".")[1], len(FLOORS)) > floor
+    ]
+    assert upwards == []
+
+
+def test_no_modules_of_ml_import_each_other_in_a_circle() -> None:
+    files = {".".join(path.relative_to(ROOT).with_suffix("").parts): path for path in (ROOT / "ml").rglob("*.py")}
+    edges = {module: imported_modules(path) & files.keys() for module, path in files.items()}
+    while leaves := [module for module, targets in edges.items() if not targets & edges.keys()]:
+        for module in leaves:
+            del edges[module]
+    assert sorted(edges) == []
+
+
+@pytest.mark.parametrize("entry", ["app.main", "app.jobs.worker, app.steps", "app.predictions.worker"])
 def test_no_process_of_the_service_imports_torch(entry: str) -> None:
     script = f"import {entry}, sys; print([m for m in ('torch', 'pandas', 'statsmodels') if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", script], text=True, cwd=ROOT).strip() == "[]"
@@ -35,7 +83,7 @@ def test_no_process_of_the_service_imports_torch(entry: str) -> None:
 
 def test_sql_lives_in_queries() -> None:
     allowed = {"queries.py", "tables.py"}
-    kit = {ROOT / "app/kit" / name for name in ("database.py", "pagination.py", "migrate.py", "audit.py")}
+    kit = {ROOT / "app" / name for name in ("kit/database.py", "kit/pagination.py", "kit/audit.py", "migrate.py")}
     for path in (ROOT / "app").rglob("*.py"):
         if path.name in allowed or path in kit or "embedded" in path.parts:
             continue

@@ -3,9 +3,9 @@
 import time
 from typing import Any
 
-from app.jobs.steps import STEPS, TIDY
 from app.jobs.worker import work
 from app.settings import Settings
+from app.steps import STEPS, TIDY
 from app.vocabularies import tasks
 from app.vocabularies.readers import Answer, Readers
 

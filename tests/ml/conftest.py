@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from ml.bundle import SEAL
+from ml.bundles.bundle import SEAL
 from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.signals import Preprocessing
@@ -125,7 +125,7 @@ def make_run(tmp_path: Path, store_folder: Path) -> MakeRun:
 
 @pytest.fixture(scope="session")
 def clip_bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: Path) -> Path:
-    from ml.train import Training
+    from ml.training.loop import Training
 
     folder = tmp_path_factory.mktemp("trained") / "clip"
     folder.mkdir()
@@ -138,7 +138,7 @@ def clip_bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: P
 
 @pytest.fixture(scope="session")
 def bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: Path) -> Path:
-    from ml.train import Training
+    from ml.training.loop import Training
 
     folder = tmp_path_factory.mktemp("trained")
     config = {"dataset": str(store_folder), "preset": "tiny", "device": "cpu", "threads": 1}

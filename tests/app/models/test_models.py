@@ -14,10 +14,10 @@ from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
-from app.jobs.steps import STEPS
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.settings import Settings
+from app.steps import STEPS
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 

@@ -12,7 +12,7 @@ from app.models import queries
 from app.models.starter import NAME, ensure_starter
 from app.predictions.service import chosen_model
 from app.settings import Settings
-from ml.bundle import read_manifest, read_weights
+from ml.bundles.bundle import read_manifest, read_weights
 
 KEPT = ("paradigm", "preset", "label_source", "weights_sha256", "metrics")
 

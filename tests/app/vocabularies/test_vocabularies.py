@@ -16,12 +16,12 @@ from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
-from app.jobs.steps import STEPS
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
+from app.steps import STEPS
 from app.vocabularies import queries
 from app.vocabularies.service import KEPT, Labelers, upload
 from ml.labeling import Labeler, Vocabulary, builtin_text

@@ -7,11 +7,11 @@ import numpy as np
 import pytest
 import torch
 
-from ml.bundle import read_manifest
+from ml.bundles.bundle import read_manifest
 from ml.corpus.simulator.heart import record
+from ml.inference.predictor import Predictor
 from ml.measurements import MEASUREMENTS, limb_amplitudes
 from ml.networks.forest import Forest
-from ml.predict import Predictor
 from ml.starter import BUNDLE
 from ml.starter.augmentation import vary
 from ml.starter.forest import TREES, booster, grow

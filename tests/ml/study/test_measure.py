@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from sklearn.metrics import average_precision_score, roc_auc_score
 
-from ml.bootstrap import Patients
+from ml.evaluation.draws import Patients
 from ml.study.measure import Truth, differences, measure
 
 

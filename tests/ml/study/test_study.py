@@ -37,7 +37,7 @@ def test_a_study_is_resumed_run_by_run_and_ends_with_tables_figures_and_a_page(m
     class Killed(Exception):
         pass
 
-    from ml.train import Training
+    from ml.training.loop import Training
 
     original = Training.run
 

@@ -1,0 +1,255 @@
+"""A model as a folder: `weights.safetensors` and `bundle.json`, with everything inference needs and nothing pickled.
+
+Beside them lie a model card with its plots and the whole evaluation. `bundle.json` has the SHA-256 of every other
+file, `bundle.json.sha256` its own (as `sha256sum` writes it): a changed byte anywhere is refused. What a bundle says of
+itself is read without torch.
+"""
+
+import contextlib
+import hashlib
+import importlib.metadata
+import json
+import platform
+import shutil
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from itertools import pairwise
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+
+from ml.evaluation.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
+from ml.formats.recording import LEADS
+from ml.processes.run_folder import json_safe, sync
+from ml.signals.preprocessing import Preprocessing
+
+if TYPE_CHECKING:
+    from torch import Tensor
+
+MAX_MANIFEST_BYTES = 10_000_000
+MAX_FILES = 100
+SEAL = "bundle.json.sha256"
+
+FileName = Annotated[str, Field(pattern=r"^(plots/)?[a-z0-9_]{1,64}\.(csv|json|md|png|svg)$")]
+Sha256 = Annotated[str, Field(pattern="^[0-9a-f]{64}$")]
+
+
+class InvalidBundle(ValueError):
+    """The folder is not a whole bundle; the message says why."""
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, allow_inf_nan=False)
+
+
+Probability = Annotated[float, Field(ge=0, le=1)]
+
+
+class BundleLabel(_Part):
+    """One output, with its operating point: `ml.evaluation.calibration.OperatingPoint` says what each field means."""
+
+    key: str
+    name: str
+    threshold: Probability
+    threshold_rule: ThresholdRule
+    thresholds: dict[ChosenBy, Probability] = {}
+    slope: Annotated[float, Field(ge=0)]
+    bias: float
+    knots: tuple[tuple[float, Probability], ...] = ()
+    calibration_rule: CalibrationRule
+
+    @field_validator("knots")
+    @classmethod
+    def _rising(cls, knots: Knots) -> Knots:
+        if any(not (x < next_x and y <= next_y) for (x, y), (next_x, next_y) in pairwise(knots)):
+            raise ValueError("the knots of a calibration rise")
+        return knots
+
+    def probability(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Calibrate logits of any shape."""
+        return probability(logits, self.slope, self.bias, self.knots)
+
+
+class EncoderShape(_Part):
+    """Size of the ECG encoder: bottlenecks a stage and the first stage's width."""
+
+    blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=8)]
+    width: Annotated[int, Field(ge=1, le=1024)]
+
+
+class TextPart(_Part):
+    """The text side of a CLIP model: everything that turns a phrase into its vector but the weights.
+
+    `config` is that of `transformers`' CLIP text model, `tokenizer` the JSON of `tokenizers`, `prompts` the phrases
+    each label is scored by, and `vocabulary` the YAML that brings phrases into normal form, if there is one.
+    """
+
+    config: dict[str, float | int | str | None]
+    tokenizer: Annotated[str, Field(repr=False)]
+    context: Annotated[int, Field(ge=8, le=512)]
+    prompts: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    vocabulary: Annotated[str | None, Field(repr=False)]
+    with_bias: bool
+
+
+class Manifest(_Part):
+    """Everything a bundle says of itself.
+
+    In a bundle with a `text` a label's logit is the cosine similarity with its prompts. `dataset` counts what it was
+    trained, chosen and measured on, see `ml.corpus.facts`; `metrics` are the figures on the test split, without the
+    curves, which are in the file `evaluation.json`.
+    """
+
+    format: Literal[1] = 1
+    created_at: AwareDatetime
+    paradigm: str
+    architecture: Literal["resnet1d", "beatnet"] = "resnet1d"
+    preset: str
+    encoder: EncoderShape | None = None
+    leads: tuple[str, ...] = LEADS
+    text: TextPart | None = None
+    labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
+    preprocessing: dict[str, Any]
+    dataset_sha256: str
+    dataset: dict[str, Any] = {}
+    attribution: str = ""
+    training: dict[str, Any]
+    metrics: dict[str, Any]
+    versions: dict[str, str]
+    weights_sha256: Sha256
+    files: Annotated[dict[FileName, Sha256], Field(max_length=MAX_FILES)] = {}
+
+    @model_validator(mode="after")
+    def _says_its_size(self) -> Self:
+        if self.architecture == "resnet1d" and self.encoder is None:
+            raise ValueError("a resnet1d says how large it is, in encoder")
+        return self
+
+    @field_validator("leads")
+    @classmethod
+    def _in_our_order(cls, leads: tuple[str, ...]) -> tuple[str, ...]:
+        if leads != LEADS:
+            raise ValueError(f"the leads are {', '.join(LEADS)}, in this order")
+        return leads
+
+    @field_validator("labels")
+    @classmethod
+    def _each_once(cls, labels: tuple[BundleLabel, ...]) -> tuple[BundleLabel, ...]:
+        if len({label.key for label in labels}) < len(labels):
+            raise ValueError("a label is there twice")
+        return labels
+
+    @field_validator("preprocessing")
+    @classmethod
+    def _known_steps(cls, steps: dict[str, Any]) -> dict[str, Any]:
+        Preprocessing.from_dict(steps)
+        return steps
+
+    def to_dict(self) -> dict[str, Any]:
+        """Give the manifest as JSON values."""
+        return self.model_dump(mode="json")
+
+    def to_card(self) -> dict[str, Any]:
+        """Give the manifest for people: without tokenizer and vocabulary, which are long and are in the bundle."""
+        return self.model_dump(mode="json", exclude={"text": {"tokenizer", "vocabulary"}})
+
+
+def save(
+    folder: Path,
+    manifest: Mapping[str, Any],
+    weights: "Mapping[str, Tensor]",
+    describe: Callable[[Manifest], Mapping[str, bytes]] | None = None,
+) -> Manifest:
+    """Write a bundle; a folder of that name is a whole bundle or there is none.
+
+    `manifest` has the fields of `Manifest` but `created_at`, `versions`, `weights_sha256` and `files`, which are added
+    here. `describe` gives what else belongs into the bundle, by name: `ml.bundles.card.files`.
+    """
+    from safetensors.torch import save_file
+
+    building = folder.with_name(f".{folder.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
+    (building / "plots").mkdir(parents=True)
+    save_file({name: tensor.contiguous().cpu() for name, tensor in weights.items()}, building / "weights.safetensors")
+    complete = Manifest.model_validate(
+        {
+            **json_safe(manifest),
+            "created_at": datetime.now(UTC),
+            "versions": _versions(),
+            "weights_sha256": _sha256(building / "weights.safetensors"),
+        }
+    )
+    files = describe(complete) if describe is not None else {}
+    for name, content in files.items():
+        (building / name).write_bytes(content)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    complete = Manifest.model_validate({**complete.to_dict(), "files": hashes})
+    text = json.dumps(complete.to_dict(), indent=2, allow_nan=False).encode()
+    (building / "bundle.json").write_bytes(text)
+    (building / SEAL).write_bytes(_seal(text))
+    for path in (*(path for path in building.rglob("*")), building):
+        sync(path)
+    if folder.exists():  # an earlier attempt's: moved away whole, for half a bundle must never have this name
+        old = folder.with_name(f".{folder.name}.old")
+        shutil.rmtree(old, ignore_errors=True)
+        folder.rename(old)
+        shutil.rmtree(old)
+    building.rename(folder)
+    sync(folder.parent)
+    return complete
+
+
+def read_manifest(folder: Path) -> Manifest:
+    """Read what a bundle says of itself, without its weights (and without torch)."""
+    path = folder / "bundle.json"
+    try:
+        if path.stat().st_size > MAX_MANIFEST_BYTES:
+            raise InvalidBundle("bundle.json is too large")
+        text = path.read_bytes()
+        if (folder / SEAL).read_bytes() != _seal(text):
+            raise InvalidBundle(f"{folder.name}: bundle.json is not the one that {SEAL} speaks of")
+        return Manifest.model_validate_json(text)
+    except (OSError, ValueError) as error:
+        raise InvalidBundle(f"{folder.name}: {error}") from error
+
+
+def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:
+    """Read one of `manifest.files`, after its hash has been checked."""
+    path = folder / name
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != manifest.files[name]:
+        raise InvalidBundle(f"{folder.name}: {name} is not the one that the manifest speaks of")
+    return content
+
+
+def read_weights(folder: Path, manifest: Manifest) -> "dict[str, Tensor]":
+    """Read a bundle's weights, after the hash of every file of the bundle has been checked."""
+    from safetensors.torch import load
+
+    for name in manifest.files:
+        read_file(folder, manifest, name)
+    path = folder / "weights.safetensors"
+    content = path.read_bytes() if path.is_file() else b""
+    if hashlib.sha256(content).hexdigest() != manifest.weights_sha256:
+        raise InvalidBundle(f"{folder.name}: the weights are not those the manifest speaks of")
+    return load(content)  # the bytes that were hashed, not the file a second time
+
+
+def _seal(text: bytes) -> bytes:
+    return f"{hashlib.sha256(text).hexdigest()}  bundle.json\n".encode()
+
+
+def _versions() -> dict[str, str]:
+    versions = {"python": platform.python_version()}
+    for name in ("overread", "torch", "numpy", "scipy", "transformers", "tokenizers"):
+        with contextlib.suppress(importlib.metadata.PackageNotFoundError):  # the last two are an extra
+            versions[name] = importlib.metadata.version(name)
+    return versions
+
+
+def _sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()

@@ -1,0 +1,55 @@
+"""Figures as tables: rows of plain values, and rows as CSV."""
+
+import csv
+import io
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
+
+METRICS = ("auroc", "auprc", "brier", "ece")
+
+
+def metric_rows(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Give what `ml.inference.evaluate.figures` measured, one number with its interval a row."""
+    rows: list[dict[str, Any]] = []
+    for reading, against in measured.items():
+        rows += _of_part(reading, "all", "all", against)
+        for group in against.get("subgroups", ()):
+            rows += _of_part(reading, group["attribute"], group["group"], group)
+    return rows
+
+
+def _of_part(reading: str, attribute: str, group: str, part: Mapping[str, Any]) -> Iterator[dict[str, Any]]:
+    start = {"reading": reading, "attribute": attribute, "group": group}
+    reasons = part.get("undefined", {})
+    for metric in ("auroc", "auprc"):
+        low, high = part[f"macro_{metric}_ci"] or (None, None)
+        row = {**start, "label": "macro", "windows": part["windows"], "positives": None, "metric": metric}
+        yield {
+            **row,
+            "value": part[f"macro_{metric}"],
+            "low": low,
+            "high": high,
+            "undefined": reasons.get(f"macro_{metric}"),
+        }
+    for key, label in part["labels"].items():
+        for metric in METRICS:
+            if metric in label:
+                low, high = label.get(f"{metric}_ci") or (None, None)
+                row = {**start, "label": key, "windows": label["windows"], "positives": label["positives"]}
+                reason = label["undefined"].get(metric) or label["undefined"].get(f"{metric}_ci")
+                yield {**row, "metric": metric, "value": label[metric], "low": low, "high": high, "undefined": reason}
+
+
+def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Give rows that have the same columns as CSV; None is an empty field, and no field is a spreadsheet's formula."""
+    text = io.StringIO()
+    if rows:
+        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
+        writer.writeheader()
+        writer.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
+    return text.getvalue()
+
+
+def _plain(value: Any) -> Any:
+    """Quote what a spreadsheet would run (a site may be called anything)."""
+    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value

@@ -1,0 +1,85 @@
+"""What is said of how scores rank: values with intervals, curves with bands, and why there is none."""
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from ml.evaluation.draws import Drawn
+from ml.evaluation.metrics import Bools, Floats, Measured, mean_defined, percentile_interval
+from ml.evaluation.subgroups import MIN_PATIENTS
+
+CURVE_DIGITS = 5
+TOO_FEW_DRAWS = "more than half of the bootstrap's draws have one class only"
+
+
+def ranking(measured: Measured, auroc: Floats, auprc: Floats, positive: Bools, counts: Bools) -> dict[str, Any]:
+    """Give a label's counts, AUROC and AUPRC with intervals from its draws, and why what is None is."""
+    windows, positives = int(counts.sum()), int(positive[counts].sum())
+    result: dict[str, Any] = {"windows": windows, "positives": positives}
+    undefined: dict[str, str] = {}
+    for name, value, drawn in (("auroc", measured.auroc, auroc), ("auprc", measured.auprc, auprc)):
+        result |= {name: None, f"{name}_ci": None}
+        if np.isnan(value):
+            undefined |= dict.fromkeys((name, f"{name}_ci"), _why_not(windows, positives))
+            continue
+        result |= {name: float(value), f"{name}_ci": percentile_interval(drawn)}
+        if result[f"{name}_ci"] is None:
+            undefined[f"{name}_ci"] = TOO_FEW_DRAWS
+    return {**result, "undefined": undefined}
+
+
+def _why_not(windows: int, positives: int) -> str:
+    if windows == 0:
+        return "no window has this reading of the label"
+    if 0 < positives < windows:  # both classes are there and it was not measured: a subgroup too small for it
+        return f"fewer than {MIN_PATIENTS} patients of a class"
+    return f"no window is {'negative' if positives else 'positive'}"
+
+
+def macro(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any]:
+    """Give the mean over the labels that have both classes, with its interval.
+
+    A label that is undefined in a draw is left out of that draw's mean, not the draw.
+    """
+    defined = np.array([np.isfinite(label.auroc) for label in measured])
+    result: dict[str, Any] = {"macro_labels": int(defined.sum())}
+    for name, draws in (("auroc", drawn.auroc), ("auprc", drawn.auprc)):
+        values = np.array([getattr(label, name) for label in measured])
+        result[f"macro_{name}"] = float(mean_defined(values)) if defined.any() else None
+        result[f"macro_{name}_ci"] = percentile_interval(mean_defined(draws[:, defined], axis=1))
+    reason = TOO_FEW_DRAWS if defined.any() else "no label has both classes"
+    names = [f"macro_{name}" for name in ("auroc", "auprc")]
+    missing = [name for name in (*names, *(f"{name}_ci" for name in names)) if result[name] is None]
+    return {**result, "undefined": dict.fromkeys(missing, reason)}
+
+
+def curves(measured: Measured, tpr: Floats, precision: Floats) -> dict[str, Any] | None:
+    """Give a label's ROC and PR curves on the grid with their bands, from draws (draws, 101)."""
+    if np.isnan(measured.auroc):
+        return None
+    return {"roc": band(measured.tpr, tpr), "pr": band(measured.precision, precision)}
+
+
+def macro_curves(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any] | None:
+    """Give the mean curves over the labels that have both classes, with their bands (the paper's Figure A.2)."""
+    defined = np.array([np.isfinite(label.auroc) for label in measured])
+    if not defined.any():
+        return None
+    assert drawn.tpr is not None and drawn.precision is not None
+    return {
+        name: band(
+            mean_defined(np.stack([getattr(label, part) for label in measured])),
+            mean_defined(draws[:, defined], axis=1),
+        )
+        for name, part, draws in (("roc", "tpr", drawn.tpr), ("pr", "precision", drawn.precision))
+    }
+
+
+def band(curve: Floats, draws: Floats) -> dict[str, Any]:
+    """Give a curve (101,) on the grid with the band that 95 % of its draws (draws, 101) leave, point by point."""
+    defined = draws[np.isfinite(draws[:, 0])]
+    band: list[list[float] | None] = [None, None]
+    if len(defined) and len(defined) >= len(draws) / 2:
+        band = [edge.round(CURVE_DIGITS).tolist() for edge in np.percentile(defined, [2.5, 97.5], axis=0)]
+    return {"value": curve.round(CURVE_DIGITS).tolist(), "low": band[0], "high": band[1]}

@@ -1,0 +1,74 @@
+"""Evaluating a bundle on a split of a dataset, alone or beside a second one: what `python -m ml evaluate` does."""
+
+from pathlib import Path
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from pydantic import BaseModel, ConfigDict
+
+from ml.corpus.readings import Hedged
+from ml.corpus.store import Store
+from ml.evaluation.report import Scored, figures, scored_with, without_curves
+from ml.processes.events import Events
+from ml.processes.run_folder import alone_in, write_json, write_whole
+
+
+class Config(BaseModel):
+    """An evaluation's `config.json`. Uncertain findings count as they did in training unless `hedged` is given."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    bundle: Path
+    compare_with: Path | None = None
+    dataset: Path
+    split: Literal["train", "validation", "test"] = "test"
+    hedged: Hedged | None = None
+    device: str | None = None
+
+
+def run(folder: Path, events: Events) -> dict[str, Any]:
+    """Evaluate the bundle that a run folder's `config.json` names, beside a second one where it names one.
+
+    Writes `metrics.json` (everything) and `metrics.csv` (every number with its interval, one a line); returns what is
+    in the first but the curves.
+    """
+    import torch
+
+    from ml.evaluation.compare import comparison
+    from ml.evaluation.csv_rows import as_csv, metric_rows
+
+    with alone_in(folder):
+        config = Config.model_validate_json((folder / "config.json").read_bytes())
+        store = Store(config.dataset)
+        rows = store.rows(config.split)
+        if not len(rows):
+            raise ValueError(f"the dataset's {config.split} split is empty")
+        device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
+        scored, trained_with = _score(config.bundle, store, rows, device)
+        hedged = config.hedged or trained_with
+        events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; measuring")
+        measured = figures(store, scored, hedged, device=device)
+        result: dict[str, Any] = {"split": config.split, "dataset_sha256": store.content_sha256, "hedged": hedged}
+        compared = {}
+        if config.compare_with is not None:
+            events.say("progress", fraction=0.7, message="comparing")
+            other = _score(config.compare_with, store, rows, device)[0]
+            compared = {"comparison": comparison(store, rows, scored.logits, other.logits, hedged, device=device)}
+        write_json(folder / "metrics.json", {**result, **measured, **compared})
+        write_whole(folder / "metrics.csv", as_csv(metric_rows(measured)).encode())
+        return {**result, "windows": len(rows), **without_curves(measured), **compared}
+
+
+def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str) -> tuple[Scored, Hedged]:
+    """Score rows with a bundle; also how its training counted uncertain findings."""
+    from ml.inference.predictor import Predictor
+
+    predictor = Predictor(bundle, device)
+    manifest = predictor.manifest
+    if [label.key for label in manifest.labels] != [key for key, _ in store.labels]:
+        raise ValueError("the model and the dataset do not have the same labels")
+    if manifest.preprocessing != store.preprocessing:
+        raise ValueError("the model and the dataset were not preprocessed alike")
+    logits = predictor.window_logits(store.windows, rows)
+    return scored_with(manifest.labels, rows, logits), manifest.training["hedged"]

@@ -1,0 +1,71 @@
+"""The warm child: questions come in as frames, answers go out as frames, until the input closes.
+
+A question's header is `{"bundle": folder, "sampling_rate_hz": number}`, with `"phrases": [text, …]` where any are asked
+of a CLIP model, and its body a `.npy` of float64 (12, n) mV.
+The answer's header is `{"answer": …}` as `Predictor.predict` gives it, or `{"error": {"code", "detail", "reasons"}}`.
+"""
+
+import io
+import sys
+from collections import OrderedDict
+from pathlib import Path
+from typing import IO, Any
+
+import numpy as np
+import torch
+
+from ml.inference.predictor import Predictor
+from ml.processes.frames import read_frame, write_frame
+from ml.signals.quality import Unusable
+
+KEPT_BUNDLES = 3
+DEVICE_LOST = "device_lost"
+
+
+def serve(questions: IO[bytes], answers: IO[bytes], device: str | None = None) -> None:
+    """Answer until `questions` ends, or the device does; whoever asks starts another child then.
+
+    A frame that is none ends the child: where the next one begins is unknown.
+    """
+    bundles = Bundles(device)
+    while True:
+        try:
+            header, body = read_frame(questions)
+        except EOFError:
+            return
+        answer = _answer(bundles, header, body)
+        write_frame(answers, answer)
+        if answer.get("error", {}).get("code") == DEVICE_LOST:  # CUDA answers nothing more to this process
+            return
+
+
+class Bundles:
+    """The bundles asked for last, loaded. A bundle's folder never changes, so its path is its name."""
+
+    def __init__(self, device: str | None) -> None:
+        self._device = device
+        self._loaded: OrderedDict[str, Predictor] = OrderedDict()
+
+    def __getitem__(self, folder: str) -> Predictor:
+        """Give a bundle, loading it where that is needed."""
+        if folder not in self._loaded:
+            self._loaded[folder] = Predictor(Path(folder), self._device)
+            if len(self._loaded) > KEPT_BUNDLES:
+                self._loaded.popitem(last=False)
+        self._loaded.move_to_end(folder)
+        return self._loaded[folder]
+
+
+def _answer(bundles: Bundles, header: dict[str, Any], body: bytes) -> dict[str, Any]:
+    try:
+        signal_mv = np.load(io.BytesIO(body), allow_pickle=False)
+        predictor, phrases = bundles[header["bundle"]], [str(phrase) for phrase in header.get("phrases", ())]
+        return {"answer": predictor.predict(signal_mv, float(header["sampling_rate_hz"]), phrases)}
+    except Unusable as error:
+        reasons = [{"code": reason.code, "detail": reason.detail} for reason in error.reasons]
+        return {"error": {"code": "unusable", "detail": str(error), "reasons": reasons}}
+    except Exception as error:  # whatever one question brings up, the next one finds the child alive
+        print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
+        detail = f"the model could not answer ({type(error).__name__})"
+        code = DEVICE_LOST if isinstance(error, torch.AcceleratorError) else "failed"
+        return {"error": {"code": code, "detail": detail, "reasons": []}}

@@ -1,0 +1,1 @@
+"""Training runs: configuration, construction, schedule, loop, checkpoint. Only `configuration` loads without torch."""

@@ -1,0 +1,48 @@
+"""An epoch's figures: sums on the device, read only when somebody asks."""
+
+from collections.abc import Mapping
+
+import torch
+import torch.distributed as dist
+from torch import Tensor
+
+from ml.processes import distributed
+
+
+class Sums:
+    """Weighted sums of an epoch's figures. Adding one does not wait for the device."""
+
+    def __init__(self) -> None:
+        self._sums: dict[str, Tensor] = {}
+        self._weight = 0.0
+
+    def add(self, figures: Mapping[str, Tensor], weight: float) -> None:
+        """Count some figures, `weight` times."""
+        for name, value in figures.items():
+            weighted = value.detach().double() * weight
+            self._sums[name] = self._sums[name] + weighted if name in self._sums else weighted
+        self._weight += weight
+
+    def mean(self, name: str = "loss") -> float:
+        """Give a figure's mean over what this process has counted."""
+        return float(self._sums[name].mean()) / self._weight
+
+    def means(self, labels: list[str]) -> dict[str, float | dict[str, float]]:
+        """Give every figure's mean over all processes; one number a label becomes an object by label."""
+        said: dict[str, float | dict[str, float]] = {}
+        for name, total in self._sums.items():
+            everyones = total.clone()
+            if distributed.count() > 1:
+                dist.all_reduce(everyones)
+            mean = everyones / (self._weight * distributed.count())
+            said[name] = dict(zip(labels, mean.tolist(), strict=True)) if mean.ndim else float(mean)
+        return said
+
+    def state(self) -> dict[str, Tensor | float]:
+        """Give what a checkpoint keeps."""
+        return {**{name: value.cpu() for name, value in self._sums.items()}, "": self._weight}
+
+    def load(self, state: Mapping[str, Tensor | float], device: torch.device) -> None:
+        """Go on from a checkpoint."""
+        self._weight = float(state[""])
+        self._sums = {name: torch.as_tensor(value).to(device) for name, value in state.items() if name}

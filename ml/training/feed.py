@@ -1,0 +1,53 @@
+"""Windows from a store to the device: from the device itself where they fit, else read ahead of the step."""
+
+from typing import Literal
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+SHARE_OF_FREE_MEMORY = 0.5
+_ROWS_A_COPY = 8192
+
+
+class Windows:
+    """A store's windows, (n, 12, t), by rows: float32 on the device.
+
+    Parameters
+    ----------
+    resident
+        Whether the whole corpus lies on the device, as float16; "auto": on a GPU with twice the room.
+    """
+
+    def __init__(
+        self, windows: NDArray[np.float16], device: torch.device, resident: Literal["auto", "always", "never"] = "auto"
+    ) -> None:
+        self._windows, self._device = windows, device
+        if resident == "auto":
+            resident = "always" if device.type == "cuda" and _fits(windows.nbytes, device) else "never"
+        self.resident: Tensor | None = None
+        if resident == "always":
+            self.resident = torch.empty(windows.shape, dtype=torch.float16, device=device)
+            for start in range(0, len(windows), _ROWS_A_COPY):
+                part = slice(start, start + _ROWS_A_COPY)
+                self.resident[part] = torch.from_numpy(windows[part].copy()).to(device)
+
+    def leave_device(self) -> None:
+        """Free what a resident corpus takes; its rows are read from the store from now on."""
+        self.resident = None
+
+    def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
+        """Give some rows, (k, 12, t)."""
+        index = torch.from_numpy(rows)
+        if self.resident is not None:
+            return self.resident[index.to(self._device)].float()
+        read = torch.from_numpy(self._windows[rows])
+        if self._device.type == "cuda":
+            read = read.pin_memory()
+        return read.to(self._device, non_blocking=True).float()
+
+
+def _fits(size: int, device: torch.device) -> bool:
+    free, _ = torch.cuda.mem_get_info(device)
+    return size < SHARE_OF_FREE_MEMORY * free

@@ -1,0 +1,289 @@
+"""The training loop: one for all paradigms. AdamW, a cosine, early stopping, exact resume, and a bundle at the end."""
+
+import contextlib
+import math
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+from torch.nn.parallel import DistributedDataParallel
+
+from ml.bundles import bundle, card
+from ml.bundles.network import encoder_shape
+from ml.corpus.choice import labelled_rows
+from ml.corpus.facts import facts
+from ml.corpus.store import Store
+from ml.evaluation.calibration import operating_point
+from ml.evaluation.metrics import macro_auprc
+from ml.evaluation.report import figures, scored_with, without_curves
+from ml.paradigms import Batch, Labels, Outcome
+from ml.processes import distributed
+from ml.processes.events import Events
+from ml.processes.read_ahead import read_ahead
+from ml.processes.run_folder import alone_in, json_safe
+from ml.training import checkpoint
+from ml.training.build import build
+from ml.training.configuration import Config
+from ml.training.epoch_sums import Sums
+from ml.training.feed import Windows
+from ml.training.memory import keep_freed_memory
+from ml.training.objective import choose_device, objective, optimizer, same_statistics
+from ml.training.schedule import Parts, Schedule, Unlabelled
+
+__all__ = ["Config", "Training", "run"]
+
+EVALUATION_BATCH = 256
+SAY_EVERY_S = 5.0
+LOOP_SHARE = 0.95  # of the progress; the rest is measuring on the test split
+
+
+class Training:
+    """A run. What a resume needs is in the checkpoint or follows from configuration and dataset."""
+
+    def __init__(self, folder: Path, events: Events) -> None:
+        self.folder, self.events = folder, events
+        self.config = config = Config.model_validate_json((folder / "config.json").read_bytes())
+        if config.threads is not None:
+            torch.set_num_threads(config.threads)
+        self.device = choose_device(config)
+        if self.device.type == "cpu":
+            keep_freed_memory()
+        self.store = Store(config.dataset)
+        self.labels = Labels(*self.store.targets(config.label_source, config.hedged))
+        self.validation_rows = self.store.rows("validation")
+        torch.manual_seed(config.seed)
+        rows = labelled_rows(self.store, config.labelled_fraction, config.seed)
+        self.paradigm, self.train_rows, self.text = build(config, self.store, rows, folder)
+        if not self.labels.counts[self.validation_rows].any():
+            raise ValueError(f"no window of the validation split has a {config.label_source} reading")
+        self.model = self.paradigm.model.to(self.device)
+        self.objective = objective(self.paradigm, self.device)
+        self.windows = Windows(self.store.windows, self.device, config.corpus_on_gpu)
+        self.unlabelled = Unlabelled(config, self.store, self.device) if config.unlabelled is not None else None
+        self.steps = math.ceil(len(self.train_rows) / config.batch_size)  # an epoch
+        self.order = Schedule(config, self.train_rows, self.unlabelled)
+        self.optimizer = optimizer(self.model, config, self.device)
+        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.steps * config.epochs)
+        self.step = 0  # of the run, done
+        self.sums = Sums()  # of the epoch
+        self.history: list[dict[str, Any]] = []
+        self.best: dict[str, Any] = {"auprc": -math.inf, "epoch": 0, "weights": {}}
+
+    @property
+    def epoch(self) -> int:
+        """How many epochs are done."""
+        return self.step // self.steps
+
+    def run(self) -> dict[str, Any]:
+        """Train to the end, from the last checkpoint where there is one, and write the bundle."""
+        self._resume()
+        while self.epoch < self.config.epochs and self.epoch - self.best["epoch"] < self.config.patience:
+            self._train_epoch()
+            self._end_epoch()
+        self.model.load_state_dict(self.best["weights"])
+        return self._finish()
+
+    def _train_epoch(self) -> None:
+        self.model.train()
+        said = time.monotonic()
+        first = self.step % self.steps
+        for parts, batches in read_ahead(self.order.epoch(self.epoch, first), self._read):
+            self._step(parts, batches)
+            self.step += 1
+            if time.monotonic() - said > SAY_EVERY_S:
+                self._say_progress(f"loss {self._finite_loss():.4f}")
+                said = time.monotonic()
+            if self.step % self.config.checkpoint_steps == 0 and self.step % self.steps:
+                self._checkpoint()
+
+    def _step(self, parts: Parts, batches: list[Batch]) -> None:
+        """Take one step of the optimiser, over the parts of a batch."""
+        self.optimizer.zero_grad(set_to_none=True)
+        for place, (part, batch) in enumerate(zip(parts, batches, strict=True)):
+            torch.manual_seed(part.seed)  # what is drawn follows from run, step and part alone
+            share = len(batch.rows) / sum(len(each.rows) for each in parts)
+            last = place == len(parts) - 1
+            with self._only_gather_last(last), self._autocast():
+                outcome: Outcome = self.objective(batch)
+                (outcome.loss * share).backward()  # type: ignore[no-untyped-call]
+            self.sums.add({"loss": outcome.loss, **outcome.figures}, len(batch.rows))
+        self.optimizer.step()
+        self.schedule.step()
+
+    def _end_epoch(self) -> None:
+        self._finite_loss()
+        same_statistics(self.model)
+        auprc = self._validate()
+        # undefined where no label of the validation split has both classes: then the last epoch is kept
+        if math.isnan(auprc) or auprc > self.best["auprc"]:
+            self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
+        means = self.sums.means([key for key, _ in self.store.labels])
+        said = {"train_loss": means.pop("loss"), **means, "validation_macro_auprc": json_safe(auprc)}
+        self.sums = Sums()
+        self.history.append({"epoch": self.epoch, **said})
+        self._checkpoint()
+        self.events.say("metrics", epoch=self.epoch, **said)
+        self._say_progress(f"validation macro AUPRC {auprc:.3f}")
+
+    def _finite_loss(self) -> float:
+        loss = self.sums.mean()
+        if not math.isfinite(loss):
+            epoch = max(0, self.step - 1) // self.steps + 1
+            raise RuntimeError(f"the loss is not finite in epoch {epoch}: try a lower learning_rate")
+        return loss
+
+    def _validate(self) -> float:
+        labels = self.labels[self.validation_rows]
+        return macro_auprc(self._logits(self.validation_rows), labels.positive > 0, labels.counts)
+
+    def _logits(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Score rows, (rows, labels); each process its share."""
+        self.model.eval()
+        mine = np.array_split(rows, distributed.count())[distributed.rank()]
+        logits = np.empty((len(mine), len(self.store.labels)))
+        parts = [mine[start : start + EVALUATION_BATCH] for start in range(0, len(mine), EVALUATION_BATCH)]
+        with torch.inference_mode():  # in full precision, as the bundle will: half has 250 cosines between 0 and 1
+            for part, windows in enumerate(read_ahead(parts, self.windows.__getitem__)):
+                scores = self.paradigm.logits(windows).double().cpu().numpy()
+                logits[part * EVALUATION_BATCH : part * EVALUATION_BATCH + len(scores)] = scores
+        return np.concatenate(distributed.everyone(logits))
+
+    def _read(self, parts: Parts) -> tuple[Parts, list[Batch]]:
+        return parts, [self._batch(part.rows, part.unlabelled) for part in parts]
+
+    def _batch(self, rows: NDArray[np.int64], unlabelled: NDArray[np.int64] | None) -> Batch:
+        labels = self.labels[rows]
+        return Batch(
+            rows,
+            self.windows[rows],
+            torch.from_numpy(labels.positive).to(self.device),
+            torch.from_numpy(labels.counts).to(self.device),
+            self.unlabelled.windows[unlabelled] if self.unlabelled is not None and unlabelled is not None else None,
+        )
+
+    def _autocast(self) -> torch.autocast:
+        half = self.config.precision == "bf16" or (self.config.precision == "auto" and _has_bf16(self.device))
+        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
+
+    def _only_gather_last(self, last: bool) -> contextlib.AbstractContextManager[None]:
+        """Let processes exchange gradients once a step, not once a part."""
+        if last or not isinstance(self.objective, DistributedDataParallel):
+            return contextlib.nullcontext()
+        return _no_sync(self.objective)
+
+    def _weights(self) -> dict[str, Tensor]:
+        """Copy the weights: `state_dict` alone would go on changing with the model."""
+        return {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
+
+    def _identity(self) -> dict[str, Any]:
+        """Say which run this is; where it runs does not matter."""
+        elsewhere = {"dataset", "unlabelled", "start_from", "text_folder", "device", "threads", "corpus_on_gpu"}
+        config = self.config.model_dump(mode="json", exclude={*elsewhere, "checkpoint_steps"}, exclude_none=True)
+        if self.unlabelled is not None:
+            config["unlabelled_sha256"] = self.unlabelled.content_sha256
+        if self.config.start_from is not None:
+            config["started_from"] = bundle.read_manifest(self.config.start_from).weights_sha256
+        return {**config, "dataset_sha256": self.store.content_sha256}
+
+    def _checkpoint(self) -> None:
+        if distributed.rank():
+            return
+        checkpoint.write(
+            self.folder,
+            {
+                "run": self._identity(),
+                "step": self.step,
+                "sums": self.sums.state(),
+                "best": self.best,
+                "history": self.history,
+                "model": self.model.state_dict(),
+                "optimizer": self.optimizer.state_dict(),
+                "schedule": self.schedule.state_dict(),
+            },
+        )
+
+    def _resume(self) -> None:
+        state = checkpoint.read(self.folder, self._identity())
+        if state is None:
+            return
+        self.model.load_state_dict(state["model"])
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.schedule.load_state_dict(state["schedule"])
+        self.step, self.best, self.history = state["step"], state["best"], state["history"]
+        self.sums.load(state["sums"], self.device)
+        self.events.say("resumed", epoch=self.epoch, step=self.step)
+
+    def _finish(self) -> dict[str, Any]:
+        """Choose thresholds and calibration on validation, measure on test, write the bundle."""
+        self._say_progress("measuring on the test split")
+        rows = self.validation_rows
+        logits, chosen = self._logits(rows), self.labels[rows]
+        rules = self.config.threshold_rule, self.config.calibration, self.config.sensitivity
+        points = [
+            operating_point(logits[use, k], chosen.positive[use, k] > 0, *rules)
+            for k, use in enumerate(chosen.counts.T)
+        ]
+        test = self.store.rows("test")
+        scored = scored_with(points, test, self._logits(test))
+        if distributed.rank():
+            return {}
+        self.windows.leave_device()  # the bootstrap takes gigabytes of it
+        if self.unlabelled is not None:
+            self.unlabelled.windows.leave_device()
+        metrics = figures(self.store, scored, self.config.hedged, device=str(self.device)) if len(test) else {}
+        manifest = bundle.save(
+            self.folder / "bundle",
+            {
+                "paradigm": self.config.paradigm,
+                "preset": self.config.preset,
+                "encoder": encoder_shape(self.paradigm.model),
+                "text": self.text,
+                "labels": [
+                    {"key": key, "name": name, **vars(point)}
+                    for (key, name), point in zip(self.store.labels, points, strict=True)
+                ],
+                "preprocessing": self.store.preprocessing,
+                "dataset_sha256": self.store.content_sha256,
+                "dataset": facts(self.store, self.config.hedged),
+                "training": {
+                    **self._identity(),
+                    "best_epoch": self.best["epoch"],
+                    "best_validation_macro_auprc": self.best["auprc"],
+                    "ended_after": self.epoch,
+                    "history": self.history,
+                },
+                "metrics": without_curves(metrics),
+            },
+            self.best["weights"],
+            lambda manifest: card.files(manifest, metrics),
+        )
+        return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
+
+    def _say_progress(self, message: str) -> None:
+        epochs = self.config.epochs
+        at = f"epoch {min(math.ceil(self.step / self.steps), epochs)}/{epochs}"
+        fraction = LOOP_SHARE * self.step / (self.steps * epochs)
+        self.events.say("progress", fraction=fraction, message=f"{at}: {message}")
+
+
+def _has_bf16(device: torch.device) -> bool:
+    """Whether a device computes in bf16 by itself: GPUs since Ampere."""
+    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
+
+
+@contextlib.contextmanager
+def _no_sync(objective: DistributedDataParallel) -> Iterator[None]:
+    with objective.no_sync():
+        yield
+
+
+def run(folder: Path, events: Events) -> dict[str, Any]:
+    """Train in a run folder with a `config.json`; leaves `bundle/` there."""
+    device = Config.model_validate_json((folder / "config.json").read_bytes()).device
+    with distributed.joined(device), alone_in(folder) if not distributed.rank() else contextlib.nullcontext():
+        return Training(folder, events).run()

@@ -1,0 +1,94 @@
+"""What is optimised, with what, and where: one process or several, a CPU or a GPU."""
+
+import importlib.util
+import os
+import shutil
+import sys
+from collections.abc import Callable
+from typing import Any
+
+import torch
+import torch.distributed as dist
+from torch import nn
+from torch.nn.parallel import DistributedDataParallel
+
+from ml.bundles.network import encoder_of
+from ml.networks.resnet1d import ResNet1d
+from ml.paradigms import Batch, Outcome, Paradigm
+from ml.processes import distributed
+from ml.training.configuration import Config
+
+
+class Objective(nn.Module):
+    """A paradigm's loss as a module, so that processes can share its gradients."""
+
+    def __init__(self, paradigm: Paradigm) -> None:
+        super().__init__()
+        self.model = paradigm.model
+        self._paradigm = paradigm
+
+    def forward(self, batch: Batch) -> Outcome:
+        """Give the loss of a batch."""
+        return self._paradigm.loss(batch)
+
+
+def objective(paradigm: Paradigm, device: torch.device) -> nn.Module:
+    """Give the loss as a module, its encoder compiled where that pays (on a GPU), its gradients shared."""
+    if device.type == "cuda" and _can_compile():
+        compile_encoder(encoder_of(paradigm.model))
+    alone = Objective(paradigm)
+    if distributed.count() == 1:
+        return alone
+    return DistributedDataParallel(alone, device_ids=None if device.index is None else [device.index])
+
+
+def compile_encoder(encoder: ResNet1d, backend: str | Callable[..., Any] = "inductor") -> None:
+    """Compile an encoder as one graph; `Sequential.compile` would make one a block, and soon none."""
+    encoder.encode = torch.compile(encoder.encode, backend=backend)  # type: ignore[method-assign]
+
+
+def _can_compile() -> bool:
+    """Say whether kernels can be built here: Triton asks a C compiler for it."""
+    compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
+    if compiler and importlib.util.find_spec("triton"):
+        return True
+    print("no C compiler or no Triton: training goes on uncompiled, and slower", file=sys.stderr)  # noqa: T201
+    return False
+
+
+def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.optim.AdamW:
+    """Give AdamW. Temperature and bias of contrastive losses are no weights to decay."""
+    learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
+    weights = [parameter for parameter in learning if parameter.ndim > 0]
+    groups: list[dict[str, Any]] = [{"params": weights}]
+    if len(weights) < len(learning):
+        others = [parameter for parameter in learning if parameter.ndim == 0]
+        groups.append({"params": others, "weight_decay": 0.0})
+    return torch.optim.AdamW(
+        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+    )
+
+
+def choose_device(config: Config) -> torch.device:
+    """Give the device that is asked for, else this process's GPU, else the CPU."""
+    if config.device is not None:
+        device = torch.device(config.device)
+        if device.type == "cuda":
+            if distributed.count() > 1:
+                raise ValueError("device: each of several processes has a GPU of its own; leave it out")
+            device = torch.device("cuda", device.index or 0)
+    elif torch.cuda.is_available():
+        device = torch.device("cuda", distributed.local_rank())
+    else:
+        device = torch.device("cpu")
+    if device.type == "cuda":
+        torch.set_float32_matmul_precision("high")
+        torch.cuda.set_device(device)
+    return device
+
+
+def same_statistics(model: nn.Module) -> None:
+    """Give every process the first one's batch-normalisation statistics, which it measured on its own share."""
+    if distributed.count() > 1:
+        for buffer in model.buffers():
+            dist.broadcast(buffer, 0)

@@ -1,0 +1,99 @@
+"""Which windows each step of a run sees: it follows from configuration, dataset and step alone."""
+
+from collections.abc import Iterator
+from functools import lru_cache
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from ml.corpus.choice import unlabelled_rows
+from ml.corpus.store import Store
+from ml.processes import distributed
+from ml.training.configuration import Config, SelfTrainingOptions
+from ml.training.feed import Windows
+
+
+class Part(NamedTuple):
+    """Rows that are worked through at once, unlabelled ones beside them, and the seed of what is drawn for them."""
+
+    rows: NDArray[np.int64]
+    unlabelled: NDArray[np.int64] | None
+    seed: int
+
+
+Parts = list[Part]
+"""The parts of one optimiser step."""
+
+
+class Unlabelled:
+    """The corpus that self-training learns from beside the labelled one."""
+
+    def __init__(self, config: Config, labelled: Store, device: torch.device) -> None:
+        assert config.unlabelled is not None
+        options = config.self_training or SelfTrainingOptions()
+        store = Store(config.unlabelled)
+        if store.preprocessing != labelled.preprocessing:
+            raise ValueError("the labelled and the unlabelled dataset were not preprocessed alike")
+        self.content_sha256 = store.content_sha256
+        self.batch_size = options.batch_size or config.batch_size
+        self.rows = unlabelled_rows(store, labelled, options.fraction, config.seed)
+        if not len(self.rows):
+            raise ValueError("no window of the unlabelled dataset may be used: see unlabelled_rows")
+        self.windows = Windows(store.windows, device, config.corpus_on_gpu)
+
+    def at(self, step: int, seed: int) -> NDArray[np.int64]:
+        """Give the rows of a step: the corpus is gone through again and again, in a new order each time."""
+        places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
+        rounds, place = np.divmod(places, len(self.rows))
+        rows = np.empty(len(places), np.int64)
+        for number in np.unique(rounds).tolist():
+            here = rounds == number
+            rows[here] = self.rows[_permutation(len(self.rows), seed, number + 1_000_000)[place[here]]]
+        return rows
+
+
+class Schedule:
+    """The steps of each epoch, as this process sees them."""
+
+    def __init__(self, config: Config, rows: NDArray[np.int64], unlabelled: Unlabelled | None) -> None:
+        self._config, self._rows, self._unlabelled = config, rows, unlabelled
+
+    def epoch(self, epoch: int, first: int = 0) -> Iterator[Parts]:
+        """Give an epoch's steps, from the `first` one on."""
+        config, size = self._config, self._config.batch_size
+        order = self._rows[_permutation(len(self._rows), config.seed, epoch)]
+        steps = -(-len(order) // size)
+        for step in range(first, steps):
+            rows = _share(order[step * size : (step + 1) * size])
+            unlabelled = None
+            if self._unlabelled is not None:
+                unlabelled = _share(self._unlabelled.at(epoch * steps + step, config.seed))
+            yield self._parts(rows, unlabelled, epoch * steps + step)
+
+    def _parts(self, rows: NDArray[np.int64], unlabelled: NDArray[np.int64] | None, step: int) -> Parts:
+        count = min(self._config.accumulate, len(rows))
+        beside = [None] * count if unlabelled is None else np.array_split(unlabelled, count)
+        return [
+            Part(part, more, _seed(self._config.seed, step, place, distributed.rank()))
+            for place, (part, more) in enumerate(zip(np.array_split(rows, count), beside, strict=True))
+        ]
+
+
+@lru_cache(maxsize=3)  # an epoch's, and those of the rounds that a step is in
+def _permutation(count: int, seed: int, number: int) -> NDArray[np.int64]:
+    generator = torch.Generator().manual_seed(seed * 1_000_003 + number)
+    order: NDArray[np.int64] = torch.randperm(count, generator=generator).numpy()
+    order.flags.writeable = False
+    return order
+
+
+def _share(rows: NDArray[np.int64]) -> NDArray[np.int64]:
+    """Give this process's rows of a step; the first ones come twice where the processes would not have equally many."""
+    whole = np.resize(rows, -(-len(rows) // distributed.count()) * distributed.count())
+    return whole[distributed.rank() :: distributed.count()]
+
+
+def _seed(*numbers: int) -> int:
+    return int(np.random.SeedSequence(numbers).generate_state(1, np.uint64)[0] >> np.uint64(1))

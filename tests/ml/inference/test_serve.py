@@ -1,0 +1,106 @@
+import io
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import torch
+
+from ml.inference import serve as module
+from ml.inference.predictor import Predictor
+from ml.inference.serve import Bundles, serve
+from ml.processes.frames import FrameError, read_frame, write_frame
+
+
+def npy(array):
+    stream = io.BytesIO()
+    np.save(stream, array)
+    return stream.getvalue()
+
+
+@pytest.fixture
+def signal():
+    return np.random.default_rng(0).standard_normal((12, 5000)) * 0.2
+
+
+def ask(*questions):
+    stream, answers = io.BytesIO(), io.BytesIO()
+    for header, body in questions:
+        write_frame(stream, header, body)
+    stream.seek(0)
+    serve(stream, answers, device="cpu")
+    answers.seek(0)
+    return [read_frame(answers)[0] for _ in questions]
+
+
+def test_the_answer_is_the_predictor_s(bundle_folder, signal):
+    [reply] = ask(({"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal)))
+    assert reply == {"answer": Predictor(bundle_folder, "cpu").predict(signal, 500)}
+
+
+def test_a_bad_question_has_its_reason_and_the_next_is_answered(bundle_folder, signal, tmp_path):
+    good = {"bundle": str(bundle_folder), "sampling_rate_hz": 500}
+    pickled = io.BytesIO()
+    np.save(pickled, np.array([{"a": 1}]), allow_pickle=True)
+    replies = ask(
+        (good, npy(signal[:, :100])),
+        ({**good, "bundle": str(tmp_path)}, npy(signal)),
+        ({"bundle": str(bundle_folder)}, npy(signal)),
+        ({**good, "sampling_rate_hz": "fast"}, npy(signal)),
+        (good, b"no array"),
+        (good, pickled.getvalue()),
+        (good, npy(signal[:3])),
+        (good, npy(signal)),
+    )
+    codes = [reply["error"]["code"] if "error" in reply else "answer" for reply in replies]
+    assert codes == ["unusable", *["failed"] * 6, "answer"]
+    assert replies[0]["error"]["reasons"][0]["code"] == "too_short"
+
+
+def test_a_device_that_is_lost_ends_the_child_after_its_answer(bundle_folder, signal, monkeypatch):
+    def lost(self, *question):
+        raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
+
+    monkeypatch.setattr(Predictor, "predict", lost)
+    question = {"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal)
+    stream, answers = io.BytesIO(), io.BytesIO()
+    for header, body in (question, question):
+        write_frame(stream, header, body)
+    stream.seek(0)
+    serve(stream, answers, device="cpu")
+    answers.seek(0)
+    assert read_frame(answers)[0]["error"]["code"] == "device_lost"
+    with pytest.raises(EOFError):
+        read_frame(answers)
+
+
+def test_a_torn_stream_ends_the_child():
+    with pytest.raises(FrameError):
+        serve(io.BytesIO(b"\xff" * 40), io.BytesIO())
+
+
+def test_the_bundle_asked_for_longest_ago_goes_first(monkeypatch):
+    loaded = []
+
+    def load(folder, device):
+        loaded.append(folder.name)
+        return object()
+
+    monkeypatch.setattr(module, "Predictor", load)
+    bundles = Bundles(None)
+    for name in "abcadb":  # b was asked for longest ago when d comes
+        _ = bundles[name]
+    assert loaded == ["a", "b", "c", "d", "b"]
+
+
+def test_the_child_answers_over_its_pipes_and_ends_with_them(bundle_folder, signal):
+    child = subprocess.Popen(
+        [sys.executable, "-m", "ml", "serve"], stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL
+    )
+    with child:
+        for _ in range(2):
+            write_frame(child.stdin, {"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal))
+            reply, _ = read_frame(child.stdout)
+            assert len(reply["answer"]["labels"]) == 3
+        child.stdin.close()
+        assert child.wait(20) == 0
