@@ -23,7 +23,7 @@ from ml.measurements import measure
 from ml.networks.beatnet import BEAT_PRESETS
 from ml.starter.forest import booster
 from ml.starter.ptbxl import LABELS, Examples, read_examples
-from ml.starter.train import MIN_POSITIVES, PRESET, figures_of
+from ml.starter.train import MIN_POSITIVES, PRESET, metrics_of
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 BINS = 12
@@ -113,7 +113,7 @@ def main() -> None:
     print(f"{len(rows)} ECGs of folds {options.folds}")
     for learner in (perceptron, logistic, boosted, extra_trees):
         scores = held_out(examples, measurements, options.folds, learner)
-        figures = figures_of(examples, rows, scores[rows])
+        figures = metrics_of(examples, rows, scores[rows])
         macro = f"AUROC {figures['macro_auroc']:.4f} AUPRC {figures['macro_auprc']:.4f}"
         print(f"{learner.__name__:12s} {macro} over {figures['macro_labels']} labels", flush=True)
 

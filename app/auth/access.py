@@ -71,7 +71,7 @@ def _no_key() -> Problem:
     )
 
 
-Viewer = Annotated[User, Depends(require("viewer"))]
-Reader = Annotated[User, Depends(require("reader"))]
-Researcher = Annotated[User, Depends(require("researcher"))]
-Admin = Annotated[User, Depends(require("admin"))]
+ViewerUser = Annotated[User, Depends(require("viewer"))]
+ReaderUser = Annotated[User, Depends(require("reader"))]
+ResearcherUser = Annotated[User, Depends(require("researcher"))]
+AdminUser = Annotated[User, Depends(require("admin"))]

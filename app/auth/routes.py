@@ -6,7 +6,7 @@ from fastapi import APIRouter, Query
 from pydantic import BaseModel, ConfigDict
 
 from app.auth import queries
-from app.auth.access import Admin, Viewer
+from app.auth.access import AdminUser, ViewerUser
 from app.auth.schemas import AuditOut, AuditPage
 from app.auth.service import Role
 from app.kit.database import SessionDep
@@ -26,7 +26,7 @@ class Me(BaseModel):
 
 
 @router.get("/me", responses=responses())
-def who_am_i(user: Viewer) -> Me:
+def who_am_i(user: ViewerUser) -> Me:
     """Show the user and role of the key that was sent."""
     return Me.model_validate({"name": user.name, "role": user.role})
 
@@ -34,7 +34,7 @@ def who_am_i(user: Viewer) -> Me:
 @router.get("/audit", responses=responses(422))
 def list_audit(
     session: SessionDep,
-    user: Admin,
+    user: AdminUser,
     limit: Limit = 50,
     cursor: Annotated[int | None, Query(ge=1, le=2**62, examples=[812])] = None,
 ) -> AuditPage:

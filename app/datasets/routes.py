@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter
 from sqlalchemy.orm import Session
 
-from app.auth.access import Researcher, Viewer
+from app.auth.access import ResearcherUser, ViewerUser
 from app.datasets import queries
 from app.datasets.schemas import FROZEN, DatasetIn, DatasetOut
 from app.datasets.tables import Dataset
@@ -21,7 +21,7 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("dataset", FROZEN), **responses(409, 422)})
-def freeze_dataset(given: DatasetIn, user: Researcher, start: StartJob) -> JobOut:
+def freeze_dataset(given: DatasetIn, user: ResearcherUser, start: StartJob) -> JobOut:
     """Freeze a dataset: windows, labels of both readings, and a split by patient, under one hash.
 
     Answers with the job that does it; its result names the dataset.
@@ -31,14 +31,14 @@ def freeze_dataset(given: DatasetIn, user: Researcher, start: StartJob) -> JobOu
 
 
 @router.get("", responses=responses(422))
-def list_datasets(session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None) -> Page[DatasetOut]:
+def list_datasets(session: SessionDep, user: ViewerUser, limit: Limit = 50, cursor: Cursor = None) -> Page[DatasetOut]:
     """List datasets, newest first."""
     rows = queries.newest(session, decode(cursor), limit)
     return page(rows, limit, lambda row: Position(row.created_at, row.id), lambda row: _outside(session, row))
 
 
 @router.get("/{dataset_id}", responses=responses(404, 422))
-def get_dataset(dataset_id: uuid.UUID, session: SessionDep, user: Viewer) -> DatasetOut:
+def get_dataset(dataset_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> DatasetOut:
     """Show a dataset: its hash, its request, and what is in it."""
     row = queries.by_id(session, dataset_id)
     if row is None:

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.auth.access import Viewer
+from app.auth.access import ViewerUser
 from app.disagreement import service
 from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedges
 from app.disagreement.schemas import BY_SITE, Disagreement, Flow, Trend
@@ -29,7 +29,7 @@ router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
     },
 )
 def get_disagreement(
-    request: Request, session: SessionDep, user: Viewer, asked: AskedDep, book: CellBookDep
+    request: Request, session: SessionDep, user: ViewerUser, asked: AskedDep, book: CellBookDep
 ) -> Response:
     """Show, per label, what experts add to and remove from the machine's reading.
 
@@ -47,7 +47,7 @@ def get_disagreement(
 def get_trend(
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
     hedged: Hedges = "positive",
@@ -67,7 +67,7 @@ def get_trend(
 def get_flow(
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
     hedged: Hedges = "positive",

@@ -9,7 +9,7 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 
-from app.auth.access import Reader, Viewer
+from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs import queries, service
 from app.ecgs.plot import plot_svg
 from app.ecgs.schemas import EcgOut, EcgSummary, WaveformJson
@@ -43,7 +43,7 @@ def upload_ecg(
     request: Request,
     response: Response,
     session: SessionDep,
-    user: Reader,
+    user: ReaderUser,
     file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`.")],
     metadata: Annotated[
         str | None,
@@ -76,7 +76,7 @@ def upload_ecg(
 @router.get("", responses=responses(422))
 def list_ecgs(
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     site: Annotated[Name | None, Query(examples=["north"])] = None,
     device: Annotated[Name | None, Query(examples=["MAC 2000"])] = None,
     limit: Limit = 50,
@@ -88,7 +88,7 @@ def list_ecgs(
 
 
 @router.get("/{ecg_id}", responses=responses(404, 422))
-def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: Viewer) -> EcgOut:
+def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> EcgOut:
     """Show an ECG with its current readings and their findings."""
     return service.outside_with_reports(session, service.get(session, ecg_id))
 
@@ -110,7 +110,7 @@ def get_waveform(
     ecg_id: uuid.UUID,
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     stage: Literal["raw", "window"] = "raw",
     format: Literal["json", "npy"] = "json",
 ) -> Response:
@@ -160,7 +160,7 @@ def get_plot(
     ecg_id: uuid.UUID,
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     start_s: Annotated[float, Query(ge=0, le=86_400, description="Where the 10 s shown begin.")] = 0,
 ) -> Response:
     """Draw the 12-lead ECG on millimetre paper: 25 mm/s, 10 mm/mV."""

@@ -5,7 +5,7 @@ import uuid
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 
-from app.auth.access import Researcher, Viewer
+from app.auth.access import ResearcherUser, ViewerUser
 from app.datasets.queries import by_id as dataset_by_id
 from app.evaluations.schemas import MEASURED, MEASURED_CSV, TWO_MODELS, EvaluationIn
 from app.jobs import service as jobs
@@ -23,7 +23,7 @@ router = APIRouter(prefix="/v1/evaluations", tags=["models"])
     status_code=202,
     responses={202: jobs.accepted("evaluate", {**TWO_MODELS, "split": "test"}), **responses(409, 422)},
 )
-def start_evaluation(given: EvaluationIn, session: SessionDep, user: Researcher, start: StartJob) -> JobOut:
+def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
     """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result.
 
     With `compare_with` the result has the differences between the two models too.
@@ -50,7 +50,7 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: Researcher,
         **responses(404, 409, 422),
     },
 )
-def get_evaluation(job_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> FileResponse:
+def get_evaluation(job_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> FileResponse:
     """Give everything a finished evaluation measured, with ROC, PR and reliability curves.
 
     Send `Accept: text/csv` for every number with its interval, one a line.

@@ -21,7 +21,7 @@ from app.reports.bulk import Labelings
 from app.reports.queries import commit_soon
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
-from app.vocabularies.readers import Readers
+from app.vocabularies.labeling_processes import LabelingProcesses
 
 LINES = 20_000  # a batch
 LANES = 8  # at most: each has a connection of the pool
@@ -53,7 +53,7 @@ class Loader:
     ) -> None:
         self._database = database
         self._workers = settings.labeling_processes or os.cpu_count() or 1
-        self._readers: dict[UUID, Readers] = {}
+        self._readers: dict[UUID, LabelingProcesses] = {}
         self._labelings = Labelings(database)
         self._starting = threading.Lock()
         self._stack = ExitStack()
@@ -149,7 +149,7 @@ class Loader:
             return 0
         with self._starting:
             if vocabulary_id not in self._readers:
-                self._readers[vocabulary_id] = self._stack.enter_context(Readers(yaml, self._workers))
+                self._readers[vocabulary_id] = self._stack.enter_context(LabelingProcesses(yaml, self._workers))
         readers = self._readers[vocabulary_id]
         for start in range(0, len(new), TEXTS):
             texts = [(number, *said[number]) for number in new[start : start + TEXTS]]

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Header, Query, Request
 from sse_starlette import EventSourceResponse, ServerSentEvent
 from starlette.concurrency import run_in_threadpool
 
-from app.auth.access import Researcher, Viewer
+from app.auth.access import ResearcherUser, ViewerUser
 from app.jobs import queries
 from app.jobs.schemas import QUEUED, JobOut, Kind, State
 from app.jobs.service import outside
@@ -39,7 +39,7 @@ EVENTS_A_LOOK = 500
 @router.get("", responses=responses(422))
 def list_jobs(
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     state: State | None = None,
     kind: Kind | None = None,
     limit: Limit = 50,
@@ -51,7 +51,7 @@ def list_jobs(
 
 
 @router.get("/{job_id}", responses=responses(404, 422))
-def get_job(job_id: uuid.UUID, session: SessionDep, user: Viewer) -> JobOut:
+def get_job(job_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> JobOut:
     """Show a job: state, progress, result or error."""
     job = queries.by_id(session, job_id)
     if job is None:
@@ -63,7 +63,7 @@ def get_job(job_id: uuid.UUID, session: SessionDep, user: Viewer) -> JobOut:
     "/{job_id}/cancel",
     responses={200: {"content": {"application/json": {"example": CANCELLED_EXAMPLE}}}, **responses(404, 422)},
 )
-def cancel_job(job_id: uuid.UUID, session: SessionDep, user: Researcher) -> JobOut:
+def cancel_job(job_id: uuid.UUID, session: SessionDep, user: ResearcherUser) -> JobOut:
     """Ask a job to stop. A queued job is cancelled at once, a running one within seconds; a finished one stays."""
     before = queries.by_id(session, job_id)
     if before is None:
@@ -90,7 +90,7 @@ def stream_events(
     job_id: uuid.UUID,
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     last_event_id: Annotated[int, Header(ge=0, le=2**62, description="Resume after this event.", examples=[41])] = 0,
     after: Annotated[int, Query(ge=0, le=2**62, description="The same, for clients that cannot set headers.")] = 0,
 ) -> EventSourceResponse:

@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Request, Response
 from sqlalchemy.orm import Session
 
-from app.auth.access import Admin, Researcher, Viewer
+from app.auth.access import AdminUser, ResearcherUser, ViewerUser
 from app.datasets.queries import by_id as dataset_by_id
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
@@ -38,7 +38,7 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
 @router.post(
     "/training-jobs", status_code=202, responses={202: jobs.accepted("train", SUPERVISED), **responses(409, 422)}
 )
-def start_training(given: TrainingIn, session: SessionDep, user: Researcher, start: StartJob) -> JobOut:
+def start_training(given: TrainingIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
     """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
     if given.unlabelled is not None:
@@ -50,14 +50,14 @@ def start_training(given: TrainingIn, session: SessionDep, user: Researcher, sta
 
 
 @router.get("/models", responses=responses(422))
-def list_models(session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None) -> Page[ModelOut]:
+def list_models(session: SessionDep, user: ViewerUser, limit: Limit = 50, cursor: Cursor = None) -> Page[ModelOut]:
     """List models, newest first."""
     rows = queries.newest(session, decode(cursor), limit)
     return page(rows, limit, lambda row: Position(row.created_at, row.id), _outside)
 
 
 @router.get("/models/{model_id}", responses=responses(404, 422))
-def get_model(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelOut:
+def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> ModelOut:
     """Show a model."""
     return _outside(_find(session, model_id))
 
@@ -73,7 +73,9 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: Viewer) -> ModelOu
         **responses(404, 422),
     },
 )
-def get_model_card(model_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> ModelCard | Response:
+def get_model_card(
+    model_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser
+) -> ModelCard | Response:
     """Show everything that is known of a model.
 
     Send `Accept: text/markdown` for the model card; the plots it shows are at `/v1/models/{id}/plots/…`.
@@ -100,14 +102,14 @@ def get_model_plot(
     name: Annotated[str, Path(examples=["roc.svg"])],
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
 ) -> Response:
     """Give a plot of the model card."""
     return _bundle_file(request, _find(session, model_id), f"plots/{name}", "image/svg+xml")
 
 
 @router.post("/models/{model_id}/promote", responses=responses(404, 422))
-def promote_model(model_id: uuid.UUID, session: SessionDep, user: Admin) -> ModelOut:
+def promote_model(model_id: uuid.UUID, session: SessionDep, user: AdminUser) -> ModelOut:
     """Make this the model that answers predictions when none is named."""
     model = _find(session, model_id)
     before = queries.promoted(session)

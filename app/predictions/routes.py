@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData, UploadFile
 
-from app.auth.access import Reader
+from app.auth.access import ReaderUser
 from app.auth.tables import User
 from app.ecgs import service as ecgs
 from app.ecgs.routes import METADATA_EXAMPLE
@@ -78,7 +78,7 @@ async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
 
 @router.post("", responses=responses(409, 413, 415, 422, 503), openapi_extra=_BODY)
 def predict(
-    request: Request, user: Reader, asked: Annotated[PredictionIn | FormData, Depends(question)]
+    request: Request, user: ReaderUser, asked: Annotated[PredictionIn | FormData, Depends(question)]
 ) -> PredictionOut:
     """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
 

@@ -4,7 +4,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Path, Query, Request
 
-from app.auth.access import Viewer
+from app.auth.access import ViewerUser
 from app.disagreement.parameters import From, Hedges, Site, To
 from app.kit.database import SessionDep
 from app.kit.problems import responses
@@ -40,7 +40,7 @@ Readers = Annotated[
 def get_agreement(
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenEcgs,
     reader: Readers = [],  # noqa: B006
     hedged: Hedges = "positive",
@@ -58,7 +58,7 @@ def get_reader(
     reader: Annotated[Name, Path(examples=["cardiologist-1"])],
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenEcgs,
     hedged: Hedges = "positive",
 ) -> dict[str, Any]:

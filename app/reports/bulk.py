@@ -4,7 +4,7 @@ import uuid
 
 from app.kit.database import Database
 from app.reports import queries
-from app.vocabularies.readers import Answer
+from app.vocabularies.labeling_processes import Answer
 
 REMEMBERED = 100_000  # statements
 

@@ -185,7 +185,7 @@ def count_texts(session: Session) -> int:
     return session.scalars(select(func.count()).select_from(StoredText)).one()
 
 
-class Reading(NamedTuple):
+class ReportRow(NamedTuple):
     """A report with its words or codes, and what a vocabulary found there."""
 
     ecg_id: uuid.UUID
@@ -204,11 +204,11 @@ class Reading(NamedTuple):
 
 _READING = [
     getattr(StoredText if name in ("text", "codes") else Labeling if name == "findings" else Report, name)
-    for name in Reading._fields
+    for name in ReportRow._fields
 ]
 
 
-def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[Reading]:
+def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[ReportRow]:
     """List the reports of these ECGs with what the active vocabulary found, oldest first."""
     statement = (
         select(*_READING)
@@ -221,7 +221,7 @@ def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: 
     )
     if only_current:
         statement = statement.where(Report.current)
-    return [Reading(*row) for row in session.execute(statement)]
+    return [ReportRow(*row) for row in session.execute(statement)]
 
 
 def unmapped(

@@ -4,7 +4,7 @@ import uuid
 
 from fastapi import APIRouter, Request, Response
 
-from app.auth.access import Reader, Viewer
+from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs.queries import by_id
 from app.kit.database import SessionDep
 from app.kit.problems import not_found, responses
@@ -20,7 +20,7 @@ router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
     responses={200: {"model": ReportOut, "description": "This reading is stored already"}, **responses(404, 413, 422)},
 )
 def add_report(
-    ecg_id: uuid.UUID, given: ReportIn, request: Request, response: Response, session: SessionDep, user: Reader
+    ecg_id: uuid.UUID, given: ReportIn, request: Request, response: Response, session: SessionDep, user: ReaderUser
 ) -> ReportOut:
     """Add a reading of an ECG.
 
@@ -35,7 +35,7 @@ def add_report(
 
 
 @router.get("", responses=responses(404, 422))
-def list_reports(ecg_id: uuid.UUID, session: SessionDep, user: Viewer) -> ReportList:
+def list_reports(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> ReportList:
     """List every version of every reading of an ECG, oldest first."""
     if by_id(session, ecg_id) is None:
         raise not_found("ECG")

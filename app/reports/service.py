@@ -101,7 +101,7 @@ def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, l
     return readings
 
 
-def _outside(reading: queries.Reading) -> ReportOut:
+def _outside(reading: queries.ReportRow) -> ReportOut:
     known = reading._asdict()
     del known["ecg_id"]
     return ReportOut.model_validate({**known, "reader": reading.reader or None})

@@ -7,7 +7,7 @@ from typing import Annotated, get_args
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
 
-from app.auth.access import Researcher, Viewer
+from app.auth.access import ResearcherUser, ViewerUser
 from app.datasets.queries import by_id as dataset_by_id
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
@@ -34,7 +34,7 @@ CONTAINED = {"Content-Security-Policy": "default-src 'none'; img-src data:; styl
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("study", STARTED), **responses(409, 422)})
-def start_study(given: StudyIn, session: SessionDep, user: Researcher, start: StartJob) -> JobOut:
+def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
     """Carry out a study: paradigms, label sources, seeds and ablations, then the paper's tables and figures.
 
     A paradigm that is not known is refused by its name. The job's result lists the files.
@@ -66,7 +66,7 @@ def start_study(given: StudyIn, session: SessionDep, user: Researcher, start: St
         **responses(404, 409, 422),
     },
 )
-def get_study(job_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> FileResponse:
+def get_study(job_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> FileResponse:
     """Give a finished study: JSON, or its page for `Accept: text/html`."""
     jobs.finished(session, job_id, "study", "study")
     name = "index.html" if "text/html" in request.headers.get("accept", "") else "study.json"
@@ -94,7 +94,7 @@ def get_study_file(
     name: Annotated[str, Path(examples=["table_a1.csv"])],
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
 ) -> FileResponse:
     """Give one of the files that a finished study's result lists, such as `tables/table_1.csv`."""
     job = jobs.finished(session, job_id, "study", "study")

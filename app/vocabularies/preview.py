@@ -16,7 +16,7 @@ from app.reports.schemas import FindingOut, Source
 from app.reports.tables import StoredText
 from app.vocabularies.schemas import Counts, FindingChange, LabelChange, PreviewOut
 from app.vocabularies.service import ReadingRules
-from ml.labeling import Finding, Labeler, Reading, Vocabulary
+from ml.labeling import Finding, LabeledReport, Labeler, Vocabulary
 from ml.labeling.batch import read
 
 Masks = tuple[int, int, int, int]
@@ -111,7 +111,7 @@ class Comparison:
                     )
 
 
-def _changes(before: Reading, after: Reading) -> list[Change]:
+def _changes(before: LabeledReport, after: LabeledReport) -> list[Change]:
     old = {finding.label: finding for finding in before.findings}
     new = {finding.label: finding for finding in after.findings}
     return [
@@ -121,7 +121,7 @@ def _changes(before: Reading, after: Reading) -> list[Change]:
     ]
 
 
-def _cells(pairs: Sequence[SampledPair], readings: dict[int, Reading]) -> Iterator[Masks]:
+def _cells(pairs: Sequence[SampledPair], readings: dict[int, LabeledReport]) -> Iterator[Masks]:
     masks = {text_id: reading.masks()[:2] for text_id, reading in readings.items()}
     return ((*masks[pair.machine_text], *masks[pair.overread_text]) for pair in pairs)
 

@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Request, Response
 
-from app.auth.access import Admin, Researcher, Viewer
+from app.auth.access import AdminUser, ResearcherUser, ViewerUser
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
@@ -31,7 +31,7 @@ VersionPath = Annotated[Version, Path(examples=["north-2"])]
 
 
 @router.get("/vocabularies", responses=responses())
-def list_vocabularies(session: SessionDep, user: Viewer) -> VocabularyList:
+def list_vocabularies(session: SessionDep, user: ViewerUser) -> VocabularyList:
     """List the versions of the vocabulary, newest first."""
     return VocabularyList(items=[service.outside(row) for row in queries.all_newest_first(session)])
 
@@ -41,7 +41,9 @@ def list_vocabularies(session: SessionDep, user: Viewer) -> VocabularyList:
     status_code=201,
     responses={200: {"model": VocabularyDetail, "description": "Stored already"}, **responses(409, 413, 422)},
 )
-def upload_vocabulary(given: VocabularyIn, response: Response, session: SessionDep, user: Admin) -> VocabularyDetail:
+def upload_vocabulary(
+    given: VocabularyIn, response: Response, session: SessionDep, user: AdminUser
+) -> VocabularyDetail:
     """Store a vocabulary; a mistake in it answers 422 with its line. It changes nothing until it is activated."""
     row, is_new = service.upload(session, user.name, given.yaml)
     if not is_new:
@@ -64,7 +66,7 @@ def upload_vocabulary(given: VocabularyIn, response: Response, session: SessionD
     },
 )
 def preview_vocabulary(
-    given: PreviewIn, request: Request, session: SessionDep, user: Researcher, start: StartJob
+    given: PreviewIn, request: Request, session: SessionDep, user: ResearcherUser, start: StartJob
 ) -> PreviewOut | JobOut:
     """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
 
@@ -80,7 +82,7 @@ def preview_vocabulary(
 
 
 @router.get("/vocabularies/{version}", responses=responses(404, 409, 422))
-def get_vocabulary(version: VersionPath, session: SessionDep, user: Viewer) -> VocabularyDetail:
+def get_vocabulary(version: VersionPath, session: SessionDep, user: ViewerUser) -> VocabularyDetail:
     """Show a version: its labels, its policy, and the file."""
     row = queries.by_version(session, version)
     if row is None:
@@ -93,7 +95,7 @@ def get_vocabulary(version: VersionPath, session: SessionDep, user: Viewer) -> V
     status_code=202,
     responses={202: jobs.accepted("relabel", {"version": "north-2", "actor": "admin"}), **responses(404, 409, 422)},
 )
-def activate_vocabulary(version: VersionPath, session: SessionDep, user: Admin, start: StartJob) -> JobOut:
+def activate_vocabulary(version: VersionPath, session: SessionDep, user: AdminUser, start: StartJob) -> JobOut:
     """Make a version the active one: a job reads every report with it, then the tables switch at once.
 
     Until then everything answers under the active one. The old labelings stay: activating the old version again is
@@ -110,7 +112,7 @@ def list_unmapped(
     version: VersionPath,
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     source: Source | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> UnmappedList:
@@ -122,7 +124,7 @@ def list_unmapped(
 
 
 @router.post("/labels/extract", responses=responses(404, 413, 422))
-def extract_labels(given: ExtractIn, request: Request, session: SessionDep, user: Viewer) -> ExtractOut:
+def extract_labels(given: ExtractIn, request: Request, session: SessionDep, user: ViewerUser) -> ExtractOut:
     """Read a report: its statements, and the status of each label with the characters that say so.
 
     Nothing is stored.

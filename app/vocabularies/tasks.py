@@ -18,7 +18,7 @@ from app.reports import queries as reports
 from app.reports.bulk import Labelings
 from app.vocabularies import preview as previews
 from app.vocabularies import queries
-from app.vocabularies.readers import Readers
+from app.vocabularies.labeling_processes import LabelingProcesses
 from app.vocabularies.schemas import PreviewIn
 from app.vocabularies.service import Labelers, proposed
 
@@ -85,7 +85,7 @@ def _read_texts(run: JobRun, vocabulary_id: uuid.UUID, yaml: str) -> int:
         return len(batch)
 
     read = 0
-    with Readers(yaml, workers) as readers, ThreadPoolExecutor(workers) as threads:
+    with LabelingProcesses(yaml, workers) as readers, ThreadPoolExecutor(workers) as threads:
         pending: deque[Future[int]] = deque()
         for batch in _unread(run.database, vocabulary_id):
             pending.append(threads.submit(read_batch, batch))

@@ -21,7 +21,7 @@ def files(manifest: Manifest, measured: Mapping[str, Any]) -> dict[str, bytes]:
     Parameters
     ----------
     measured
-        What `ml.evaluation.report.figures` found on the test split; empty where that has no window.
+        What `ml.evaluation.report.metrics_of` found on the test split; empty where that has no window.
     """
     names = {label.key: label.name for label in manifest.labels}
     made: dict[str, bytes] = {}

@@ -5,25 +5,25 @@ from typing import Any, get_args
 import numpy as np
 
 from ml.corpus.splits import SPLITS
-from ml.corpus.store import Hedged, Reading, Store
+from ml.corpus.store import Hedged, Source, Store
 
 
 def facts(store: Store, hedged: Hedged) -> dict[str, Any]:
-    """Count a store's windows, ECGs and patients, and each split's positives by either reading.
+    """Count a store's windows, ECGs and patients, and each split's positives by either source.
 
     Returns
     -------
     `windows`, `ecgs`, `patients`, `simulated` (windows), `sites`, `sexes` and `splits`; a split has `windows`,
-    `patients` and, for each reading, `windows` and `positives` by label.
+    `patients` and, for each source, `windows` and `positives` by label.
     """
     splits = {}
     for split in SPLITS:
         rows = store.rows(split)
         counted: dict[str, Any] = {"windows": len(rows), "patients": len(np.unique(store.column("patient")[rows]))}
-        for reading in get_args(Reading):
-            positive, counts = (part[rows] for part in store.targets(reading, hedged))
+        for source in get_args(Source):
+            positive, counts = (part[rows] for part in store.targets(source, hedged))
             totals = (positive * counts).sum(axis=0).astype(int).tolist()
-            counted[reading] = {
+            counted[source] = {
                 "windows": int(counts.any(axis=1).sum()),
                 "positives": {key: total for (key, _), total in zip(store.labels, totals, strict=True)},
             }

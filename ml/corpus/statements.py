@@ -2,7 +2,7 @@
 
 from typing import NamedTuple
 
-from ml.labeling import Labeler, Reading
+from ml.labeling import LabeledReport, Labeler
 
 LONGEST = 500  # characters of a statement that are kept
 
@@ -15,7 +15,7 @@ class Statement(NamedTuple):
     denies: int = 0
 
 
-def statements_of(labeler: Labeler, reading: Reading) -> list[Statement]:
+def statements_of(labeler: Labeler, reading: LabeledReport) -> list[Statement]:
     """Give the distinct statements of a report, in its order; what only names identifiers or marks is left out.
 
     Two wordings of one statement are one here ("AF", "atrial fibrillation"), whatever language they are in. A report's

@@ -15,12 +15,12 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
-from ml.corpus.readings import Hedged, Reading
+from ml.corpus.sources import Hedged, Source
 from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
 from ml.corpus.statements import Statement
 from ml.processes.run_folder import sync
 
-__all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Reading", "Said", "Store", "StoreWriter"]
+__all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Said", "Source", "Store", "StoreWriter"]
 
 FORMAT = 2  # 1 had no statements; it is read as a store whose reports are unknown
 WINDOW_SHAPE = (12, 2500)
@@ -243,13 +243,13 @@ class Store:
         values: NDArray[Any] = self.table.column(name).to_numpy()
         return values
 
-    def targets(self, reading: Reading, hedged: Hedged) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Give the labels of a reading, (n, labels) 0 or 1, and which of them count, (n, labels).
+    def targets(self, source: Source, hedged: Hedged) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
+        """Give the labels of a source, (n, labels) 0 or 1, and which of them count, (n, labels).
 
         `hedged` says what an uncertain finding is: positive, negative, or ignore (does not count). A window whose
-        ECG has no such reading does not count at all.
+        ECG has no such source does not count at all.
         """
-        present, uncertain = (self.table.column(f"{reading}_{part}") for part in ("present", "uncertain"))
+        present, uncertain = (self.table.column(f"{source}_{part}") for part in ("present", "uncertain"))
         positive, doubtful = self._bits(present), self._bits(uncertain)
         if hedged == "positive":
             positive |= doubtful
@@ -258,9 +258,9 @@ class Store:
             counts &= ~doubtful
         return positive.astype(np.float32), counts
 
-    def said(self, reading: Reading) -> Said:
+    def said(self, source: Source) -> Said:
         """Give what each window's report says, in the numbers of `statements`."""
-        column = self.table.column(f"{reading}_statements").combine_chunks()
+        column = self.table.column(f"{source}_statements").combine_chunks()
         counts = pc.list_value_length(column).fill_null(0).to_numpy()
         starts = np.append(0, np.cumsum(counts, dtype=np.int64))
         return Said(starts, column.flatten().to_numpy().astype(np.int64), column.is_valid().to_numpy(False))

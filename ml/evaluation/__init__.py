@@ -1,1 +1,1 @@
-"""Figures of scores: ranking, calibration, intervals, comparisons, and their plots and CSV rows. Knows no model."""
+"""Metrics of scores: ranking, calibration, intervals, comparisons, and their plots and CSV rows. Knows no model."""

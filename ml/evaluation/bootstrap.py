@@ -35,7 +35,7 @@ def bootstrap(
     device
         On a CUDA device torch measures the same draws; on any other NumPy does.
     threads
-        On the CPU; all cores this process may use unless given. The figures do not depend on it.
+        On the CPU; all cores this process may use unless given. The numbers do not depend on it.
     """
     if device.startswith("cuda"):
         from ml.evaluation.bootstrap_on_gpu import bootstrap_on

@@ -1,4 +1,4 @@
-"""The bootstrap of `ml.evaluation.bootstrap` on a GPU: the same draws and the same figures, many draws at a time."""
+"""The bootstrap of `ml.evaluation.bootstrap` on a GPU: the same draws and the same numbers, many draws at a time."""
 
 import os
 from concurrent.futures import ThreadPoolExecutor

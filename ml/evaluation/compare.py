@@ -5,7 +5,7 @@ from typing import Any, get_args
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.corpus.store import Hedged, Reading, Store
+from ml.corpus.store import Hedged, Source, Store
 from ml.evaluation.bootstrap import bootstrap
 from ml.evaluation.delong import delong
 from ml.evaluation.metrics import Bools, Floats, auroc_auprc, mean_defined, percentile_interval
@@ -23,7 +23,7 @@ def comparison(
     seed: int = 0,
     device: str = "cpu",
 ) -> dict[str, Any]:
-    """Compare two models' scores, (rows, labels) each, against either reading.
+    """Compare two models' scores, (rows, labels) each, against either source.
 
     Both see the same draws of patients, so a draw's difference is one of the same patients.
 
@@ -34,10 +34,10 @@ def comparison(
     DeLong's `z` and `p`. None where a figure is undefined, with `undefined` saying why.
     """
     result = {}
-    for reading in get_args(Reading):
-        targets, counted = store.targets(reading, hedged)
+    for source in get_args(Source):
+        targets, counted = store.targets(source, hedged)
         positive, counts = targets[rows] > 0, counted[rows]
-        result[reading] = compare(
+        result[source] = compare(
             [key for key, _ in store.labels],
             (scores, other),
             positive,
@@ -60,7 +60,7 @@ def compare(
     seed: int,
     device: str = "cpu",
 ) -> Any:
-    """Compare two models' scores against one reading, all (rows, labels); see `comparison`."""
+    """Compare two models' scores against one source, all (rows, labels); see `comparison`."""
     values = [auroc_auprc(each, positive, counts) for each in scores]
     drawn = [bootstrap(each, positive, counts, patients, draws, seed, device=device) for each in scores]
     result: dict[str, Any] = {"macro": {}, "labels": {key: {} for key in labels}}

@@ -1,4 +1,4 @@
-"""AUROC, AUPRC and their curves, of rows that may count several times; calibration figures. NumPy only."""
+"""AUROC, AUPRC and their curves, of rows that may count several times; calibration metrics. NumPy only."""
 
 from typing import NamedTuple
 
@@ -28,7 +28,7 @@ class Measured(NamedTuple):
 class Ranked:
     """One label's rows in the order of falling score: sorted once, then measured under many weightings.
 
-    The figures follow from two sums at each distinct score that a positive has: the positives there (`p`), and the
+    The metrics follow from two sums at each distinct score that a positive has: the positives there (`p`), and the
     negatives from the last such score down to it (`f`). Every row is given the number of its sum once; a weighting is
     then one pass over the rows and arithmetic on as many numbers as there are positives, few where a label is rare.
     """

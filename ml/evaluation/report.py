@@ -1,4 +1,4 @@
-"""A model's figures on some windows: ranking, calibration and subgroups, against the over-read and the machine."""
+"""A model's metrics on some windows: ranking, calibration and subgroups, against the over-read and the machine."""
 
 from collections.abc import Mapping, Sequence
 from typing import Any, NamedTuple, get_args
@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import expit
 
-from ml.corpus.store import Hedged, Reading, Store
+from ml.corpus.store import Hedged, Source, Store
 from ml.evaluation.bootstrap import bootstrap
 from ml.evaluation.calibration import Calibrated
 from ml.evaluation.metrics import CURVE_GRID, Bools, Floats, brier_score, rank_labels, reliability
@@ -37,10 +37,10 @@ def scored_with(points: Sequence[Calibrated], rows: NDArray[np.int64], logits: F
     return Scored(rows, logits, probabilities, np.array([point.threshold for point in points]))
 
 
-def figures(
+def metrics_of(
     store: Store, scored: Scored, hedged: Hedged, draws: int = DRAWS, seed: int = 0, device: str = "cpu"
 ) -> dict[str, Any]:
-    """Measure a model on some rows of a store against either reading.
+    """Measure a model on some rows of a store against either source.
 
     Returns
     -------
@@ -49,25 +49,25 @@ def figures(
     For the over-read also the subgroups. A figure that is undefined is None, and the `undefined` beside it says why
     (where a label has no window at all, that of its AUROC).
     """
-    return {reading: _against(reading, store, scored, hedged, draws, seed, device) for reading in get_args(Reading)}
+    return {source: _against(source, store, scored, hedged, draws, seed, device) for source in get_args(Source)}
 
 
 def without_curves(measured: Mapping[str, Any]) -> dict[str, Any]:
-    """Leave the curves out of `figures`: a tenth of the size."""
+    """Leave the curves out of `metrics_of`: a tenth of the size."""
     return {
-        reading: {
+        source: {
             **{name: value for name, value in against.items() if name not in ("curve_grid", "macro_curves")},
             "labels": {
                 key: {name: value for name, value in label.items() if name not in ("curves", "reliability")}
                 for key, label in against["labels"].items()
             },
         }
-        for reading, against in measured.items()
+        for source, against in measured.items()
     }
 
 
-def _against(reading: Reading, store: Store, scored: Scored, hedged: Hedged, draws: int, seed: int, device: str) -> Any:
-    targets, counted = store.targets(reading, hedged)
+def _against(source: Source, store: Store, scored: Scored, hedged: Hedged, draws: int, seed: int, device: str) -> Any:
+    targets, counted = store.targets(source, hedged)
     positive, counts = targets[scored.rows] > 0, counted[scored.rows]
     patients = store.column("patient")[scored.rows]
     once = np.ones(len(scored.rows))
@@ -90,7 +90,7 @@ def _against(reading: Reading, store: Store, scored: Scored, hedged: Hedged, dra
         "macro_curves": macro_curves(measured, drawn),
         "labels": labels,
     }
-    if reading == "overread":
+    if source == "overread":
         result["subgroups"] = [
             {
                 "attribute": group.attribute,

@@ -7,9 +7,9 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ml.corpus.readings import Hedged
+from ml.corpus.sources import Hedged
 from ml.corpus.store import Store
-from ml.evaluation.report import Scored, figures, scored_with, without_curves
+from ml.evaluation.report import Scored, metrics_of, scored_with, without_curves
 from ml.processes.events import Events
 from ml.processes.run_folder import alone_in, write_json, write_whole
 
@@ -48,7 +48,7 @@ def run(folder: Path, events: Events) -> dict[str, Any]:
         scored, trained_with = _score(config.bundle, store, rows, device)
         hedged = config.hedged or trained_with
         events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; measuring")
-        measured = figures(store, scored, hedged, device=device)
+        measured = metrics_of(store, scored, hedged, device=device)
         result: dict[str, Any] = {"split": config.split, "dataset_sha256": store.content_sha256, "hedged": hedged}
         compared = {}
         if config.compare_with is not None:

@@ -12,8 +12,8 @@ import sys
 from collections.abc import Sequence
 from typing import Any
 
+from ml.labeling.labeled_report import Code, Finding, LabeledReport
 from ml.labeling.labeler import Labeler
-from ml.labeling.reading import Code, Finding, Reading
 from ml.labeling.vocabulary import Vocabulary
 
 LONGEST_FORM = 200
@@ -24,7 +24,7 @@ _LONG_NUMBER = re.compile(r"\d\d+")
 Row = tuple[int, int, int, int, list[dict[str, Any]], list[str]]
 
 
-def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | None) -> Reading:
+def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | None) -> LabeledReport:
     """Read a report that is words or codes."""
     return labeler.read(words) if words is not None else labeler.read_codes([Code(**code) for code in codes or ()])
 
@@ -43,7 +43,7 @@ def counted_form(labeler: Labeler, statement: str) -> str:
     return _NUMBER.sub("#", labeler.normal_form(statement))[:LONGEST_FORM]
 
 
-def row(labeler: Labeler, reading: Reading) -> Row:
+def row(labeler: Labeler, reading: LabeledReport) -> Row:
     """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in.
 
     A finding without a cue is written without its fields: most are, and millions are stored.

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ml.labeling.reading import Code, Passage, Piece, Spoken, Status, heard
+from ml.labeling.labeled_report import Code, Passage, Piece, Spoken, Status, heard
 from ml.labeling.vocabulary import Codes, Vocabulary
 
 

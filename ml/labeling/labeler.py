@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ml.labeling.codes import CodeBook
+from ml.labeling.labeled_report import NOTHING, Code, Heard, LabeledReport, Passage, Piece, Spoken, heard
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Synonymy, normal_form
-from ml.labeling.reading import NOTHING, Code, Heard, Passage, Piece, Reading, Spoken, heard
 from ml.labeling.scope import CUES, Decision, decide
 from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
@@ -37,18 +37,18 @@ class Labeler:
         self._heard_again = lru_cache(maxsize=CACHED)(self._heard)
         self._normal_again = lru_cache(maxsize=CACHED)(self._normal)
 
-    def read(self, text: str) -> Reading:
+    def read(self, text: str) -> LabeledReport:
         """Read a report's text. Any text is read, in time linear in its length."""
         passages: list[tuple[int, Passage]] = []
         for start, lines in self._splitter.passages(text):
             read = self._read_lines_again if len(lines) <= CACHED_LENGTH else self._read_lines
             for place, sentence in read(lines):
                 passages.append((start + place, sentence))
-        return Reading(self._keys, passages)
+        return LabeledReport(self._keys, passages)
 
-    def read_codes(self, codes: Sequence[Code]) -> Reading:
+    def read_codes(self, codes: Sequence[Code]) -> LabeledReport:
         """Read a report that is codes: each is a statement of the text that has them one a line."""
-        return Reading(self._keys, [(0, self._codes.read(codes))])
+        return LabeledReport(self._keys, [(0, self._codes.read(codes))])
 
     def normal_form(self, statement: str) -> str:
         """Give what statements of one wording have in common, so that "AF" and "atrial fibrillation" are one.

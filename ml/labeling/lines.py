@@ -5,8 +5,8 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
+from ml.labeling.labeled_report import PRECEDENCE
 from ml.labeling.labeler import Labeler
-from ml.labeling.reading import PRECEDENCE
 
 
 class NoReport(ValueError):

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ml.labeling.labeled_report import Status
 from ml.labeling.lexicon import Item
 from ml.labeling.mentions import Mention
-from ml.labeling.reading import Status
 
 REACH = 12  # words between a cue and the finding before or after it
 WINDOW = 40  # items looked at on either side: a statement without end must not cost time without end

@@ -10,8 +10,8 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from ml.labeling.labeled_report import Status
 from ml.labeling.policy import Policy
-from ml.labeling.reading import Status
 from ml.labeling.terms import count_words, variants
 
 MAX_BYTES = 1_000_000

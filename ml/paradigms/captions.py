@@ -9,7 +9,7 @@ import torch
 from numpy.typing import NDArray
 
 from ml.corpus.statements import Statement
-from ml.corpus.store import Reading, Said, Store
+from ml.corpus.store import Said, Source, Store
 
 Unit = Literal["statement", "report"]
 Numbers = NDArray[np.int64]
@@ -74,20 +74,20 @@ class Captions:
 
     Parameters
     ----------
-    reading
+    source
         Whose statements are positives; the other reading's are the candidates for hard negatives.
     """
 
-    def __init__(self, store: Store, reading: Reading = "overread", unit: Unit = "statement") -> None:
-        other: Reading = "machine" if reading == "overread" else "overread"
-        statements, said, against = store.statements, store.said(reading), store.said(other)
+    def __init__(self, store: Store, source: Source = "overread", unit: Unit = "statement") -> None:
+        other: Source = "machine" if source == "overread" else "overread"
+        statements, said, against = store.statements, store.said(source), store.said(other)
         if unit == "report":
             statements, (said, against) = _whole_reports(statements, [said, against])
         self.texts = [statement.text for statement in statements]
         self._asserts = np.array([statement.asserts for statement in statements], np.int64)
         self._denies = np.array([statement.denies for statement in statements], np.int64)
         self._said = said
-        positive, _ = store.targets(reading, "positive")
+        positive, _ = store.targets(source, "positive")
         self._positive = (positive.astype(np.int64) << np.arange(positive.shape[1])).sum(axis=1)
         rows = np.repeat(np.arange(len(against.starts) - 1), np.diff(against.starts))
         wrong = ~self._true(rows, against.numbers) & said.known[rows]

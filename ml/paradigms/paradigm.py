@@ -47,7 +47,7 @@ class Outcome(NamedTuple):
     """A batch's scalar loss, and what else is worth logging: scalars or one number a label, on the device."""
 
     loss: Tensor
-    figures: Mapping[str, Tensor] = {}
+    logged: Mapping[str, Tensor] = {}
 
 
 class Paradigm(Protocol):

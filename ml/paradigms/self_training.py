@@ -66,9 +66,9 @@ class SelfTraining:
         logits, weak_logits, strong_logits = self.model(torch.cat(views)).split([labelled, unlabelled, unlabelled])
         supervised = supervised_loss(logits, batch.positive, batch.counts, self._weights)
         unsupervised, mask_rate = unsupervised_loss(weak_logits, strong_logits, self._alpha, self._mask)
-        figures = {"supervised_loss": supervised, "unsupervised_loss": unsupervised, "mask_rate": mask_rate}
+        logged = {"supervised_loss": supervised, "unsupervised_loss": unsupervised, "mask_rate": mask_rate}
         return Outcome(
-            supervised + self._weight * unsupervised, {name: value.detach() for name, value in figures.items()}
+            supervised + self._weight * unsupervised, {name: value.detach() for name, value in logged.items()}
         )
 
     def logits(self, windows: Tensor) -> Tensor:

@@ -153,10 +153,10 @@ def cross_validate(examples: Examples, material: Material, folds: Sequence[int],
             held.setdefault(name, np.full(examples.positive.shape, np.nan))[own] = logits
         _say(f"fold {fold} predicted")
     for name, logits in held.items():
-        print(f"{name:10s} {_line(figures_of(examples, rows, logits[rows]))}")
+        print(f"{name:10s} {_line(metrics_of(examples, rows, logits[rows]))}")
 
 
-def figures_of(examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.float64]) -> dict[str, Any]:
+def metrics_of(examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.float64]) -> dict[str, Any]:
     """Measure AUROC and AUPRC, macro over labels with five positives or more."""
     positive, known = examples.positive[rows], examples.known[rows]
     auroc, auprc = auroc_auprc(logits, positive, known)
@@ -179,7 +179,7 @@ def save(folder: Path, net: BeatNet, examples: Examples, material: Material, rec
     rows = np.flatnonzero(examples.folds == CHOICE_FOLD)
     said = parts(net, material, rows)
     logits = said["together"]
-    measured = figures_of(examples, rows, logits)
+    measured = metrics_of(examples, rows, logits)
     points = [
         operating_point(logits[known, k], examples.positive[rows][known, k])
         for k, known in enumerate(examples.known[rows].T)
@@ -206,7 +206,7 @@ def save(folder: Path, net: BeatNet, examples: Examples, material: Material, rec
     }
     bundle.save(folder, manifest, net.state_dict(), lambda complete: {CARD: card(complete)})
     for name, each in said.items():
-        print(f"{name:10s} {_line(figures_of(examples, rows, each))}")
+        print(f"{name:10s} {_line(metrics_of(examples, rows, each))}")
 
 
 def main() -> None:
@@ -234,9 +234,9 @@ def main() -> None:
 
 def _line(measured: dict[str, Any]) -> str:
     each = " ".join(
-        f"{key} {figures['auroc']:.3f}/{figures['auprc']:.3f}"
-        for key, figures in measured["labels"].items()
-        if figures["auroc"] is not None and figures["positives"]
+        f"{key} {measured_label['auroc']:.3f}/{measured_label['auprc']:.3f}"
+        for key, measured_label in measured["labels"].items()
+        if measured_label["auroc"] is not None and measured_label["positives"]
     )
     macro = f"macro AUROC {measured['macro_auroc']:.4f} AUPRC {measured['macro_auprc']:.4f}"
     return f"{macro} over {measured['macro_labels']} labels; {each}"

@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ml.corpus.readings import Hedged, Reading
+from ml.corpus.sources import Hedged, Source
 
 MAX_RUNS = 1000
 
@@ -48,7 +48,7 @@ class Plan(_Part):
     title: Annotated[str, StringConstraints(strip_whitespace=True, pattern="^[^\\x00-\\x1f\\x7f]{1,200}$")] = "Study"
     preset: Annotated[str, StringConstraints(pattern="^[a-z0-9_]{1,40}$")] = "paper"
     paradigms: Annotated[tuple[ParadigmName, ...], Field(min_length=1, max_length=10)] = ("supervised",)
-    label_sources: Annotated[tuple[Reading, ...], Field(max_length=2)] = ("overread", "machine")
+    label_sources: Annotated[tuple[Source, ...], Field(max_length=2)] = ("overread", "machine")
     seeds: Annotated[
         tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
         Field(min_length=1, max_length=20, description="A run each; figures are the mean over them."),

@@ -1,4 +1,4 @@
-"""Figures of an arm: the mean over its seeds, with the interval of that mean over the same draws of patients."""
+"""ArmMetrics of an arm: the mean over its seeds, with the interval of that mean over the same draws of patients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,7 +26,7 @@ class Truth:
 
 
 @dataclass(frozen=True)
-class Figures:
+class ArmMetrics:
     """An arm against one reading. Labels' places are the dataset's; `macro` is over those with both classes.
 
     Attributes
@@ -63,7 +63,7 @@ def _figure(by_seed: Floats, drawn: Floats) -> dict[str, Any]:
     return {"value": float(by_seed.mean()), "ci": percentile_interval(drawn), "seed_sd": spread}
 
 
-def measure(scores: Sequence[Floats], truth: Truth, draws: int, device: str = "cpu") -> Figures:
+def measure(scores: Sequence[Floats], truth: Truth, draws: int, device: str = "cpu") -> ArmMetrics:
     """Measure an arm's scores, one (rows, labels) a seed, against one reading."""
     once = np.ones(len(truth.patients))
     values: dict[str, list[list[float]]] = {metric: [] for metric in METRICS}
@@ -78,7 +78,7 @@ def measure(scores: Sequence[Floats], truth: Truth, draws: int, device: str = "c
         curves["pr"].append([label.precision for label in ranked])
         drawn.append(bootstrap(each, *rows, draws, 0, curves=True, device=device))
     by_metric = {metric: np.array(values[metric]) for metric in METRICS}
-    return Figures(
+    return ArmMetrics(
         by_metric,
         {metric: np.mean([getattr(each, metric) for each in drawn], axis=0) for metric in METRICS},
         _curves(curves, drawn, np.isfinite(by_metric["auroc"][0])),
@@ -96,11 +96,11 @@ def _curves(curves: dict[str, list[Any]], drawn: Sequence[Any], defined: Bools) 
     return result
 
 
-def differences(arm: Figures, other: Figures, labels: Sequence[str]) -> list[dict[str, Any]]:
+def differences(arm: ArmMetrics, other: ArmMetrics, labels: Sequence[str]) -> list[dict[str, Any]]:
     """Compare two arms against the same reading, draw by draw: macro and by label, a row each."""
     rows = []
     for metric in METRICS:
-        mine, theirs = (figures.values[metric].mean(axis=0) for figures in (arm, other))
+        mine, theirs = (measured.values[metric].mean(axis=0) for measured in (arm, other))
         apart = arm.drawn[metric] - other.drawn[metric]
         defined = np.isfinite(mine)
         macro = difference(

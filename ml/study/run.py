@@ -12,13 +12,13 @@ from pydantic import ValidationError
 
 from ml.bundles.bundle import read_manifest
 from ml.corpus.facts import facts
-from ml.corpus.store import Reading, Store
+from ml.corpus.store import Source, Store
 from ml.processes.events import Events
 from ml.processes.run_folder import alone_in, write_json, write_whole
 from ml.study import page, tables
 from ml.study.configuration import Config
 from ml.study.figures import figures
-from ml.study.measure import Figures, Truth, differences, measure
+from ml.study.measure import ArmMetrics, Truth, differences, measure
 from ml.study.plan import Arm, arms
 
 RUNS_SHARE = 0.95  # of the progress; the rest is measuring
@@ -138,13 +138,13 @@ def _result(
     """Put everything that came out into JSON values."""
     labels = [key for key, _ in store.labels]
     patients = store.column("patient")[rows]
-    measured: dict[str, dict[str, Figures]] = {arm.name: {} for arm in listed}
-    for reading in get_args(Reading):
-        targets, counted = store.targets(reading, study.hedged)
+    measured: dict[str, dict[str, ArmMetrics]] = {arm.name: {} for arm in listed}
+    for source in get_args(Source):
+        targets, counted = store.targets(source, study.hedged)
         truth = Truth(targets[rows] > 0, counted[rows], patients)
         for arm in listed:
             by_seed = [scores[arm.folder(study, seed)] for seed in study.seeds]
-            measured[arm.name][reading] = measure(by_seed, truth, study.draws, device)
+            measured[arm.name][source] = measure(by_seed, truth, study.draws, device)
     first = listed[0]
     return {
         "title": study.title,
@@ -158,7 +158,7 @@ def _result(
                 "title": arm.title,
                 "options": dict(arm.options),
                 "runs": [_trained(runs / arm.folder(study, seed), seed) for seed in study.seeds],
-                **{reading: measured[arm.name][reading].summary(labels) for reading in get_args(Reading)},
+                **{source: measured[arm.name][source].summary(labels) for source in get_args(Source)},
             }
             for arm in listed
         ],

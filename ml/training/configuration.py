@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ml.corpus.readings import Hedged, Reading
+from ml.corpus.sources import Hedged, Source
 from ml.evaluation.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy
 
 ParadigmName = Literal["supervised", "self_training", "clip", "negclip"]
@@ -95,7 +95,7 @@ class Config(Options):
     dataset: Path
     paradigm: ParadigmName = "supervised"
     preset: Preset = "paper"
-    label_source: Reading = "overread"
+    label_source: Source = "overread"
     unlabelled: Annotated[Path | None, Field(description="A dataset for self-training; its labels are not read.")] = (
         None
     )

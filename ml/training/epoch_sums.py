@@ -1,4 +1,4 @@
-"""An epoch's figures: sums on the device, read only when somebody asks."""
+"""An epoch's values: sums on the device, read only when somebody asks."""
 
 from collections.abc import Mapping
 
@@ -10,15 +10,15 @@ from ml.processes import distributed
 
 
 class Sums:
-    """Weighted sums of an epoch's figures. Adding one does not wait for the device."""
+    """Weighted sums of an epoch's values. Adding one does not wait for the device."""
 
     def __init__(self) -> None:
         self._sums: dict[str, Tensor] = {}
         self._weight = 0.0
 
-    def add(self, figures: Mapping[str, Tensor], weight: float) -> None:
-        """Count some figures, `weight` times."""
-        for name, value in figures.items():
+    def add(self, values: Mapping[str, Tensor], weight: float) -> None:
+        """Count some values, `weight` times."""
+        for name, value in values.items():
             weighted = value.detach().double() * weight
             self._sums[name] = self._sums[name] + weighted if name in self._sums else weighted
         self._weight += weight

@@ -20,7 +20,7 @@ from ml.corpus.facts import facts
 from ml.corpus.store import Store
 from ml.evaluation.calibration import operating_point
 from ml.evaluation.metrics import macro_auprc
-from ml.evaluation.report import figures, scored_with, without_curves
+from ml.evaluation.report import metrics_of, scored_with, without_curves
 from ml.paradigms import Batch, Labels, Outcome
 from ml.processes import distributed
 from ml.processes.events import Events
@@ -111,7 +111,7 @@ class Training:
             with self._only_gather_last(last), self._autocast():
                 outcome: Outcome = self.objective(batch)
                 (outcome.loss * share).backward()  # type: ignore[no-untyped-call]
-            self.sums.add({"loss": outcome.loss, **outcome.figures}, len(batch.rows))
+            self.sums.add({"loss": outcome.loss, **outcome.logged}, len(batch.rows))
         self.optimizer.step()
         self.schedule.step()
 
@@ -235,7 +235,7 @@ class Training:
         self.windows.leave_device()  # the bootstrap takes gigabytes of it
         if self.unlabelled is not None:
             self.unlabelled.windows.leave_device()
-        metrics = figures(self.store, scored, self.config.hedged, device=str(self.device)) if len(test) else {}
+        metrics = metrics_of(self.store, scored, self.config.hedged, device=str(self.device)) if len(test) else {}
         manifest = bundle.save(
             self.folder / "bundle",
             {

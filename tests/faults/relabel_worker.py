@@ -7,7 +7,7 @@ from app.jobs.worker import work
 from app.settings import Settings
 from app.steps import STEPS, TIDY
 from app.vocabularies import tasks
-from app.vocabularies.readers import Answer, Readers
+from app.vocabularies.labeling_processes import Answer, Readers
 
 PAUSE_S = 0.2
 

@@ -5,7 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Request, Response
 from pydantic import BaseModel
 
-from app.auth.access import Viewer
+from app.auth.access import ViewerUser
 from app.disagreement.drilldown import service
 from app.disagreement.drilldown.schemas import ChangedStatements, DifferingEcg
 from app.disagreement.drilldown.statements import changed_statements
@@ -22,7 +22,7 @@ router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 def list_most_changed_ecgs(
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
     hedged: Hedges = "positive",
@@ -38,7 +38,7 @@ def list_most_changed_ecgs(
 def list_changed_statements(
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenPairs,
     hedged: Hedges = "positive",
     label: Annotated[
@@ -67,7 +67,7 @@ def list_differing_ecgs(
     label: Annotated[str, Path(examples=["aflutter"])],
     request: Request,
     session: SessionDep,
-    user: Viewer,
+    user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
     direction: Annotated[Direction, Query(description="What the over-read did with the label.")] = "both",

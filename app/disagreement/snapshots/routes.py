@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import APIRouter, Query, Request
 from fastapi.responses import JSONResponse, Response
 
-from app.auth.access import Reader, Viewer
+from app.auth.access import ReaderUser, ViewerUser
 from app.disagreement.parameters import AskedDep, CellBookDep
 from app.disagreement.schemas import BY_SITE
 from app.disagreement.sheets import as_csv
@@ -24,7 +24,7 @@ router = APIRouter(prefix="/v1/disagreement/snapshots", tags=["disagreement"])
 def pin_question(
     request: Request,
     session: SessionDep,
-    user: Reader,
+    user: ReaderUser,
     asked: AskedDep,
     book: CellBookDep,
     name: Annotated[Name | None, Query(description="What people call it.", examples=["North, this year"])] = None,
@@ -38,7 +38,7 @@ def pin_question(
 
 @router.get("", responses=responses(422))
 def list_snapshots(
-    session: SessionDep, user: Viewer, limit: Limit = 50, cursor: Cursor = None
+    session: SessionDep, user: ViewerUser, limit: Limit = 50, cursor: Cursor = None
 ) -> Page[SnapshotSummary]:
     """List pinned questions, newest first, without their answers."""
     rows = queries.newest(session, decode(cursor), limit)
@@ -68,7 +68,7 @@ def list_snapshots(
         **responses(404, 422),
     },
 )
-def get_snapshot(snapshot_id: uuid.UUID, request: Request, session: SessionDep, user: Viewer) -> Response:
+def get_snapshot(snapshot_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> Response:
     """Show a pinned question with the answer it had. Send `Accept: text/csv` for the answer as CSV."""
     snapshot = queries.by_id(session, snapshot_id)
     if snapshot is None:

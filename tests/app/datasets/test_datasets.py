@@ -18,7 +18,7 @@ from app.kit.store import ObjectStore
 from app.settings import Settings
 from app.steps import STEPS
 from ml.corpus.simulator import simulate
-from ml.corpus.store import Reading, Store
+from ml.corpus.store import Source, Store
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
 
@@ -69,7 +69,7 @@ def test_overread_ecgs_with_their_statements_in_normal_form(
     texts = [statement.text for statement in store.statements]
     both, one = (np.array([ids.index(ecg_id)]) for ecg_id in uploaded[:2])
 
-    def says(reading: Reading, row: NDArray[np.int64]) -> list[str]:
+    def says(reading: Source, row: NDArray[np.int64]) -> list[str]:
         return [texts[number] for number in store.said(reading).of_rows(row)[1]]
 
     assert says("overread", both) == ["atrial fibrillation", "no lvh"]

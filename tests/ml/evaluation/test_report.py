@@ -7,7 +7,7 @@ from sklearn.metrics import average_precision_score, brier_score_loss, confusion
 
 from ml.corpus.store import Store, StoreWriter
 from ml.evaluation.bootstrap import bootstrap
-from ml.evaluation.report import Scored, figures, without_curves
+from ml.evaluation.report import Scored, metrics_of, without_curves
 from ml.evaluation.subgroups import SITES, subgroups
 from ml.signals import Preprocessing
 
@@ -49,7 +49,7 @@ def scored(measured_store):
 
 @pytest.fixture(scope="module")
 def result(measured_store, scored):
-    return figures(measured_store, scored, "positive", draws=100)
+    return metrics_of(measured_store, scored, "positive", draws=100)
 
 
 @pytest.mark.parametrize("reading", ["overread", "machine"])
@@ -122,7 +122,7 @@ def test_a_subgroup_is_measured_as_if_it_were_alone(measured_store, scored, resu
         ("site", "two"),
     ]
     women = measured_store.column("sex")[scored.rows] == "female"
-    alone = figures(measured_store, Scored(*(part[women] for part in scored[:3])), "positive", draws=100)["overread"]
+    alone = metrics_of(measured_store, Scored(*(part[women] for part in scored[:3])), "positive", draws=100)["overread"]
     group = groups["sex", "female"]
     assert (group["windows"], group["patients"]) == (100, 50)
     for name in ("auroc", "auroc_ci", "auprc", "auprc_ci"):
@@ -164,7 +164,7 @@ def test_without_machine_readings_the_figures_are_null_not_wrong(tmp_path):
     store = Store(tmp_path / "store")
     positive = store.targets("overread", "positive")[0]
     probabilities = np.where(positive > 0, 0.9, 0.1)
-    result = figures(store, Scored(store.rows("test"), logit(probabilities), probabilities), "positive", draws=20)
+    result = metrics_of(store, Scored(store.rows("test"), logit(probabilities), probabilities), "positive", draws=20)
     assert result["overread"]["macro_auroc"] == 1.0
     machine = result["machine"]
     assert (machine["windows"], machine["macro_auroc"], machine["macro_auroc_ci"]) == (0, None, None)

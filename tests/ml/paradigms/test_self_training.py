@@ -91,7 +91,7 @@ def test_both_terms_come_from_one_forward_pass(monkeypatch, batch):
     )
     unsupervised, kept = slow_unsupervised(weak_logits.tolist(), (weak_logits + 1).tolist(), 0.8, "class_positive")
     assert outcome.loss.item() == pytest.approx(supervised / 12 + 0.5 * unsupervised, rel=1e-5)
-    assert outcome.figures["mask_rate"].tolist() == pytest.approx(kept)
+    assert outcome.logged["mask_rate"].tolist() == pytest.approx(kept)
     assert paradigm.model.asked == 1
 
 

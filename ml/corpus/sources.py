@@ -2,5 +2,5 @@
 
 from typing import Literal
 
-Reading = Literal["overread", "machine"]
+Source = Literal["overread", "machine"]
 Hedged = Literal["positive", "negative", "ignore"]

@@ -197,7 +197,7 @@ def _mentions(text: str, piece: Piece) -> Iterator[tuple[Finding, bool]]:
             yield Finding(label, said, start, end, text[start:end], *because), outweighs
 
 
-class Reading:
+class LabeledReport:
     """The statements of a report and at most one finding a label, in the vocabulary's order.
 
     `passages` are pairs of a passage's place in the report and the passage. Masks are made from those directly;
@@ -254,7 +254,7 @@ class Reading:
         return Masks(present, uncertain, negated, historical & ~(present | uncertain | negated))
 
     def __eq__(self, other: object) -> bool:
-        if not isinstance(other, Reading):
+        if not isinstance(other, LabeledReport):
             return NotImplemented
         return (self.labels, self.statements, self.findings) == (other.labels, other.statements, other.findings)
 
@@ -262,7 +262,7 @@ class Reading:
         return hash((self.labels, self.statements, self.findings))
 
     def __repr__(self) -> str:
-        return f"Reading(statements={self.statements!r}, findings={self.findings!r})"
+        return f"LabeledReport(statements={self.statements!r}, findings={self.findings!r})"
 
 
 def _moved(place: int, finding: Finding) -> Finding:

@@ -19,7 +19,7 @@ class Answer(NamedTuple):
     rows: str
 
 
-class Readers:
+class LabelingProcesses:
     """A few `python -m ml.labeling.batch` processes. They end when they are closed, or this process ends."""
 
     def __init__(self, yaml: str, count: int) -> None:
