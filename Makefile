@@ -1,10 +1,10 @@
-# make install | demo | test | serve. A second run of each installs nothing again.
+# make install | demo | serve | test | check | format. A second run of each installs nothing again.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: install demo serve test check test-slow test-gpu
+.PHONY: install demo serve test check format test-slow test-gpu
 
 install: $(VENV)/.installed
 
@@ -28,6 +28,10 @@ check: $(VENV)/.installed-dev
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+
+format: $(VENV)/.installed-dev
+	$(BIN)/ruff check --fix .
+	$(BIN)/ruff format .
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadfile $(ARGS)

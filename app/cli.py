@@ -254,7 +254,7 @@ def validate(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)])
 def import_reports(
     file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON lines, a reading each; - for standard input.")],
 ) -> None:
-    """Store readings of ECGs, with or without a tracing here: `docs/imports.md` says what a line holds.
+    """Store readings of ECGs, with or without a tracing here: `docs/how-to/import_reports.md` says what a line holds.
 
     A line that is no reading ends it, named by number and field, before anything is stored. The same lines again
     change nothing; other words of the same reader are a new version.

@@ -1,4 +1,4 @@
-"""The model that ships with the release, and how it is made (see docs/starter_model.md)."""
+"""The model that ships with the release, and how it is made (see docs/explanation/starter_model.md)."""
 
 from pathlib import Path
 

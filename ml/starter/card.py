@@ -29,7 +29,7 @@ Signals and labels: {citation}
 {rows}
 
 Macro over the {macro_labels} labels with five positive ECGs or more: AUROC {macro_auroc:.3f}, AUPRC {macro_auprc:.3f}.
-How it was made, and what else was tried: `docs/starter_model.md`.
+How it was made, and what else was tried: `docs/explanation/starter_model.md`.
 """
 
 

@@ -288,5 +288,5 @@ def test_real_pairs_of_device_and_expert_are_imported(
     assert (loaded.ecgs, loaded.reports) == (1070, 2140)
     rows = {row["label"]: row for row in client.get("/v1/disagreement").json()["labels"]}
     found = {label: tuple(rows[label][name] for name in ("machine", "overread", "added", "removed")) for label in rows}
-    # what the labeler alone counts of the same file (docs/labels.md)
+    # what the labeler alone counts of the same file (docs/measurements/labels.md)
     assert (found["rbbb"], found["anterior_mi"]) == ((46, 30, 3, 19), (114, 157, 62, 19))
