@@ -1,13 +1,14 @@
 """The 12-lead ECG on millimetre paper, as SVG: one unit of its coordinates is one millimetre.
 
-25 mm are a second and 10 mm a millivolt; three rows of four leads, 2.5 s each, and lead II whole below them.
+25 mm are one second and 10 mm are one millivolt. Three rows show four leads each, 2.5 s a lead; the last row shows the
+whole of lead II. Each trace is centred on its median: a DC-coupled amplifier may add up to 300 mV, which would move the
+trace off the sheet. The offset that was taken away is written beside the lead's name.
 """
-
-from html import escape
 
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.documents.xml import escaped
 from ml.formats import LEADS
 
 MM_PER_S = 25.0
@@ -22,6 +23,7 @@ _PULSE = 10.0  # room for the calibration pulse left of the traces
 _CAPTION = 12.0
 _ROW_HEIGHT = 36.0
 _BASELINE = 20.0  # from a row's top
+_LEAST_OFFSET_MV = 0.05  # half a millimetre: a smaller offset is not written
 _WIDTH = 2 * _MARGIN + _PULSE + SHOWN_S * MM_PER_S
 _HEIGHT = _CAPTION + 4 * _ROW_HEIGHT + _MARGIN
 
@@ -43,16 +45,18 @@ def plot_svg(
     start_s: float = 0.0,
     simulated: bool = False,
 ) -> str:
-    """Draw ten seconds of an ECG.
+    """Return ten seconds of an ECG as SVG.
 
     Parameters
     ----------
     signal_mv
         (12, samples), mV, in the order of `ml.formats.LEADS`.
+    caption
+        A line above the traces; any text is allowed.
     start_s
         Where the ten seconds begin.
     simulated
-        Write across the paper that no patient was ever attached to this signal.
+        Write on the paper that the signal is simulated.
     """
     first = int(start_s * sampling_rate_hz)
     shown = signal_mv[:, first : first + int(SHOWN_S * sampling_rate_hz)]
@@ -75,15 +79,16 @@ def plot_svg(
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH:g}mm" height="{_HEIGHT:g}mm" '
         f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" font-family="sans-serif">'
-        f"<title>12-lead ECG</title><desc>25 mm/s, 10 mm/mV. {escape(caption)}</desc>{_PAPER}"
-        f'<text x="{_MARGIN:g}" y="5" font-size="3.2">{escape(caption)}</text>'
-        f'<text x="{_MARGIN:g}" y="{_HEIGHT - 2:g}" font-size="3">25 mm/s   10 mm/mV   {sampling_rate_hz:g} Hz</text>'
+        f"<title>12-lead ECG</title><desc>25 mm/s, 10 mm/mV. {escaped(caption)}</desc>{_PAPER}"
+        f'<text x="{_MARGIN:g}" y="5" font-size="3.2">{escaped(caption)}</text>'
+        f'<text x="{_MARGIN:g}" y="{_HEIGHT - 2:g}" font-size="3">'
+        f"25 mm/s · 10 mm/mV · {sampling_rate_hz:g} Hz · each trace centred on its median</text>"
         f"{''.join(parts)}</svg>"
     )
 
 
 def _pulse(top: float) -> str:
-    """Draw the calibration pulse: 1 mV for 200 ms."""
+    """Return the calibration pulse: 1 mV for 200 ms."""
     y = top + _BASELINE
     return (
         f'<path d="M{_MARGIN:g} {y:g}h2v{-MM_PER_MV:g}h{0.2 * MM_PER_S:g}v{MM_PER_MV:g}h2" '
@@ -92,10 +97,16 @@ def _pulse(top: float) -> str:
 
 
 def _trace(lead: str, trace: NDArray[np.float64], sampling_rate_hz: float, left: float, top: float) -> str:
+    offset_mv = float(np.median(trace[np.isfinite(trace)])) if np.isfinite(trace).any() else 0.0
     x = left + np.arange(len(trace)) / sampling_rate_hz * MM_PER_S
-    y = top + _BASELINE - trace * MM_PER_MV
+    y = top + _BASELINE - (trace - offset_mv) * MM_PER_MV
     points = " ".join(f"{px:.2f},{py:.2f}" for px, py in zip(x, y, strict=True) if np.isfinite(py))
+    offset = (
+        f'<tspan dx="1.2" font-size="2.6">offset {offset_mv:+.1f} mV</tspan>'
+        if abs(offset_mv) >= _LEAST_OFFSET_MV
+        else ""
+    )
     return (
         f'<polyline data-lead="{lead}" points="{points}" fill="none" stroke="#111" stroke-width=".28" '
-        f'stroke-linejoin="round"/><text x="{left + 1:g}" y="{top + 6:g}" font-size="3.6">{lead}</text>'
+        f'stroke-linejoin="round"/><text x="{left + 1:g}" y="{top + 6:g}" font-size="3.6">{lead}{offset}</text>'
     )

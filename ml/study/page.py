@@ -2,9 +2,9 @@
 
 import base64
 from collections.abc import Mapping, Sequence
-from html import escape
 from typing import Any
 
+from ml.documents.xml import escaped
 from ml.study import tables
 
 STYLE = """
@@ -28,7 +28,7 @@ def html(result: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     """Make the page; `drawn` are the figures as SVG by file name."""
     dataset = result["dataset"]
     parts = [
-        f"<h1>{escape(result['title'])}</h1>",
+        f"<h1>{escaped(result['title'])}</h1>",
         _about(result),
         "<h2>Table A.1: what experts add and remove</h2>",
         "<p>Percentages are over the machine-positive count.</p>",
@@ -50,14 +50,14 @@ def html(result: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     for name, caption in FIGURES.items():
         if content := drawn.get(f"figures/{name}.svg"):
             image = base64.b64encode(content).decode()
-            parts += [f'<figure><img alt="{escape(caption)}" src="data:image/svg+xml;base64,{image}">']
-            parts += [f"<figcaption>{escape(caption)}</figcaption></figure>"]
+            parts += [f'<figure><img alt="{escaped(caption)}" src="data:image/svg+xml;base64,{image}">']
+            parts += [f"<figcaption>{escaped(caption)}</figcaption></figure>"]
     parts += ["<h2>Runs</h2>", _runs(result)]
     body = "\n".join(parts)
     notice = "Simulated ECGs. " if dataset["simulated"] else ""
     return (
         '<!doctype html>\n<html lang="en"><head><meta charset="utf-8">'
-        f"<title>{notice}{escape(result['title'])}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
+        f"<title>{notice}{escaped(result['title'])}</title><style>{STYLE}</style></head>\n<body>\n{body}\n</body></html>\n"
     )
 
 
@@ -79,8 +79,8 @@ def _about(result: Mapping[str, Any]) -> str:
     seeds = ", ".join(map(str, plan["seeds"]))
     lines.append(
         f"<p>{dataset['windows']:,} windows of {dataset['ecgs']:,} ECGs of {dataset['patients']:,} patients ({sizes});"
-        f" dataset <code>{dataset['sha256']}</code>. Preset {escape(plan['preset'])}; seeds {seeds};"
-        f" {plan['draws']:,} bootstrap draws; uncertain findings count as {escape(plan['hedged'])}.</p>"
+        f" dataset <code>{dataset['sha256']}</code>. Preset {escaped(plan['preset'])}; seeds {seeds};"
+        f" {plan['draws']:,} bootstrap draws; uncertain findings count as {escaped(plan['hedged'])}.</p>"
     )
     return "\n".join(lines)
 
@@ -89,7 +89,7 @@ def _disagreement(rows: Sequence[tables.Row]) -> str:
     header = ["Diagnosis", "Machine", "Over-read", "Disagreement", "+Added %", "−Removed %"]
     body = [
         [
-            escape(row["name"]),
+            escaped(row["name"]),
             f"{row['machine']:,}",
             f"{row['overread']:,}",
             f"{row['disagreement']:,}",
@@ -111,7 +111,7 @@ def _figures(rows: Sequence[tables.Row], columns: Mapping[str, str], scale: int)
             known = [(row[f"{column}_{metric}"], column) for column in columns if row[f"{column}_{metric}"] is not None]
             ranked = sorted(known, reverse=True) if len(columns) > 1 else []
             marks |= {(column, metric): mark for (_, column), mark in zip(ranked, ("best", "second"), strict=False)}
-        cells = [escape(row["name"])]
+        cells = [escaped(row["name"])]
         for column in columns:
             for metric in tables.METRICS:
                 words = _interval(row, f"{column}_{metric}", scale)
@@ -140,7 +140,7 @@ def _comparisons(result: Mapping[str, Any]) -> str:
             interval = "–" if low is None else f"{low:+.4f} to {high:+.4f}"
             shown = "–" if row["p"] is None else f"{row['p']:.3f}"
             who = f"{titles[row['arm']]} less {titles[row['than']]}"
-            body.append([escape(who), row["metric"].upper(), f"{row['difference']:+.4f}", interval, shown])
+            body.append([escaped(who), row["metric"].upper(), f"{row['difference']:+.4f}", interval, shown])
     note = (
         "<p>Macro figures against the over-read, by paired bootstrap over patients; p is two-sided and of each"
         " comparison alone. By label: <code>tables/comparisons.csv</code>.</p>"
@@ -151,11 +151,11 @@ def _comparisons(result: Mapping[str, Any]) -> str:
 def _runs(result: Mapping[str, Any]) -> str:
     body = [
         [
-            escape(arm["title"]),
+            escaped(arm["title"]),
             str(run["seed"]),
             f"{run['best_epoch']} of {run['ended_after']}",
             "–" if run["best_validation_macro_auprc"] is None else f"{run['best_validation_macro_auprc']:.4f}",
-            f"<code>{escape(run['folder'])}</code>",
+            f"<code>{escaped(run['folder'])}</code>",
         ]
         for arm in result["arms"]
         for run in arm["runs"]
@@ -164,6 +164,6 @@ def _runs(result: Mapping[str, Any]) -> str:
 
 
 def _table(header: Sequence[str], rows: Sequence[Sequence[str]]) -> str:
-    head = "".join(f"<th>{escape(cell)}</th>" for cell in header)
+    head = "".join(f"<th>{escaped(cell)}</th>" for cell in header)
     body = "\n".join("<tr>" + "".join(f"<td>{cell}</td>" for cell in row) + "</tr>" for row in rows)
     return f'<div class="scroll"><table><thead><tr>{head}</tr></thead>\n<tbody>\n{body}\n</tbody></table></div>'

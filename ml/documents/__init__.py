@@ -1,0 +1,1 @@
+"""How text is written into documents for people: XML, SVG and HTML."""
