@@ -19,13 +19,13 @@ from app.ecgs.service import Archive
 from app.evaluations.routes import router as evaluations
 from app.jobs.doorbell import Doorbell
 from app.jobs.routes import router as jobs
-from app.kit import health, problems
+from app.kit import health, openapi, problems
 from app.kit.database import Database
 from app.kit.declared import only_declared
 from app.kit.middleware import BodyLimit, RequestContext
-from app.kit.openapi import restore_examples
 from app.kit.store import ObjectStore
 from app.models.routes import router as models
+from app.models.schemas import Overrides
 from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
 from app.readers.routes import router as readers
@@ -65,6 +65,7 @@ def create_app(settings: Settings) -> FastAPI:
         description=DESCRIPTION,
         lifespan=lifespan,
         license_info=None,
+        generate_unique_id_function=openapi.operation_id,
         dependencies=[Depends(only_declared)],
         form_limits={"max_part_size": settings.max_upload_bytes},  # a long text is refused by field, not here
     )
@@ -81,20 +82,5 @@ def create_app(settings: Settings) -> FastAPI:
     app.add_middleware(RequestContext)
     for router in ROUTERS:
         app.include_router(router)
-    _complete_description(app)
+    openapi.complete(app, ROUTERS, by_hand=[PredictionIn], preset_decides=Overrides)
     return app
-
-
-def _complete_description(app: FastAPI) -> None:
-    """Add to OpenAPI what FastAPI does not see or leaves out: a JSON body that is read by hand, examples as written."""
-    generate = app.openapi
-
-    def openapi() -> dict[str, object]:
-        description = generate()  # the same one every time
-        schemas = description["components"]["schemas"]
-        if "PredictionIn" not in schemas:
-            restore_examples(description, ROUTERS)
-            schemas["PredictionIn"] = PredictionIn.model_json_schema(ref_template="#/components/schemas/{model}")
-        return description
-
-    app.openapi = openapi  # type: ignore[method-assign]

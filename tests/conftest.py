@@ -9,6 +9,8 @@ from pathlib import Path
 import httpx
 import pytest
 import structlog
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
 from fastapi.testclient import TestClient
 from sqlalchemy import NullPool, create_engine, text
 
@@ -100,13 +102,36 @@ def keys(database: Database) -> dict[str, str]:
     return made
 
 
+@pytest.fixture(scope="session")
+def described(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
+    """An application that nobody asks anything, for its description: describing needs no database."""
+    url = "postgresql+psycopg://nobody@127.0.0.1/nothing"
+    return create_app(Settings(database_url=url, data_dir=tmp_path_factory.mktemp("data"), _env_file=None))
+
+
 @pytest.fixture
-def client(settings: Settings, keys: dict[str, str]) -> Iterator[httpx.Client]:
-    """A client of the application, with the admin's key."""
+def client(settings: Settings, keys: dict[str, str], described: FastAPI) -> Iterator[httpx.Client]:
+    """A client of the application, with the admin's key. An answer that OpenAPI does not declare fails the test."""
     app = create_app(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {keys['admin']}"
+        client.event_hooks["response"].append(lambda answer: check_declared(described, answer))
         yield client
+
+
+def check_declared(described: FastAPI, answer: httpx.Response) -> None:
+    """Fail where an operation answers with a status, or in a media type, that its description does not have."""
+    asked = answer.request
+    for route in described.routes:
+        if not isinstance(route, APIRoute) or not route.include_in_schema:
+            continue
+        if asked.method in route.methods and route.path_regex.match(asked.url.path):
+            responses = described.openapi()["paths"][route.path_format][asked.method.lower()]["responses"]
+            declared = responses.get(str(answer.status_code))
+            assert declared is not None, f"{asked.method} {route.path_format} answers {answer.status_code}, undeclared"
+            media_type = answer.headers.get("content-type", "").partition(";")[0]
+            assert not media_type or media_type in declared["content"], f"{route.path_format} answers {media_type}"
+            return
 
 
 def _with_name(url: str, name: str) -> str:

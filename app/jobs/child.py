@@ -12,6 +12,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import IO, Any
 
+from app.jobs.paths import without_folders
 from app.jobs.run import JobFailed, JobRun
 from app.kit.database import Json
 
@@ -107,7 +108,7 @@ def _read_lines(stream: IO[bytes], lines: "queue.Queue[bytes | None]") -> None:
 
 def _parse(line: bytes) -> tuple[str, Json]:
     try:
-        event: Any = json.loads(line)
+        event: Any = json.loads(without_folders(line.decode()))
         kind = event.pop("event")
     except (ValueError, AttributeError, KeyError, TypeError) as error:
         raise JobFailed("the child said something that is no event") from error

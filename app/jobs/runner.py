@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 import structlog
 
 from app.jobs import queries
+from app.jobs.paths import without_folders
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobCancelled, JobFailed, JobRun, WorkerStopping, Workplace
 
@@ -61,7 +62,7 @@ class Runner:
             elif isinstance(error, WorkerStopping):
                 run.end(queries.give_back)
             elif isinstance(error, JobFailed):
-                message = str(error)
+                message = without_folders(str(error))
                 run.end(lambda session, job_id, token: queries.fail(session, job_id, token, message))
             else:
                 log.exception("job_crashed", job_id=str(run.id))

@@ -1,12 +1,50 @@
-"""Examples in OpenAPI as they were written: FastAPI takes every null out of them, pydantic puts their keys in order."""
+"""OpenAPI as clients need it: examples as written, binary parts marked, no default where absent means the preset's.
 
-from collections.abc import Sequence
+FastAPI takes every null out of examples, and pydantic puts their keys in order.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 from fastapi.routing import APIRoute
 from pydantic import BaseModel
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+
+from app.kit.problems import responses
+
+REF = "#/components/schemas/"
+EVERYWHERE = (413, 422, 500, 503)  # of the middleware, of what every operation refuses, and of a database that is away
+
+
+def operation_id(route: APIRoute) -> str:
+    """Return the name of a route's function: what a generated client calls the operation."""
+    return route.name
+
+
+def complete(
+    app: FastAPI, routers: Sequence[APIRouter], *, by_hand: Sequence[type[BaseModel]], preset_decides: type[BaseModel]
+) -> None:
+    """Let an application describe also what FastAPI does not see.
+
+    `by_hand` are the models of bodies that a route reads itself. A field of `preset_decides` that is absent is the
+    preset's, so its description has no default.
+    """
+    generate = app.openapi
+
+    def openapi() -> dict[str, Any]:
+        if app.openapi_schema is None:
+            description = generate()
+            schemas = description["components"]["schemas"]
+            restore_examples(description, routers)
+            for model in by_hand:
+                schemas[model.__name__] = model.model_json_schema(ref_template=REF + "{model}")
+            _mark_binary(description)
+            _leave_out_defaults(schemas, preset_decides.__name__)
+            _declare_problems(description)
+        return app.openapi_schema or {}
+
+    app.openapi = openapi  # type: ignore[method-assign]
 
 
 class AsWritten(GenerateJsonSchema):
@@ -35,8 +73,51 @@ def restore_examples(description: dict[str, Any], routers: Sequence[APIRouter]) 
 
 
 def _models(routes: Sequence[APIRoute]) -> list[type[BaseModel]]:
-    """List what the routes take and answer with; models inside these come along."""
+    """Return what the routes take and answer with; models inside these come along."""
     models = [each.get("model") for route in routes for each in route.responses.values()]
     for route in routes:
         models += [route.response_model, route.body_field and route.body_field.field_info.annotation]
     return [model for model in dict.fromkeys(models) if isinstance(model, type) and issubclass(model, BaseModel)]
+
+
+def _mark_binary(description: dict[str, Any]) -> None:
+    """Say `format: binary` of every file part: generators of clients know that word, not `contentMediaType`."""
+    for node in _nodes(description):
+        if node.get("type") == "string" and "contentMediaType" in node:
+            node["format"] = "binary"
+
+
+def _leave_out_defaults(schemas: Mapping[str, Any], name: str) -> None:
+    """Take the defaults out of a schema and of those it refers to: a client would send them, and override a preset."""
+    for referring in _nodes(schemas):
+        if referring.get("$ref") == REF + name:
+            referring.pop("default", None)
+    for node in _nodes(schemas[name]):
+        node.pop("default", None)
+        if "$ref" in node:
+            _leave_out_defaults(schemas, node["$ref"].removeprefix(REF))
+
+
+def _declare_problems(description: Mapping[str, Any]) -> None:
+    """Add to each operation the problems that any operation may answer with, and 415 where there is a body."""
+    for operations in description["paths"].values():
+        for operation in operations.values():
+            statuses = (*EVERYWHERE, 415) if "requestBody" in operation else EVERYWHERE
+            for status in statuses:
+                operation["responses"].setdefault(str(status), _problem(status))
+
+
+def _problem(status: int) -> dict[str, Any]:
+    answer = responses(status)[status]
+    return {"description": answer["description"], "content": answer["content"]}
+
+
+def _nodes(node: Any) -> Iterator[dict[str, Any]]:
+    """Yield every object inside a JSON value, itself included."""
+    if isinstance(node, dict):
+        yield node
+        for part in list(node.values()):
+            yield from _nodes(part)
+    elif isinstance(node, list):
+        for part in node:
+            yield from _nodes(part)

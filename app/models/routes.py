@@ -16,6 +16,7 @@ from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import Problem, check_known, not_found, responses
 from app.models import queries
+from app.models.extras import check_text_extra
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
 from app.models.tasks import bundle_folder
@@ -40,6 +41,7 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
 )
 def start_training(given: TrainingIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
     """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
+    check_text_extra([given.config()])
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
     if given.unlabelled is not None:
         check_known(dataset_by_id(session, given.unlabelled), "unlabelled", "dataset")

@@ -122,13 +122,19 @@ class TrainingIn(BaseModel):
     @model_validator(mode="after")
     def _can_be_trained(self) -> Self:
         try:
-            self.config(Path("dataset"), Path("unlabelled"), Path("bundle"))
+            self.config()
         except ValidationError as error:
             raise ValueError("; ".join(each["msg"].removeprefix("Value error, ") for each in error.errors())) from None
         return self
 
-    def config(self, dataset: Path, unlabelled: Path, start_from: Path) -> Config:
-        """Give the run's configuration, with the folders of what the request names."""
+    def config(
+        self,
+        *,
+        dataset: Path = Path("dataset"),
+        unlabelled: Path = Path("unlabelled"),
+        start_from: Path = Path("bundle"),
+    ) -> Config:
+        """Return the run's configuration, with the folders of what it names."""
         folders = {"dataset": dataset}
         folders |= {"unlabelled": unlabelled} if self.unlabelled is not None else {}
         folders |= {"start_from": start_from} if self.start_from is not None else {}

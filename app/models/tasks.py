@@ -21,9 +21,9 @@ def train(run: JobRun) -> Finish:
     folder = run.settings.runs_dir / str(run.id)
     settings = run.settings
     config = request.config(
-        settings.datasets_dir / str(request.dataset),
-        settings.datasets_dir / str(request.unlabelled),
-        settings.models_dir / str(request.start_from),
+        dataset=settings.datasets_dir / str(request.dataset),
+        unlabelled=settings.datasets_dir / str(request.unlabelled),
+        start_from=settings.models_dir / str(request.start_from),
     )
     write_config(folder, config.model_dump(mode="json", exclude_none=True))
     run_child(run, ["train", str(folder)], folder / "log.txt", pass_on(run))

@@ -2,7 +2,7 @@
 
 import uuid
 from pathlib import PurePath
-from typing import Annotated, get_args
+from typing import Annotated
 
 from fastapi import APIRouter, Path, Request
 from fastapi.responses import FileResponse
@@ -13,10 +13,10 @@ from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
-from app.kit.problems import check_known, invalid, not_found, responses
-from app.models.schemas import TrainingIn
+from app.kit.problems import check_known, not_found, responses
+from app.models.extras import check_text_extra
+from app.studies import service
 from app.studies.schemas import STARTED, STUDY, TABLE_CSV, StudyIn
-from ml.study.plan import arms
 
 router = APIRouter(prefix="/v1/studies", tags=["models"])
 
@@ -39,12 +39,7 @@ def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start
 
     A paradigm that is not known is refused by its name. The job's result lists the files.
     """
-    try:
-        planned = arms(given.plan(), get_args(TrainingIn.model_fields["paradigm"].annotation))
-    except ValueError as error:
-        raise invalid("paradigms", str(error), "unknown") from error
-    if given.unlabelled is None and any(arm.options["paradigm"] == "self_training" for arm in planned):
-        raise invalid("unlabelled", "self-training needs an unlabelled dataset", "missing")
+    check_text_extra(service.configurations(given))
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
     if given.unlabelled is not None:
         check_known(dataset_by_id(session, given.unlabelled), "unlabelled", "dataset")

@@ -1,0 +1,61 @@
+"""What a study trains, checked before its job is written."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, get_args
+
+from pydantic import ValidationError
+
+from app.kit.problems import FieldError, Problem, field_errors, invalid, invalid_fields
+from app.models.schemas import Overrides, TrainingIn
+from app.studies.schemas import StudyIn
+from ml.study.configuration import Config as StudyConfig
+from ml.study.plan import Arm, arms
+from ml.training.configuration import Config as TrainingConfig
+
+
+def configurations(given: StudyIn) -> list[TrainingConfig]:
+    """Return the training configuration of each arm of a study; a 422 that names every field that is wrong.
+
+    A study may override what a training job may, and nothing else: no path of the server is among it.
+    """
+    if errors := [error for field, overrides in _overrides(given) for error in _refused(field, overrides)]:
+        raise invalid_fields(errors)
+    try:
+        planned = arms(given.plan(), get_args(TrainingIn.model_fields["paradigm"].annotation))
+    except ValueError as error:
+        raise invalid("paradigms", str(error), "unknown") from error
+    if given.unlabelled is None and any(arm.options["paradigm"] == "self_training" for arm in planned):
+        raise invalid("unlabelled", "self-training needs an unlabelled dataset", "missing")
+    folders = {"dataset": Path("dataset"), "unlabelled": Path("unlabelled")}
+    study = StudyConfig.model_validate({**given.plan().model_dump(), **folders})
+    return [_configuration(arm, study) for arm in planned]
+
+
+def _overrides(given: StudyIn) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    yield "overrides", given.overrides
+    for paradigm, overrides in given.paradigm_overrides.items():
+        yield f"paradigm_overrides.{paradigm}", overrides
+
+
+def _refused(field: str, overrides: Mapping[str, Any]) -> list[FieldError]:
+    try:
+        Overrides.model_validate(overrides)
+    except ValidationError as error:
+        return field_errors(error.errors(), field)
+    return []
+
+
+def _configuration(arm: Arm, study: StudyConfig) -> TrainingConfig:
+    try:
+        return TrainingConfig.model_validate(arm.config(study, study.seeds[0]))
+    except ValidationError as error:
+        raise _cannot_be_trained(arm, error) from error
+
+
+def _cannot_be_trained(arm: Arm, error: ValidationError) -> Problem:
+    found = []
+    for each in field_errors(error.errors()):
+        field = each.field if each.field in StudyIn.model_fields else ".".join(filter(None, ("overrides", each.field)))
+        found.append(FieldError(field=field, code=each.code, reason=f"{arm.title}: {each.reason}"))
+    return invalid_fields(found)
