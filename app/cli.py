@@ -74,7 +74,9 @@ def worker(
     parent_pipe: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Work on jobs (cpu, train), or answer predictions (infer)."""
-    if unknown := set(queue) - {"cpu", "train", "infer"}:
+    from app.steps import QUEUES
+
+    if unknown := set(queue) - {*QUEUES, "infer"}:
         raise typer.BadParameter(f"no such queue: {', '.join(sorted(unknown))}", param_hint="--queue")
     if "infer" in queue and len(queue) > 1:
         raise typer.BadParameter("infer is a worker of its own", param_hint="--queue")
@@ -89,9 +91,9 @@ def worker(
         answer(settings)
     else:
         from app.jobs.worker import work
-        from app.steps import STEPS, TIDY
+        from app.steps import KINDS, TIDY
 
-        work(settings, queue, STEPS, TIDY)
+        work(settings, queue, KINDS, TIDY)
 
 
 @cli.command()

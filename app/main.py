@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
@@ -49,12 +50,17 @@ ROUTERS = (
 )
 
 
+SPARE_THREADS = 20
+
+
 def create_app(settings: Settings) -> FastAPI:
     """Build the web service. Everything it holds hangs on the application; there are no module globals."""
     database = Database(settings)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        # each request with a connection uses one thread at a time; some are left for what needs no connection
+        to_thread.current_default_thread_limiter().total_tokens = settings.database_pool_size + SPARE_THREADS
         yield
         database.close()
 

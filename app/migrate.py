@@ -8,6 +8,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, text
+from sqlalchemy.orm import Session
 
 from app.kit.database import Database
 from app.vocabularies.service import install_builtin
@@ -40,6 +41,11 @@ def migrate(database: Database) -> None:
 
 
 def is_current(database: Database) -> bool:
-    """Whether the schema is this release's."""
-    with database.engine.connect() as connection:
-        return MigrationContext.configure(connection).get_current_revision() == newest_revision()
+    """Return whether the schema is this release's."""
+    with database.begin() as session:
+        return schema_is_current(session)
+
+
+def schema_is_current(session: Session) -> bool:
+    """Return whether the schema is this release's."""
+    return MigrationContext.configure(session.connection()).get_current_revision() == newest_revision()

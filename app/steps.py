@@ -1,4 +1,7 @@
-"""Which work each kind of job is, and what is put in order after jobs that ended without their worker."""
+"""Every kind of job, and what is put in order after jobs that ended without their worker.
+
+A new kind is one entry of `KINDS`: the queue whose workers do it, and its step. Routes start it by its name.
+"""
 
 from collections.abc import Callable
 
@@ -7,18 +10,19 @@ from sqlalchemy.orm import Session
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
 from app.evaluations.tasks import evaluate
-from app.jobs.runner import Step
+from app.jobs.runner import JobKind
 from app.models.tasks import train
 from app.studies.tasks import study
 from app.vocabularies.queries import give_up_lost_activation
 from app.vocabularies.tasks import preview, relabel
 
-STEPS: dict[str, Step] = {
-    "dataset": build,
-    "train": train,
-    "evaluate": evaluate,
-    "study": study,
-    "relabel": relabel,
-    "preview": preview,
+KINDS: dict[str, JobKind] = {
+    "dataset": JobKind("cpu", build),
+    "train": JobKind("train", train),
+    "evaluate": JobKind("train", evaluate),
+    "study": JobKind("train", study),
+    "relabel": JobKind("cpu", relabel),
+    "preview": JobKind("cpu", preview),
 }
+QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)

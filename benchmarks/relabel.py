@@ -34,7 +34,7 @@ from app.kit.store import ObjectStore
 from app.migrate import migrate
 from app.reports import queries as reports
 from app.settings import Settings
-from app.steps import STEPS
+from app.steps import KINDS
 from app.vocabularies import service as vocabularies
 from ml.corpus.simulator import table_a1
 from ml.labeling import builtin_text
@@ -108,7 +108,7 @@ def activate(database: Database, settings: Settings, version: str) -> tuple[floa
         )
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     start = time.perf_counter()
-    Runner(Workplace(settings, database, archive), STEPS).run(job.id)
+    Runner(Workplace(settings, database, archive), KINDS).run(job.id)
     seconds = time.perf_counter() - start
     with database.begin() as session:
         ended = queries.by_id(session, job.id)

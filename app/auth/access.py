@@ -1,6 +1,6 @@
 """What a route asks for: `Depends(require("reader"))`. Without a key 401, with too weak a role 403."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from typing import Annotated
 
 import structlog
@@ -51,10 +51,10 @@ class KeyBeforeBody:
 UserDep = Annotated[User, Depends(authenticate)]
 
 
-def require(role: Role) -> Callable[[User], User]:
+def require(role: Role) -> Callable[[User], Awaitable[User]]:
     """Build the dependency that admits `role` and the stronger ones."""
 
-    def admit(user: UserDep) -> User:
+    async def admit(user: UserDep) -> User:
         if not allows(user.role, role):
             raise Problem(403, "forbidden", f"This needs the role {role}; yours is {user.role}.")
         return user

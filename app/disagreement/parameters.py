@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import Depends, Query, Request
+from fastapi import Depends, Query
 
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import GroupBy, PairFilter
@@ -10,6 +10,7 @@ from app.disagreement.outcomes import Hedged
 from app.disagreement.service import Asked
 from app.ecgs.schemas import Sex
 from app.kit.problems import invalid
+from app.kit.state import from_app
 from app.kit.text import Name
 from app.kit.times import Time
 
@@ -56,12 +57,4 @@ def asked(chosen: ChosenPairs, hedged: Hedges = "positive", group_by: Groupings 
 
 
 AskedDep = Annotated[Asked, Depends(asked)]
-
-
-def cell_book(request: Request) -> CellBook:
-    """Give the application's book of cells."""
-    book: CellBook = request.app.state.cells
-    return book
-
-
-CellBookDep = Annotated[CellBook, Depends(cell_book)]
+CellBookDep = Annotated[CellBook, from_app("cells")]

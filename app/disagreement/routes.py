@@ -13,6 +13,7 @@ from app.disagreement.service import Asked
 from app.disagreement.sheets import as_csv
 from app.kit.database import SessionDep
 from app.kit.problems import invalid, responses
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 
@@ -29,14 +30,14 @@ router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
     },
 )
 def get_disagreement(
-    request: Request, session: SessionDep, user: ViewerUser, asked: AskedDep, book: CellBookDep
+    request: Request, labelers: LabelersDep, session: SessionDep, user: ViewerUser, asked: AskedDep, book: CellBookDep
 ) -> Response:
     """Show, per label, what experts add to and remove from the machine's reading.
 
     Percentages are over the machine-positive count, as in Table A.1 of the paper. All filters may be combined. Send
     `Accept: text/csv` for CSV.
     """
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     answer = service.disagreement(session, book, rules, asked)
     if "text/csv" in request.headers.get("accept", ""):
         return Response(as_csv(answer, asked.group_by), media_type="text/csv; charset=utf-8")
@@ -45,7 +46,7 @@ def get_disagreement(
 
 @router.get("/trend", response_model=Trend, responses=responses(422))
 def get_trend(
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
@@ -57,7 +58,7 @@ def get_trend(
     ] = [],  # noqa: B006
 ) -> Response:
     """Show each label's row month by month, each rate with its interval."""
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     if unknown := set(label) - {known.key for known in rules.vocabulary.labels}:
         raise invalid("query.label", f"{min(unknown)!r} is no label of the active vocabulary")
     return JSONResponse(service.trend(session, book, rules, Asked(chosen, hedged), label))
@@ -65,7 +66,7 @@ def get_trend(
 
 @router.get("/flow", response_model=Flow, responses=responses(422))
 def get_flow(
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
@@ -73,5 +74,5 @@ def get_flow(
     hedged: Hedges = "positive",
 ) -> Response:
     """Show what was read instead: which labels were added where one was removed, and the reverse."""
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     return JSONResponse(service.flow(session, book, rules, Asked(chosen, hedged)))

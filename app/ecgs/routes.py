@@ -5,7 +5,7 @@ import uuid
 from typing import Annotated, Any, Literal
 
 import numpy as np
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Query, Response, UploadFile
 from fastapi.responses import JSONResponse
 from numpy.typing import NDArray
 
@@ -13,13 +13,14 @@ from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs import queries, service
 from app.ecgs.plot import plot_svg
 from app.ecgs.schemas import EcgOut, EcgSummary, WaveformJson
-from app.ecgs.service import Archive
+from app.ecgs.service import ArchiveDep
 from app.ecgs.tables import Ecg
 from app.ecgs.upload import LONGEST_METADATA, read_upload
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import Problem, invalid, responses
 from app.kit.text import Name
+from app.vocabularies.service import LabelersDep
 from ml.formats import LEADS
 from ml.signals import Preprocessing, Unusable, preprocess
 
@@ -40,7 +41,8 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="16
     responses={200: {"model": EcgOut, "description": "The same waveform is stored already"}, **responses(413, 422)},
 )
 def upload_ecg(
-    request: Request,
+    archive: ArchiveDep,
+    labelers: LabelersDep,
     response: Response,
     session: SessionDep,
     user: ReaderUser,
@@ -62,11 +64,8 @@ def upload_ecg(
     a signal that cannot be used answers 422 with every reason, and nothing of it is kept.
     """
     upload = read_upload(file, metadata, machine_report, overread_report)
-    state = request.app.state
-    rules = state.labelers.maintained(session)
-    stored = service.upload(
-        session, state.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
-    )
+    rules = labelers.maintained(session)
+    stored = service.upload(session, archive, rules, user.name, upload.recording, upload.metadata, upload.readings)
     if not stored.is_new:
         response.status_code = 200
     response.headers["Location"] = f"/v1/ecgs/{stored.ecg.id}"
@@ -108,14 +107,13 @@ def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> EcgOut:
 )
 def get_waveform(
     ecg_id: uuid.UUID,
-    request: Request,
+    archive: ArchiveDep,
     session: SessionDep,
     user: ViewerUser,
     stage: Literal["raw", "window"] = "raw",
     format: Literal["json", "npy"] = "json",
 ) -> Response:
     """Give the waveform as stored (`raw`), or as models see it (`window`)."""
-    archive: Archive = request.app.state.archive
     ecg = service.get(session, ecg_id)
     recording = archive.waveform(ecg)
     values: NDArray[Any] = recording.millivolts()
@@ -158,13 +156,12 @@ def get_waveform(
 )
 def get_plot(
     ecg_id: uuid.UUID,
-    request: Request,
+    archive: ArchiveDep,
     session: SessionDep,
     user: ViewerUser,
     start_s: Annotated[float, Query(ge=0, le=86_400, description="Where the 10 s shown begin.")] = 0,
 ) -> Response:
     """Draw the 12-lead ECG on millimetre paper: 25 mm/s, 10 mm/mV."""
-    archive: Archive = request.app.state.archive
     ecg = service.get(session, ecg_id)
     recording = archive.waveform(ecg)
     if start_s >= recording.duration_s:

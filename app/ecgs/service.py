@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, NamedTuple
+from typing import Annotated, Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -14,6 +14,7 @@ from app.ecgs.schemas import EcgMetadata, EcgOut, EcgSummary
 from app.ecgs.tables import Ecg
 from app.kit import audit
 from app.kit.problems import FieldError, Problem, not_found
+from app.kit.state import from_app
 from app.kit.store import ObjectStore
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
@@ -35,6 +36,9 @@ class Archive:
         if ecg.waveform_sha256 is None:
             raise Problem(404, "no_waveform", "This ECG has no waveform: only its reports are known.")
         return waveform.decode(self.store.get(_object_key(ecg.waveform_sha256)))
+
+
+ArchiveDep = Annotated[Archive, from_app("archive")]
 
 
 class Uploaded(NamedTuple):

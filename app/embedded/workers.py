@@ -12,10 +12,11 @@ from typing import Self
 import structlog
 
 from app.settings import Settings
+from app.steps import QUEUES
 
 log = structlog.get_logger(__name__)
 
-QUEUES = ("cpu", "train", "infer")
+WORKERS = (*QUEUES, "infer")
 LOOK_S = 0.5
 GRACE_S = 15.0
 RESTART_AFTER_S = 1.0
@@ -41,7 +42,7 @@ class EmbeddedWorkers:
         self._watcher = threading.Thread(target=self._watch, name="worker-watcher", daemon=True)
 
     def __enter__(self) -> Self:
-        for name in QUEUES:
+        for name in WORKERS:
             self._start(name)
         self._watcher.start()
         return self
@@ -74,7 +75,7 @@ class EmbeddedWorkers:
 
     def _watch(self) -> None:
         due: dict[str, float] = {}
-        backoff = dict.fromkeys(QUEUES, RESTART_AFTER_S)
+        backoff = dict.fromkeys(WORKERS, RESTART_AFTER_S)
         while not self._stopping.wait(LOOK_S):
             for name, process in list(self._processes.items()):
                 if process.poll() is None:

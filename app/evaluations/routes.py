@@ -13,6 +13,7 @@ from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.problems import check_known, responses
+from app.kit.state import SettingsDep
 from app.models.queries import by_id as model_by_id
 
 router = APIRouter(prefix="/v1/evaluations", tags=["models"])
@@ -50,7 +51,9 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherU
         **responses(404, 409, 422),
     },
 )
-def get_evaluation(job_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> FileResponse:
+def get_evaluation(
+    job_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
+) -> FileResponse:
     """Give everything a finished evaluation measured, with ROC, PR and reliability curves.
 
     Send `Accept: text/csv` for every number with its interval, one a line.
@@ -58,4 +61,4 @@ def get_evaluation(job_id: uuid.UUID, request: Request, session: SessionDep, use
     jobs.finished(session, job_id, "evaluate", "evaluation")
     as_csv = "text/csv" in request.headers.get("accept", "")
     name, media_type = ("metrics.csv", "text/csv; charset=utf-8") if as_csv else ("metrics.json", "application/json")
-    return FileResponse(request.app.state.settings.runs_dir / str(job_id) / name, media_type=media_type)
+    return FileResponse(settings.runs_dir / str(job_id) / name, media_type=media_type)

@@ -2,12 +2,14 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Annotated
 
 import structlog
 from celery import Celery
 from sqlalchemy import event
 from sqlalchemy.orm import Session
 
+from app.kit.state import from_app
 from app.settings import Settings
 
 TASK = "overread.run_job"
@@ -83,3 +85,6 @@ class Doorbell:
         """Ring for several."""
         for job_id, queue in jobs:
             self.ring(job_id, queue)
+
+
+DoorbellDep = Annotated[Doorbell, from_app("doorbell")]

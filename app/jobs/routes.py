@@ -12,12 +12,13 @@ from starlette.concurrency import run_in_threadpool
 
 from app.auth.access import ResearcherUser, ViewerUser
 from app.jobs import queries
-from app.jobs.schemas import QUEUED, JobOut, Kind, State
+from app.jobs.schemas import QUEUED, JobOut, State
 from app.jobs.service import outside
 from app.kit import audit
 from app.kit.database import Database, SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
-from app.kit.problems import not_found, responses
+from app.kit.problems import invalid, not_found, responses
+from app.steps import KINDS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
 
@@ -41,11 +42,13 @@ def list_jobs(
     session: SessionDep,
     user: ViewerUser,
     state: State | None = None,
-    kind: Kind | None = None,
+    kind: Annotated[str | None, Query(json_schema_extra={"enum": list(KINDS)}, examples=["train"])] = None,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Page[JobOut]:
     """List jobs, newest first."""
+    if kind is not None and kind not in KINDS:
+        raise invalid("query.kind", f"must be one of {', '.join(KINDS)}", "unknown")
     rows = queries.newest(session, state, kind, decode(cursor), limit)
     return page(rows, limit, lambda job: Position(job.created_at, job.id), outside)
 

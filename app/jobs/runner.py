@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Callable, Mapping
+from typing import NamedTuple
 
 import structlog
 
@@ -16,12 +17,19 @@ Step = Callable[[JobRun], Finish]
 """The work of one kind of job."""
 
 
+class JobKind(NamedTuple):
+    """A kind of job: the queue whose workers do it, and what they do."""
+
+    queue: str
+    step: Step
+
+
 class Runner:
     """Runs jobs one at a time. A bell for a job that is somebody's, or over, is ignored."""
 
-    def __init__(self, workplace: Workplace, steps: Mapping[str, Step]) -> None:
+    def __init__(self, workplace: Workplace, kinds: Mapping[str, JobKind]) -> None:
         self._workplace = workplace
-        self._steps = steps
+        self._kinds = kinds
         self.busy = False
 
     def run(self, job_id: uuid.UUID) -> None:
@@ -46,7 +54,7 @@ class Runner:
         run = JobRun(self._workplace, job_id, job.lease_token, job.params)
         try:
             with run.heartbeat():
-                finish = self._steps[job.kind](run)
+                finish = self._step(job.kind)(run)
                 run.check()
                 run.finish(finish)
             log.info("job_succeeded", job_id=str(job_id))
@@ -54,6 +62,11 @@ class Runner:
             log.warning("lease_lost", job_id=str(job_id))
         except Exception as error:
             self._end(run, error)
+
+    def _step(self, kind: str) -> Step:
+        if kind not in self._kinds:
+            raise JobFailed(f"this release has no jobs of the kind {kind!r}")
+        return self._kinds[kind].step
 
     def _end(self, run: JobRun, error: Exception) -> None:
         try:

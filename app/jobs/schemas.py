@@ -6,7 +6,6 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-Kind = Literal["dataset", "train", "evaluate", "study", "relabel", "preview"]
 State = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 QUEUED: dict[str, JsonValue] = {
@@ -44,7 +43,7 @@ class JobOut(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [SUCCEEDED]})
 
     id: uuid.UUID
-    kind: Kind
+    kind: str = Field(description="Which work it is.")
     queue: str
     state: State
     progress: float = Field(description="0 to 1.")

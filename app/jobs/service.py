@@ -5,17 +5,18 @@ import json
 import uuid
 from typing import Annotated, Any
 
-from fastapi import Depends, Header, Request, Response
+from fastapi import Depends, Header, Response
 from sqlalchemy.orm import Session
 
 from app.auth.tables import User
 from app.jobs import queries
-from app.jobs.doorbell import Doorbell
-from app.jobs.schemas import QUEUED, JobOut, Kind
+from app.jobs.doorbell import Doorbell, DoorbellDep
+from app.jobs.schemas import QUEUED, JobOut
 from app.jobs.tables import Job
 from app.kit import audit
 from app.kit.database import Json, SessionDep
 from app.kit.problems import Problem, not_found
+from app.steps import KINDS
 
 IdempotencyKey = Annotated[
     str | None,
@@ -29,30 +30,21 @@ IdempotencyKey = Annotated[
     ),
 ]
 
-QUEUE_OF: dict[Kind, str] = {
-    "dataset": "cpu",
-    "train": "train",
-    "evaluate": "train",
-    "study": "train",
-    "relabel": "cpu",
-    "preview": "cpu",
-}
 
-
-def accepted(kind: Kind, params: Json) -> Json:
+def accepted(kind: str, params: Json) -> Json:
     """Describe, for OpenAPI, the answer of a route that creates such a job."""
-    example = {**QUEUED, "kind": kind, "queue": QUEUE_OF[kind], "params": params}
+    example = {**QUEUED, "kind": kind, "queue": KINDS[kind].queue, "params": params}
     return {"content": {"application/json": {"example": example}}}
 
 
-def create(session: Session, doorbell: Doorbell, user: User, kind: Kind, params: Json, key: str | None) -> JobOut:
+def create(session: Session, doorbell: Doorbell, user: User, kind: str, params: Json, key: str | None) -> JobOut:
     """Write a job's row in the request's transaction, and ring when it has committed.
 
     Answers 409 when the key was used for a different request.
     """
     digest = hashlib.sha256(json.dumps([kind, params], sort_keys=True).encode()).digest()
     job_id = uuid.uuid4()
-    queue = QUEUE_OF[kind]
+    queue = KINDS[kind].queue
     values: dict[str, Any] = {"id": job_id, "user_id": user.id, "kind": kind, "queue": queue, "params": params}
     if key is not None:
         values |= {"idempotency_key": key, "request_sha256": digest}
@@ -73,14 +65,14 @@ class Starter:
     """Starts the job that a request asks for, once an idempotency key, and says in the answer where it is shown."""
 
     def __init__(
-        self, request: Request, response: Response, session: SessionDep, idempotency_key: IdempotencyKey = None
+        self, doorbell: DoorbellDep, response: Response, session: SessionDep, idempotency_key: IdempotencyKey = None
     ) -> None:
-        self._doorbell: Doorbell = request.app.state.doorbell
+        self._doorbell = doorbell
         self._response = response
         self._session = session
         self.idempotency_key = idempotency_key
 
-    def __call__(self, user: User, kind: Kind, params: Json) -> JobOut:
+    def __call__(self, user: User, kind: str, params: Json) -> JobOut:
         """Start it, or find the one that this key has started."""
         job = create(self._session, self._doorbell, user, kind, params, self.idempotency_key)
         self._response.status_code = 202
@@ -91,7 +83,7 @@ class Starter:
 StartJob = Annotated[Starter, Depends()]
 
 
-def finished(session: Session, job_id: uuid.UUID, kind: Kind, what: str) -> Job:
+def finished(session: Session, job_id: uuid.UUID, kind: str, what: str) -> Job:
     """Find a job of a kind that has succeeded; 404 where there is none, 409 where it has no result (yet)."""
     job = queries.by_id(session, job_id)
     if job is None or job.kind != kind:

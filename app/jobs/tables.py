@@ -17,8 +17,6 @@ class Job(Base):
 
     __tablename__ = "jobs"
     __table_args__ = (
-        CheckConstraint("kind IN ('dataset', 'train', 'evaluate', 'study', 'relabel', 'preview')", name="kind"),
-        CheckConstraint("queue IN ('cpu', 'train')", name="queue"),
         CheckConstraint("state IN ('queued', 'running', 'succeeded', 'failed', 'cancelled')", name="state"),
         CheckConstraint("(state = 'running') = (lease_token IS NOT NULL)", name="lease_token"),
         CheckConstraint("(state = 'running') = (lease_expires_at IS NOT NULL)", name="lease_expires_at"),

@@ -14,7 +14,7 @@ from app.ecgs.service import Archive
 from app.jobs import queries
 from app.jobs.doorbell import TASK, Doorbell, celery_app, make_broker_folders
 from app.jobs.run import Workplace
-from app.jobs.runner import Runner, Step
+from app.jobs.runner import JobKind, Runner
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.settings import Settings
@@ -27,7 +27,7 @@ RING_AT_ONCE = 10
 def work(
     settings: Settings,
     queue_names: Sequence[str],
-    steps: Mapping[str, Step],
+    kinds: Mapping[str, JobKind],
     tidy: Sequence[Callable[[Session], None]] = (),
 ) -> None:
     """Work on jobs of some queues, one at a time, until SIGTERM; a job under way then goes back to its queue.
@@ -38,7 +38,7 @@ def work(
     database = Database(settings)
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     workplace = Workplace(settings, database, archive)
-    runner = Runner(workplace, steps)
+    runner = Runner(workplace, kinds)
     celery = celery_app(settings)
 
     @celery.task(name=TASK)  # type: ignore[untyped-decorator]

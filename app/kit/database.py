@@ -1,19 +1,41 @@
 """Engine, sessions and the declarative base; the one place a request commits."""
 
 import uuid
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import datetime
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, TypeVar
 
-from fastapi import Depends, Request
+import anyio
+from fastapi import Depends
 from sqlalchemy import DateTime, MetaData, Uuid, create_engine, func
 from sqlalchemy.dialects.postgresql import JSONB
+from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
+from starlette.concurrency import run_in_threadpool
 
+from app.kit.admission import Admission
+from app.kit.state import from_app
 from app.settings import Settings
 
 Json = dict[str, Any]
+Result = TypeVar("Result")
+
+TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
+"""What the database raises when it is away, restarts or ends a connection: the same work may succeed again."""
+
+LONGEST_QUEUE = 1_000  # requests that wait for a connection
+PATIENCE_S = 8.0  # for which each waits
+CONNECTING = {
+    "application_name": "overread",
+    "options": "-c timezone=UTC -c jit=off",  # compiling (jit) costs more than our queries do, and is on by default
+    "connect_timeout": 5,
+    "keepalives_idle": 5,
+    "keepalives_interval": 2,
+    "keepalives_count": 3,
+    "tcp_user_timeout": 10_000,  # milliseconds after which a silent connection is given up
+}
 
 
 class Base(DeclarativeBase):
@@ -41,7 +63,11 @@ CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 
 
 class Database:
-    """An engine and its sessions. Owned by the application or the worker, never a module global."""
+    """An engine and its sessions. Owned by the application or the worker, never a module global.
+
+    A request waits for a connection in `admission`, where it holds neither a thread nor a connection; the pool is as
+    large as the admission, so that no thread ever waits for a connection.
+    """
 
     def __init__(self, settings: Settings) -> None:
         if settings.database_url is None:
@@ -51,30 +77,53 @@ class Database:
             self.url,
             pool_size=settings.database_pool_size,
             max_overflow=0,
+            pool_timeout=10,
             pool_pre_ping=True,
-            # compiling (jit) costs more than our queries do, and is on by default
-            connect_args={"application_name": "overread", "options": "-c timezone=UTC -c jit=off"},
+            connect_args=CONNECTING,
         )
+        self.admission = Admission(settings.database_pool_size, longest_queue=LONGEST_QUEUE, patience_s=PATIENCE_S)
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
-        """Give a session that commits when the block ends and rolls back when it raises."""
+        """Open a session that commits when the block ends and rolls back when it raises."""
         with self._sessions.begin() as session:
             yield session
+
+    @asynccontextmanager
+    async def begin_admitted(self) -> AsyncIterator[Session]:
+        """Open a session as `begin` does, for an event loop: what it blocks on, it does in a thread."""
+        async with self.admission.admit():
+            session = self._sessions()  # connects at its first statement
+            try:
+                yield session
+                await run_in_threadpool(session.commit)
+            except BaseException:
+                with anyio.CancelScope(shield=True):
+                    await run_in_threadpool(session.rollback)
+                raise
+            finally:
+                session.close()
+
+    async def run(self, work: Callable[[Session], Result]) -> Result:
+        """Return what `work` returns, called in a thread with a session of its own."""
+        async with self.begin_admitted() as session:
+            return await run_in_threadpool(work, session)
 
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
 
 
-def request_session(request: Request) -> Iterator[Session]:
-    """Give the request its one session; the commit precedes the response (`scope="function"`)."""
-    database: Database = request.app.state.database
-    with database.begin() as session:
+DatabaseDep = Annotated[Database, from_app("database")]
+
+
+async def request_session(database: DatabaseDep) -> AsyncIterator[Session]:
+    """Return the request's one session; the commit precedes the response (`scope="function"`)."""
+    async with database.begin_admitted() as session:
         yield session
 
 
 SessionDep = Annotated[Session, Depends(request_session, scope="function")]
 
-__all__ = ["Base", "CreatedAt", "Database", "Id", "Json", "Mapped", "SessionDep"]
+__all__ = ["Base", "CreatedAt", "Database", "DatabaseDep", "Id", "Json", "Mapped", "SessionDep"]

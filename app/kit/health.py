@@ -2,13 +2,13 @@
 
 from typing import Literal
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from pydantic import BaseModel, ConfigDict
 from sqlalchemy.exc import SQLAlchemyError
 
-from app.kit.database import Database
+from app.kit.database import DatabaseDep
 from app.kit.problems import Problem, responses
-from app.migrate import is_current
+from app.migrate import schema_is_current
 
 router = APIRouter(tags=["health"])
 
@@ -22,17 +22,16 @@ class Health(BaseModel):
 
 
 @router.get("/healthz")
-def healthz() -> Health:
+async def healthz() -> Health:
     """Answer while the process lives; touches nothing else."""
     return Health()
 
 
 @router.get("/readyz", responses={503: responses(503)[503]})
-def readyz(request: Request) -> Health:
+async def readyz(database: DatabaseDep) -> Health:
     """Answer when the database does and its schema is this release's; 503 otherwise."""
-    database: Database = request.app.state.database
     try:
-        current = is_current(database)
+        current = await database.run(schema_is_current)
     except SQLAlchemyError as error:
         raise Problem(503, "not_ready", "The database does not answer.") from error
     if not current:

@@ -15,11 +15,13 @@ from app.kit import audit
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import Problem, check_known, not_found, responses
+from app.kit.state import SettingsDep
 from app.models import queries
 from app.models.extras import check_text_extra
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
 from app.models.tasks import bundle_folder
+from app.settings import Settings
 from ml.bundles.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
@@ -76,7 +78,7 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> Mod
     },
 )
 def get_model_card(
-    model_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser
+    model_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
 ) -> ModelCard | Response:
     """Show everything that is known of a model.
 
@@ -84,7 +86,7 @@ def get_model_card(
     """
     model = _find(session, model_id)
     if "text/markdown" in request.headers.get("accept", ""):
-        return _bundle_file(request, model, "card.md", "text/markdown; charset=utf-8")
+        return _bundle_file(settings, model, "card.md", "text/markdown; charset=utf-8")
     return ModelCard(**dict(_outside(model)), manifest=model.manifest)
 
 
@@ -102,12 +104,12 @@ def get_model_card(
 def get_model_plot(
     model_id: uuid.UUID,
     name: Annotated[str, Path(examples=["roc.svg"])],
-    request: Request,
+    settings: SettingsDep,
     session: SessionDep,
     user: ViewerUser,
 ) -> Response:
     """Give a plot of the model card."""
-    return _bundle_file(request, _find(session, model_id), f"plots/{name}", "image/svg+xml")
+    return _bundle_file(settings, _find(session, model_id), f"plots/{name}", "image/svg+xml")
 
 
 @router.post("/models/{model_id}/promote", responses=responses(404, 422))
@@ -128,9 +130,9 @@ def _find(session: Session, model_id: uuid.UUID) -> Model:
     return model
 
 
-def _bundle_file(request: Request, model: Model, name: str, media_type: str) -> Response:
+def _bundle_file(settings: Settings, model: Model, name: str, media_type: str) -> Response:
     """Answer with a file that the model's own manifest names, and no other."""
-    folder = bundle_folder(request.app.state.settings.models_dir, model.id)
+    folder = bundle_folder(settings.models_dir, model.id)
     try:
         content = read_file(folder, read_manifest(folder), name)
     except KeyError as error:

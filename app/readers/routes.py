@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query, Request
+from fastapi import APIRouter, Depends, Path, Query
 
 from app.auth.access import ViewerUser
 from app.disagreement.parameters import From, Hedges, Site, To
@@ -12,6 +12,7 @@ from app.kit.text import Name
 from app.readers import service
 from app.readers.queries import EcgFilter
 from app.readers.schemas import Agreement, Profile
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/readers", tags=["readers"])
 
@@ -38,7 +39,7 @@ Readers = Annotated[
 
 @router.get("/agreement", response_model=Agreement, responses=responses(422))
 def get_agreement(
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenEcgs,
@@ -49,19 +50,19 @@ def get_agreement(
 
     Current over-reads with a reader count, final ones too. Two readers are compared on the ECGs both read.
     """
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     return service.agreement(session, rules, chosen, reader, hedged)
 
 
 @router.get("/{reader:path}", response_model=Profile, responses=responses(404, 422))
 def get_reader(
     reader: Annotated[Name, Path(examples=["cardiologist-1"])],
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenEcgs,
     hedged: Hedges = "positive",
 ) -> dict[str, Any]:
     """Show how one reader reads: how often each label, beside the machine, the final reading and the other readers."""
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     return service.profile(session, rules, reader, chosen, hedged)

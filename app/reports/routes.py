@@ -2,7 +2,7 @@
 
 import uuid
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
 from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs.queries import by_id
@@ -10,6 +10,7 @@ from app.kit.database import SessionDep
 from app.kit.problems import not_found, responses
 from app.reports import service
 from app.reports.schemas import ReportIn, ReportList, ReportOut
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
 
@@ -20,14 +21,14 @@ router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
     responses={200: {"model": ReportOut, "description": "This reading is stored already"}, **responses(404, 413, 422)},
 )
 def add_report(
-    ecg_id: uuid.UUID, given: ReportIn, request: Request, response: Response, session: SessionDep, user: ReaderUser
+    ecg_id: uuid.UUID, given: ReportIn, labelers: LabelersDep, response: Response, session: SessionDep, user: ReaderUser
 ) -> ReportOut:
     """Add a reading of an ECG.
 
     It becomes the current version of its source and reader; findings and the ECG's pair change in the same
     transaction. The same reading again answers 200 and changes nothing.
     """
-    rules = request.app.state.labelers.maintained(session)
+    rules = labelers.maintained(session)
     added = service.add(session, user.name, rules, ecg_id, given)
     if not added.is_new:
         response.status_code = 200

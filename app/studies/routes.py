@@ -14,7 +14,9 @@ from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.problems import check_known, not_found, responses
+from app.kit.state import SettingsDep
 from app.models.extras import check_text_extra
+from app.settings import Settings
 from app.studies import service
 from app.studies.schemas import STARTED, STUDY, TABLE_CSV, StudyIn
 
@@ -61,11 +63,13 @@ def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start
         **responses(404, 409, 422),
     },
 )
-def get_study(job_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> FileResponse:
+def get_study(
+    job_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
+) -> FileResponse:
     """Give a finished study: JSON, or its page for `Accept: text/html`."""
     jobs.finished(session, job_id, "study", "study")
     name = "index.html" if "text/html" in request.headers.get("accept", "") else "study.json"
-    return _file(request, job_id, name)
+    return _file(settings, job_id, name)
 
 
 @router.get(
@@ -87,7 +91,7 @@ def get_study_file(
     job_id: uuid.UUID,
     folder: Annotated[str, Path(examples=["tables"])],
     name: Annotated[str, Path(examples=["table_a1.csv"])],
-    request: Request,
+    settings: SettingsDep,
     session: SessionDep,
     user: ViewerUser,
 ) -> FileResponse:
@@ -96,9 +100,9 @@ def get_study_file(
     assert job.result is not None
     if f"{folder}/{name}" not in job.result["files"]:
         raise not_found("file of this study")
-    return _file(request, job_id, f"{folder}/{name}")
+    return _file(settings, job_id, f"{folder}/{name}")
 
 
-def _file(request: Request, job_id: uuid.UUID, name: str) -> FileResponse:
-    path = request.app.state.settings.runs_dir / str(job_id) / name
+def _file(settings: Settings, job_id: uuid.UUID, name: str) -> FileResponse:
+    path = settings.runs_dir / str(job_id) / name
     return FileResponse(path, media_type=MEDIA_TYPES[PurePath(name).suffix], headers=CONTAINED)

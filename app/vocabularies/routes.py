@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
 from app.jobs import service as jobs
@@ -23,6 +23,7 @@ from app.vocabularies.schemas import (
     VocabularyIn,
     VocabularyList,
 )
+from app.vocabularies.service import LabelersDep
 from ml.labeling.vocabulary import Version
 
 router = APIRouter(prefix="/v1", tags=["labels"])
@@ -66,14 +67,13 @@ def upload_vocabulary(
     },
 )
 def preview_vocabulary(
-    given: PreviewIn, request: Request, session: SessionDep, user: ResearcherUser, start: StartJob
+    given: PreviewIn, labelers: LabelersDep, session: SessionDep, user: ResearcherUser, start: StartJob
 ) -> PreviewOut | JobOut:
     """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
 
     As many pairs as `sample` says, chosen at random, are read at once; with `"sample": "all"` a job reads every pair
     and its result is the answer. No labeling, pair or vocabulary is stored.
     """
-    labelers = request.app.state.labelers
     tried = service.proposed(session, labelers, given)
     if given.sample == "all":
         params = given.model_dump(mode="json", exclude_none=True)
@@ -110,7 +110,7 @@ def activate_vocabulary(version: VersionPath, session: SessionDep, user: AdminUs
 @router.get("/vocabularies/{version}/unmapped", responses=responses(404, 409, 422))
 def list_unmapped(
     version: VersionPath,
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     source: Source | None = None,
@@ -120,16 +120,15 @@ def list_unmapped(
 
     They are counted under a version that is or was active.
     """
-    return service.unmapped(session, request.app.state.labelers.version(session, version), source, limit)
+    return service.unmapped(session, labelers.version(session, version), source, limit)
 
 
 @router.post("/labels/extract", responses=responses(404, 413, 422))
-def extract_labels(given: ExtractIn, request: Request, session: SessionDep, user: ViewerUser) -> ExtractOut:
+def extract_labels(given: ExtractIn, labelers: LabelersDep, session: SessionDep, user: ViewerUser) -> ExtractOut:
     """Read a report: its statements, and the status of each label with the characters that say so.
 
     Nothing is stored.
     """
-    labelers = request.app.state.labelers
     rules = labelers.version(session, given.vocabulary) if given.vocabulary else labelers.active(session)
     labeler = rules.labeler
     if given.profile is not None:

@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable
-from typing import NamedTuple
+from typing import Annotated, NamedTuple
 
 from sqlalchemy.orm import Session
 
@@ -12,6 +12,7 @@ from app.jobs import queries as jobs
 from app.kit import audit
 from app.kit.database import Json
 from app.kit.problems import Problem, invalid, not_found
+from app.kit.state import from_app
 from app.reports import queries as reports
 from app.reports.schemas import Source
 from app.vocabularies import queries
@@ -78,6 +79,9 @@ class Labelers:
             if len(self._built) > KEPT:
                 del self._built[next(iter(self._built))]
             return labeler
+
+
+LabelersDep = Annotated[Labelers, from_app("labelers")]
 
 
 def install_builtin(session: Session) -> None:

@@ -5,7 +5,7 @@ from typing import Any
 
 from app.jobs.worker import work
 from app.settings import Settings
-from app.steps import STEPS, TIDY
+from app.steps import KINDS, TIDY
 from app.vocabularies import tasks
 from app.vocabularies.labeling_processes import Answer, Readers
 
@@ -25,4 +25,4 @@ class SlowReaders(Readers):
 if __name__ == "__main__":
     tasks.TEXTS = 1
     tasks.Readers = SlowReaders  # type: ignore[misc]
-    work(Settings(), ["cpu"], STEPS, TIDY)
+    work(Settings(), ["cpu"], KINDS, TIDY)

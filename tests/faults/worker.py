@@ -7,6 +7,7 @@ from pathlib import Path
 
 from app.jobs.child import end_group
 from app.jobs.run import Finish, JobRun
+from app.jobs.runner import JobKind
 from app.jobs.worker import work
 from app.settings import Settings
 
@@ -38,4 +39,4 @@ def slow(run: JobRun) -> Finish:
 
 
 if __name__ == "__main__":
-    work(Settings(), ["cpu"], {"dataset": slow})
+    work(Settings(), ["cpu"], {"dataset": JobKind("cpu", slow)})

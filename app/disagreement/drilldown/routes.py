@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Request, Response
+from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
 from app.auth.access import ViewerUser
@@ -14,13 +14,14 @@ from app.disagreement.parameters import CellBookDep, ChosenPairs, Hedges
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page
 from app.kit.problems import invalid, not_found, responses
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 
 
 @router.get("/ecgs", response_model=Page[DifferingEcg], responses=responses(422))
 def list_most_changed_ecgs(
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
@@ -30,13 +31,13 @@ def list_most_changed_ecgs(
     cursor: Cursor = None,
 ) -> Response:
     """List the ECGs on which most labels differ, the newest recording first among equals."""
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     return _json(service.most_changed(session, book, rules, chosen, hedged, limit, cursor))
 
 
 @router.get("/statements", response_model=ChangedStatements, responses=responses(422))
 def list_changed_statements(
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
@@ -54,7 +55,7 @@ def list_changed_statements(
     Texts are compared as they are read: of the newest ECGs on which a label differs, up to `sample` of them;
     `complete` says whether that was all there are.
     """
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     keys = [known.key for known in rules.vocabulary.labels]
     if label is not None and label not in keys:
         raise invalid("query.label", f"{label!r} is no label of the active vocabulary")
@@ -65,7 +66,7 @@ def list_changed_statements(
 @router.get("/{label}/ecgs", response_model=Page[DifferingEcg], responses=responses(404, 422))
 def list_differing_ecgs(
     label: Annotated[str, Path(examples=["aflutter"])],
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
@@ -79,7 +80,7 @@ def list_differing_ecgs(
 
     The newest recording first; ECGs whose time of recording is not known come last.
     """
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     keys = [known.key for known in rules.vocabulary.labels]
     if label not in keys:
         raise not_found("label")

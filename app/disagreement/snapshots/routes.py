@@ -16,13 +16,14 @@ from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
 from app.kit.text import Name
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/disagreement/snapshots", tags=["disagreement"])
 
 
 @router.post("", status_code=201, response_model=SnapshotOut, responses=responses(422))
 def pin_question(
-    request: Request,
+    labelers: LabelersDep,
     session: SessionDep,
     user: ReaderUser,
     asked: AskedDep,
@@ -30,7 +31,7 @@ def pin_question(
     name: Annotated[Name | None, Query(description="What people call it.", examples=["North, this year"])] = None,
 ) -> Response:
     """Pin a question: the parameters are those of `GET /v1/disagreement`, and the answer is kept for good."""
-    rules = request.app.state.labelers.active(session)
+    rules = labelers.active(session)
     snapshot = service.pin(session, user.name, book, rules, asked, name)
     headers = {"Location": f"/v1/disagreement/snapshots/{snapshot.id}"}
     return JSONResponse(service.outside(snapshot), 201, headers)

@@ -16,7 +16,7 @@ from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.settings import Settings
-from app.steps import STEPS
+from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.corpus.store import Source, Store
 from ml.formats.wfdb import write_wfdb
@@ -49,7 +49,7 @@ def freeze(client: httpx.Client, settings: Settings, database: Database) -> Free
     def freeze(**asked: Any) -> dict[str, Any]:
         url = client.post("/v1/datasets", json={"name": "d", **asked}).headers["location"]
         archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
-        Runner(Workplace(settings, database, archive), STEPS).run(url.rpartition("/")[2])  # type: ignore[arg-type]
+        Runner(Workplace(settings, database, archive), KINDS).run(url.rpartition("/")[2])  # type: ignore[arg-type]
         job: dict[str, Any] = client.get(url).json()
         return job
 

@@ -17,7 +17,7 @@ from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.settings import Settings
-from app.steps import STEPS
+from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 
@@ -28,7 +28,7 @@ QUICK = {"epochs": 1, "batch_size": 8, "learning_rate": 0.003}
 @pytest.fixture
 def runner(settings: Settings, database: Database) -> Runner:
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
-    return Runner(Workplace(settings, database, archive), STEPS)
+    return Runner(Workplace(settings, database, archive), KINDS)
 
 
 def done(client: httpx.Client, runner: Runner, accepted: httpx.Response) -> dict[str, Any]:

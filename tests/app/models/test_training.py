@@ -16,7 +16,7 @@ from app.kit.store import ObjectStore
 from app.predictions import worker
 from app.predictions.child import WarmChild
 from app.settings import Settings
-from app.steps import STEPS
+from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 
@@ -31,7 +31,7 @@ def archive(settings: Settings) -> Archive:
 
 @pytest.fixture
 def runner(settings: Settings, database: Database, archive: Archive) -> Runner:
-    return Runner(Workplace(settings, database, archive), STEPS)
+    return Runner(Workplace(settings, database, archive), KINDS)
 
 
 def done(client: httpx.Client, runner: Runner, answer: httpx.Response) -> dict[str, Any]:

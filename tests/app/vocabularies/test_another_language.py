@@ -15,7 +15,7 @@ from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.settings import Settings
-from app.steps import STEPS
+from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.corpus.store import Store
 from ml.formats.wfdb import write_wfdb
@@ -60,7 +60,7 @@ PAIRS = [
 def runner(settings: Settings, database: Database) -> Runner:
     """A worker in this process."""
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
-    return Runner(Workplace(settings.model_copy(update={"labeling_processes": 1}), database, archive), STEPS)
+    return Runner(Workplace(settings.model_copy(update={"labeling_processes": 1}), database, archive), KINDS)
 
 
 def done(client: httpx.Client, runner: Runner, answer: httpx.Response) -> dict[str, Any]:

@@ -21,7 +21,7 @@ from app.kit.store import ObjectStore
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.settings import Settings
-from app.steps import STEPS
+from app.steps import KINDS
 from app.vocabularies import queries
 from app.vocabularies.service import KEPT, Labelers, upload
 from ml.labeling import Labeler, Vocabulary, builtin_text
@@ -80,7 +80,7 @@ def archive_of_30(database: Database) -> None:
 def runner(settings: Settings, database: Database) -> Runner:
     """A worker in this process."""
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
-    return Runner(Workplace(settings.model_copy(update={"labeling_processes": 2}), database, archive), STEPS)
+    return Runner(Workplace(settings.model_copy(update={"labeling_processes": 2}), database, archive), KINDS)
 
 
 def activate(client: httpx.Client, runner: Runner, version: str) -> dict[str, Any]:
