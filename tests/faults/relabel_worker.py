@@ -7,13 +7,13 @@ from app.jobs.worker import work
 from app.settings import Settings
 from app.steps import KINDS, TIDY
 from app.vocabularies import tasks
-from app.vocabularies.labeling_processes import Answer, Readers
+from app.vocabularies.labeling_processes import Answer, LabelingProcesses
 
 PAUSE_S = 0.2
 
 
-class SlowReaders(Readers):
-    """Readers that take their time."""
+class SlowReaders(LabelingProcesses):
+    """LabelingProcesses that take their time."""
 
     def read(self, texts: Any) -> Answer:
         """Read, then wait."""
@@ -24,5 +24,5 @@ class SlowReaders(Readers):
 
 if __name__ == "__main__":
     tasks.TEXTS = 1
-    tasks.Readers = SlowReaders  # type: ignore[misc]
+    tasks.LabelingProcesses = SlowReaders  # type: ignore[misc]
     work(Settings(), ["cpu"], KINDS, TIDY)

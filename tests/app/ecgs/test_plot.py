@@ -31,7 +31,7 @@ def test_an_offset_moves_no_trace_and_is_written_beside_each_lead(offset_mv: flo
     with_offset = sheet(centred + offset_mv)
     for moved, still in zip(heights(with_offset), heights(sheet(centred)), strict=True):
         assert np.allclose(moved, still, atol=0.02)
-        assert 0 < moved.min() and moved.max() < float(with_offset.attrib["viewBox"].split()[3])
+        assert moved.min() > 0 and moved.max() < float(with_offset.attrib["viewBox"].split()[3])
     written = [float(str(text.text).split()[1]) for text in with_offset.iter(f"{SVG}tspan")]
     assert len(written) == len(LEADS) + 1 and written == pytest.approx([offset_mv] * len(written), abs=0.1)
 

@@ -10,7 +10,7 @@ from safetensors.torch import load_file
 
 from ml.bundles.bundle import read_manifest
 from ml.corpus.store import StoreWriter
-from ml.evaluation.report import figures, scored_with
+from ml.evaluation.report import metrics_of, scored_with
 from ml.inference.predictor import Predictor
 from ml.networks.resnet1d import PRESETS as NETWORKS
 from ml.paradigms import Outcome
@@ -157,7 +157,7 @@ def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch, precisio
     predictor = Predictor(folder / "bundle", "cpu")
     rows = training.store.rows("test")
     logits = predictor.window_logits(training.store.windows, rows)
-    measured = figures(training.store, scored_with(predictor.manifest.labels, rows, logits), "positive")
+    measured = metrics_of(training.store, scored_with(predictor.manifest.labels, rows, logits), "positive")
     trained = predictor.manifest.metrics["overread"]["labels"]["fast"]
     assert trained["brier"] == pytest.approx(measured["overread"]["labels"]["fast"]["brier"], rel=1e-6)
 
