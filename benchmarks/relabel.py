@@ -151,7 +151,7 @@ def main() -> None:
             first, second = (f"{name}-{uuid.uuid4().hex[:6]}" for name in ("first", "second"))
             with database.begin() as session:
                 for name, line in ((first, "nsr"), (second, "nsr\n        - wobbly rhythm")):
-                    changed = yaml.replace("version: overread-1", f"version: {name}", 1).replace(
+                    changed = yaml.replace("version: overread-2", f"version: {name}", 1).replace(
                         "- nsr", f"- {line}", 1
                     )
                     vocabularies.upload(session, "benchmark", changed)

@@ -66,7 +66,7 @@ class DatasetOut(BaseModel):
                     "job_id": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
                     "name": "north-2026",
                     "content_sha256": "b896df7e6f2aef9c620d205fbdbf3efa563977ff7ed214c744ede002d08e629b",
-                    "vocabulary": "overread-1",
+                    "vocabulary": "overread-2",
                     "request": FROZEN,
                     "summary": {
                         "windows": 500,

@@ -45,7 +45,7 @@ TOTALS: dict[str, JsonValue] = {
 BY_SITE: dict[str, JsonValue] = {
     **TOTALS,
     "labels": [FLUTTER],
-    "vocabulary": "overread-1",
+    "vocabulary": "overread-2",
     "hedged": "positive",
     "groups": [{**TOTALS, "labels": [FLUTTER], "group": {"site": "north"}}],
 }
@@ -145,7 +145,7 @@ class Trend(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "vocabulary": "overread-1",
+                    "vocabulary": "overread-2",
                     "hedged": "positive",
                     "undated": 0,
                     "months": [{**TOTALS, "month": "2026-03"}],
@@ -194,7 +194,7 @@ class Flow(BaseModel):
             "examples": [
                 {
                     "pairs": 2030000,
-                    "vocabulary": "overread-1",
+                    "vocabulary": "overread-2",
                     "hedged": "positive",
                     "removed": [
                         {

@@ -30,7 +30,7 @@ SUCCEEDED: dict[str, JsonValue] = {
     "state": "succeeded",
     "progress": 1.0,
     "message": "13 pairs made",
-    "result": {"version": "north-2", "before": "overread-1", "texts_read": 6, "pairs": 13},
+    "result": {"version": "north-2", "before": "overread-2", "texts_read": 6, "pairs": 13},
     "attempts": 1,
     "started_at": "2026-03-02T09:31:00.431206Z",
     "finished_at": "2026-03-02T09:31:01.127760Z",

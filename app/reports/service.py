@@ -119,19 +119,19 @@ def labelings(
 ) -> list[Json]:
     """Read stored texts (id, words, codes) and give the rows of what was read."""
     read = [(text_id, row(rules.labeler, read_text(rules.labeler, words, codes))) for text_id, words, codes in texts]
-    ids = queries.statement_ids(session, {form for _, (*_, unmapped) in read for form in unmapped})
+    ids = queries.statement_ids(session, {form for _, each in read for form in each.unmapped})
     return [
         {
             "vocabulary_id": rules.id,
             "text_id": text_id,
-            "present": present,
-            "uncertain": uncertain,
-            "negated": negated,
-            "historical": historical,
-            "findings": findings,
-            "unmapped": sorted(ids[form] for form in unmapped),
+            "present": each.present,
+            "uncertain": each.uncertain,
+            "negated": each.negated,
+            "historical": each.historical,
+            "findings": each.findings,
+            "unmapped": sorted(ids[form] for form in each.unmapped),
         }
-        for text_id, (present, uncertain, negated, historical, findings, unmapped) in read
+        for text_id, each in read
     ]
 
 

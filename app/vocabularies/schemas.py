@@ -12,7 +12,7 @@ from ml.labeling.policy import Policy
 
 OVERREAD_1: dict[str, JsonValue] = {
     "id": "f58d3e37-e9fe-4837-8a1d-9db5c223cc93",
-    "version": "overread-1",
+    "version": "overread-2",
     "active": True,
     "state": "active",
     "languages": ["en", "de"],
@@ -149,7 +149,7 @@ class PreviewOut(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "active": "overread-1",
+                    "active": "overread-2",
                     "vocabulary": "north-2",
                     "pairs": 13,
                     "pairs_in_all": 13,
@@ -222,7 +222,7 @@ class UnmappedList(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "vocabulary": "overread-1",
+                    "vocabulary": "overread-2",
                     "items": [
                         {
                             "statement": "a fibr",
@@ -277,7 +277,7 @@ class ExtractOut(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "vocabulary": "overread-1",
+                    "vocabulary": "overread-2",
                     "statements": [
                         {"start": 13, "end": 38, "text": "Possible inferior infarct", "normal": "possible inferior mi"}
                     ],

@@ -1,6 +1,6 @@
 """Report text, or codes, to the status of each label."""
 
-from ml.labeling.labeled_report import Code, Finding, LabeledReport, Masks, Statement
+from ml.labeling.labeled_report import Code, Finding, LabeledReport, Masks, Stance, Statement, overread_masks
 from ml.labeling.labeler import Labeler
 from ml.labeling.vocabulary import Label, Vocabulary, VocabularyError, builtin, builtin_text
 
@@ -11,9 +11,11 @@ __all__ = [
     "LabeledReport",
     "Labeler",
     "Masks",
+    "Stance",
     "Statement",
     "Vocabulary",
     "VocabularyError",
     "builtin",
     "builtin_text",
+    "overread_masks",
 ]

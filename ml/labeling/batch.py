@@ -2,7 +2,7 @@
 
 The first line is `{"vocabulary": YAML}`. Each further one is a list of `[id, words | null, codes | null]`, and is
 answered by two: the normal forms of the statements in which no label was found, each once; and a list of
-`[id, present, uncertain, negated, historical, findings, places of unmapped forms in the first line, from 1]`.
+`[id, present, uncertain, negated, historical, findings, places of unmapped forms in the first line, from 1, stance]`.
 """
 
 import gc
@@ -10,9 +10,9 @@ import json
 import re
 import sys
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
-from ml.labeling.labeled_report import Code, Finding, LabeledReport
+from ml.labeling.labeled_report import Code, Finding, LabeledReport, Stance
 from ml.labeling.labeler import Labeler
 from ml.labeling.vocabulary import Vocabulary
 
@@ -21,7 +21,17 @@ _UNCUED = Finding._fields[: Finding._fields.index("cue")]
 _NUMBER = re.compile(r"\d+")
 _LONG_NUMBER = re.compile(r"\d\d+")
 
-Row = tuple[int, int, int, int, list[dict[str, Any]], list[str]]
+
+class Row(NamedTuple):
+    """A labeled report as it is stored: masks, findings, normal forms of what no label was found in, stance."""
+
+    present: int
+    uncertain: int
+    negated: int
+    historical: int
+    findings: list[dict[str, Any]]
+    unmapped: list[str]
+    stance: Stance
 
 
 def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | None) -> LabeledReport:
@@ -44,16 +54,13 @@ def counted_form(labeler: Labeler, statement: str) -> str:
 
 
 def row(labeler: Labeler, reading: LabeledReport) -> Row:
-    """Give a reading as it is stored: masks, findings, and the normal forms of what no label was found in.
+    """Return a labeled report as it is stored.
 
-    A finding without a cue is written without its fields: most are, and millions are stored.
+    A finding without a cue is written without the fields of one: most have none, and millions are stored.
     """
     unmapped = {unmapped_form(labeler, statement.text) for statement in reading.unmapped} - {""}
-    return (
-        *reading.masks(),
-        [_written(finding) for finding in reading.findings],
-        sorted(unmapped),
-    )
+    findings = [_written(finding) for finding in reading.findings]
+    return Row(*reading.masks(), findings, sorted(unmapped), reading.stance)
 
 
 def _written(finding: Finding) -> dict[str, Any]:
@@ -68,8 +75,8 @@ def main() -> None:
         places: dict[str, int] = {}
         answer = []
         for number, words, codes in json.loads(line):
-            *said, unmapped = row(labeler, read(labeler, words, codes))
-            answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in unmapped]))
+            *said, unmapped, stance = row(labeler, read(labeler, words, codes))
+            answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in unmapped], stance))
         sys.stdout.write(f"{json.dumps(list(places))}\n{json.dumps(answer)}\n")
         sys.stdout.flush()
 

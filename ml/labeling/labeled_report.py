@@ -1,12 +1,13 @@
 """What was read in a report."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from typing import Literal, NamedTuple, TypeVar
 
 Spelt = TypeVar("Spelt")
 Status = Literal["present", "uncertain", "negated", "historical"]
+Stance = Literal["read", "agrees", "unreadable"]
 
 PRECEDENCE: tuple[Status, ...] = ("present", "uncertain", "negated", "historical")
 _RANK: dict[Status, int] = {status: rank for rank, status in enumerate(PRECEDENCE)}
@@ -42,6 +43,19 @@ class Masks(NamedTuple):
     historical: int
 
 
+def overread_masks(stance: Stance, machine: Masks, overread: Masks) -> Masks | None:
+    """Return an over-read's masks in its pair; None where it makes no pair, because the tracing cannot be read.
+
+    An over-read that agrees has the machine's statuses but for the labels that it names itself.
+    """
+    if stance == "unreadable":
+        return None
+    if stance == "read":
+        return overread
+    named = overread.present | overread.uncertain | overread.negated | overread.historical
+    return Masks(*(own | (theirs & ~named) for own, theirs in zip(overread, machine, strict=True)))
+
+
 @dataclass(frozen=True)
 class Code:
     """A coded statement; `certainty` is 0–1, None where the source states none."""
@@ -66,6 +80,7 @@ class Heard(NamedTuple):
     commas: tuple[int, ...]
     masks: Masks
     corrected: int
+    stance: Stance = "read"
 
 
 class Piece(NamedTuple):
@@ -87,7 +102,7 @@ class Passage:
     They are kept from the second time on: most of what is new is never read again.
     """
 
-    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "_unmapped", "corrected", "masks")
+    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "_unmapped", "corrected", "masks", "stance")
 
     def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
         self._text = text
@@ -97,8 +112,9 @@ class Passage:
         self._mentions: list[tuple[Finding, bool]] | None = None
         self._asked = False
         if len(pieces) == 1 and not pieces[0].past:
-            self.masks, self.corrected = pieces[0].heard[2:]
+            self.masks, self.corrected, self.stance = pieces[0].heard[2:]
             return
+        self.stance = joint_stance(piece.heard.stance for piece in pieces if not piece.past)
         present = uncertain = negated = historical = self.corrected = 0
         for piece in pieces:
             masks = piece.heard.masks
@@ -143,10 +159,16 @@ class Passage:
         return spelt
 
 
-NOTHING = Heard((), (), Masks(0, 0, 0, 0), 0)
+NO_LABELS = Masks(0, 0, 0, 0)
 
 
-def heard(bits: Mapping[str, int], said: Sequence[Spoken], commas: Sequence[int]) -> Heard:
+def joint_stance(stances: Iterable[Stance]) -> Stance:
+    """Return the stance of a whole whose parts have these stances."""
+    taken = set(stances)
+    return "unreadable" if "unreadable" in taken else "agrees" if "agrees" in taken else "read"
+
+
+def heard(bits: Mapping[str, int], said: Sequence[Spoken], commas: Sequence[int], stance: Stance = "read") -> Heard:
     """Count the masks of what was said; `bits` are the labels' in them."""
     masks = [0, 0, 0, 0]
     corrected = 0
@@ -156,7 +178,7 @@ def heard(bits: Mapping[str, int], said: Sequence[Spoken], commas: Sequence[int]
             masks[_RANK[status]] |= bit
             if outweighs:
                 corrected |= bit
-    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected)
+    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected, stance)
 
 
 def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
@@ -169,7 +191,9 @@ def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
 
 
 def _unmapped(piece: Piece) -> Iterator[tuple[int, int]]:
-    """Give where those statements of a sentence begin and end that mention nothing."""
+    """Yield where those statements of a sentence begin and end that mention no label and take no stance."""
+    if piece.heard.stance != "read":
+        return
     named = [piece.start + piece.places[2 * said[2]] for said in piece.heard.said]
     for begin, end in _stretches(piece):
         if not any(begin <= place < end for place in named):
@@ -238,8 +262,21 @@ class LabeledReport:
             for start, end, text in passage.unmapped
         )
 
+    @cached_property
+    def stance(self) -> Stance:
+        """Whether the report reads the tracing, agrees with the machine's report, or says it cannot be read.
+
+        A report that agrees may have findings too: what it changes ("Agree, but no LVH"). A report that asserts a
+        finding was read, whatever it says of the tracing.
+        """
+        stance = joint_stance(passage.stance for _, passage in self._passages)
+        if stance == "unreadable":
+            masks = self.masks()
+            return "read" if masks.present | masks.uncertain else stance
+        return stance
+
     def masks(self) -> Masks:
-        """Give the reading as masks."""
+        """Return the four masks: at most one status a label, by precedence."""
         present = uncertain = negated = historical = corrected = 0
         for _, passage in self._passages:
             masks = passage.masks

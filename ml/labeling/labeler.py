@@ -4,12 +4,13 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ml.labeling.codes import CodeBook
-from ml.labeling.labeled_report import NOTHING, Code, Heard, LabeledReport, Passage, Piece, Spoken, heard
+from ml.labeling.labeled_report import NO_LABELS, Code, Heard, LabeledReport, Passage, Piece, Spoken, heard
 from ml.labeling.lexicon import Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Synonymy, normal_form
 from ml.labeling.scope import CUES, Decision, decide
+from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
 from ml.labeling.vocabulary import Vocabulary
@@ -30,6 +31,7 @@ class Labeler:
         self._lexicon = Lexicon(vocabulary)
         self._mentions = Mentions(vocabulary, self._lexicon)
         self._splitter = Splitter(vocabulary, self._lexicon)
+        self._stances = StanceFinder(vocabulary)
         self._codes = CodeBook(vocabulary)
         self._synonyms = Synonymy(vocabulary, self._lexicon)
         self._read_lines_again = lru_cache(maxsize=CACHED)(self._read_lines)
@@ -89,8 +91,9 @@ class Labeler:
     def _heard(self, words: tuple[str, ...]) -> Heard:
         """Read a sentence's words."""
         items = self._mentions.resolve(self._lexicon.items(words), words)
+        stance = self._stances.find(words)
         if not any(isinstance(item, Mention) for item in items):
-            return NOTHING
+            return Heard((), (), NO_LABELS, 0, stance)
         said: list[Spoken] = []
         reaches: list[tuple[int, int]] = []
         cued = not CUES.isdisjoint([item.kind for item in items])
@@ -103,4 +106,4 @@ class Labeler:
             if status is not None:
                 reach = (cue.start, cue.end) if cue else None
                 said.append((mention.labels, status, mention.start, mention.shown_end, reach, corrects))
-        return heard(self._bits, said, cuts(items, reaches) if said else ())
+        return heard(self._bits, said, cuts(items, reaches) if said else (), stance)

@@ -40,13 +40,16 @@ class Lexicon:
         entries = [(term, meaning) for phrases, meaning in _phrases(vocabulary) for term in phrases.all()]
         self._terms = Terms(entries, ((mark, Meaning(kind)) for mark, kind in MARKS.items()))
         mentioning = words_in(term for term, meaning in entries if meaning.rule is not None)
-        known = self._terms.words | words_in(vocabulary.not_misspelt.all())
+        stance_words = words_in(
+            term for entry in (*vocabulary.stance_synonyms, *vocabulary.stances) for term in entry.all()
+        )
+        known = self._terms.words | words_in(vocabulary.not_misspelt.all()) | stance_words
         self._spelt = _Spelt(Spelling(mentioning, known))
         rules = [meaning.rule for _, meaning in entries if meaning.rule is not None]
         apart = {fold(word) for rule in rules for term in rule.unless for word in term.split()}
         fillers = words_in(vocabulary.axis.fillers.all()) if vocabulary.axis else set()
         self.signatures = _signatures(vocabulary)
-        known_words = self._terms.words | fillers | apart | {"at", "rate", "minus"}
+        known_words = self._terms.words | fillers | apart | stance_words | {"at", "rate", "minus"}
         self._known = _Known(self._spelt, frozenset(known_words), self.signatures)
 
     def spelt(self, words: Sequence[str]) -> list[str]:

@@ -10,7 +10,7 @@ import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ml.labeling.labeled_report import Status
+from ml.labeling.labeled_report import Stance, Status
 from ml.labeling.policy import Policy
 from ml.labeling.terms import count_words, variants
 
@@ -18,7 +18,7 @@ MAX_BYTES = 1_000_000
 LONGEST_KEY = 100
 MISTAKES_NAMED = 20
 MAX_WORDS = 500_000  # of all terms spelt out; the shipped vocabulary has 233,000
-_FILE = Path(__file__).with_name("vocabularies") / "overread-1.yaml"
+_FILE = Path(__file__).with_name("vocabularies") / "overread-2.yaml"
 
 Place = tuple[int | str, ...]
 Mistake = tuple[Place, str]
@@ -148,6 +148,18 @@ class Fields(Phrases):
     unless: tuple[Term, ...] = ()
 
 
+class Stances(Phrases):
+    """Words by which a report agrees with the machine's, or says that the tracing cannot be read.
+
+    They are compared with a sentence whose `stance_synonyms` are replaced by their names. `begins`, `ends`: only where
+    they begin, or end, a clause. `read` takes words away from shorter terms.
+    """
+
+    stance: Stance
+    begins: bool = False
+    ends: bool = False
+
+
 class Codes(_Switched):
     """Codes of one system that mention labels."""
 
@@ -158,7 +170,7 @@ class Codes(_Switched):
 
 
 class Synonyms(Phrases):
-    """Terms of what is no label that a statement's normal form writes as `name`; no finding comes of them."""
+    """Terms that are written as `name` before words are compared; no finding comes of them."""
 
     name: Annotated[Name, AfterValidator(_is_term)]
 
@@ -176,6 +188,8 @@ class Vocabulary(_Part):
     axis: Axis | None = None
     cues: tuple[Cues, ...]
     fields: tuple[Fields, ...] = ()
+    stance_synonyms: tuple[Synonyms, ...] = ()
+    stances: tuple[Stances, ...] = ()
     abbreviations: Phrases = Phrases(terms={})
     not_misspelt: Phrases = Phrases(terms={})
     codes: tuple[Codes, ...] = ()

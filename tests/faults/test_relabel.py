@@ -32,7 +32,7 @@ WITHIN_S = 90
 PAIRS = 60
 NEW = (
     builtin_text()
-    .replace("version: overread-1", "version: site-2")
+    .replace("version: overread-2", "version: site-2")
     .replace("        - nsr\n", "        - nsr\n        - wobbly baseline rhythm\n", 1)
 )
 
@@ -152,13 +152,13 @@ def test_a_killed_activation_goes_on_with_what_is_unread_and_ends_once(
     first.wait()
     until(lambda: not any(map(is_reader, readers)))  # they end with their parent
     done = read(database)
-    assert 5 <= done < PAIRS and states(database) == {"overread-1": "active", "site-2": "activating"}
+    assert 5 <= done < PAIRS and states(database) == {"overread-2": "active", "site-2": "activating"}
     start()
     until(lambda: job(database, job_id).finished_at is not None)
     ended = job(database, job_id)
     assert (ended.state, ended.attempts) == ("succeeded", 2), ended.error
     assert ended.result is not None and ended.result["texts_read"] == PAIRS + 1 - done
-    assert states(database) == {"overread-1": "inactive", "site-2": "active"}
+    assert states(database) == {"overread-2": "inactive", "site-2": "active"}
     # Under the new vocabulary every over-read says sinus rhythm, label 0, and every machine report does not.
     of_active = (
         "SELECT count(*) FROM pairs JOIN vocabularies v ON v.slot = pairs.slot JOIN cells c ON c.id = cell_id "
@@ -181,4 +181,4 @@ def test_an_activation_cancelled_while_nobody_works_on_it_is_given_up(
         queries.request_cancel(session, job_id)
     start()
     until(lambda: job(database, job_id).state == "cancelled")
-    until(lambda: states(database) == {"overread-1": "active", "site-2": "inactive"})
+    until(lambda: states(database) == {"overread-2": "active", "site-2": "inactive"})

@@ -60,7 +60,7 @@ class ChangedStatements(BaseModel):
         json_schema_extra={
             "examples": [
                 {
-                    "vocabulary": "overread-1",
+                    "vocabulary": "overread-2",
                     "hedged": "positive",
                     "read": 1000,
                     "complete": False,

@@ -13,7 +13,7 @@ NORTH: dict[str, JsonValue] = {
     "name": "North, this year",
     "created_by": "core-lab",
     "as_of": "2026-04-01T08:00:00.316420Z",
-    "vocabulary": "overread-1",
+    "vocabulary": "overread-2",
     "query": {"from": "2026-01-01T00:00:00+00:00", "site": "north", "hedged": "positive", "group_by": ["site"]},
 }
 

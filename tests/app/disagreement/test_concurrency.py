@@ -182,7 +182,7 @@ def test_counts_are_right_at_every_moment_and_in_the_end(
     for thread in threads:
         thread.start()
     try:
-        for version in ("site-2", "overread-1", "site-2"):
+        for version in ("site-2", "overread-2", "site-2"):
             assert activate(client, runner, version)["state"] == "succeeded"
     finally:
         stop.set()

@@ -28,7 +28,7 @@ def test_a_snapshot_stays_while_data_and_vocabularies_change(
         session.execute(text("UPDATE vocabularies SET version = 'another'"))
     assert client.get("/v1/disagreement", params=question).json() != answer
     again = client.get(place).json()
-    assert again == pinned.json() and again["vocabulary"] == "overread-1" and again["created_by"] == "admin"
+    assert again == pinned.json() and again["vocabulary"] == "overread-2" and again["created_by"] == "admin"
     # its query asks the question again
     assert client.get("/v1/disagreement", params=again["query"]).status_code == 200
     assert again["query"] == {**question, "from": "2019-06-01T00:00:00+00:00"}

@@ -333,7 +333,7 @@ def test_imports_writers_and_an_activation_at_once(
     """Two imports of the same records, corrections through the API, and a vocabulary that is activating meanwhile."""
     monkeypatch.setattr(loader, "LINES", 20)
     labelers = Labelers()
-    other = builtin_text().replace("version: overread-1", "version: other")
+    other = builtin_text().replace("version: overread-2", "version: other")
     with database.begin() as session:
         row, _ = upload(session, "test", other)
     said = ["AF", "LBBB", "Sinus rhythm", "LVH", "Possible RVH", "Atrial flutter"]

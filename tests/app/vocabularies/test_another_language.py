@@ -22,7 +22,7 @@ from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
 
 CHANGES = [
-    ("version: overread-1", "version: norte-1"),
+    ("version: overread-2", "version: norte-1"),
     ("languages: [en, de]", "languages: [en, de, es]"),
     (
         "  - {key: posterior_mi, name: Posterior MI}\n",

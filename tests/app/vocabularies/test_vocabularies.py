@@ -40,7 +40,7 @@ RULE = """rules:
 
 def changed(version: str, *changes: tuple[str, str]) -> str:
     """The vocabulary that ships, with another version and some places changed."""
-    yaml = builtin_text().replace("version: overread-1", f"version: {version}")
+    yaml = builtin_text().replace("version: overread-2", f"version: {version}")
     for old, new in changes:
         assert yaml.count(old) >= 1
         yaml = yaml.replace(old, new, 1)
@@ -139,7 +139,7 @@ def test_a_synonym_is_tried_stored_activated_and_taken_back(
     for example in preview["examples"]:
         found = example["after"]
         assert example["before"] is None and example["text"][found["start"] : found["end"]] == found["text"]
-    assert [row["version"] for row in client.get("/v1/vocabularies").json()["items"]] == ["overread-1"]
+    assert [row["version"] for row in client.get("/v1/vocabularies").json()["items"]] == ["overread-2"]
 
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 201
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 200
@@ -152,7 +152,7 @@ def test_a_synonym_is_tried_stored_activated_and_taken_back(
     shown = {row["label"]: tuple(row["after"].values()) for row in preview["labels"]}
     assert shown == after  # the preview said what came
 
-    again = activate(client, runner, "overread-1")
+    again = activate(client, runner, "overread-2")
     assert again["result"]["texts_read"] == 0  # the old labelings stayed
     assert rows(client) == before
 
@@ -202,14 +202,14 @@ def test_unmapped_statements_are_counted(client: httpx.Client, database: Databas
     client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
     said = {
         item["statement"]: (item["machine"], item["overread"])
-        for item in client.get("/v1/vocabularies/overread-1/unmapped").json()["items"]
+        for item in client.get("/v1/vocabularies/overread-2/unmapped").json()["items"]
     }
     assert said == {
         "wobbly baseline rhythm": (6, 5),
         "nonspecific st abnormality": (6, 0),
         "brugada pattern": (0, 5),
     }
-    first = client.get("/v1/vocabularies/overread-1/unmapped", params={"source": "overread"}).json()["items"][0]
+    first = client.get("/v1/vocabularies/overread-2/unmapped", params={"source": "overread"}).json()["items"][0]
     assert (first["machine"], first["overread"]) == (0, 5)
     assert activate(client, runner, "site-2")["state"] == "succeeded"
     left = client.get("/v1/vocabularies/site-2/unmapped").json()["items"]
@@ -241,7 +241,7 @@ def test_a_statement_whose_last_report_is_corrected_meanwhile_is_left_out(
         return counted
 
     monkeypatch.setattr(queries, "unmapped", counted_then_corrected)
-    answer = client.get("/v1/vocabularies/overread-1/unmapped")
+    answer = client.get("/v1/vocabularies/overread-2/unmapped")
     assert answer.status_code == 200, answer.text
     said = {item["statement"] for item in answer.json()["items"]}
     assert said == {"wobbly baseline rhythm", "nonspecific st abnormality"}
@@ -272,7 +272,7 @@ def test_writers_at_work_while_a_vocabulary_is_activated(
     for thread in threads:
         thread.start()
     try:
-        for version in ("site-2", "overread-1", "site-2"):
+        for version in ("site-2", "overread-2", "site-2"):
             assert activate(client, runner, version)["state"] == "succeeded"
     finally:
         stop.set()
@@ -294,7 +294,7 @@ def test_an_activation_that_is_cancelled_changes_nothing(
     before = rows(client)
     client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
     answer = client.post("/v1/vocabularies/site-2/activate")
-    second = client.post("/v1/vocabularies/overread-1/activate")
+    second = client.post("/v1/vocabularies/overread-2/activate")
     assert second.status_code == 409 and second.json()["type"].endswith("activation_under_way")
 
     def broken(*given: object) -> int:
@@ -305,7 +305,7 @@ def test_an_activation_that_is_cancelled_changes_nothing(
     assert client.get(answer.headers["location"]).json()["state"] == "failed"
     assert rows(client) == before
     assert {row["version"]: row["state"] for row in client.get("/v1/vocabularies").json()["items"]} == {
-        "overread-1": "active",
+        "overread-2": "active",
         "site-2": "inactive",
     }
     monkeypatch.undo()
@@ -417,7 +417,7 @@ def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: d
     answer = client.post("/v1/vocabularies", json={"yaml": changed("bad", ("septal_mi: anterior", "septal_mi: both"))})
     line = 1 + changed("bad").split("\n").index("  septal_mi: anterior")
     assert answer.status_code == 422 and f"line {line}" in answer.json()["detail"], answer.text
-    answer = client.post("/v1/vocabularies", json={"yaml": changed("overread-1", (SYNONYM, ""))})
+    answer = client.post("/v1/vocabularies", json={"yaml": changed("overread-2", (SYNONYM, ""))})
     assert answer.status_code == 409 and answer.json()["type"].endswith("version_taken")
     assert client.post("/v1/vocabularies", json={"yaml": "x" * 1_000_001}).status_code == 413
     assert client.post("/v1/vocabularies/none/activate").status_code == 404
@@ -428,7 +428,7 @@ def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: d
     assert client.post("/v1/vocabularies/preview", json={}).status_code == 422
     client.headers["Authorization"] = f"Bearer {keys['viewer']}"
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 403
-    assert client.post("/v1/vocabularies/overread-1/activate").status_code == 403
+    assert client.post("/v1/vocabularies/overread-2/activate").status_code == 403
 
 
 def test_extract(client: httpx.Client) -> None:
@@ -439,7 +439,7 @@ def test_extract(client: httpx.Client) -> None:
     assert client.post("/v1/labels/extract", json={"text": "LVH", "profile": "strict"}).status_code == 200
     assert client.post("/v1/labels/extract", json={"text": "LVH", "profile": "none"}).status_code == 422
     assert client.post("/v1/labels/extract", json={"text": "LVH " * 20_000}).status_code == 413
-    detail = client.get("/v1/vocabularies/overread-1").json()
+    detail = client.get("/v1/vocabularies/overread-2").json()
     assert detail["policy"]["septal_mi"] == "anterior" and set(detail["profiles"]) == {"paper", "strict"}
 
 
@@ -447,7 +447,7 @@ def test_a_process_keeps_a_few_labelers_and_builds_the_others_again(database: Da
     labelers = Labelers()
     with database.begin() as session:
         for number in range(KEPT + 2):
-            upload(session, "test", builtin_text().replace("overread-1", f"north-{number}"))
+            upload(session, "test", builtin_text().replace("overread-2", f"north-{number}"))
         active = labelers.active(session).labeler
         strict = labelers.profile(labelers.active(session), "strict")
         first = labelers.version(session, "north-0").labeler
