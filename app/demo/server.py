@@ -1,11 +1,9 @@
 """The service the demo talks to: `overread serve`, started as a user would, ended with the demo."""
 
-import os
 import secrets
 import signal
 import socket
 import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +11,7 @@ from pathlib import Path
 
 import httpx
 
+from app.kit.children import python_module, safe_environment
 from app.settings import Settings
 
 START_WITHIN_S = 120
@@ -32,8 +31,9 @@ def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[by
     log_path = settings.data_dir / "serve.log"
     with log_path.open("ab") as log:
         process = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "serve", "--port", str(port)],
-            env={**os.environ, "OVERREAD_DATA_DIR": str(settings.data_dir), "OVERREAD_ADMIN_KEY": key},
+            python_module("app.cli", "serve", "--port", str(port)),
+            cwd=settings.data_dir,
+            env={**safe_environment(), "OVERREAD_DATA_DIR": str(settings.data_dir), "OVERREAD_ADMIN_KEY": key},
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches the demo, which then ends the service itself

@@ -140,7 +140,9 @@ def _newest_first(folders: list[Path], *, from_wheel: bool) -> list[Binaries]:
 
 def _major(postgres: Path) -> int | None:
     try:
-        answer = subprocess.run([postgres, "--version"], capture_output=True, text=True, timeout=10, check=True)
+        answer = subprocess.run(
+            [postgres, "--version"], capture_output=True, text=True, timeout=10, check=True, cwd="/"
+        )
     except (OSError, subprocess.SubprocessError):
         return None
     match = re.search(r"\) (\d+)", answer.stdout)

@@ -77,5 +77,6 @@ def _serves(pid: int, cluster: Cluster) -> bool:
             return Path(f"/proc/{pid}/cwd").samefile(cluster.folder)
         except OSError:  # it has ended, or is another account's
             return False
-    listed = subprocess.run(["/bin/ps", "-p", str(pid), "-o", "command="], capture_output=True, text=True, check=False)
+    command = ["/bin/ps", "-p", str(pid), "-o", "command="]
+    listed = subprocess.run(command, capture_output=True, text=True, check=False, cwd="/")
     return "postgres" in listed.stdout

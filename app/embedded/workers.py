@@ -1,9 +1,7 @@
 """The workers that `overread serve` runs itself when no broker is configured."""
 
-import os
 import signal
 import subprocess
-import sys
 import threading
 import time
 from types import TracebackType
@@ -11,6 +9,7 @@ from typing import Self
 
 import structlog
 
+from app.kit.children import python_module, safe_environment
 from app.settings import Settings
 from app.steps import QUEUES
 
@@ -31,8 +30,9 @@ class EmbeddedWorkers:
     """
 
     def __init__(self, settings: Settings) -> None:
+        self._folder = settings.data_dir
         self._environment = {
-            **os.environ,
+            **safe_environment(),
             "OVERREAD_DATA_DIR": str(settings.data_dir),
             "OVERREAD_DATABASE_URL": settings.database_url or "",
         }
@@ -67,8 +67,9 @@ class EmbeddedWorkers:
 
     def _start(self, name: str) -> None:
         self._processes[name] = subprocess.Popen(
-            [sys.executable, "-m", "app.cli", "worker", "--queue", name, "--parent-pipe"],
+            python_module("app.cli", "worker", "--queue", name, "--parent-pipe"),
             stdin=subprocess.PIPE,
+            cwd=self._folder,
             env=self._environment,
             start_new_session=True,  # Ctrl-C in a terminal goes to the service, which ends its workers in order
         )

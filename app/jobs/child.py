@@ -6,7 +6,6 @@ import os
 import queue
 import signal
 import subprocess
-import sys
 import threading
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -14,6 +13,7 @@ from typing import IO, Any
 
 from app.jobs.paths import without_folders
 from app.jobs.run import JobFailed, JobRun
+from app.kit.children import python_module, secretless_environment
 from app.kit.database import Json
 
 GRACE_S = 5.0
@@ -32,13 +32,13 @@ def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: C
     log_path.parent.mkdir(parents=True, exist_ok=True)
     with log_path.open("ab") as log:
         child = subprocess.Popen(
-            [sys.executable, "-m", "ml", *arguments, "--parent-pipe"],
+            python_module("ml", *arguments, "--parent-pipe"),
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=log,
             start_new_session=True,
             cwd=log_path.parent,
-            env=child_environment(),
+            env=secretless_environment(),
         )
     try:
         return _listen(run, child, on_event)
@@ -64,11 +64,6 @@ def pass_on(run: JobRun) -> Callable[[str, Json], None]:
             run.event(kind, payload)
 
     return listen
-
-
-def child_environment() -> dict[str, str]:
-    """Give the child nothing it could tell: no database, no keys."""
-    return {name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")}
 
 
 def _listen(run: JobRun, child: subprocess.Popen[bytes], on_event: Callable[[str, Json], None]) -> Json:

@@ -1,9 +1,7 @@
 """The warm child: `python -m ml serve`, kept running, spoken to in frames."""
 
 import io
-import os
 import subprocess
-import sys
 import threading
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from app.jobs.child import end_group
+from app.kit.children import python_module, secretless_environment
 from app.kit.database import Json
 from ml.processes.frames import FrameError, read_frame, write_frame
 
@@ -45,12 +44,13 @@ class WarmChild:
         self._log_path.parent.mkdir(parents=True, exist_ok=True)
         with self._log_path.open("ab") as log:
             self._process = subprocess.Popen(
-                [sys.executable, "-m", "ml", "serve"],
+                python_module("ml", "serve"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,
                 start_new_session=True,
-                env={name: value for name, value in os.environ.items() if not name.startswith("OVERREAD_")},
+                cwd=self._log_path.parent,
+                env=secretless_environment(),
             )
 
     def ask(

@@ -3,13 +3,13 @@
 import json
 import queue
 import subprocess
-import sys
 from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from app.jobs.child import child_environment, end_group
+from app.jobs.child import end_group
 from app.jobs.run import JobFailed
+from app.kit.children import python_module, secretless_environment
 
 
 class Answer(NamedTuple):
@@ -31,11 +31,12 @@ class LabelingProcesses:
     def __enter__(self) -> Self:
         for _ in range(self._count):
             child = subprocess.Popen(
-                [sys.executable, "-m", "ml.labeling.batch"],
+                python_module("ml.labeling.batch"),
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 start_new_session=True,
-                env=child_environment(),
+                cwd="/",  # it opens no file
+                env=secretless_environment(),
             )
             self._children.append(child)
             self._free.put(child)
