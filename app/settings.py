@@ -1,18 +1,31 @@
-"""Every knob of the service, typed, in one place: `OVERREAD_*` environment variables or a `.env` file."""
+"""Every setting of the service, typed, in one place: `OVERREAD_*` environment variables, or a file that is named."""
 
+import difflib
+import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
+from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
+PREFIX = "OVERREAD_"
+ENV_FILE = "OVERREAD_ENV_FILE"
+"""Names a file of settings, `NAME=value` a line. No file is read that is not named: whoever may write to the current
+folder would otherwise configure the service."""
+OF_THE_TESTS = "OVERREAD_TEST_"
+
+
+class SettingsError(Exception):
+    """Settings that cannot be used; the message says which and what to do."""
 
 
 class Settings(BaseSettings):
     """What a deployment decides; the defaults run everything on one machine with nothing else installed."""
 
-    model_config = SettingsConfigDict(env_prefix="OVERREAD_", env_file=".env", extra="ignore")
+    model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     data_dir: Path = Field(default=Path("data"), description="Waveforms, datasets, models and the private database.")
     database_url: str | None = Field(
@@ -96,3 +109,45 @@ class Settings(BaseSettings):
     def models_dir(self) -> Path:
         """Registered bundles, one folder each."""
         return self.data_dir / "models"
+
+
+def load_settings() -> Settings:
+    """Return the settings of this process, from its environment and the file that `OVERREAD_ENV_FILE` names.
+
+    Raises `SettingsError` for a variable that is no setting: a misspelt `OVERREAD_DATABASE_URL` would otherwise start
+    an empty database.
+    """
+    named = os.environ.get(ENV_FILE) or None
+    given = set(os.environ)
+    if named is not None:
+        named = str(Path(named).expanduser().resolve())
+        os.environ[ENV_FILE] = named  # for our children, who work in another folder
+        given |= _names_in(Path(named))
+    if unknown := _unknown(given):
+        raise SettingsError("; ".join(unknown))
+    return Settings(_env_file=named)
+
+
+def _names_in(file: Path) -> set[str]:
+    try:
+        with file.open(encoding="utf-8") as lines:
+            return set(dotenv_values(stream=lines))
+    except OSError as error:
+        raise SettingsError(f"{ENV_FILE}: {file}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise SettingsError(f"{ENV_FILE}: {file} is not UTF-8 text") from error
+
+
+def _unknown(given: Iterable[str]) -> list[str]:
+    """Name the variables that look like settings and are none, with the setting that was probably meant."""
+    known = [field.upper() for field in Settings.model_fields]
+    found = []
+    for variable in sorted(given):
+        name = variable.upper()
+        if not name.startswith(PREFIX) or name.startswith(OF_THE_TESTS) or name == ENV_FILE:
+            continue
+        setting = name.removeprefix(PREFIX)
+        if setting not in known:
+            close = difflib.get_close_matches(setting, known, 1)
+            found.append(f"{variable} is no setting: " + (f"{PREFIX}{close[0]} is" if close else "unset it"))
+    return found

@@ -1,8 +1,10 @@
 """Every table, imported in one place for those who need the whole schema."""
 
+from app.access_log.tables import Access
 from app.auth.tables import ApiKey, User
 from app.datasets.tables import Dataset
 from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
+from app.ecgs.patients.tables import PatientKey
 from app.ecgs.tables import Ecg
 from app.jobs.tables import Job, JobEvent
 from app.kit.audit import AuditEntry
@@ -15,6 +17,7 @@ from app.vocabularies.tables import VocabularyRow
 metadata = Base.metadata
 
 __all__ = [
+    "Access",
     "ApiKey",
     "AttributeValue",
     "AuditEntry",
@@ -27,6 +30,7 @@ __all__ = [
     "Labeling",
     "Model",
     "Pair",
+    "PatientKey",
     "Prediction",
     "Report",
     "Snapshot",

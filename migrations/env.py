@@ -4,7 +4,7 @@ from alembic import context
 from sqlalchemy import Connection
 
 from app.kit.database import Database
-from app.settings import Settings
+from app.settings import load_settings
 from app.tables import metadata
 
 
@@ -18,5 +18,5 @@ given = context.config.attributes.get("connection")
 if given is not None:
     run(given)
 else:
-    with Database(Settings()).engine.begin() as connection:
+    with Database(load_settings()).engine.begin() as connection:
         run(connection)

@@ -15,6 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy import NullPool, create_engine, text
 
 from app.auth import service as auth
+from app.ecgs.patients import PatientHasher
 from app.embedded.postgres import EmbeddedPostgres
 from app.kit.database import Database
 from app.main import create_app
@@ -73,7 +74,7 @@ def settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Settings]:
     server, source = template
     name = f"test_{uuid.uuid4().hex[:12]}"
     _run(server, f"CREATE DATABASE {name} TEMPLATE {source}")
-    yield Settings(
+    settings = Settings(
         data_dir=tmp_path / "data",
         database_url=_with_name(server, name),
         lease_s=3,
@@ -81,6 +82,8 @@ def settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Settings]:
         prediction_timeout_s=30,
         _env_file=None,
     )
+    assert PatientHasher(settings).fingerprint  # makes the key, as `serve` and `migrate` do
+    yield settings
     drop(server, name)
 
 

@@ -46,4 +46,6 @@ class ApiKey(Base):
     hint: Mapped[str]
     source: Mapped[str]
     created_at: Mapped[CreatedAt]
+    expires_at: Mapped[datetime | None]
+    last_used_at: Mapped[datetime | None]
     revoked_at: Mapped[datetime | None]

@@ -157,8 +157,13 @@ class _Watch:
             self._thread.join(0.1)
 
 
+def has_database(folder: Path) -> bool:
+    """Return whether a private PostgreSQL was ever made in `folder`."""
+    return (folder / "cluster").exists()
+
+
 def running_url(folder: Path) -> str | None:
-    """Give the URL of the server that another process runs on `folder`, None when there is none.
+    """Return the URL of the server that another process runs on `folder`, None when there is none.
 
     For commands beside a running `overread serve`, by the same account.
     """
@@ -197,4 +202,4 @@ def _url(sockets: Path) -> str:
     return URL.create("postgresql+psycopg", username=ROLE, database=DATABASE, query=query).render_as_string()
 
 
-__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "FolderInUse", "NoPostgres", "running_url"]
+__all__ = ["EmbeddedPostgres", "EmbeddedPostgresError", "FolderInUse", "NoPostgres", "has_database", "running_url"]

@@ -1,12 +1,19 @@
 """`overread serve`: the service, and on one machine everything it needs."""
 
+import errno
+import os
 import signal
+import socket
+import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from pathlib import Path
 
 import uvicorn
 
 from app.auth.service import ensure_admin
+from app.ecgs.patients import PatientHasher
+from app.ecgs.patients.service import check_key
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.workers import EmbeddedWorkers
 from app.kit.database import Database
@@ -20,21 +27,41 @@ class NotMigrated(Exception):
     """The configured database's schema is not this release's."""
 
 
+class CannotServe(Exception):
+    """The service cannot start here; the message says why and what to do."""
+
+
+def make_data_folder(folder: Path) -> None:
+    """Make the data folder, closed to other accounts; one that is there is closed to them."""
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    status = folder.stat()
+    if stat.S_IMODE(status.st_mode) & 0o077:
+        try:
+            folder.chmod(0o700)
+        except PermissionError as error:
+            raise CannotServe(
+                f"{folder} is open to other accounts and belongs to user id {status.st_uid}: "
+                "run chmod 700 on it, it holds patients' data"
+            ) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise CannotServe(f"{folder} cannot be written: choose another OVERREAD_DATA_DIR, or change its owner")
+
+
 @contextmanager
 def database_of(settings: Settings) -> Iterator[Settings]:
-    """Give settings with a database: the configured one, or a private one that runs while the block does."""
+    """Yield settings with a database: the configured one, or a private one that runs while the block does."""
     if settings.database_url is not None:
         yield settings
         return
-    settings.data_dir.mkdir(parents=True, exist_ok=True)
     with EmbeddedPostgres(settings.data_dir / "postgres") as url:
         yield settings.model_copy(update={"database_url": url})
 
 
 def prepare(settings: Settings, own_database: bool) -> str | None:
-    """Bring the schema up (a configured database's only by `overread migrate`) and register the starter model.
+    """Make everything ready for the API, and return the first admin key if one was made.
 
-    Gives the first admin key, if one was made.
+    The schema is brought up (a configured database's only by `overread migrate`), the patient key is checked, the
+    starter model registered.
     """
     database = Database(settings)
     try:
@@ -43,15 +70,37 @@ def prepare(settings: Settings, own_database: bool) -> str | None:
         elif not is_current(database):
             raise NotMigrated("the database's schema is not this release's: run `overread migrate` first")
         with database.begin() as session:
+            check_key(session, PatientHasher(settings), may_make=True)
             ensure_starter(session, settings.models_dir)
             return ensure_admin(session, settings.admin_key)
     finally:
         database.close()
 
 
+def listen(host: str, port: int) -> socket.socket:
+    """Bind the port before anything else is started or printed; connections are taken once the service is ready."""
+    try:
+        family, kind, protocol, _, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM)[0]
+    except socket.gaierror as error:
+        raise CannotServe(f"--host: {host} is no address of this machine: {error.strerror}") from error
+    taken = socket.socket(family, kind, protocol)
+    taken.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        taken.bind(address)
+    except OSError as error:
+        taken.close()
+        if error.errno == errno.EADDRINUSE:
+            raise CannotServe(f"port {port} on {host} is in use: choose another with --port") from error
+        raise CannotServe(f"cannot listen on {host} port {port}: {error.strerror}") from error
+    return taken
+
+
 def serve(settings: Settings, host: str, port: int) -> None:
     """Run until SIGINT or SIGTERM, then end everything that was started, in order."""
     with ExitStack() as stack:
+        listening = stack.enter_context(listen(host, port))
+        port = listening.getsockname()[1]
+        make_data_folder(settings.data_dir)
         own_database = settings.database_url is None
         settings = stack.enter_context(database_of(settings))
         made_key = prepare(settings, own_database)
@@ -61,8 +110,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
             stack.enter_context(EmbeddedWorkers(settings))
         config = uvicorn.Config(
             create_app(settings),
-            host=host,
-            port=port,
             log_config=None,
             access_log=False,
             timeout_keep_alive=75,  # longer than proxies keep a connection: who closes first loses requests
@@ -70,8 +117,9 @@ def serve(settings: Settings, host: str, port: int) -> None:
             server_header=False,
         )
         server = uvicorn.Server(config)
-        print(f"Overread on http://{host}:{port} (API: /docs)", flush=True)  # noqa: T201
+        shown = f"[{host}]" if ":" in host else host
+        print(f"Overread on http://{shown}:{port} (API: /docs)", flush=True)  # noqa: T201
         # uvicorn raises the signal that ended it once more; what was started is still to be ended, in order
         for number in (signal.SIGINT, signal.SIGTERM):
             signal.signal(number, lambda *_: None)
-        server.run()
+        server.run(sockets=[listening])

@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import BigInteger, Identity, Index
+from sqlalchemy import BigInteger, Identity, Index, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kit.database import Base, CreatedAt, Json
@@ -14,7 +14,10 @@ class AuditEntry(Base):
     """One change. Never holds report text, patient numbers or keys."""
 
     __tablename__ = "audit_log"
-    __table_args__ = (Index(None, "resource", "resource_id"),)
+    __table_args__ = (
+        Index(None, "resource", "resource_id"),
+        Index("ix_audit_log_conflicts", "actor", "at", postgresql_where=text("action = 'conflict'")),
+    )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
     at: Mapped[CreatedAt]

@@ -50,7 +50,7 @@ def test_each_command_is_one_that_overread_takes(name: str) -> None:
     group = typer.main.get_command(cli)
     parsed = group.commands[command].make_context(command, [str(word) for word in arguments])  # type: ignore[attr-defined]
     if command == "worker":
-        assert parsed.params["queue"] == [name.split("-")[1]]
+        assert list(parsed.params["queue"]) == [name.split("-")[1]]
     if command == "serve":
         assert (parsed.params["host"], parsed.params["port"]) == ("0.0.0.0", 8000)
 

@@ -1,0 +1,1 @@
+"""The commands of `overread`, one file a subject; `app.cli` puts them together."""

@@ -1,0 +1,98 @@
+"""`predict` and `labels`: the library without a service or a database."""
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from app.commands.shared import fail, say, show
+
+if TYPE_CHECKING:
+    from ml.labeling import Vocabulary
+
+commands = typer.Typer()
+labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
+
+
+@commands.command()
+def predict(
+    paths: Annotated[
+        list[Path], typer.Argument(metavar="PATH...", help="A WFDB record, a folder of records, or an .npz of windows.")
+    ],
+    model: Annotated[
+        Path | None, typer.Option(help="A bundle; the starter model when absent.", exists=True, file_okay=False)
+    ] = None,
+) -> None:
+    """Predict without a service: a line of JSON with a probability for each label of each window.
+
+    What cannot be read is named on standard error with the reason; the others are answered, and the status is 1.
+    """
+    from ml.bundles.bundle import InvalidBundle
+    from ml.inference.inputs import Unread, read_all
+    from ml.inference.predictor import Predictor
+    from ml.starter import BUNDLE
+
+    try:
+        predictor = Predictor(model or BUNDLE)
+    except InvalidBundle as error:
+        fail(str(error))
+    all_read = True
+    for record in read_all(paths, predictor.preprocessing):
+        if isinstance(record, Unread):
+            say(f"{record.name}: {record.reason}")
+            all_read = False
+            continue
+        for window, probabilities in enumerate(predictor.window_probabilities(record.windows)):
+            line = {"record": record.name, "window": window, "probabilities": probabilities}
+            show(json.dumps(line, allow_nan=False))
+    if not all_read:
+        raise typer.Exit(1)
+
+
+@labels.command("extract")
+def extract(
+    file: Annotated[
+        typer.FileBinaryRead, typer.Argument(help='JSON lines, {"id", "text"} each; - for standard input.')
+    ],
+    vocabulary: Annotated[
+        Path | None, typer.Option(help="A vocabulary file; the shipped one when absent.", exists=True, dir_okay=False)
+    ] = None,
+    profile: Annotated[str | None, typer.Option(help="One of the vocabulary's profiles.")] = None,
+    explain: Annotated[bool, typer.Option("--explain", help="For people: the words behind each finding.")] = False,
+) -> None:
+    """Read reports: a line of JSON with the labels present, uncertain, negated and historical for each line given.
+
+    Needs no database. A line that is no report ends it with status 2 and its number; what came before is written.
+    """
+    from ml.labeling import Labeler
+    from ml.labeling import lines as reports
+
+    labeler = Labeler(_vocabulary(vocabulary, profile))
+    write = reports.explained if explain else reports.extracted
+    try:
+        for report in reports.read(file):
+            show(write(labeler, report))
+    except reports.NoReport as error:
+        fail(str(error))
+
+
+@labels.command("validate")
+def validate(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
+    """Check a vocabulary file; each mistake is named with its line."""
+    vocabulary = _vocabulary(file, None)
+    say(f"{file}: version {vocabulary.version}, {len(vocabulary.labels)} labels, {', '.join(vocabulary.languages)}")
+
+
+def _vocabulary(file: Path | None, profile: str | None) -> "Vocabulary":
+    from ml.labeling import Vocabulary, VocabularyError, builtin
+
+    try:
+        vocabulary = builtin() if file is None else Vocabulary.parse(file.read_text(encoding="utf-8"))
+    except (VocabularyError, UnicodeDecodeError) as error:
+        fail(f"{file}: {error}")
+    if profile is None:
+        return vocabulary
+    if profile not in vocabulary.profiles:
+        fail(f"--profile: {profile!r} is none of {', '.join(vocabulary.profiles)}")
+    return vocabulary.profile(profile)

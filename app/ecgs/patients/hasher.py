@@ -1,0 +1,85 @@
+"""The keyed hash of patient numbers, and the file that keeps its key."""
+
+import hashlib
+import hmac
+import os
+import secrets
+import stat
+import unicodedata
+from functools import cached_property
+from pathlib import Path
+
+from app.settings import Settings
+
+SHORTEST_KEY = 32
+"""Bytes; as for `OVERREAD_PATIENT_KEY`."""
+_FINGERPRINTED = b"overread: fingerprint of the patient key"
+
+
+class PatientKeyError(Exception):
+    """The key of the patient hash cannot be used; the message says why and what to do."""
+
+
+class PatientHasher:
+    """Keyed hash (HMAC-SHA-256) of patient numbers.
+
+    Without the key the hash of a number cannot be computed, so the table alone does not give numbers away. The key is
+    read, and made where there is none, when it is first needed.
+    """
+
+    def __init__(self, settings: Settings) -> None:
+        self._given = settings.patient_key
+        self.file = settings.data_dir / "patient.key"
+
+    def __call__(self, patient_id: str) -> bytes:
+        """Return the hash of one number; blanks around it and the way an accent is encoded do not matter."""
+        number = unicodedata.normalize("NFC", patient_id.strip())
+        return hmac.digest(self._key, number.encode(), hashlib.sha256)
+
+    @property
+    def has_key(self) -> bool:
+        """Whether there is a key already."""
+        return self._given is not None or self.file.exists()
+
+    @property
+    def fingerprint(self) -> bytes:
+        """A hash that tells this key from others and gives nothing of it away."""
+        return hmac.digest(self._key, _FINGERPRINTED, hashlib.sha256)
+
+    @cached_property
+    def _key(self) -> bytes:
+        if self._given is not None:
+            return self._given.get_secret_value().encode()
+        if not self.file.exists():
+            _make(self.file)
+        return _read(self.file)
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        mode = stat.S_IMODE(os.fstat(file.fileno()).st_mode)
+        key = file.read()
+    if mode & 0o077:
+        raise PatientKeyError(f"{path} is open to other accounts (mode {mode:04o}): run chmod 600 on it")
+    if len(key) < SHORTEST_KEY:
+        raise PatientKeyError(
+            f"{path} holds {len(key)} bytes, and a key has at least {SHORTEST_KEY}: restore it from a backup"
+        )
+    return key
+
+
+def _make(path: Path) -> None:
+    """Make a key file; of two processes that make it at once one wins."""
+    path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    temporary = path.with_name(f".patient.key.{os.getpid()}.{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    with os.fdopen(descriptor, "w") as file:
+        file.write(secrets.token_hex(32))
+        file.flush()
+        os.fsync(file.fileno())
+    try:
+        os.link(temporary, path)
+    except FileExistsError:
+        pass
+    finally:
+        temporary.unlink()
