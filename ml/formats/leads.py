@@ -1,46 +1,35 @@
-"""Leads by name, in any writing, to the canonical twelve."""
+"""Lead names as files write them, matched to the twelve leads. A name that is not known is never taken for a lead."""
 
 import re
+from typing import NamedTuple
 
-import numpy as np
-from numpy.typing import NDArray
+from ml.formats.recording import LEADS
 
-from ml.formats.recording import LEADS, MISSING, Reason, Unreadable
+LONGEST_NAME = 40  # characters; a longer description names no lead
 
+_NAME = re.compile(
+    r"(?:(?:mdc_ecg_lead|ecg[ _]?lead|lead|ecg|ekg)(?![-−–])[ _]*)?"  # in "Lead-I" the hyphen may be a minus or none
+    r"([-−–]?)[ _]*"  # a minus, in three writings: the lead is stored upside down
+    r"(d?i{1,3}|a[ _]?v[ _]?[rlf]|[vc][ _]?[1-6])",
+    re.ASCII | re.IGNORECASE,
+)
 _CANONICAL = {lead.lower(): lead for lead in LEADS}
-_DECORATION = re.compile(r"^(?:mdc_ecg_lead_|ecg[ _-]?|lead[ _-]?)+|[ _-]+|\(.*\)$", re.IGNORECASE)
-_STORED_EIGHT = ("I", "II", "V1", "V2", "V3", "V4", "V5", "V6")
+_OTHER_NAMES = {"di": "I", "dii": "II", "diii": "III", **{f"c{number}": f"V{number}" for number in range(1, 7)}}
 
 
-def canonical_lead(name: str) -> str | None:
-    """Give the canonical name of a lead ("avr", "Lead I", "MDC_ECG_LEAD_V1"), None for anything else."""
-    return _CANONICAL.get(_DECORATION.sub("", name.strip()).lower())
+class Lead(NamedTuple):
+    """One of the twelve leads, and the sign it is stored with: -1 for "-aVR" (Cabrera)."""
+
+    name: str
+    sign: int
 
 
-def canonical_order(
-    samples: dict[str, NDArray[np.int32]], gain: dict[str, float]
-) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
-    """Stack leads in canonical order; (12, n) int32 and (12,) ADC units per mV.
+def known_lead(name: str) -> Lead | None:
+    """Return the lead that a name means ("aVR", "Lead I", "DII", "C1", "MDC_ECG_LEAD_V1", "-aVR"), or None.
 
-    Where only I, II and V1–V6 were stored (as MUSE does) the other four follow from Einthoven's and Goldberger's
-    definitions: III = II − I, aVR = −(I + II)/2, aVL = I − II/2, aVF = II − I/2; the halves are exact because
-    those leads get twice the gain. Raises `Unreadable` naming the leads that are missing.
+    A name must be known as a whole. "V3R", "I-II", "aVR (inverted)" and "V4 (V4R)" are other leads, or unclear.
     """
-    missing = [lead for lead in LEADS if lead not in samples]
-    if missing and all(lead in samples for lead in _STORED_EIGHT) and gain["I"] == gain["II"]:
-        derived, derived_gain = _derive(samples["I"].astype(np.int64), samples["II"].astype(np.int64), gain["I"])
-        for lead in missing:
-            samples[lead], gain[lead] = derived[lead], derived_gain[lead]
-    elif missing:
-        raise Unreadable([Reason("missing_leads", f"missing leads: {', '.join(missing)}")])
-    return np.stack([samples[lead] for lead in LEADS]), np.array([gain[lead] for lead in LEADS], np.float64)
-
-
-def _derive(
-    one: NDArray[np.int64], two: NDArray[np.int64], gain: float
-) -> tuple[dict[str, NDArray[np.int32]], dict[str, float]]:
-    unknown = (one == MISSING) | (two == MISSING)
-    twice = {"aVR": -(one + two), "aVL": 2 * one - two, "aVF": 2 * two - one}
-    leads = {"III": two - one, **twice}
-    derived = {lead: np.where(unknown, MISSING, values).astype(np.int32) for lead, values in leads.items()}
-    return derived, {"III": gain, **dict.fromkeys(twice, 2 * gain)}
+    if len(name) > LONGEST_NAME or not (found := _NAME.fullmatch(name.strip())):
+        return None
+    plain = re.sub(r"[ _]", "", found[2]).lower()
+    return Lead(_OTHER_NAMES.get(plain) or _CANONICAL[plain], -1 if found[1] else 1)

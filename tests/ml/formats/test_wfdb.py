@@ -8,13 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.corpus.simulator.heart import record
 from ml.formats import LEADS, Recording, Unreadable, read
+from ml.formats.waveform import digest
 from ml.formats.wfdb import write_wfdb
-
-
-def simulated(seed: int = 0) -> Recording:
-    return record({"sinus_rhythm"}, np.random.default_rng(seed))
+from tests.ml.formats.records import lead_columns, record_of, simulated, simulated_files
 
 
 def codes(files: dict[str, bytes]) -> set[str]:
@@ -101,6 +98,197 @@ def test_lies_are_found() -> None:
     assert codes({"r.hea": hea.replace(b"r.dat 16", b"r.dat 212"), "r.dat": dat}) == {"unsupported_format"}
     assert codes({"r.hea": hea.replace(b"r.dat 16", b"/etc/passwd 16"), "r.dat": dat}) == {"missing_file"}
     assert codes({"r.dat": dat}) == {"unknown_format"}
+
+
+@pytest.mark.parametrize(
+    "foreign",
+    [
+        "16 16(800)/mmHg 16 0 {first} {sum} 0 ABP",
+        "16 1/% 16 0 {first} {sum} 0 SpO2",
+        "16 1/bpm 16 0 {first} {sum} 0 HR",
+        "16 1000/mV 16 0 {first} 12345 0 V3R",  # wrong checksum
+        "16 1000/mV 16 0 999 {sum} 0 MLII",  # wrong first sample
+        "16 0/furlongs 16 nonsense x y z aVR (inverted)",
+        "16 1/" + "9" * 12_000 + " 16 0 {first} {sum} 0 RESP",
+        "16",
+    ],
+)
+@pytest.mark.parametrize("place", [0, 5, 12])
+def test_a_signal_that_is_no_lead_is_skipped_whatever_it_says(foreign: str, place: int) -> None:
+    columns = lead_columns()
+    columns.insert(place, (foreign, np.arange(5000) % 800))
+    assert digest(read(record_of(columns))) == digest(simulated())
+
+
+def test_a_foreign_signal_may_have_several_samples_a_frame() -> None:
+    columns = lead_columns()
+    columns.insert(3, ("16x3 1/mmHg 16 0 0 0 0 ABP", np.zeros(5000)))
+    files = record_of(columns)
+    frames = np.frombuffer(files["r.dat"], "<i2").reshape(5000, 13)
+    wide = np.insert(frames, [4, 4], 77, axis=1)
+    assert digest(read({**files, "r.dat": wide.tobytes()})) == digest(simulated())
+
+
+def test_a_file_without_a_lead_need_not_be_there() -> None:
+    files = simulated_files()
+    header = files["r.hea"].replace(b"r 12 ", b"r 13 ") + b"r.xyz 212 2000 12 0 1 2 0 vx\n"
+    assert digest(read({"r.hea": header, "r.dat": files["r.dat"]})) == digest(simulated())
+
+
+def test_wrong_things_about_a_lead_are_still_refused() -> None:
+    columns = lead_columns()
+    for fields, code in [
+        ("16 1000/mmHg 16 0 {first} {sum} 0 V6", "unknown_unit"),
+        ("16 1000/mV 16 0 {first} 1 0 V6", "wrong_checksum"),
+        ("16 1000/mV 16 0 1 {sum} 0 V6", "wrong_initial_value"),
+        ("16 1000/mV 16 0 {first} {sum} 0 V5", "duplicate_lead"),
+        ("16 1000/mV 16 0 {first} {sum} 0 V6R", "missing_leads"),
+        ("16x2 1000/mV 16 0 {first} {sum} 0 V6", "unsupported_format"),
+        ("16:4 1000/mV 16 0 {first} {sum} 0 V6", "unsupported_format"),
+    ]:
+        assert code in codes(record_of([*columns[:11], (fields, columns[11][1])]))
+
+
+@pytest.mark.parametrize(
+    "name", ["folder/r", "a/b/c/r", "records500/00001/r", "files/p10/41420867", r"C:\ecgs\r", "00001_hr.v2", "ü" * 100]
+)
+def test_a_record_name_may_have_folders(name: str) -> None:
+    files = simulated_files()
+    header = files["r.hea"].decode().replace("r 12 ", f"{name} 12 ", 1).encode()
+    assert digest(read({"r.hea": header, "r.dat": files["r.dat"]})) == digest(simulated())
+
+
+def test_a_multi_segment_record_is_named_as_one() -> None:
+    assert codes({"r.hea": b"r/2 12 500 5000\nr_1 2500\nr_2 2500\n", "r.dat": b""}) == {"unsupported_format"}
+
+
+@pytest.mark.parametrize("sent", ["a/b/r.dat", r"C:\ecgs\r.dat", "R.DAT", "x/R.Dat"])
+@pytest.mark.parametrize("named", [b"r.dat", b"records/r.dat", b"./r.dat"])
+def test_files_are_matched_by_base_name(sent: str, named: bytes) -> None:
+    files = simulated_files()
+    assert digest(read({"a/r.hea": files["r.hea"].replace(b"r.dat", named), sent: files["r.dat"]})) == digest(
+        simulated()
+    )
+
+
+def test_two_files_of_one_base_name_are_not_chosen_from() -> None:
+    files = simulated_files()
+    assert codes({"r.hea": files["r.hea"], "a/r.dat": files["r.dat"], "b/r.dat": b"other"}) == {"duplicate_file"}
+
+
+@pytest.mark.parametrize("surplus", [1, 23, 24, 392, 240_000])
+@pytest.mark.parametrize("byte", [b"\0", b"\x55"])
+def test_a_file_longer_than_its_header_says_is_read_where_the_samples_are_proven(surplus: int, byte: bytes) -> None:
+    files = simulated_files()
+    longer = {**files, "r.dat": files["r.dat"] + byte * surplus}
+    assert digest(read(longer)) == digest(simulated())
+    unproven = {
+        **longer,
+        "r.hea": b"\n".join(
+            b" ".join(line.split()[:4]) + b" 0 0 0 0 " + line.split()[-1] if b".dat" in line else line
+            for line in files["r.hea"].splitlines()
+        ),
+    }
+    if byte == b"\0":
+        assert digest(read(unproven)) == digest(simulated())
+    else:
+        assert codes(unproven) == {"wrong_length"}
+
+
+@pytest.mark.parametrize("leads", [[0], [3, 11], list(range(12))])
+def test_a_negative_gain_turns_a_lead_upside_down(leads: list[int]) -> None:
+    columns = lead_columns()
+    for lead in leads:
+        fields, samples = columns[lead]
+        columns[lead] = (fields.replace("16 ", "16 -", 1), samples)
+    signal_mv = read(record_of(columns)).millivolts()
+    expected = simulated().millivolts()
+    expected[leads] *= -1
+    assert np.array_equal(signal_mv, expected)
+
+
+@pytest.mark.parametrize("lead", range(12))
+def test_a_minus_before_a_lead_turns_it(lead: int) -> None:
+    columns = lead_columns()
+    fields, samples = columns[lead]
+    columns[lead] = (fields.replace(f" {LEADS[lead]}", f" -{LEADS[lead]}"), -samples)
+    assert digest(read(record_of(columns))) == digest(simulated())
+
+
+def test_checksums_that_are_all_zero_were_not_computed() -> None:
+    columns = [(fields.replace("{sum}", "0"), samples) for fields, samples in lead_columns()]
+    assert digest(read(record_of(columns))) == digest(simulated())
+    one_computed = [lead_columns()[0], *columns[1:]]
+    assert codes(record_of(one_computed)) == {"wrong_checksum"}
+    foreign = ("16 1/mmHg 16 0 {first} {sum} 0 ABP", np.arange(5000) % 800)
+    assert digest(read(record_of([*columns, foreign]))) == digest(simulated())
+
+
+def test_first_samples_that_are_all_zero_were_not_written() -> None:
+    columns = [(fields.replace("{first}", "0"), samples) for fields, samples in lead_columns()]
+    assert digest(read(record_of(columns))) == digest(simulated())
+
+
+@pytest.mark.parametrize(
+    "gain", ["1e3/mV", "1000.0/mV", "1/uV", "1/µV", "1/μV", "1000000/V", "1e6/V", "0.001/nV", "1000"]
+)
+def test_one_ecg_in_any_unit_is_one_ecg(gain: str) -> None:
+    columns = [
+        (f"16 {gain} 16 0 {{first}} {{sum}} 0 {lead}", samples)
+        for lead, (_, samples) in zip(LEADS, lead_columns(), strict=True)
+    ]
+    reference = [(fields.replace(gain, "1000/mV", 1), samples) for fields, samples in columns]
+    assert digest(read(record_of(columns))) == digest(read(record_of(reference)))
+
+
+@pytest.mark.parametrize("number", ["4.9", "0.3", "204.8", "1234.56789", "333.3333333333333"])
+def test_units_change_without_a_rounding_error(number: str) -> None:
+    gains = set()
+    for unit, zeros in (("V", 3), ("mV", 0), ("uV", -3), ("nV", -6)):
+        columns = [
+            (f"16 {number}e{zeros}/{unit} 16 0 {{first}} {{sum}} 0 {lead}", samples)
+            for lead, (_, samples) in zip(LEADS, lead_columns(), strict=True)
+        ]
+        gains.add(read(record_of(columns)).gain[0])
+    assert gains == {float(number)}
+
+
+@pytest.mark.parametrize(
+    ("old", "new"),
+    [
+        ("r.dat 16 ", "r.dat 16+" + "1" * 5_000 + " "),
+        ("r.dat 16 ", "r.dat " + "1" * 5_000 + " "),
+        ("r.dat 16 ", "r.dat 16x" + "1" * 5_000 + " "),
+        (" 500 ", " " + "5" * 12_000 + " "),
+        (" 5000\n", " " + "5" * 12_000 + "\n"),
+        ("r 12 ", "r " + "1" * 12_000 + " "),
+        ("/mV", "1" * 12_000 + "/mV"),
+        ("/mV", "1" * 12_000 + "x/mV"),
+        ("(0)/mV", "(" + "1" * 12_000 + ")/mV"),
+        ("(0)/mV", "(" + "1" * 30 + ")/mV"),
+        ("/mV", "e99999999999999999999/mV"),
+        ("/mV", "e-99999999999999999999/mV"),
+        ("/mV", "e300/mV"),
+        ("/mV", "e-300/mV"),
+        ("r.dat ", "r" * 5_000 + ".dat "),
+        (" 16 0 ", " 16 " + "7" * 5_000 + " "),
+        (" 0 I\n", "1" * 5_000 + " 0 I\n"),
+    ],
+)
+def test_a_long_or_extreme_field_is_refused(old: str, new: str) -> None:
+    files = simulated_files()
+    assert old in files["r.hea"].decode()
+    changed = files["r.hea"].decode().replace(old, new, 1).encode()
+    assert codes({**files, "r.hea": changed}) <= {
+        "bad_header",
+        "too_long",
+        "wrong_length",
+        "missing_file",
+        "header_count",
+        "unsupported_format",
+        "unknown_format",
+        "missing_leads",
+    }
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))

@@ -1,0 +1,85 @@
+"""From the channels that a file stores to twelve leads: any two limb leads give the other four."""
+
+import math
+from collections.abc import Mapping
+from dataclasses import dataclass
+from fractions import Fraction
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.formats.recording import LEADS, MISSING, Reason, Unreadable
+
+# Einthoven and Goldberger: each limb lead as a·I + b·II
+_HALF = Fraction(1, 2)
+_IN_I_AND_II = {
+    "I": (Fraction(1), Fraction(0)),
+    "II": (Fraction(0), Fraction(1)),
+    "III": (Fraction(-1), Fraction(1)),
+    "aVR": (-_HALF, -_HALF),
+    "aVL": (Fraction(1), -_HALF),
+    "aVF": (-_HALF, Fraction(1)),
+}
+_LARGEST = np.iinfo(np.int32).max
+_SMALL_RATIO = 10_000  # numbers up to this make a ratio of gains that integers can follow exactly
+_FINER = 64  # where they cannot: steps this much smaller than the finer lead's
+
+
+@dataclass(frozen=True, eq=False)
+class Channel:
+    """One stored lead: (n,) int32 with the baseline subtracted, `MISSING` where unknown, and ADC units per mV (> 0)."""
+
+    samples: NDArray[np.int32]
+    gain: float
+
+    @classmethod
+    def of(cls, samples: NDArray[np.int32], gain: float, sign: int) -> "Channel":
+        """Return a channel with a positive gain; a negative gain or sign turns the samples upside down."""
+        if gain * sign > 0:
+            return cls(samples, abs(gain))
+        return cls(np.where(samples == MISSING, samples, -samples), abs(gain))
+
+
+def twelve_leads(stored: Mapping[str, Channel]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:
+    """Return the samples, (12, n) int32, and gains, (12,) ADC units per mV, in the order of `LEADS`.
+
+    Raises `Unreadable` with the names of the leads that are missing and do not follow from two limb leads.
+    """
+    leads = {**_derived(stored), **stored}
+    if missing := [lead for lead in LEADS if lead not in leads]:
+        raise Unreadable([Reason("missing_leads", f"missing leads: {', '.join(missing)}")])
+    return np.stack([leads[lead].samples for lead in LEADS]), np.array([leads[lead].gain for lead in LEADS])
+
+
+def _derived(stored: Mapping[str, Channel]) -> dict[str, Channel]:
+    """Return the limb leads that are not stored, where two are."""
+    known = [lead for lead in _IN_I_AND_II if lead in stored]
+    if len(known) < 2:
+        return {}
+    one, two = known[:2]
+    (a, b), (c, d) = _IN_I_AND_II[one], _IN_I_AND_II[two]
+    determinant = a * d - b * c
+    derived = {}
+    for lead, (x, y) in _IN_I_AND_II.items():
+        if lead not in stored:
+            of_one, of_two = (x * d - y * c) / determinant, (a * y - b * x) / determinant
+            derived[lead] = _combined(stored[one], of_one, stored[two], of_two)
+    return derived
+
+
+def _combined(one: Channel, of_one: Fraction, two: Channel, of_two: Fraction) -> Channel:
+    """Return `of_one · one + of_two · two`: exact where the ratio of their gains is one of small integers."""
+    unknown = (one.samples == MISSING) | (two.samples == MISSING)
+    first, second = (np.where(unknown, 0, channel.samples).astype(np.int64) for channel in (one, two))
+    ratio = Fraction(one.gain / two.gain).limit_denominator(_SMALL_RATIO)
+    of_second = of_two * ratio
+    scale = math.lcm(of_one.denominator, of_second.denominator)
+    factors = int(of_one * scale), int(of_second * scale)
+    largest = sum(abs(factor) * int(np.abs(x).max()) for factor, x in zip(factors, (first, second), strict=True))
+    if math.isclose(ratio, one.gain / two.gain, rel_tol=1e-12) and largest <= _LARGEST:
+        combined, gain = factors[0] * first + factors[1] * second, scale * one.gain
+    else:
+        signal_mv = float(of_one) * first / one.gain + float(of_two) * second / two.gain
+        gain = min(_FINER * max(one.gain, two.gain), _LARGEST / max(float(np.abs(signal_mv).max()), 1e-9))
+        combined = np.rint(signal_mv * gain).astype(np.int64)
+    return Channel(np.where(unknown, MISSING, combined).astype(np.int32), gain)

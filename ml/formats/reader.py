@@ -1,0 +1,49 @@
+"""What a file format is to the rest of the house."""
+
+import re
+import unicodedata
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import NamedTuple
+
+from ml.formats.recording import Recording
+
+HEAD_BYTES = 65_536
+"""How much of a file a reader may look at to recognise it."""
+
+
+class Reader(NamedTuple):
+    """A format: how its files are recognised, which files belong together, and how they are read.
+
+    Attributes
+    ----------
+    name
+        What people call the format.
+    main_ending, other_endings
+        The usual endings of file names, in lower case. They explain what is missing; they never decide what a file is,
+        unless no reader recognises its content.
+    recognises
+        Return whether the first `HEAD_BYTES` of a file are those of a record's main file.
+    names
+        Return the names of the files that a main file needs beside it. It never raises.
+    read
+        Return the recording in some files, by their names and contents, or raise `Unreadable`.
+    """
+
+    name: str
+    main_ending: str
+    other_endings: tuple[str, ...]
+    recognises: Callable[[bytes], bool]
+    names: Callable[[bytes], Sequence[str]]
+    read: Callable[[Mapping[str, bytes]], Recording]
+
+
+def base_name(path: str) -> str:
+    """Return the last part of a path, whichever system wrote it; browsers and headers may put folders before it."""
+    return unicodedata.normalize("NFC", re.split(r"[/\\]", path)[-1])
+
+
+def matching(names: Collection[str], wanted: str) -> list[str]:
+    """Return those of `names` that mean the file `wanted`: by base name, ignoring case only where nothing else fits."""
+    wanted = base_name(wanted)
+    exact = [name for name in names if base_name(name) == wanted]
+    return exact or [name for name in names if base_name(name).casefold() == wanted.casefold()]

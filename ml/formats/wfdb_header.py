@@ -1,0 +1,202 @@
+"""WFDB headers (header(5) of the WFDB manual): strictly what a header says, and how its signals are to be read."""
+
+import re
+from dataclasses import dataclass, replace
+from decimal import Decimal
+
+from ml.formats.leads import Lead, known_lead
+from ml.formats.reader import base_name
+from ml.formats.recording import Reason
+
+MAX_HEADER_BYTES = 65_536
+MAX_SIGNALS = 64
+MAX_SAMPLES = 24 * 3600 * 1000  # a day at 1 kHz
+MAX_RATE_HZ = 100_000.0
+MIN_GAIN, MAX_GAIN = 1e-6, 1e12
+LONGEST_FIELD = 40  # characters of a number with its unit
+LONGEST_NAME = 255  # characters of a file's name
+
+_DEFAULT_GAIN = Decimal(200)  # ADC units per physical unit where a header gives none (header(5))
+
+_UNITS_IN_A_MILLIVOLT = {
+    "v": Decimal("1e-3"),
+    "mv": Decimal(1),
+    "uv": Decimal(1000),
+    "µv": Decimal(1000),  # the micro sign
+    "μv": Decimal(1000),  # the Greek letter
+    "nv": Decimal(1_000_000),
+}
+
+_NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
+_FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?", re.ASCII)
+_GAIN = re.compile(rf"({_NUMBER})(?:\(([-+]?\d+)\))?(?:/(\S+))?", re.ASCII)
+_RATE = re.compile(rf"({_NUMBER})(?:/\S+)?", re.ASCII)
+_INTEGER = re.compile(r"[-+]?\d{1,12}", re.ASCII)
+_COUNT = re.compile(r"\d{1,3}", re.ASCII)
+_SEGMENTS = re.compile(r".*/\d+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class Scale:
+    """What the integers of a stored lead mean; the checksum and the first sample are None where they were not computed.
+
+    `gain` is in ADC units per mV and may be negative.
+    """
+
+    lead: Lead
+    gain: float
+    baseline: int
+    initial: int | None
+    checksum: int | None
+
+
+@dataclass(frozen=True)
+class Signal:
+    """One signal line: its file by base name, where samples begin there, and the scale where it is one of the leads."""
+
+    file: str
+    format: str
+    samples_per_frame: int
+    offset: int
+    scale: Scale | None
+
+
+@dataclass(frozen=True)
+class Header:
+    """A record's header; `samples` is None where it does not say how many there are."""
+
+    sampling_rate_hz: float
+    samples: int | None
+    signals: list[Signal]
+
+
+class BadHeader(ValueError):
+    """The header cannot be used; `reason` says why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = Reason(code, detail)
+
+
+def is_header(head: bytes) -> bool:
+    """Return whether the first bytes of a file are a WFDB header's: a record line, and a line that names a file."""
+    if b"\0" in head:  # signal files are told apart without a look at their lines
+        return False
+    lines = _lines(head[:MAX_HEADER_BYTES])[:2]
+    if len(lines) < 2:
+        return False
+    record, signal = lines[0].split(), lines[1].split(maxsplit=2)
+    return (
+        len(record) >= 3
+        and len(signal) >= 2
+        and _COUNT.fullmatch(record[1]) is not None
+        and _matched(_RATE, record[2]) is not None
+        and _matched(_FORMAT, signal[1]) is not None
+    )
+
+
+def signal_files(header: bytes) -> list[str]:
+    """Return the base names of the files that hold the header's leads; none where the header cannot be used."""
+    try:
+        signals = parse_header(header).signals
+    except BadHeader:
+        return []
+    return list(dict.fromkeys(signal.file for signal in signals if signal.scale is not None))
+
+
+def parse_header(content: bytes) -> Header:
+    """Return what a header says. Raises `BadHeader`."""
+    if len(content) > MAX_HEADER_BYTES:
+        raise BadHeader("header_too_large", f"the header is larger than {MAX_HEADER_BYTES:,} bytes")
+    lines = _lines(content)
+    if not lines:
+        raise BadHeader("empty_header", "the header is empty")
+    record = lines[0].split()
+    if _SEGMENTS.fullmatch(record[0]) and all(len(line.split()) == 2 for line in lines[1:]):
+        raise BadHeader("unsupported_format", "multi-segment records are not supported; send each segment by itself")
+    if len(record) < 3:
+        raise BadHeader("bad_header", "the record line needs a name, the number of signals and a sampling rate")
+    count = _integer(record[1], "number of signals")
+    if not 1 <= count <= MAX_SIGNALS:
+        raise BadHeader("bad_header", f"the number of signals must be 1 to {MAX_SIGNALS}")
+    rate = _matched(_RATE, record[2])
+    if rate is None or not 0 < float(rate[1]) <= MAX_RATE_HZ:
+        raise BadHeader("bad_header", f"the sampling rate must be a number above 0 and at most {MAX_RATE_HZ:,.0f} Hz")
+    samples = _integer(record[3], "number of samples") if len(record) > 3 else 0
+    if not 0 <= samples <= MAX_SAMPLES:
+        raise BadHeader("too_long", f"the header says {samples:,} samples; the most is {MAX_SAMPLES:,}")
+    if len(lines) - 1 < count:
+        raise BadHeader("bad_header", f"the header says {count} signals and describes {len(lines) - 1}")
+    signals = [_signal(line, number) for number, line in enumerate(lines[1 : count + 1], start=1)]
+    return Header(float(rate[1]), samples or None, _without_placeholders(signals))
+
+
+def _lines(content: bytes) -> list[str]:
+    """Return the lines that are neither empty nor comments."""
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        text = content.decode("latin-1")
+    lines = (line.strip() for line in text.splitlines())
+    return [line for line in lines if line and not line.startswith("#")]
+
+
+def _signal(line: str, number: int) -> Signal:
+    """Parse a signal line. Of a signal that is none of the 12 leads only its place in the file matters."""
+    fields = line.split(maxsplit=8)
+    if len(fields) < 2:
+        raise BadHeader("bad_header", f"signal {number} needs a file name and a format")
+    layout = _matched(_FORMAT, fields[1])
+    if layout is None or len(fields[0]) > LONGEST_NAME:
+        raise BadHeader("bad_header", f"signal {number} has a file name that is too long, or no WFDB format")
+    form, per_frame, skew, offset = layout.groups()
+    lead = known_lead(fields[8]) if len(fields) > 8 else None
+    if lead is not None and (int(per_frame or 1), int(skew or 0)) != (1, 0):
+        detail = f"lead {lead.name} has several samples a frame, or a skew ({fields[1]}); neither is supported"
+        raise BadHeader("unsupported_format", detail)
+    scale = None if lead is None else _scale(fields, lead)
+    return Signal(base_name(fields[0]), form, int(per_frame or 1), int(offset or 0), scale)
+
+
+def _scale(fields: list[str], lead: Lead) -> Scale:
+    found = _matched(_GAIN, fields[2])
+    if found is None:
+        raise BadHeader("bad_header", f"lead {lead.name}: the gain is no WFDB gain")
+    units = _UNITS_IN_A_MILLIVOLT.get((found[3] or "mV").lower())
+    if units is None:
+        raise BadHeader("unknown_unit", f"lead {lead.name}: the unit is not V, mV, uV or nV")
+    if not abs(float(found[1])) <= MAX_GAIN:
+        raise BadHeader("bad_header", f"lead {lead.name}: the gain must be at most {MAX_GAIN:g}")
+    gain = float((Decimal(found[1]) or _DEFAULT_GAIN) * units)  # decimal, so that 0.001/nV is 1000/mV exactly
+    if abs(gain) < MIN_GAIN:
+        raise BadHeader("bad_header", f"lead {lead.name}: the gain must be at least {MIN_GAIN:g} for a millivolt")
+    zero = _integer(fields[4], "ADC zero")
+    return Scale(
+        lead=lead,
+        gain=gain,
+        baseline=zero if found[2] is None else _integer(found[2], "baseline"),
+        initial=_integer(fields[5], "initial value"),
+        checksum=_integer(fields[6], "checksum"),
+    )
+
+
+def _without_placeholders(signals: list[Signal]) -> list[Signal]:
+    """Drop checksums, or first samples, that are 0 in every lead: the writer did not compute them."""
+    scales = [signal.scale for signal in signals if signal.scale is not None]
+    computed = any(scale.checksum for scale in scales), any(scale.initial for scale in scales)
+
+    def known(scale: Scale) -> Scale:
+        checksum, initial = computed
+        return replace(scale, checksum=scale.checksum if checksum else None, initial=scale.initial if initial else None)
+
+    return [replace(signal, scale=known(signal.scale)) if signal.scale else signal for signal in signals]
+
+
+def _matched(pattern: re.Pattern[str], field: str) -> re.Match[str] | None:
+    return pattern.fullmatch(field) if len(field) <= LONGEST_FIELD else None
+
+
+def _integer(field: str, what: str) -> int:
+    if _INTEGER.fullmatch(field) is None:
+        raise BadHeader("bad_header", f"the {what} must be an integer of at most 12 digits")
+    return int(field)
