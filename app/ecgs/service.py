@@ -21,7 +21,7 @@ from app.reports.schemas import ReportIn
 from app.vocabularies.service import ReadingRules
 from ml import formats
 from ml.formats import waveform
-from ml.signals import check
+from ml.signals import check_usable
 
 
 @dataclass(frozen=True)
@@ -54,7 +54,7 @@ def read_recording(files: Mapping[str, bytes]) -> formats.Recording:
         recording = formats.read(files)
     except formats.Unreadable as error:
         raise _unusable(error.reasons) from error
-    if reasons := check(recording.millivolts(), recording.sampling_rate_hz):
+    if reasons := check_usable(recording.millivolts(), recording.sampling_rate_hz):
         raise _unusable(reasons)
     return recording
 

@@ -1,6 +1,6 @@
 """From millivolts to what a model sees: quality checks and preprocessing."""
 
-from ml.signals.preprocessing import Preprocessing, Windows, preprocess
+from ml.signals.preprocessing import Preprocessing, Windows, check_usable, preprocess
 from ml.signals.quality import Unusable, check
 
-__all__ = ["Preprocessing", "Unusable", "Windows", "check", "preprocess"]
+__all__ = ["Preprocessing", "Unusable", "Windows", "check", "check_usable", "preprocess"]

@@ -1,10 +1,10 @@
 """From a signal in millivolts to the windows a model sees (paper, section 4.1).
 
-In this order: refuse what cannot be used; bring the rate to 250 Hz by linear interpolation; cut non-overlapping
-10 s windows; take out the baseline with a 0.5 Hz high-pass; z-score each lead; notch out 50 and 60 Hz.
+In this order: refuse signals that cannot be used; resample to 250 Hz by linear interpolation; cut non-overlapping
+10 s windows; remove the baseline with a 0.5 Hz high-pass; z-score each lead; remove 50 and 60 Hz with notch filters.
 """
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import asdict, dataclass, fields
 from functools import lru_cache
 from typing import Any, Literal, get_args
@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from scipy.signal import butter, sosfiltfilt
 
 from ml.formats.recording import LEADS, Reason
-from ml.signals.quality import Unusable, check, is_constant
+from ml.signals.quality import MIN_AMPLITUDE_MV, Unusable, check, has_signal
 from ml.signals.zero_phase import (
     Coefficients,
     high_pass,
@@ -32,18 +32,18 @@ _ANTIALIAS_CUTOFF = 0.8  # of the target's Nyquist frequency
 
 @dataclass(frozen=True)
 class Preprocessing:
-    """Every step, by name. A model carries its own and has it replayed on each new ECG.
+    """Every step, by name. A bundle holds its model's steps, and they are repeated on each new ECG.
 
     Attributes
     ----------
     target_rate_hz, window_s
         A window has `target_rate_hz * window_s` samples a lead.
     high_pass_hz
-        Cut-off of the second-order Butterworth high-pass, applied forward and backward.
+        Cut-off frequency of the second-order Butterworth high-pass, applied forward and backward.
     notch_hz, notch_q
-        Mains frequencies to take out, and the notches' quality factor.
+        Mains frequencies to remove, and the notches' quality factor.
     padding
-        How a window continues beyond its ends: "symmetric", or "odd" for weights trained with SciPy's default.
+        How a window is extended beyond its ends: "symmetric", or "odd" for weights trained with SciPy's default.
     antialias
         Whether to low-pass before the rate is reduced. The paper does not.
     """
@@ -75,14 +75,14 @@ class Preprocessing:
         return round(self.target_rate_hz * self.window_s)
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the form that is written into a dataset and a bundle."""
+        """Return the steps as they are written into a dataset and a bundle."""
         return {**asdict(self), "notch_hz": list(self.notch_hz)}
 
     @classmethod
     def from_dict(cls, named: Mapping[str, Any]) -> "Preprocessing":
-        """Read `to_dict`'s form back.
+        """Return the steps that `to_dict` wrote.
 
-        Raises `ValueError` on an unknown or a missing step: a bundle of another release must not be half obeyed.
+        Raises `ValueError` for an unknown or a missing step: the steps of another release must not be followed in part.
         """
         known = {field.name for field in fields(cls)}
         if named.keys() != known:
@@ -99,17 +99,31 @@ class Windows:
     values
         (k, 12, samples) float32 in standard deviations, leads in the order of `LEADS`.
     starts_s
-        (k,) float64, where in the recording each begins.
+        (k,) float64, where each window begins in the recording.
     """
 
     values: NDArray[np.float32]
     starts_s: NDArray[np.float64]
 
 
+def check_usable(
+    signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing | None = None
+) -> list[Reason]:
+    """Return every reason why `preprocess` would refuse a signal, and none exactly where it makes a window.
+
+    The parameters are those of `preprocess`. Uploads are judged by this, so that what is stored can be used.
+    """
+    options = options or Preprocessing()
+    reasons = _check(signal_mv, sampling_rate_hz, options)
+    if not reasons and next(_usable_windows(signal_mv, sampling_rate_hz, options), None) is None:
+        reasons.append(_no_window(options))
+    return reasons
+
+
 def preprocess(
     signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing | None = None
 ) -> Windows:
-    """Make the windows of one recording; nothing but this recording has a say in them.
+    """Return the windows of one recording; they depend on nothing but this recording.
 
     Parameters
     ----------
@@ -123,42 +137,68 @@ def preprocess(
     Raises
     ------
     Unusable
-        With every reason of `check`, or because in every window some lead is constant.
+        With every reason of `check_usable`.
     """
     options = options or Preprocessing()
-    reasons = check(
+    if reasons := _check(signal_mv, sampling_rate_hz, options):
+        raise Unusable(reasons)
+    count = _count(signal_mv.shape[1], sampling_rate_hz, options)
+    values = np.empty((count, len(LEADS), options.samples), np.float32)
+    starts = np.empty(count)
+    kept = 0
+    for index, window in _usable_windows(signal_mv, sampling_rate_hz, options):
+        values[kept] = _standardise(window, options)
+        starts[kept] = index * options.window_s
+        kept += 1
+    if kept == 0:
+        raise Unusable([_no_window(options)])
+    return Windows(values[:kept], starts[:kept])
+
+
+def _check(signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing) -> list[Reason]:
+    return check(
         signal_mv,
         sampling_rate_hz,
         min_sampling_rate_hz=options.target_rate_hz,
         min_duration_s=options.window_s,
     )
-    if reasons:
-        raise Unusable(reasons)
+
+
+def _no_window(options: Preprocessing) -> Reason:
+    return Reason(
+        "no_window",
+        f"in every window of {options.window_s:g} s a lead has no signal (a constant), "
+        f"or no lead reaches {MIN_AMPLITUDE_MV:g} mV from peak to peak",
+    )
+
+
+def _usable_windows(
+    signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing
+) -> Iterator[tuple[int, NDArray[np.float64]]]:
+    """Yield the windows that have a signal, (12, samples) in mV at the target rate, each with its number.
+
+    One at a time: a day of Holter needs no more memory than its own length.
+    """
     if options.antialias and sampling_rate_hz > options.target_rate_hz:
         cutoff_hz = _ANTIALIAS_CUTOFF * options.target_rate_hz / 2
         signal_mv = sosfiltfilt(
             butter(_ANTIALIAS_ORDER, cutoff_hz, fs=sampling_rate_hz, output="sos"), signal_mv, axis=-1
         )
     step = sampling_rate_hz / options.target_rate_hz
-    count = (int((signal_mv.shape[1] - 1) / step + 1e-9) + 1) // options.samples
-    values = np.empty((count, len(LEADS), options.samples), np.float32)
-    starts = np.empty(count)
-    kept = 0
-    for index in range(count):  # a window at a time: a day of Holter needs no more memory than its own length
+    for index in range(_count(signal_mv.shape[1], sampling_rate_hz, options)):
         window = _interpolate(signal_mv, step, index * options.samples, options.samples)
-        if is_constant(window).any():
-            continue
-        values[kept] = _standardise(window, options)
-        starts[kept] = index * options.window_s
-        kept += 1
-    if kept == 0:
-        detail = f"in every window of {options.window_s:g} s a lead has no signal (a constant)"
-        raise Unusable([Reason("no_window", detail)])
-    return Windows(values[:kept], starts[:kept])
+        if has_signal(window):
+            yield index, window
+
+
+def _count(samples: int, sampling_rate_hz: float, options: Preprocessing) -> int:
+    """Return how many whole windows a signal has."""
+    step = sampling_rate_hz / options.target_rate_hz
+    return (int((samples - 1) / step + 1e-9) + 1) // options.samples
 
 
 def _interpolate(signal: NDArray[np.float64], step: float, start: int, count: int) -> NDArray[np.float64]:
-    """Read the signal at sample positions k·step, k = start … start + count − 1, linearly between samples."""
+    """Return the signal at sample positions k·step, k = start … start + count − 1, linearly between samples."""
     if step.is_integer():
         stride = int(step)
         return signal[:, start * stride : (start + count - 1) * stride + 1 : stride]
@@ -176,7 +216,7 @@ def _standardise(window: NDArray[np.float64], options: Preprocessing) -> NDArray
 
 
 def _filters(options: Preprocessing) -> tuple[list[Coefficients], list[Coefficients]]:
-    """Design the filters before and after the z-score."""
+    """Return the filters before and after the z-score."""
     rate_hz = options.target_rate_hz
     return (
         [high_pass(options.high_pass_hz, rate_hz)],
@@ -186,7 +226,7 @@ def _filters(options: Preprocessing) -> tuple[list[Coefficients], list[Coefficie
 
 @lru_cache(maxsize=16)
 def _gains(options: Preprocessing) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-    """Give the filters' squared gains; the same for all windows, so worked out once."""
+    """Return the filters' squared gains; they are the same for all windows, so they are computed once."""
     before, after = (squared_gain(filters, options.samples) for filters in _filters(options))
     before.flags.writeable = after.flags.writeable = False
     return before, after

@@ -1,4 +1,4 @@
-"""Whether a signal can be used at all, and everything that speaks against it."""
+"""Whether a signal can be used at all, and every reason why not."""
 
 from collections.abc import Sequence
 
@@ -10,18 +10,20 @@ from ml.formats.recording import LEADS, Reason
 MIN_SAMPLING_RATE_HZ = 250.0
 MIN_DURATION_S = 10.0
 
-# An R wave is below 10 mV even in hypertrophic hearts; microvolts read as millivolts give hundreds. The bound is
-# on a percentile of the distance from the lead's median: a constant electrode offset (up to 300 mV in a
-# DC-coupled recording, IEC 60601-2-25) and single pacing spikes are no unit error.
+# An R wave is below 10 mV even in hypertrophic hearts; microvolts taken for millivolts give hundreds. The upper bound
+# is on a percentile of the distance from the lead's median: a constant electrode offset (up to 300 mV in a DC-coupled
+# recording, IEC 60601-2-25) and single pacing spikes are no unit error. Volts taken for millivolts give leads of a
+# few microvolts, less than a recorder's noise; one lead may be that small, all twelve may not.
 MAX_AMPLITUDE_MV = 50.0
+MIN_AMPLITUDE_MV = 0.02  # peak to peak, in at least one lead
 _AMPLITUDE_PERCENTILE = 99.0
 
-# What is left of a lead below this is the rounding of its own offset, or a picovolt.
+# A lead that moves less than this, relative to its offset or to 1 mV, only shows rounding errors.
 _CONSTANT = 1e-9
 
 
 class Unusable(Exception):
-    """The signal gives no window; `reasons` says everything that is wrong, not only the first thing."""
+    """No window can be made of the signal; `reasons` holds everything that is wrong, not only the first thing."""
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__("; ".join(reason.detail for reason in reasons))
@@ -35,7 +37,7 @@ def check(
     min_sampling_rate_hz: float = MIN_SAMPLING_RATE_HZ,
     min_duration_s: float = MIN_DURATION_S,
 ) -> list[Reason]:
-    """List every reason why a signal cannot be used (paper, section 4.1); an empty list means it can.
+    """Return every reason why a signal cannot be used (paper, section 4.1); none means that it can.
 
     Parameters
     ----------
@@ -51,7 +53,7 @@ def check(
     """
     samples = _samples(signal_mv)
     reasons = []
-    if not sampling_rate_hz >= min_sampling_rate_hz:  # so written, NaN is too low as well
+    if not sampling_rate_hz >= min_sampling_rate_hz:  # true for NaN as well
         detail = f"sampled at {sampling_rate_hz:g} Hz, at least {min_sampling_rate_hz:g} Hz is needed"
         reasons.append(Reason("sampling_rate_too_low", detail))
     if sampling_rate_hz > 0 and samples < min_duration_s * sampling_rate_hz:
@@ -59,36 +61,49 @@ def check(
         reasons.append(Reason("too_short", detail))
     if samples == 0:
         return reasons
-    finite = np.logical_and.reduce(np.isfinite(signal_mv), axis=1)
-    constant, implausible = np.zeros(len(LEADS), bool), np.zeros(len(LEADS), bool)
-    constant[finite] = is_constant(signal_mv[finite])
-    implausible[finite] = _is_implausible(signal_mv[finite])
+    not_finite, constant, too_large = [], [], []
+    for lead, lead_mv in zip(LEADS, signal_mv, strict=True):  # one at a time: a day of Holter is not copied
+        if not np.isfinite(lead_mv).all():
+            not_finite.append(lead)
+        elif is_constant(lead_mv):
+            constant.append(lead)
+        elif _is_too_large(lead_mv):
+            too_large.append(lead)
     for code, leads, detail in (
-        ("not_finite", ~finite, "missing or infinite samples in"),
+        ("not_finite", not_finite, "missing or infinite samples in"),
         ("constant_lead", constant, "no signal (a constant) in"),
-        ("implausible_amplitude", implausible, f"more than {MAX_AMPLITUDE_MV:g} mV (microvolts taken for mV?) in"),
+        ("implausible_amplitude", too_large, f"more than {MAX_AMPLITUDE_MV:g} mV (microvolts taken for mV?) in"),
     ):
-        if leads.any():
-            named = ", ".join(lead for lead, affected in zip(LEADS, leads.tolist(), strict=True) if affected)
-            reasons.append(Reason(code, f"{detail} {named}"))
+        if leads:
+            reasons.append(Reason(code, f"{detail} {', '.join(leads)}"))
+    if not reasons and _is_too_small(signal_mv):
+        detail = f"less than {MIN_AMPLITUDE_MV:g} mV from peak to peak (volts taken for mV?) in all leads"
+        reasons.append(Reason("implausible_amplitude", detail))
     return reasons
 
 
-def is_constant(signal_mv: NDArray[np.float64]) -> NDArray[np.bool_]:
-    """Tell which leads carry no signal: (leads, n) → (leads,)."""
-    highest, lowest = signal_mv.max(axis=-1), signal_mv.min(axis=-1)
+def has_signal(window_mv: NDArray[np.float64]) -> bool:
+    """Return whether a window, (12, n) in mV, can be standardised: no lead is constant, and not all are too small."""
+    return not is_constant(window_mv).any() and not _is_too_small(window_mv)
+
+
+def is_constant(signal: NDArray[np.floating]) -> NDArray[np.bool_]:
+    """Return which leads carry no signal: (…, n) → (…)."""
+    highest, lowest = signal.max(axis=-1), signal.min(axis=-1)
     offset = np.maximum(np.abs(highest), np.abs(lowest))
     constant: NDArray[np.bool_] = highest - lowest <= _CONSTANT * np.maximum(offset, 1.0)
     return constant
 
 
-def _is_implausible(signal_mv: NDArray[np.float64]) -> NDArray[np.bool_]:
-    implausible: NDArray[np.bool_] = np.ptp(signal_mv, axis=1) > MAX_AMPLITUDE_MV
-    if implausible.any():  # the percentile costs more than all other checks together
-        suspects = signal_mv[implausible]
-        excursion = np.abs(suspects - np.median(suspects, axis=1, keepdims=True))
-        implausible[implausible] = np.percentile(excursion, _AMPLITUDE_PERCENTILE, axis=1) > MAX_AMPLITUDE_MV
-    return implausible
+def _is_too_small(signal_mv: NDArray[np.float64]) -> bool:
+    return bool((signal_mv.max(axis=-1) - signal_mv.min(axis=-1) < MIN_AMPLITUDE_MV).all())
+
+
+def _is_too_large(lead_mv: NDArray[np.float64]) -> bool:
+    if np.ptp(lead_mv) <= MAX_AMPLITUDE_MV:  # the percentile costs more than all other checks together
+        return False
+    excursion = np.abs(lead_mv - np.median(lead_mv))
+    return bool(np.percentile(excursion, _AMPLITUDE_PERCENTILE) > MAX_AMPLITUDE_MV)
 
 
 def _samples(signal_mv: NDArray[np.float64]) -> int:

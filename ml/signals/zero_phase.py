@@ -1,9 +1,9 @@
-"""Zero-phase filters of one window, and why the discrete cosine transform is one.
+"""Zero-phase filters of one window, computed with the discrete cosine transform.
 
-Filtering forward and backward multiplies a spectrum by |H|² and shifts no wave. What it does at the ends of ten
-seconds depends on what one imagines beyond them. Mirrored at both ends (x₂ x₁ x₀ | x₀ x₁ x₂ …) the window becomes
-an even, periodic sequence; its spectrum is its DCT-II, and every zero-phase filter is a product with the squared
-gain at ω = πk/n. That is exact, where recursive filters need long extensions to forget how they were started.
+Filtering forward and backward multiplies a spectrum by |H|² and shifts no wave. Near the ends of a window the result
+depends on how the window is extended. Mirrored at both ends (x₂ x₁ x₀ | x₀ x₁ x₂ …) the window becomes an even,
+periodic sequence. Its spectrum is its DCT-II, and every zero-phase filter is a product with the squared gain at
+ω = πk/n. This is exact; recursive filters need long extensions before their initial state no longer matters.
 """
 
 from collections.abc import Sequence
@@ -17,19 +17,19 @@ Coefficients = tuple[NDArray[np.float64], NDArray[np.float64]]  # (b, a) of H(z)
 
 
 def high_pass(cutoff_hz: float, sampling_rate_hz: float) -> Coefficients:
-    """Design the second-order Butterworth high-pass that takes the baseline wander away."""
+    """Return the second-order Butterworth high-pass that removes baseline wander."""
     b, a = butter(2, cutoff_hz, "highpass", fs=sampling_rate_hz)
     return b, a
 
 
 def notch(frequency_hz: float, q: float, sampling_rate_hz: float) -> Coefficients:
-    """Design the second-order notch that takes one mains frequency away; `q` = frequency / −3 dB width."""
+    """Return the second-order notch that removes one mains frequency; `q` = frequency / −3 dB width."""
     b, a = iirnotch(frequency_hz, q, fs=sampling_rate_hz)
     return b, a
 
 
 def squared_gain(filters: Sequence[Coefficients], samples: int) -> NDArray[np.float64]:
-    """Give Π|H|² of a cascade at the DCT-II's frequencies πk/n, (samples,)."""
+    """Return Π|H|² of a cascade at the DCT-II's frequencies πk/n, (samples,)."""
     gain = np.ones(samples)
     for b, a in filters:
         _, response = freqz(b, a, worN=np.pi * np.arange(samples) / samples)
@@ -40,16 +40,16 @@ def squared_gain(filters: Sequence[Coefficients], samples: int) -> NDArray[np.fl
 def standardise_symmetric(
     window: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    """Filter, z-score and filter again, on the window's symmetric extension.
+    """Return the window filtered, z-scored and filtered again, on its symmetric extension.
 
     Parameters
     ----------
     window
         (leads, n).
     before, after
-        (n,) squared gains on the two sides of the z-score. `before` must be 0 at frequency 0: then the mean is
-        0, and by Parseval the standard deviation (ddof 0) is the root mean square of the coefficients, so that
-        the z-score needs no transform of its own.
+        (n,) squared gains before and after the z-score. `before` must be 0 at frequency 0: then the mean is 0, and
+        by Parseval the standard deviation (ddof 0) is the root mean square of the coefficients, so that the z-score
+        needs no transform of its own.
     """
     coefficients = dct(window, type=2, norm="ortho", axis=-1)
     coefficients *= before
@@ -62,7 +62,7 @@ def standardise_symmetric(
 def standardise_odd(
     window: NDArray[np.float64], before: Sequence[Coefficients], after: Sequence[Coefficients]
 ) -> NDArray[np.float64]:
-    """Do the same the way common scripts do: `scipy.signal.filtfilt` with its default, a short odd extension."""
+    """Return the same with `scipy.signal.filtfilt` and its default, a short odd extension, as common scripts do."""
     for b, a in before:
         window = filtfilt(b, a, window, axis=-1)
     window = (window - window.mean(axis=-1, keepdims=True)) / window.std(axis=-1, keepdims=True)

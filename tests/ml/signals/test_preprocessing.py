@@ -2,12 +2,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy.signal import butter, filtfilt, iirnotch, sosfiltfilt
 
 from ml.formats import read
-from ml.signals import Preprocessing, Unusable, preprocess
+from ml.signals import Preprocessing, Unusable, check_usable, preprocess
 
 DATA = Path(__file__).resolve().parents[3] / "../shared/data"
 ODD = Preprocessing(padding="odd")
@@ -112,7 +112,7 @@ def test_leads_are_treated_alike(order: list[int]) -> None:
     assert np.array_equal(preprocess(signal[order], 500).values[0], preprocess(signal, 500).values[0][order])
 
 
-@given(st.floats(0.001, 10))
+@given(st.floats(0.02, 10))
 def test_amplification_does_not_matter(factor: float) -> None:
     signal = ecg_like()
     np.testing.assert_allclose(preprocess(factor * signal, 500).values, preprocess(signal, 500).values, atol=1e-5)
@@ -173,6 +173,26 @@ def test_no_window_left_is_a_reason() -> None:
     with pytest.raises(Unusable) as caught:
         preprocess(signal, 500)
     assert [reason.code for reason in caught.value.reasons] == ["no_window"]
+
+
+@settings(max_examples=80, deadline=None)
+@given(
+    rate_hz=st.sampled_from([200.0, 250.0, 257.3, 500.0, 1000.0]),
+    seconds=st.floats(9.5, 41.0),
+    size_mv=st.sampled_from([0.001, 0.03, 1.0, 900.0]),
+    off=st.lists(st.tuples(st.integers(0, 11), st.floats(0, 40), st.floats(0, 40)), max_size=6),
+)
+def test_a_signal_is_accepted_exactly_where_it_gives_windows(
+    rate_hz: float, seconds: float, size_mv: float, off: list[tuple[int, float, float]]
+) -> None:
+    signal = size_mv * np.random.default_rng(0).uniform(-0.5, 0.5, (12, int(seconds * rate_hz)))
+    for lead, start_s, length_s in off:
+        signal[lead, int(start_s * rate_hz) : int((start_s + length_s) * rate_hz)] = 0.5
+    reasons = check_usable(signal, rate_hz)
+    try:
+        assert len(preprocess(signal, rate_hz).values) > 0 and reasons == []
+    except Unusable as error:
+        assert error.reasons == reasons != []
 
 
 def test_an_unusable_signal_is_refused_with_all_reasons() -> None:

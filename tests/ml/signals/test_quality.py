@@ -67,6 +67,17 @@ def test_microvolts_read_as_millivolts_are_noticed_but_offsets_and_spikes_are_no
     assert codes(signal) == []
 
 
+@pytest.mark.parametrize(
+    ("largest_mv", "expected"), [(0.0019, ["implausible_amplitude"]), (0.0199, ["implausible_amplitude"]), (0.0201, [])]
+)
+def test_volts_read_as_millivolts_are_noticed_but_one_small_lead_is_not(largest_mv: float, expected: list[str]) -> None:
+    signal = noise()
+    signal *= 0.001 / np.ptp(signal, axis=1, keepdims=True)
+    assert codes(signal + 30) == ["implausible_amplitude"]  # an offset is no amplitude
+    signal[7] *= largest_mv / 0.001
+    assert codes(signal) == expected
+
+
 def test_all_reasons_are_given_not_only_the_first() -> None:
     signal = noise(900)
     signal[0, 3], signal[1], signal[2] = np.nan, 0, signal[2] * 1000
