@@ -1,18 +1,19 @@
 """SQL of datasets."""
 
 import uuid
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-from sqlalchemy import Select, and_, func, select, text
-from sqlalchemy.orm import Session, aliased
+from sqlalchemy import Select, select, text
+from sqlalchemy.orm import Session
 
 from app.datasets.tables import Dataset
 from app.ecgs.tables import Ecg
+from app.kit.database import Json
 from app.kit.pagination import Position, after
 from app.reports.queries import counts_first
-from app.reports.tables import Labeling, Report, StoredText
+from app.reports.tables import Report
 
 
 class Choice(NamedTuple):
@@ -24,32 +25,55 @@ class Choice(NamedTuple):
     site: str | None
     device: str | None
     without_overread: bool
+    simulated: bool
 
 
-class Read(NamedTuple):
-    """An ECG with its newest over-read and its machine report, each as text and as masks, where there is one."""
+class Reading(NamedTuple):
+    """A report's words or codes, and the masks that a vocabulary made of them."""
+
+    text: str | None
+    codes: list[Json] | None
+    present: int
+    uncertain: int
+
+
+class ReadEcg(NamedTuple):
+    """An ECG with the over-read and the machine report that count, None where there is none."""
 
     ecg: Ecg
-    overread: tuple[StoredText, Labeling] | None
-    machine: tuple[StoredText, Labeling] | None
+    overread: Reading | None
+    machine: Reading | None
 
 
-def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
-    """Stream the chosen ECGs in the order of their waveform digests: the same ECGs give the same dataset."""
-    statement: Select[Any] = select(Ecg).where(Ecg.waveform_sha256.is_not(None)).order_by(Ecg.waveform_sha256)
-    for source in ("overread", "machine"):
-        counting = _counting(source, choice.vocabulary_id)
-        said, read = aliased(StoredText), aliased(Labeling)
-        of_text = and_(read.text_id == counting.c.text_id, read.vocabulary_id == choice.vocabulary_id)
-        needed = source == "overread" and not choice.without_overread
-        statement = (
-            statement.join(counting, counting.c.ecg_id == Ecg.id, isouter=not needed)
-            .outerjoin(said, said.id == counting.c.text_id)
-            .outerjoin(read, of_text)
-            .add_columns(said, read)
-        )
-        if source == "overread" and choice.without_overread:
-            statement = statement.where(counting.c.ecg_id.is_(None))
+def has_real_waveforms(session: Session) -> bool:
+    """Return whether there is a waveform that is not simulated."""
+    real = select(Ecg.id).where(Ecg.waveform_sha256.is_not(None), ~Ecg.simulated).limit(1)
+    return session.scalar(real) is not None
+
+
+def read_after(session: Session, choice: Choice, digest: str, limit: int) -> list[ReadEcg]:
+    """Return the ECGs of a choice whose waveform digests follow `digest`, in their order, with their readings.
+
+    Every ECG is looked up by its keys. A plan over all reports would cost the whole archive for each batch.
+    """
+    ecgs = list(session.scalars(_of_choice(choice, digest).limit(limit)))
+    ids = [ecg.id for ecg in ecgs]
+    overread, machine = (_counting(session, choice.vocabulary_id, source, ids) for source in ("overread", "machine"))
+    return [ReadEcg(ecg, overread.get(ecg.id), machine.get(ecg.id)) for ecg in ecgs]
+
+
+def _of_choice(choice: Choice, digest: str) -> Select[Ecg]:
+    overread = (
+        select(Report.id)
+        .where(Report.ecg_id == Ecg.id, Report.source == "overread", Report.current)
+        .limit(1)  # a lookup for each ECG: PostgreSQL cannot make a join with all reports of it
+        .scalar_subquery()
+    )
+    statement = select(Ecg).where(
+        Ecg.waveform_sha256 > digest,
+        Ecg.simulated == choice.simulated,
+        overread.is_(None) if choice.without_overread else overread.is_not(None),
+    )
     if choice.recorded_from is not None:
         statement = statement.where(Ecg.recorded_at >= choice.recorded_from)
     if choice.recorded_to is not None:
@@ -58,21 +82,37 @@ def readings(session: Session, choice: Choice, batch: int) -> Iterator[Read]:
         statement = statement.where(Ecg.site == choice.site)
     if choice.device is not None:
         statement = statement.where(Ecg.device == choice.device)
-    for row in session.execute(statement.execution_options(yield_per=batch)):
-        ecg, over_text, over, machine_text, machine = row
-        yield Read(ecg, (over_text, over) if over else None, (machine_text, machine) if machine else None)
+    return statement.order_by(Ecg.waveform_sha256)
 
 
-def _counting(source: str, vocabulary_id: uuid.UUID):  # type: ignore[no-untyped-def]
-    """Give, per ECG, the labeling of the source's report that counts: the one its pair is made of."""
-    place = func.row_number().over(partition_by=Report.ecg_id, order_by=text(counts_first())).label("place")
-    ranked = (
-        select(Report.ecg_id, Report.text_id, place)
-        .join(Labeling, Labeling.text_id == Report.text_id)
-        .where(Report.source == source, Report.current, Labeling.vocabulary_id == vocabulary_id)
-        .subquery()
+def _counting(
+    session: Session, vocabulary_id: uuid.UUID, source: str, ecg_ids: Sequence[uuid.UUID]
+) -> dict[uuid.UUID, Reading]:
+    """Return, by ECG, the source's reading that counts: the one that its pair is made of.
+
+    `LIMIT 1` keeps each lookup a plan of its own, by index, also where PostgreSQL knows nothing of the tables yet.
+    """
+    rows = session.execute(
+        text(
+            f"""
+            SELECT chosen.ecg_id, texts.text, texts.codes, counting.present, counting.uncertain
+            FROM unnest(CAST(:ecg_ids AS uuid[])) AS chosen (ecg_id)
+            CROSS JOIN LATERAL (
+                SELECT reports.text_id, labeling.present, labeling.uncertain
+                FROM reports
+                CROSS JOIN LATERAL (
+                    SELECT present, uncertain FROM labelings
+                    WHERE vocabulary_id = :vocabulary AND text_id = reports.text_id LIMIT 1
+                ) AS labeling
+                WHERE reports.ecg_id = chosen.ecg_id AND reports.source = :source AND reports.current
+                ORDER BY {counts_first()} LIMIT 1
+            ) AS counting
+            CROSS JOIN LATERAL (SELECT text, codes FROM texts WHERE id = counting.text_id LIMIT 1) AS texts
+            """  # noqa: S608
+        ),
+        {"ecg_ids": list(ecg_ids), "vocabulary": vocabulary_id, "source": source},
     )
-    return select(ranked.c.ecg_id, ranked.c.text_id).where(ranked.c.place == 1).subquery()
+    return {ecg_id: Reading(*said) for ecg_id, *said in rows}
 
 
 def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:

@@ -51,8 +51,18 @@ class DatasetIn(BaseModel):
         default="required",
         description="Take the ECGs that have a current over-read, or those that have none (for self-training).",
     )
+    simulated: bool | None = Field(
+        default=None,
+        description="Take real ECGs (false) or simulated ones (true). Absent: real ones, where there are any.",
+    )
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     fractions: Fractions = Fractions()
+
+    @model_validator(mode="after")
+    def _in_order(self) -> Self:
+        if self.recorded_from is not None and self.recorded_to is not None and self.recorded_from >= self.recorded_to:
+            raise ValueError("from: must be before to")
+        return self
 
 
 class DatasetOut(BaseModel):
@@ -77,6 +87,7 @@ class DatasetOut(BaseModel):
                             "validation": {"windows": 82, "positives": {"aflutter": 11}},
                             "test": {"windows": 100, "positives": {"aflutter": 14}},
                         },
+                        "simulated": False,
                         "left_out": {},
                     },
                     "created_at": "2026-03-02T08:30:19.640377Z",
@@ -91,5 +102,8 @@ class DatasetOut(BaseModel):
     content_sha256: str
     vocabulary: str
     request: dict[str, Any]
-    summary: dict[str, Any] = Field(description="Windows, ECGs and patients; positives per split and label.")
+    summary: dict[str, Any] = Field(
+        description="Windows, ECGs, patients, and positives by split and label; whether the ECGs are simulated; "
+        "how many were left out, by reason."
+    )
     created_at: datetime

@@ -1,5 +1,6 @@
 """What a frozen dataset holds: the chosen ECGs, what is said of them in normal form, and nothing else."""
 
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -8,7 +9,9 @@ import httpx
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+from sqlalchemy import event, text
 
+from app.datasets import tasks
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
@@ -21,6 +24,7 @@ from ml.corpus.simulator import simulate
 from ml.corpus.store import Source, Store
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
+from ml.signals import preprocess
 
 READINGS = [
     {"machine_report": "AF\nLVH", "overread_report": "Atrial fibrillation\nNo LVH"},
@@ -87,5 +91,119 @@ def test_a_dataset_of_what_nobody_has_overread(uploaded: list[str], freeze: Free
 
 
 def test_a_choice_without_an_ecg_fails_and_says_so(uploaded: list[str], freeze: Freeze) -> None:
-    job = freeze(site="nowhere", overread="absent")
-    assert (job["state"], "lacks an over-read" in job["error"]) == ("failed", True)
+    job = freeze(to="2000-01-01T00:00:00Z", overread="absent")
+    assert (job["state"], "no real ECG of this choice lacks an over-read" in job["error"]) == ("failed", True)
+
+
+def test_times_in_the_wrong_order_are_refused(client: httpx.Client) -> None:
+    for end in ("2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"):
+        asked = {"name": "d", "from": "2026-01-01T00:00:00Z", "to": end}
+        answer = client.post("/v1/datasets", json=asked)
+        assert (answer.status_code, "from: must be before to" in answer.text) == (422, True)
+
+
+def test_real_and_simulated_ecgs_are_kept_apart(
+    client: httpx.Client, uploaded: list[str], freeze: Freeze, settings: Settings
+) -> None:
+    [ecg] = simulate(1, seed=9)
+    files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+    form = {"metadata": '{"simulated": true}', "overread_report": "LVH"}
+    simulated = client.post("/v1/ecgs", files=files, data=form).json()["id"]
+
+    def frozen(**asked: Any) -> tuple[set[str], bool]:
+        job = freeze(**asked)
+        return set(store_of(settings, job).column("ecg_id")), job["result"]["simulated"]
+
+    assert frozen() == frozen(simulated=False) == (set(uploaded[:2]), False)
+    assert frozen(simulated=True) == ({simulated}, True)
+
+
+def test_without_a_real_ecg_the_simulated_ones_are_taken(client: httpx.Client, freeze: Freeze) -> None:
+    [ecg] = simulate(1, seed=9)
+    files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+    form = {"metadata": '{"simulated": true}', "overread_report": "LVH"}
+    client.post("/v1/ecgs", files=files, data=form)
+    result = freeze()["result"]
+    assert (result["ecgs"], result["simulated"]) == (1, True)
+
+
+@pytest.mark.parametrize("batch", [1, 2, 3])
+def test_the_size_of_a_batch_changes_nothing(
+    uploaded: list[str], freeze: Freeze, monkeypatch: pytest.MonkeyPatch, batch: int
+) -> None:
+    whole = freeze()["result"]["content_sha256"]
+    monkeypatch.setattr(tasks, "BATCH", batch)
+    assert freeze()["result"]["content_sha256"] == whole
+
+
+def test_no_transaction_is_open_while_signals_are_worked_on(
+    uploaded: list[str], freeze: Freeze, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Counted where the signals are cut, in the job's own pool of connections."""
+    held: set[int] = set()  # connections of this thread; the heartbeat's is another's
+    in_use: list[int] = []
+    worker = threading.get_ident()
+
+    def taken(connection: object, *_: object) -> None:
+        if threading.get_ident() == worker:
+            held.add(id(connection))
+
+    def looked_at(*given: Any) -> Any:
+        in_use.append(len(held))
+        return preprocess(*given)
+
+    event.listen(database.engine, "checkout", taken)
+    event.listen(database.engine, "checkin", lambda connection, _: held.discard(id(connection)))
+    monkeypatch.setattr(tasks, "preprocess", looked_at)
+    assert freeze()["state"] == "succeeded"
+    assert in_use == [0, 0]
+
+
+def test_an_activation_in_between_ends_the_job(
+    uploaded: list[str], freeze: Freeze, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dataset has one vocabulary; what was uploaded after another took its place was never read with it."""
+
+    def activated(*given: Any) -> Any:
+        with database.begin() as session:
+            session.execute(text("UPDATE vocabularies SET state = 'inactive', slot = NULL WHERE state = 'active'"))
+            session.execute(
+                text(
+                    "INSERT INTO vocabularies (id, version, outline, yaml, state, slot)"
+                    " SELECT gen_random_uuid(), 'other', outline, yaml, 'active', 1 FROM vocabularies"
+                )
+            )
+        return preprocess(*given)
+
+    monkeypatch.setattr(tasks, "BATCH", 1)
+    monkeypatch.setattr(tasks, "preprocess", activated)
+    job = freeze()
+    assert (job["state"], "another vocabulary was activated" in job["error"]) == ("failed", True)
+
+
+def test_no_query_of_a_freeze_reads_the_whole_archive(uploaded: list[str], freeze: Freeze, database: Database) -> None:
+    """Beside an archive of reports that PostgreSQL has no statistics of, every ECG is looked up by an index."""
+    filling = """
+        ALTER TABLE ecgs SET (autovacuum_enabled = false); ALTER TABLE reports SET (autovacuum_enabled = false);
+        ALTER TABLE texts SET (autovacuum_enabled = false); ALTER TABLE labelings SET (autovacuum_enabled = false);
+        INSERT INTO texts (sha256, text) SELECT sha256(n::text::bytea), 'report ' || n FROM generate_series(1, 4000) n;
+        INSERT INTO labelings (vocabulary_id, text_id, present, uncertain, negated, historical, findings, unmapped)
+            SELECT vocabularies.id, texts.id, 0, 0, 0, 0, '[]', '{}' FROM texts, vocabularies WHERE state = 'active'
+            ON CONFLICT DO NOTHING;
+        INSERT INTO ecgs (id, record) SELECT gen_random_uuid(), 'r' || n FROM generate_series(1, 8000) n;
+        INSERT INTO reports (id, ecg_id, source, version, current, text_id)
+            SELECT gen_random_uuid(), ecgs.id, source, 1, true, (SELECT max(id) FROM texts)
+            FROM ecgs, unnest(ARRAY['machine', 'overread']) source WHERE record IS NOT NULL
+        """
+    asked: list[tuple[str, Any]] = []
+    with database.begin() as session:
+        for statement in filling.split(";"):
+            session.execute(text(statement))
+    event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
+    assert freeze()["result"]["ecgs"] == 2
+    looked_at = [each for each in asked if " reports" in each[0] and each[0].lstrip().startswith("SELECT")]
+    assert len(looked_at) == 3  # the ECGs, and the readings of each source
+    with database.engine.connect() as connection:
+        for statement, parameters in looked_at:
+            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
+            assert not any("Seq Scan" in line for line in plan), "\n".join(plan)
