@@ -17,14 +17,16 @@ from typing import Any
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.service import Asked, disagreement
+from app.ecgs.filters import EcgFilter
 from app.imports.service import import_reports
 from app.kit.database import Database
 from app.migrate import migrate
-from app.readers.queries import EcgFilter
+from app.readers.queries import OverreadFilter
 from app.readers.service import agreement, profile
 from app.vocabularies import service as vocabularies
 from app.vocabularies.service import Labelers
 from benchmarks.relabel import activate, servers
+from ml.corpus.sources import HEDGED
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT.parent / "shared/data/code_test"
@@ -84,10 +86,8 @@ def compare(folder: Path) -> None:
             loaded = import_reports(database, settings, "benchmark", file, lambda _: None)
             with database.begin() as session:
                 rules = Labelers().active(session)
-                together = agreement(session, rules, EcgFilter(), [], "positive")
-                one, two = (
-                    profile(session, rules, f"cardiologist-{number}", EcgFilter(), "positive") for number in (1, 2)
-                )
+                together = agreement(session, rules, OverreadFilter(), HEDGED)
+                one, two = (profile(session, rules, f"cardiologist-{number}", EcgFilter(), HEDGED) for number in (1, 2))
                 table = disagreement(session, CellBook(), rules, Asked(PairFilter()))
             database.close()
     print(f"{loaded.lines:,} readings of {loaded.ecgs} ECGs\n")

@@ -93,6 +93,7 @@ def zipf(draw: np.random.Generator, size: int, ids: list[int]) -> NDArray[np.int
 _FIELDS = [
     ("recorded_at", ">i8"), ("age", ">f8"), ("ecg_id", "V16"), ("cell_id", ">i4"), ("site_id", ">i4"),
     ("device_id", ">i4"), ("device_software_id", ">i4"), ("reader_id", ">i4"), ("slot", ">i2"), ("sex", ">i2"),
+    ("simulated", "?"),
 ]  # fmt: skip
 
 
@@ -145,6 +146,7 @@ def fill(url: str, pairs: int) -> None:
             **{f"{name}_id": zipf(draw, size, values) for name, values in ids.items()},
             "slot": np.zeros(size, np.int16),
             "sex": np.searchsorted([0.01, 0.52], draw.random(size)),
+            "simulated": np.ones(size, np.bool_),
         }
         if done == 0:
             columns["site_id"][:: max(1, size // 30)] = rare
@@ -213,14 +215,14 @@ _AFTER = [
     """,
     """
     INSERT INTO changes_0 (recorded_at, age, ecg_id, outcome, site_id, device_id, device_software_id, reader_id, sex,
-                           slot)
+                           slot, simulated)
     SELECT coalesce(recorded_at, '0001-01-01 00:00:00+00'), age, ecg_id, outcome, site_id, device_id,
-           device_software_id, reader_id, sex, slot
+           device_software_id, reader_id, sex, slot, simulated
     FROM pairs_0 JOIN cell_outcomes USING (cell_id)
     """,
     *(
-        f"INSERT INTO pair_totals_0 (facet, value, cell_id, slot, pairs) "
-        f"SELECT {number}, {column}, cell_id, 0, count(*) FROM pairs_0 GROUP BY 2, 3 ORDER BY 2, 3"
+        f"INSERT INTO pair_totals_0 (simulated, facet, value, cell_id, slot, pairs) "
+        f"SELECT true, {number}, {column}, cell_id, 0, count(*) FROM pairs_0 GROUP BY 2, 3 ORDER BY 2, 3"
         for column, number in counting.FACETS.items()
     ),
 ]
@@ -522,9 +524,13 @@ def sizes(database: Database) -> list[tuple[str, str, str]]:
 def explain(database: Database) -> None:
     """Print the plans of the main queries."""
     questions: list[tuple[str, PairFilter, tuple[Any, ...]]] = [
-        ("whole table", PairFilter(), ()),
-        ("from the middle of a month", PairFilter(recorded_from=datetime(2020, 2, 10, 7, tzinfo=UTC)), ()),
-        ("women over 50, by site", PairFilter(sex="female", age_min=50), ("site",)),
+        ("whole table", PairFilter(simulated=True), ()),
+        (
+            "from the middle of a month",
+            PairFilter(simulated=True, recorded_from=datetime(2020, 2, 10, 7, tzinfo=UTC)),
+            (),
+        ),
+        ("women over 50, by site", PairFilter(simulated=True, sex="female", age_min=50), ("site",)),
     ]
     with database.begin() as session:
         for name, chosen, group_by in questions:
@@ -541,8 +547,8 @@ def explain(database: Database) -> None:
         from app.disagreement.outcomes import outcomes_of
 
         for name, chosen in (
-            ("anterior MI removed, a later page", PairFilter()),
-            ("at one site", PairFilter(site="rare")),
+            ("anterior MI removed, a later page", PairFilter(simulated=True)),
+            ("at one site", PairFilter(simulated=True, site="rare")),
         ):
             statements = []
 

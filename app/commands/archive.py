@@ -10,6 +10,7 @@ import typer
 
 from app.commands.shared import fail, open_database, open_session, say, show
 from app.settings import Settings
+from ml.corpus.sources import HEDGED
 
 if TYPE_CHECKING:
     from app.imports.loader import Loaded
@@ -101,7 +102,11 @@ def disagreement(
     sex: Annotated[str | None, typer.Option(help="male, female or unknown")] = None,
     age_min: Annotated[float | None, typer.Option(help="Years, inclusive.")] = None,
     age_max: Annotated[float | None, typer.Option(help="Years, inclusive.")] = None,
-    hedged: Annotated[str, typer.Option(help="What a hedge counts as: positive, negative or ignore.")] = "positive",
+    simulated: Annotated[
+        bool | None,
+        typer.Option("--simulated/--real", help="Which ECGs; by default real ones where there are any."),
+    ] = None,
+    hedged: Annotated[str, typer.Option(help="What a hedge counts as: positive, negative or ignore.")] = HEDGED,
     group_by: Annotated[
         list[str] | None,
         typer.Option(help="Give it once or twice: site, device, device_software, reader, sex, age, month, year."),
@@ -112,9 +117,19 @@ def disagreement(
     from app.disagreement import command
 
     try:
-        asked = command.asked(
-            recorded_from, recorded_to, site, device, device_software, reader, sex, age_min, age_max, hedged, group_by
-        )
+        filters = {
+            "from": recorded_from,
+            "to": recorded_to,
+            "site": site,
+            "device": device,
+            "device_software": device_software,
+            "reader": reader,
+            "sex": sex,
+            "age_min": age_min,
+            "age_max": age_max,
+            "simulated": simulated,
+        }
+        asked = command.asked(filters, hedged, group_by or ())
         with open_session() as session:
             show(command.answer(session, asked, as_csv=as_csv))
     except command.CannotBeAsked as error:

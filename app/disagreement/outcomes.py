@@ -9,7 +9,8 @@ with how many labels differ under each way: `COUNTED | positive << 12 | negative
 from collections.abc import Iterable, Iterator
 from typing import Literal
 
-Hedged = Literal["positive", "negative", "ignore"]
+from ml.corpus.sources import Hedged
+
 Direction = Literal["added", "removed", "both"]
 
 COUNTED = 1 << 20

@@ -6,13 +6,15 @@ from fastapi import Depends, Query
 
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import GroupBy, PairFilter
-from app.disagreement.outcomes import Hedged
 from app.disagreement.service import Asked
+from app.ecgs.filters import settled
 from app.ecgs.schemas import Sex
+from app.kit.database import SessionDep
 from app.kit.problems import invalid
 from app.kit.state import from_app
 from app.kit.text import Name
 from app.kit.times import Time
+from ml.corpus.sources import HEDGED, Hedged
 
 From = Annotated[
     Time | None,
@@ -31,7 +33,13 @@ Groupings = Annotated[
 ]
 
 
-def chosen_pairs(
+Simulated = Annotated[
+    bool | None,
+    Query(description="Real ECGs (false) or simulated ones (true); by default real ones where there are any."),
+]
+
+
+def pair_filter(
     recorded_from: From = None,
     recorded_to: To = None,
     site: Site = None,
@@ -41,15 +49,32 @@ def chosen_pairs(
     sex: Sex | None = None,
     age_min: Age = None,
     age_max: Age = None,
+    simulated: Simulated = None,
 ) -> PairFilter:
-    """Read which pairs are asked for."""
-    return PairFilter(recorded_from, recorded_to, site, device, device_software, reader, sex, age_min, age_max)
+    """Return the filters of a question as they were given."""
+    return PairFilter(
+        recorded_from=recorded_from,
+        recorded_to=recorded_to,
+        site=site,
+        device=device,
+        device_software=device_software,
+        reader=reader,
+        sex=sex,
+        age_min=age_min,
+        age_max=age_max,
+        simulated=simulated,
+    )
+
+
+def chosen_pairs(session: SessionDep, given: Annotated[PairFilter, Depends(pair_filter)]) -> PairFilter:
+    """Return the filters of a question, checked against the archive."""
+    return settled(session, given)
 
 
 ChosenPairs = Annotated[PairFilter, Depends(chosen_pairs)]
 
 
-def asked(chosen: ChosenPairs, hedged: Hedges = "positive", group_by: Groupings = []) -> Asked:  # noqa: B006
+def asked(chosen: ChosenPairs, hedged: Hedges = HEDGED, group_by: Groupings = []) -> Asked:  # noqa: B006
     """Read a question about counts."""
     if len(set(group_by)) < len(group_by):
         raise invalid("query.group_by", "names the same grouping twice")

@@ -49,7 +49,9 @@ def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID,
         session.execute(delete(Pair).where(Pair.slot == slot, Pair.ecg_id == ecg_id))
         return
     ecg = session.execute(
-        select(Ecg.recorded_at, Ecg.age, Ecg.sex, Ecg.site, Ecg.device, Ecg.device_software).where(Ecg.id == ecg_id)
+        select(Ecg.recorded_at, Ecg.age, Ecg.sex, Ecg.site, Ecg.device, Ecg.device_software, Ecg.simulated).where(
+            Ecg.id == ecg_id
+        )
     ).one()
     names = {"site": ecg.site, "device": ecg.device, "device_software": ecg.device_software}
     ids = _value_ids(session, {**names, "reader": readings["overread"][0].reader})
@@ -59,6 +61,7 @@ def _refresh_pair(session: Session, ecg_id: uuid.UUID, vocabulary_id: uuid.UUID,
         "cell_id": _cell_id(session, machine.present, machine.uncertain, overread.present, overread.uncertain),
         **{f"{attribute}_id": ids.get(attribute, 0) for attribute in NAMED},
         "sex": SEXES.index(ecg.sex),
+        "simulated": ecg.simulated,
     }
     statement = insert(Pair).values(slot=slot, ecg_id=ecg_id, **values)
     new = {name: statement.excluded[name] for name in values}
@@ -112,7 +115,7 @@ def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, ecgs: st
             LEFT JOIN attribute_values r ON r.attribute = 'reader' AND r.value = reader
         )
         SELECT :slot, ecg_id, cells.id, recorded_at, age,
-               CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END,
+               CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END, simulated,
                site_id, device_id, device_software_id, reader_id
         FROM fresh JOIN cells USING ({_FOUR}) JOIN ecgs e ON e.id = ecg_id
         JOIN ids ON ids.site = coalesce(e.site, '') AND ids.device = coalesce(e.device, '')
@@ -123,7 +126,7 @@ def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, ecgs: st
     )
 
 
-_WRITTEN = ("cell_id", "recorded_at", "age", "sex", *(f"{attribute}_id" for attribute in NAMED))
+_WRITTEN = ("cell_id", "recorded_at", "age", "sex", "simulated", *(f"{attribute}_id" for attribute in NAMED))
 # Thousands of ECGs share a few of these: each is looked up once.
 _NAMED_TOGETHER = """
     SELECT DISTINCT coalesce(site, '') AS site, coalesce(device, '') AS device,
@@ -206,11 +209,12 @@ def fold(session: Session, slot: int) -> int:
         text(
             f"""
             WITH gone AS (DELETE FROM pair_deltas_{slot:d} RETURNING *), counted AS (
-                INSERT INTO pair_totals_{slot:d} AS totals (facet, value, cell_id, slot, pairs)
-                SELECT facet, value, cell_id, :slot, sum(pairs)
+                INSERT INTO pair_totals_{slot:d} AS totals (simulated, facet, value, cell_id, slot, pairs)
+                SELECT simulated, facet, value, cell_id, :slot, sum(pairs)
                 FROM gone, LATERAL (VALUES {facets}) facets (facet, value)
-                GROUP BY facet, value, cell_id HAVING sum(pairs) <> 0 ORDER BY facet, value, cell_id
-                ON CONFLICT (facet, value, cell_id, slot) DO UPDATE SET pairs = totals.pairs + excluded.pairs
+                GROUP BY simulated, facet, value, cell_id HAVING sum(pairs) <> 0
+                ORDER BY simulated, facet, value, cell_id
+                ON CONFLICT (simulated, facet, value, cell_id, slot) DO UPDATE SET pairs = totals.pairs + excluded.pairs
             )
             SELECT count(*) FROM gone
             """  # noqa: S608

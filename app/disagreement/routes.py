@@ -8,12 +8,14 @@ from fastapi.responses import JSONResponse, Response
 from app.auth.access import ViewerUser
 from app.disagreement import service
 from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedges
-from app.disagreement.schemas import BY_SITE, Disagreement, Flow, Trend
+from app.disagreement.schemas import BY_MONTH, BY_SITE, READ_INSTEAD, Disagreement, Flow, Trend
 from app.disagreement.service import Asked
-from app.disagreement.sheets import as_csv
+from app.disagreement.sheets import flow_csv, table_csv, trend_csv
+from app.kit.csv_answers import csv_answer, json_or_csv, wants_csv
 from app.kit.database import SessionDep
 from app.kit.problems import invalid, responses
 from app.vocabularies.service import LabelersDep
+from ml.corpus.sources import HEDGED
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 
@@ -21,13 +23,7 @@ router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 @router.get(
     "",
     response_model=Disagreement,
-    responses={
-        200: {
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": as_csv(BY_SITE, ["site"])}},
-            "description": "JSON, or CSV on request",
-        },
-        **responses(422),
-    },
+    responses={**json_or_csv(table_csv(BY_SITE, ["site"])), **responses(422)},
 )
 def get_disagreement(
     request: Request, labelers: LabelersDep, session: SessionDep, user: ViewerUser, asked: AskedDep, book: CellBookDep
@@ -39,40 +35,43 @@ def get_disagreement(
     """
     rules = labelers.active(session)
     answer = service.disagreement(session, book, rules, asked)
-    if "text/csv" in request.headers.get("accept", ""):
-        return Response(as_csv(answer, asked.group_by), media_type="text/csv; charset=utf-8")
-    return JSONResponse(answer)
+    return csv_answer(table_csv(answer, asked.group_by)) if wants_csv(request) else JSONResponse(answer)
 
 
-@router.get("/trend", response_model=Trend, responses=responses(422))
+@router.get("/trend", response_model=Trend, responses={**json_or_csv(trend_csv(BY_MONTH)), **responses(422)})
 def get_trend(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
-    hedged: Hedges = "positive",
+    hedged: Hedges = HEDGED,
     label: Annotated[
         list[str],
         Query(description="Only these labels; repeat the parameter.", max_length=63, examples=[["aflutter"]]),
     ] = [],  # noqa: B006
 ) -> Response:
-    """Show each label's row month by month, each rate with its interval."""
+    """Show each label's row month by month, each rate with its interval. Send `Accept: text/csv` for CSV."""
     rules = labelers.active(session)
     if unknown := set(label) - {known.key for known in rules.vocabulary.labels}:
         raise invalid("query.label", f"{min(unknown)!r} is no label of the active vocabulary")
-    return JSONResponse(service.trend(session, book, rules, Asked(chosen, hedged), label))
+    answer = service.trend(session, book, rules, Asked(chosen, hedged), label)
+    return csv_answer(trend_csv(answer)) if wants_csv(request) else JSONResponse(answer)
 
 
-@router.get("/flow", response_model=Flow, responses=responses(422))
+@router.get("/flow", response_model=Flow, responses={**json_or_csv(flow_csv(READ_INSTEAD)), **responses(422)})
 def get_flow(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
-    hedged: Hedges = "positive",
+    hedged: Hedges = HEDGED,
 ) -> Response:
-    """Show what was read instead: which labels were added where one was removed, and the reverse."""
+    """Show what was read instead: which labels were added where one was removed, and the reverse.
+
+    Send `Accept: text/csv` for CSV.
+    """
     rules = labelers.active(session)
-    return JSONResponse(service.flow(session, book, rules, Asked(chosen, hedged)))
+    answer = service.flow(session, book, rules, Asked(chosen, hedged))
+    return csv_answer(flow_csv(answer)) if wants_csv(request) else JSONResponse(answer)

@@ -2,7 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.disagreement.outcomes import Hedged
+from ml.corpus.sources import Hedged
 
 Confidence = tuple[float, float] | None
 
@@ -47,7 +47,43 @@ BY_SITE: dict[str, JsonValue] = {
     "labels": [FLUTTER],
     "vocabulary": "overread-2",
     "hedged": "positive",
+    "simulated": True,
     "groups": [{**TOTALS, "labels": [FLUTTER], "group": {"site": "north"}}],
+}
+
+
+BY_MONTH: dict[str, JsonValue] = {
+    "vocabulary": "overread-2",
+    "hedged": "positive",
+    "simulated": False,
+    "undated": 0,
+    "months": [{**TOTALS, "month": "2026-03"}],
+    "labels": [{"label": "aflutter", "name": "Atrial Flutter", "points": [IN_MARCH]}],
+}
+
+READ_INSTEAD: dict[str, JsonValue] = {
+    "pairs": 2030000,
+    "vocabulary": "overread-2",
+    "hedged": "positive",
+    "simulated": True,
+    "removed": [
+        {
+            "label": "afib",
+            "name": "Atrial Fibrillation",
+            "pairs": 15087,
+            "alone": 6210,
+            "others": [{"label": "aflutter", "name": "Atrial Flutter", "pairs": 7911}],
+        }
+    ],
+    "added": [
+        {
+            "label": "aflutter",
+            "name": "Atrial Flutter",
+            "pairs": 21847,
+            "alone": 11320,
+            "others": [{"label": "afib", "name": "Atrial Fibrillation", "pairs": 7911}],
+        }
+    ],
 }
 
 
@@ -113,6 +149,9 @@ class Disagreement(Table):
 
     vocabulary: str
     hedged: Hedged
+    simulated: bool | None = Field(
+        description="Whether the pairs are simulated or real ones; null in snapshots of both, which are older."
+    )
     groups: list[Group] | None
 
 
@@ -141,28 +180,11 @@ class LabelTrend(BaseModel):
 class Trend(BaseModel):
     """Disagreement month by month, in UTC."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "vocabulary": "overread-2",
-                    "hedged": "positive",
-                    "undated": 0,
-                    "months": [{**TOTALS, "month": "2026-03"}],
-                    "labels": [
-                        {
-                            "label": "aflutter",
-                            "name": "Atrial Flutter",
-                            "points": [IN_MARCH],
-                        }
-                    ],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [BY_MONTH]})
 
     vocabulary: str
     hedged: Hedged
+    simulated: bool = Field(description="Whether the pairs are simulated or real ones.")
     undated: int = Field(description="Pairs whose time of recording is not known; they are in no month.")
     months: list[MonthTotals]
     labels: list[LabelTrend]
@@ -189,38 +211,11 @@ class FlowRow(BaseModel):
 class Flow(BaseModel):
     """What was read instead."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "pairs": 2030000,
-                    "vocabulary": "overread-2",
-                    "hedged": "positive",
-                    "removed": [
-                        {
-                            "label": "afib",
-                            "name": "Atrial Fibrillation",
-                            "pairs": 15087,
-                            "alone": 6210,
-                            "others": [{"label": "aflutter", "name": "Atrial Flutter", "pairs": 7911}],
-                        }
-                    ],
-                    "added": [
-                        {
-                            "label": "aflutter",
-                            "name": "Atrial Flutter",
-                            "pairs": 21847,
-                            "alone": 11320,
-                            "others": [{"label": "afib", "name": "Atrial Fibrillation", "pairs": 7911}],
-                        }
-                    ],
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [READ_INSTEAD]})
 
     pairs: int
     vocabulary: str
     hedged: Hedged
+    simulated: bool = Field(description="Whether the pairs are simulated or real ones.")
     removed: list[FlowRow] = Field(description="For each label removed, the labels added in the same pair.")
     added: list[FlowRow] = Field(description="For each label added, the labels removed in the same pair.")

@@ -12,12 +12,12 @@ from app.disagreement import statistics
 from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, month_name
-from app.disagreement.outcomes import Hedged
 from app.disagreement.schemas import Totals
 from app.disagreement.statistics import LabelCounts, Masks, Rate
 from app.kit.database import Json
 from app.kit.problems import invalid
 from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import HEDGED, Hedged
 from ml.labeling import Label
 
 MAX_GROUPS = 2_000
@@ -32,7 +32,7 @@ class Asked:
     """A question: which pairs, what a hedge counts as, and by what they are grouped."""
 
     chosen: PairFilter
-    hedged: Hedged = "positive"
+    hedged: Hedged = HEDGED
     group_by: tuple[GroupBy, ...] = ()
 
 
@@ -62,7 +62,12 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
     if asked.group_by:
         keys = [dict(zip(asked.group_by, key, strict=True)) for key in counted.keys]
         groups = [{"group": key, **table} for key, table in zip(keys, _tables(counted, labels), strict=True)]
-    return {**whole, "vocabulary": rules.vocabulary.version, "hedged": asked.hedged, "groups": groups}
+    return {**whole, **_about(rules, asked), "groups": groups}
+
+
+def _about(rules: ReadingRules, asked: Asked) -> Json:
+    """Return what every answer says of how it was counted."""
+    return {"vocabulary": rules.vocabulary.version, "hedged": asked.hedged, "simulated": asked.chosen.simulated}
 
 
 def trend(session: Session, book: CellBook, rules: ReadingRules, asked: Asked, only: Sequence[str]) -> Json:
@@ -73,8 +78,7 @@ def trend(session: Session, book: CellBook, rules: ReadingRules, asked: Asked, o
     undated = sum(table["pairs"] for table, month in zip(tables, months, strict=True) if month is None)
     dated = [(month, table) for month, table in zip(months, tables, strict=True) if month is not None]
     return {
-        "vocabulary": rules.vocabulary.version,
-        "hedged": asked.hedged,
+        **_about(rules, asked),
         "undated": undated,
         "months": [{"month": month, **{name: table[name] for name in Totals.model_fields}} for month, table in dated],
         "labels": [
@@ -103,8 +107,7 @@ def flow(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) ->
     weighted = removed.T * counted.pairs
     return {
         "pairs": int(counted.pairs.sum()),
-        "vocabulary": rules.vocabulary.version,
-        "hedged": asked.hedged,
+        **_about(rules, asked),
         "removed": _flows(labels, weighted @ added, weighted.sum(axis=1), weighted @ ~added.any(axis=1)),
         "added": _flows(
             labels, (weighted @ added).T, added.T @ counted.pairs, (added.T * counted.pairs) @ ~removed.any(axis=1)

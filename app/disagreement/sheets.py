@@ -1,34 +1,60 @@
-"""Tables as CSV and for the terminal."""
+"""Disagreement tables as CSV, and for the terminal."""
 
-import csv
-import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 
 from app.disagreement.schemas import LabelRow
 from app.kit.database import Json
+from ml.documents.csv_text import csv_text
+
+_ROW = [
+    column
+    for name in LabelRow.model_fields
+    for column in ((f"{name}_low", f"{name}_high") if name.endswith("_ci") else (name,))
+]
 
 
-def as_csv(answer: Json, group_by: Sequence[str]) -> str:
-    """Write an answer as CSV: a line a label, and a line a group and label when it is grouped."""
-    columns: list[str] = list(group_by)
+def table_csv(answer: Json, group_by: Sequence[str]) -> str:
+    """Return a table as CSV: a line a label, and a line a group and label where it is grouped."""
+    rows = ([*(group[name] for name in group_by), *_fields(row)] for group, of in _parts(answer) for row in of)
+    return _csv(answer, [*group_by, *_ROW], rows)
+
+
+def trend_csv(answer: Json) -> str:
+    """Return a trend as CSV: a line a label and month."""
+    points = (point for label in answer["labels"] for point in label["points"])
+    return _csv(answer, ["month", *_ROW], ([point["month"], *_fields(point)] for point in points))
+
+
+def flow_csv(answer: Json) -> str:
+    """Return a flow as CSV: a line for each label that changed and each other label that changed the other way.
+
+    A label that never changed together with another has one line, with the other label's fields empty.
+    """
+    nothing = {"label": None, "name": None, "pairs": None}
+    rows = (
+        [change, row["label"], row["name"], row["pairs"], row["alone"], other["label"], other["name"], other["pairs"]]
+        for change in ("removed", "added")
+        for row in answer[change]
+        for other in row["others"] or [nothing]
+    )
+    columns = ["change", "label", "name", "pairs", "alone", "other_label", "other_name", "other_pairs"]
+    return _csv(answer, columns, rows)
+
+
+def _csv(answer: Json, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
+    """Return rows as CSV; the last column says whether the ECGs are simulated, wherever the file is sent."""
+    return csv_text([*columns, "simulated"], ([*row, answer["simulated"]] for row in rows))
+
+
+def _fields(row: Json) -> Iterator[object]:
     for name in LabelRow.model_fields:
-        columns += [f"{name}_low", f"{name}_high"] if name.endswith("_ci") else [name]
-    out = io.StringIO()
-    writer = csv.writer(out, lineterminator="\r\n")  # RFC 4180
-    writer.writerow(columns)
-    for group, rows in _parts(answer):
-        start = [_inert(group[name]) for name in group_by]
-        for row in rows:
-            line = list(start)
-            for name in LabelRow.model_fields:
-                line += row[name] or ("", "") if name.endswith("_ci") else [row[name]]
-            writer.writerow(line)
-    return out.getvalue()
+        yield from (row[name] or (None, None)) if name.endswith("_ci") else (row[name],)
 
 
 def as_text(answer: Json) -> str:
-    """Write an answer for people, in columns; numbers as Table A.1 of the paper prints them, intervals beside."""
-    lines = [f"{_summary(answer)}   vocabulary {answer['vocabulary']}, hedged {answer['hedged']}"]
+    """Return an answer for people, in columns: numbers as in Table A.1 of the paper, with their intervals."""
+    kind = "simulated" if answer["simulated"] else "real"
+    lines = [f"{_summary(answer)}   vocabulary {answer['vocabulary']}, hedged {answer['hedged']}, {kind} ECGs"]
     for group, rows in _parts(answer):
         table = next((each for each in answer["groups"] or () if each["group"] == group), answer)
         if group:
@@ -87,10 +113,3 @@ def _parts(answer: Json) -> Iterator[tuple[Json, list[Json]]]:
     else:
         for group in answer["groups"]:
             yield group["group"], group["labels"]
-
-
-def _inert(cell: object) -> object:
-    """Keep a spreadsheet from taking a client's text for a formula."""
-    if cell is None:
-        return ""
-    return f"'{cell}" if isinstance(cell, str) and cell.startswith(("=", "+", "-", "@", "\t", "\r")) else cell

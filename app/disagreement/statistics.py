@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import betainc
 
-from app.disagreement.outcomes import Hedged
+from ml.corpus.sources import Hedged
 
 Integers = NDArray[np.int64]
 Reals = NDArray[np.float64]

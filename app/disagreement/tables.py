@@ -9,6 +9,7 @@ from datetime import datetime
 
 from sqlalchemy import (
     BigInteger,
+    Boolean,
     CheckConstraint,
     Column,
     Computed,
@@ -85,8 +86,8 @@ class Pair(Base):
 
     __tablename__ = "pairs"
     __table_args__ = (
-        Index(None, "recorded_at", "cell_id"),
-        Index(None, "age", "cell_id"),
+        Index("ix_pairs_recorded_at", "recorded_at", "cell_id", "simulated"),
+        Index("ix_pairs_age", "age", "cell_id", "simulated"),
         {"postgresql_partition_by": BY_SLOT},
     )
 
@@ -112,6 +113,7 @@ class Pair(Base):
     slot: Mapped[int] = mapped_column(SmallInteger, primary_key=True)
     age_years: Mapped[int] = mapped_column(SmallInteger, Computed("COALESCE(floor(age)::smallint, -1)", persisted=True))
     sex: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    simulated: Mapped[bool] = mapped_column(server_default=text("false"))
 
 
 pair_deltas = Table(
@@ -126,6 +128,7 @@ pair_deltas = Table(
     Column("slot", SmallInteger, nullable=False),
     Column("age_years", SmallInteger, nullable=False),
     Column("sex", SmallInteger, nullable=False),
+    Column("simulated", Boolean, nullable=False),
     Column("pairs", SmallInteger, nullable=False, comment="1: a pair came; -1: it went"),
     comment="changes not yet counted in pair_totals; only ever appended, until they are folded",
     postgresql_partition_by=BY_SLOT,
@@ -138,9 +141,10 @@ pair_totals = Table(
     Column("value", Integer, nullable=False, comment="its id, code, month or age"),
     Column("cell_id", Integer, nullable=False),
     Column("slot", SmallInteger, nullable=False),
+    Column("simulated", Boolean, nullable=False),
     Column("pairs", BigInteger, nullable=False),
-    PrimaryKeyConstraint("facet", "value", "cell_id", "slot"),
-    comment="pairs by one attribute and cell, without what pair_deltas holds",
+    PrimaryKeyConstraint("simulated", "facet", "value", "cell_id", "slot"),
+    comment="real and simulated pairs by one attribute and cell, without what pair_deltas holds",
     postgresql_partition_by=BY_SLOT,
 )
 
@@ -157,13 +161,14 @@ changes = Table(
     Column("reader_id", Integer, nullable=False),
     Column("sex", SmallInteger, nullable=False),
     Column("slot", SmallInteger, nullable=False),
-    PrimaryKeyConstraint("outcome", "recorded_at", "ecg_id", "slot"),
+    Column("simulated", Boolean, nullable=False),
+    PrimaryKeyConstraint("outcome", "simulated", "recorded_at", "ecg_id", "slot"),
     Index("ix_changes_site", "outcome", "site_id", "recorded_at", "ecg_id"),
     Index("ix_changes_device", "outcome", "device_id", "recorded_at", "ecg_id"),
     Index("ix_changes_device_software", "outcome", "device_software_id", "recorded_at", "ecg_id"),
     Index("ix_changes_reader", "outcome", "reader_id", "recorded_at", "ecg_id"),
-    Index("ix_changes_sex", "outcome", "sex", "recorded_at", "ecg_id"),
-    Index("ix_changes_age", "outcome", "age"),
+    Index("ix_changes_sex", "outcome", "simulated", "sex", "recorded_at", "ecg_id"),
+    Index("ix_changes_age", "outcome", "simulated", "age"),
     comment="a row for each outcome of a pair's cell: what a drill-down lists",
     postgresql_partition_by=BY_SLOT,
 )

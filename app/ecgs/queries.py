@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import func, select
+from sqlalchemy import exists, func, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -28,6 +28,23 @@ def insert_if_absent(session: Session, values: dict[str, Any]) -> bool:
         insert(Ecg).values(values).on_conflict_do_nothing(index_elements=["waveform_sha256"]).returning(Ecg.id)
     )
     return inserted.first() is not None
+
+
+def holds_only_simulated(session: Session) -> bool:
+    """Return whether there are simulated ECGs and no real one."""
+    return bool(session.scalar(select(Ecg.simulated).order_by(Ecg.simulated).limit(1)))
+
+
+def holds_name(session: Session, attribute: str, name: str, *, simulated: bool) -> bool:
+    """Return whether a real, or simulated, ECG has this site, device or device software."""
+    with_name = exists().where(getattr(Ecg, attribute) == name, Ecg.simulated == simulated)
+    return bool(session.scalar(select(with_name)))
+
+
+def has_overread_by(session: Session, reader: str) -> bool:
+    """Return whether a current over-read is by this reader."""
+    found = "SELECT EXISTS (SELECT FROM reports WHERE current AND source = 'overread' AND reader <> '' AND reader = :r)"
+    return bool(session.execute(text(found), {"r": reader}).scalar_one())
 
 
 def newest(

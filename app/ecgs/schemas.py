@@ -2,10 +2,11 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Generic, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app.kit.pagination import Item, Page
 from app.kit.text import Name
 from app.kit.times import Time
 from app.reports.schemas import OVERREAD, ReportOut
@@ -30,6 +31,12 @@ ECG: dict[str, JsonValue] = {
     "created_at": "2026-03-01T10:02:11.482136Z",
 }
 FIRST_SAMPLE = (-0.115, -0.05, 0.065, 0.082, -0.09, 0.007, -0.065, -0.04, -0.005, -0.035, -0.035, -0.075)
+
+
+class EcgPage(Page[Item], Generic[Item]):
+    """One page of a list of ECGs, all of one kind."""
+
+    simulated: bool = Field(description="Whether simulated ECGs are listed or real ones.")
 
 
 class EcgMetadata(BaseModel):

@@ -7,6 +7,8 @@ from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id
 
+_NEWEST = (text("created_at DESC"), text("id DESC"))
+
 
 class Ecg(Base):
     """One recording: its waveform is its identity, or, where only reports are known, the name its source gives it."""
@@ -22,7 +24,11 @@ class Ecg(Base):
         CheckConstraint("length(patient_hash) = 32", name="patient_hash"),
         CheckConstraint("age BETWEEN 0 AND 130", name="age"),
         CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),
-        Index("ix_ecgs_newest", text("created_at DESC"), text("id DESC")),
+        Index("ix_ecgs_newest", "simulated", *_NEWEST),
+        Index("ix_ecgs_with_waveform", "simulated", *_NEWEST, postgresql_where=text("waveform_sha256 IS NOT NULL")),
+        Index("ix_ecgs_site", "site", "simulated", *_NEWEST),
+        Index("ix_ecgs_device", "device", "simulated", *_NEWEST),
+        Index(None, "device_software", "simulated"),
     )
 
     id: Mapped[Id]
@@ -31,7 +37,7 @@ class Ecg(Base):
     sampling_rate_hz: Mapped[float | None]
     record: Mapped[str | None] = mapped_column(unique=True)
     patient_hash: Mapped[bytes | None] = mapped_column(LargeBinary, index=True)
-    recorded_at: Mapped[datetime | None]
+    recorded_at: Mapped[datetime | None] = mapped_column(index=True)
     site: Mapped[str | None]
     device: Mapped[str | None]
     device_software: Mapped[str | None]

@@ -11,6 +11,7 @@ from app.evaluations.schemas import MEASURED, MEASURED_CSV, TWO_MODELS, Evaluati
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
+from app.kit.csv_answers import wants_csv
 from app.kit.database import SessionDep
 from app.kit.problems import check_known, responses
 from app.kit.state import SettingsDep
@@ -59,6 +60,6 @@ def get_evaluation(
     Send `Accept: text/csv` for every number with its interval, one a line.
     """
     jobs.finished(session, job_id, "evaluate", "evaluation")
-    as_csv = "text/csv" in request.headers.get("accept", "")
-    name, media_type = ("metrics.csv", "text/csv; charset=utf-8") if as_csv else ("metrics.json", "application/json")
+    csv, json = ("metrics.csv", "text/csv; charset=utf-8"), ("metrics.json", "application/json")
+    name, media_type = csv if wants_csv(request) else json
     return FileResponse(settings.runs_dir / str(job_id) / name, media_type=media_type)

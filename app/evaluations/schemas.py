@@ -5,6 +5,8 @@ from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from ml.corpus.sources import HEDGED, Hedged
+
 TWO_MODELS: dict[str, JsonValue] = {
     "model": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
     "compare_with": "dbc8c7bb-86d3-46f5-8a1b-2888b0529435",
@@ -106,6 +108,4 @@ class EvaluationIn(BaseModel):
     )
     dataset: uuid.UUID
     split: Literal["train", "validation", "test"] = "test"
-    hedged: Literal["positive", "negative", "ignore"] | None = Field(
-        default=None, description="What an uncertain finding counts as; as in the model's training unless given."
-    )
+    hedged: Hedged = Field(default=HEDGED, description="What an uncertain finding counts as.")

@@ -14,11 +14,10 @@ def evaluate(run: JobRun) -> Finish:
         "bundle": str(bundle_folder(run.settings.models_dir, request.model)),
         "dataset": str(run.settings.datasets_dir / str(request.dataset)),
         "split": request.split,
+        "hedged": request.hedged,
     }
     if request.compare_with is not None:
         config["compare_with"] = str(bundle_folder(run.settings.models_dir, request.compare_with))
-    if request.hedged is not None:
-        config["hedged"] = request.hedged
     write_config(folder, config)
     result = run_child(run, ["evaluate", str(folder)], folder / "log.txt", pass_on(run))
     return lambda session: result

@@ -4,37 +4,24 @@ What comes out is one row a distinct combination of masks, not one an ECG.
 """
 
 import uuid
-from collections.abc import Generator, Sequence
+from collections.abc import Generator
 from dataclasses import dataclass
-from datetime import datetime
 from typing import Any, Literal, NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
+from app.ecgs.filters import EcgFilter
 from app.reports.queries import counts_first
 
 FETCHED = 5_000  # rows at a time
 
 
-@dataclass(frozen=True)
-class EcgFilter:
-    """Which ECGs count. `recorded_from` is inclusive, `recorded_to` exclusive."""
+@dataclass(frozen=True, kw_only=True)
+class OverreadFilter(EcgFilter):
+    """Which over-reads count: of the chosen ECGs, by these readers (none named: by any)."""
 
-    recorded_from: datetime | None = None
-    recorded_to: datetime | None = None
-    site: str | None = None
-
-    def where(self) -> tuple[str, dict[str, Any]]:
-        """Give the conditions on `ecgs e`, and their parameters."""
-        wanted = {
-            "e.recorded_at >= :recorded_from": self.recorded_from,
-            "e.recorded_at < :recorded_to": self.recorded_to,
-            "e.site = :site": self.site,
-        }
-        given = {condition: value for condition, value in wanted.items() if value is not None}
-        parameters = {condition.rpartition(":")[2]: value for condition, value in given.items()}
-        return "".join(f" AND {condition}" for condition in given), parameters
+    reader: tuple[str, ...] = ()
 
 
 class ReadTogether(NamedTuple):
@@ -62,14 +49,14 @@ class Beside(NamedTuple):
 
 
 def read_together(
-    session: Session, vocabulary_id: uuid.UUID, chosen: EcgFilter, readers: Sequence[str]
+    session: Session, vocabulary_id: uuid.UUID, chosen: OverreadFilter
 ) -> Generator[ReadTogether, None, None]:
     """Count the current over-reads of the ECGs that several (of the named, or any) readers read; readers come first."""
-    conditions, parameters = chosen.where()
+    conditions, parameters = _where(chosen)
     named = "r.current AND r.source = 'overread' AND r.reader <> ''"
-    if readers:
+    if chosen.reader:
         named += " AND r.reader = ANY(:readers)"
-        parameters["readers"] = list(readers)
+        parameters["readers"] = list(chosen.reader)
     with session.execute(
         text(
             f"""
@@ -107,7 +94,7 @@ def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chose
 
     Of several finals of one ECG the one written last is the final.
     """
-    conditions, parameters = chosen.where()
+    conditions, parameters = _where(chosen)
     rows = session.execute(
         text(
             f"""
@@ -141,7 +128,15 @@ def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chose
     return [Beside(*row) for row in rows]
 
 
-def has_read(session: Session, reader: str) -> bool:
-    """Whether there is an over-read of this reader."""
-    found = "SELECT EXISTS (SELECT FROM reports WHERE source = 'overread' AND reader = :reader)"
-    return bool(session.execute(text(found), {"reader": reader}).scalar_one())
+def _where(chosen: EcgFilter) -> tuple[str, dict[str, Any]]:
+    """Return the conditions on `ecgs e`, each after AND, and their parameters."""
+    wanted = {
+        "e.recorded_at >= :recorded_from": chosen.recorded_from,
+        "e.recorded_at < :recorded_to": chosen.recorded_to,
+        "e.site = :site": chosen.site,
+        "e.device = :device": chosen.device,
+        "e.simulated = :simulated": chosen.simulated,
+    }
+    given = {condition: value for condition, value in wanted.items() if value is not None}
+    parameters = {condition.rpartition(":")[2]: value for condition, value in given.items()}
+    return "".join(f" AND {condition}" for condition in given), parameters

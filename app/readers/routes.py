@@ -5,28 +5,28 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from app.auth.access import ViewerUser
-from app.disagreement.parameters import From, Hedges, Site, To
+from app.disagreement.parameters import From, Hedges, Simulated, Site, To
+from app.ecgs.filters import EcgFilter, settled
 from app.kit.database import SessionDep
 from app.kit.problems import responses
 from app.kit.text import Name
 from app.readers import service
-from app.readers.queries import EcgFilter
+from app.readers.queries import OverreadFilter
 from app.readers.schemas import Agreement, Profile
 from app.vocabularies.service import LabelersDep
+from ml.corpus.sources import HEDGED
 
 router = APIRouter(prefix="/v1/readers", tags=["readers"])
 
 
-def chosen_ecgs(
-    recorded_from: From = None,
-    recorded_to: To = None,
-    site: Site = None,
+def ecg_filter(
+    recorded_from: From = None, recorded_to: To = None, site: Site = None, simulated: Simulated = None
 ) -> EcgFilter:
-    """Read which ECGs are asked for."""
-    return EcgFilter(recorded_from, recorded_to, site)
+    """Return the filters of a question as they were given."""
+    return EcgFilter(recorded_from=recorded_from, recorded_to=recorded_to, site=site, simulated=simulated)
 
 
-ChosenEcgs = Annotated[EcgFilter, Depends(chosen_ecgs)]
+GivenEcgs = Annotated[EcgFilter, Depends(ecg_filter)]
 Readers = Annotated[
     list[Name],
     Query(
@@ -42,16 +42,17 @@ def get_agreement(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
-    chosen: ChosenEcgs,
+    given: GivenEcgs,
     reader: Readers = [],  # noqa: B006
-    hedged: Hedges = "positive",
+    hedged: Hedges = HEDGED,
 ) -> dict[str, Any]:
     """Show how far readers of the same ECGs agree: Cohen's kappa of every two, Fleiss' of all, by label.
 
     Current over-reads with a reader count, final ones too. Two readers are compared on the ECGs both read.
     """
     rules = labelers.active(session)
-    return service.agreement(session, rules, chosen, reader, hedged)
+    chosen = settled(session, OverreadFilter(**vars(given), reader=tuple(reader)))
+    return service.agreement(session, rules, chosen, hedged)
 
 
 @router.get("/{reader:path}", response_model=Profile, responses=responses(404, 422))
@@ -60,9 +61,9 @@ def get_reader(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
-    chosen: ChosenEcgs,
-    hedged: Hedges = "positive",
+    given: GivenEcgs,
+    hedged: Hedges = HEDGED,
 ) -> dict[str, Any]:
     """Show how one reader reads: how often each label, beside the machine, the final reading and the other readers."""
     rules = labelers.active(session)
-    return service.profile(session, rules, reader, chosen, hedged)
+    return service.profile(session, rules, reader, settled(session, given), hedged)

@@ -2,8 +2,8 @@
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from app.disagreement.outcomes import Hedged
 from app.disagreement.schemas import LabelRow
+from ml.corpus.sources import Hedged
 
 Confidence = tuple[float, float] | None
 
@@ -62,6 +62,7 @@ class Agreement(BaseModel):
                 {
                     "vocabulary": "code-test-1",
                     "hedged": "positive",
+                    "simulated": False,
                     "readers": [{"reader": "cardiologist-1", "ecgs": 827}],
                     "pairs": [
                         {
@@ -87,6 +88,7 @@ class Agreement(BaseModel):
 
     vocabulary: str
     hedged: Hedged
+    simulated: bool = Field(description="Whether the ECGs are simulated or real ones.")
     readers: list[ReaderCount]
     pairs: list[ReaderPair]
     fleiss: list[FleissKappa]
@@ -122,6 +124,7 @@ class Profile(BaseModel):
                     "reader": "cardiologist-1",
                     "vocabulary": "code-test-1",
                     "hedged": "positive",
+                    "simulated": False,
                     "ecgs": 827,
                     "prevalence": [
                         {
@@ -187,6 +190,7 @@ class Profile(BaseModel):
     reader: str
     vocabulary: str
     hedged: Hedged
+    simulated: bool = Field(description="Whether the ECGs are simulated or real ones.")
     ecgs: int
     prevalence: list[Prevalence]
     machine: list[LabelRow] = Field(description="What the reader adds to and removes from the machine's reading.")

@@ -10,15 +10,17 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.disagreement import statistics
-from app.disagreement.outcomes import Hedged
 from app.disagreement.service import label_rows
 from app.disagreement.statistics import LabelCounts, Masks, Rate
+from app.ecgs.filters import EcgFilter
+from app.ecgs.queries import has_overread_by
 from app.kit.database import Json
 from app.kit.problems import invalid, not_found
 from app.readers import queries
-from app.readers.queries import Beside, EcgFilter, ReadTogether
+from app.readers.queries import Beside, OverreadFilter, ReadTogether
 from app.readers.statistics import fleiss
 from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import Hedged
 from ml.labeling import Label
 
 MAX_READERS = 40
@@ -27,13 +29,13 @@ MAX_READERS = 40
 Integers = NDArray[np.int64]
 
 
-def agreement(session: Session, rules: ReadingRules, chosen: EcgFilter, readers: Sequence[str], hedged: Hedged) -> Json:
+def agreement(session: Session, rules: ReadingRules, chosen: OverreadFilter, hedged: Hedged) -> Json:
     """Answer `schemas.Agreement`; a 422 when more readers read together than an answer holds."""
     labels = rules.vocabulary.labels
     known: list[tuple[str, int]] = []
     pairs: list[ReadTogether] = []
     histograms: dict[int, Integers] = {}
-    with closing(queries.read_together(session, rules.id, chosen, readers)) as rows:
+    with closing(queries.read_together(session, rules.id, chosen)) as rows:
         for row in rows:
             if row.kind == "reader":
                 known.append((row.readers[0], row.ecgs))
@@ -46,6 +48,7 @@ def agreement(session: Session, rules: ReadingRules, chosen: EcgFilter, readers:
     return {
         "vocabulary": rules.vocabulary.version,
         "hedged": hedged,
+        "simulated": chosen.simulated,
         "readers": [{"reader": reader, "ecgs": ecgs} for reader, ecgs in sorted(known)],
         "pairs": _pairs(pairs, labels, hedged),
         "fleiss": [
@@ -59,7 +62,7 @@ def agreement(session: Session, rules: ReadingRules, chosen: EcgFilter, readers:
 def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilter, hedged: Hedged) -> Json:
     """Answer `schemas.Profile`; a 404 for who never read."""
     rows = queries.beside_others(session, rules.id, reader, chosen)
-    if not rows and not queries.has_read(session, reader):
+    if not rows and not has_overread_by(session, reader):
         raise not_found("reader")
     labels = rules.vocabulary.labels
     alone = _beside(rows, "alone", labels, hedged)
@@ -76,6 +79,7 @@ def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilte
         "reader": reader,
         "vocabulary": rules.vocabulary.version,
         "hedged": hedged,
+        "simulated": chosen.simulated,
         "ecgs": sum(row.readings for row in rows if row.other == "alone"),
         "prevalence": _rows(labels, shown),
         "machine": label_rows(one_group, labels)[0],

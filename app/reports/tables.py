@@ -60,6 +60,7 @@ class Report(Base):
             unique=True,
             postgresql_where=text("current"),
         ),
+        Index("ix_reports_reader", "reader", postgresql_where=text("current AND source = 'overread' AND reader <> ''")),
     )
 
     id: Mapped[Id]

@@ -16,6 +16,7 @@ from app.reports.schemas import FindingOut, Source
 from app.reports.tables import StoredText
 from app.vocabularies.schemas import Counts, FindingChange, LabelChange, PreviewOut
 from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import HEDGED
 from ml.labeling import Finding, LabeledReport, Labeler, Vocabulary
 from ml.labeling.batch import read
 
@@ -131,7 +132,7 @@ def _table(vocabulary: Vocabulary, counted: Counter[Masks]) -> dict[str, Counts]
     rows = np.arange(len(table))
     labels = vocabulary.labels
     masks = MaskArrays(*table[:, :4].T)
-    counts = statistics.count(masks, len(labels), "positive", rows, table[:, 4], np.zeros_like(rows), groups=1)
+    counts = statistics.count(masks, len(labels), HEDGED, rows, table[:, 4], np.zeros_like(rows), groups=1)
     return {
         label.key: Counts(machine=machine, overread=overread, added=added, removed=removed)
         for label, machine, overread, added, removed in zip(

@@ -1,9 +1,9 @@
 """Figures as tables: rows of plain values, and rows as CSV."""
 
-import csv
-import io
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
+
+from ml.documents.csv_text import csv_text
 
 METRICS = ("auroc", "auprc", "brier", "ece")
 
@@ -41,15 +41,5 @@ def _of_part(reading: str, attribute: str, group: str, part: Mapping[str, Any]) 
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Give rows that have the same columns as CSV; None is an empty field, and no field is a spreadsheet's formula."""
-    text = io.StringIO()
-    if rows:
-        writer = csv.DictWriter(text, list(rows[0]), lineterminator="\n")
-        writer.writeheader()
-        writer.writerows([{name: _plain(value) for name, value in row.items()} for row in rows])
-    return text.getvalue()
-
-
-def _plain(value: Any) -> Any:
-    """Quote what a spreadsheet would run (a site may be called anything)."""
-    return "'" + value if isinstance(value, str) and value[:1] in ("=", "+", "-", "@", "\t", "\r") else value
+    """Return rows that have the same columns as CSV, with `\\n` at line ends; no rows are an empty text."""
+    return csv_text(list(rows[0]), [list(row.values()) for row in rows], line_end="\n") if rows else ""

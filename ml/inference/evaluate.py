@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
-from ml.corpus.sources import Hedged
+from ml.corpus.sources import HEDGED, Hedged
 from ml.corpus.store import Store
 from ml.evaluation.report import Scored, metrics_of, scored_with, without_curves
 from ml.processes.events import Events
@@ -15,7 +15,7 @@ from ml.processes.run_folder import alone_in, write_json, write_whole
 
 
 class Config(BaseModel):
-    """An evaluation's `config.json`. Uncertain findings count as they did in training unless `hedged` is given."""
+    """An evaluation's `config.json`."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -23,7 +23,7 @@ class Config(BaseModel):
     compare_with: Path | None = None
     dataset: Path
     split: Literal["train", "validation", "test"] = "test"
-    hedged: Hedged | None = None
+    hedged: Hedged = HEDGED
     device: str | None = None
 
 
@@ -45,23 +45,22 @@ def run(folder: Path, events: Events) -> dict[str, Any]:
         if not len(rows):
             raise ValueError(f"the dataset's {config.split} split is empty")
         device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        scored, trained_with = _score(config.bundle, store, rows, device)
-        hedged = config.hedged or trained_with
+        scored, hedged = _score(config.bundle, store, rows, device), config.hedged
         events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; measuring")
         measured = metrics_of(store, scored, hedged, device=device)
         result: dict[str, Any] = {"split": config.split, "dataset_sha256": store.content_sha256, "hedged": hedged}
         compared = {}
         if config.compare_with is not None:
             events.say("progress", fraction=0.7, message="comparing")
-            other = _score(config.compare_with, store, rows, device)[0]
+            other = _score(config.compare_with, store, rows, device)
             compared = {"comparison": comparison(store, rows, scored.logits, other.logits, hedged, device=device)}
         write_json(folder / "metrics.json", {**result, **measured, **compared})
         write_whole(folder / "metrics.csv", as_csv(metric_rows(measured)).encode())
         return {**result, "windows": len(rows), **without_curves(measured), **compared}
 
 
-def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str) -> tuple[Scored, Hedged]:
-    """Score rows with a bundle; also how its training counted uncertain findings."""
+def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str) -> Scored:
+    """Score rows with a bundle."""
     from ml.inference.predictor import Predictor
 
     predictor = Predictor(bundle, device)
@@ -71,4 +70,4 @@ def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str) -> 
     if manifest.preprocessing != store.preprocessing:
         raise ValueError("the model and the dataset were not preprocessed alike")
     logits = predictor.window_logits(store.windows, rows)
-    return scored_with(manifest.labels, rows, logits), manifest.training["hedged"]
+    return scored_with(manifest.labels, rows, logits)

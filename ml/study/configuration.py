@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ml.corpus.sources import Hedged, Source
+from ml.corpus.sources import HEDGED, Hedged, Source
 
 MAX_RUNS = 1000
 
@@ -53,7 +53,7 @@ class Plan(_Part):
         tuple[Annotated[int, Field(ge=0, lt=2**31)], ...],
         Field(min_length=1, max_length=20, description="A run each; figures are the mean over them."),
     ] = (0,)
-    hedged: Hedged = "positive"
+    hedged: Hedged = HEDGED
     overrides: Annotated[
         dict[str, Any],
         Field(max_length=50, description="Of the preset, for every run; a paradigm's sections for that paradigm's."),

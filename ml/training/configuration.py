@@ -6,7 +6,7 @@ from typing import Annotated, Any, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
-from ml.corpus.sources import Hedged, Source
+from ml.corpus.sources import HEDGED, Hedged, Source
 from ml.evaluation.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy
 
 ParadigmName = Literal["supervised", "self_training", "clip", "negclip"]
@@ -74,7 +74,7 @@ class Options(_Part):
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     patience: Annotated[int, Field(ge=1, le=1_000_000, description="Epochs without a better macro AUPRC.")] = 10
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    hedged: Hedged = "positive"
+    hedged: Hedged = HEDGED
     threshold_rule: Annotated[ChosenBy, Field(description="Of the threshold in use, chosen on validation.")] = "max_f1"
     sensitivity: Annotated[_Share, Field(description="Of the threshold rule of that name.")] = DEFAULT_SENSITIVITY
     calibration: Calibrate = "platt"

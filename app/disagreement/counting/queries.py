@@ -120,6 +120,7 @@ def conditions(chosen: PairFilter, ids: dict[str, int]) -> tuple[list[str], dict
         "sex = :sex": None if chosen.sex is None else SEXES.index(chosen.sex),
         "age >= :age_min": chosen.age_min,
         "age <= :age_max": chosen.age_max,
+        "simulated = :simulated": chosen.simulated,
     }
     given = {condition: value for condition, value in wanted.items() if value is not None}
     return list(given), {condition.rpartition(":")[2]: value for condition, value in given.items()}
@@ -164,6 +165,10 @@ def _from_totals(
         whole = months(chosen.recorded_from, chosen.recorded_to)
     elif chosen.says_age:
         whole = years_of_age(chosen.age_min, chosen.age_max)
+    kind = "true"
+    if chosen.simulated is not None:
+        kind = "simulated = :simulated"
+        parameters["simulated"] = chosen.simulated
     condition = "true"
     if whole is not None:
         condition = "{0} BETWEEN :first AND :last"
@@ -174,7 +179,8 @@ def _from_totals(
 
     def part(source: str, name: str, pairs: str, where: str) -> str:
         groups = [f"{_group(grouping, name)} AS g{number}" for number, grouping in enumerate(group_by)]
-        return f"SELECT {', '.join([*groups, 'cell_id'])}, {pairs} AS pairs FROM {source}_{slot:d} WHERE {where}"  # noqa: S608
+        columns = ", ".join([*groups, "cell_id"])
+        return f"SELECT {columns}, {pairs} AS pairs FROM {source}_{slot:d} WHERE {kind} AND {where}"  # noqa: S608
 
     parts = [
         part("pair_totals", "value", "pairs", f"facet = :facet AND {condition.format('value')}"),

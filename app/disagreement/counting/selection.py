@@ -5,6 +5,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Literal, NamedTuple
 
+from app.ecgs.filters import EcgFilter
+
 GroupBy = Literal["site", "device", "device_software", "reader", "sex", "age", "month", "year"]
 NAMED = ("site", "device", "device_software", "reader")
 """Attributes whose values are names, which pairs hold by their ids."""
@@ -12,14 +14,10 @@ SEXES = ("unknown", "male", "female")
 """By their codes in ISO 5218."""
 
 
-@dataclass(frozen=True)
-class PairFilter:
-    """Which pairs count. `recorded_from` is inclusive, `recorded_to` exclusive; ages are inclusive, in years."""
+@dataclass(frozen=True, kw_only=True)
+class PairFilter(EcgFilter):
+    """Which pairs count; ages are inclusive, in years."""
 
-    recorded_from: datetime | None = None
-    recorded_to: datetime | None = None
-    site: str | None = None
-    device: str | None = None
     device_software: str | None = None
     reader: str | None = None
     sex: str | None = None

@@ -11,22 +11,24 @@ from app.disagreement.drilldown.schemas import ChangedStatements, DifferingEcg
 from app.disagreement.drilldown.statements import changed_statements
 from app.disagreement.outcomes import Direction
 from app.disagreement.parameters import CellBookDep, ChosenPairs, Hedges
+from app.ecgs.schemas import EcgPage
 from app.kit.database import SessionDep
-from app.kit.pagination import Cursor, Limit, Page
+from app.kit.pagination import Cursor, Limit
 from app.kit.problems import invalid, not_found, responses
 from app.vocabularies.service import LabelersDep
+from ml.corpus.sources import HEDGED
 
 router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
 
 
-@router.get("/ecgs", response_model=Page[DifferingEcg], responses=responses(422))
+@router.get("/ecgs", response_model=EcgPage[DifferingEcg], responses=responses(422))
 def list_most_changed_ecgs(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
-    hedged: Hedges = "positive",
+    hedged: Hedges = HEDGED,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
@@ -41,7 +43,7 @@ def list_changed_statements(
     session: SessionDep,
     user: ViewerUser,
     chosen: ChosenPairs,
-    hedged: Hedges = "positive",
+    hedged: Hedges = HEDGED,
     label: Annotated[
         str | None,
         Query(description="Only ECGs on which this label differs; any label when absent.", examples=["aflutter"]),
@@ -63,7 +65,7 @@ def list_changed_statements(
     return _json(changed_statements(session, rules, chosen, hedged, bit, direction, sample, limit))
 
 
-@router.get("/{label}/ecgs", response_model=Page[DifferingEcg], responses=responses(404, 422))
+@router.get("/{label}/ecgs", response_model=EcgPage[DifferingEcg], responses=responses(404, 422))
 def list_differing_ecgs(
     label: Annotated[str, Path(examples=["aflutter"])],
     labelers: LabelersDep,
@@ -72,7 +74,7 @@ def list_differing_ecgs(
     chosen: ChosenPairs,
     book: CellBookDep,
     direction: Annotated[Direction, Query(description="What the over-read did with the label.")] = "both",
-    hedged: Hedges = "positive",
+    hedged: Hedges = HEDGED,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:

@@ -4,9 +4,9 @@ import uuid
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from app.disagreement.outcomes import Hedged
 from app.ecgs.schemas import ECG, EcgSummary
 from app.reports.schemas import OVERREAD, ReportOut
+from ml.corpus.sources import Hedged
 
 
 class DifferingEcg(BaseModel):
@@ -62,6 +62,7 @@ class ChangedStatements(BaseModel):
                 {
                     "vocabulary": "overread-2",
                     "hedged": "positive",
+                    "simulated": False,
                     "read": 1000,
                     "complete": False,
                     "added": [
@@ -101,6 +102,7 @@ class ChangedStatements(BaseModel):
 
     vocabulary: str
     hedged: Hedged
+    simulated: bool = Field(description="Whether the ECGs are simulated or real ones.")
     read: int = Field(description="ECGs whose two texts were compared: the newest of those asked for.")
     complete: bool = Field(description="Whether these are all of them; otherwise the counts are a sample's.")
     added: list[ChangedStatement] = Field(description="Only in the over-read, most frequent first.")

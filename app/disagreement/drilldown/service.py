@@ -11,12 +11,14 @@ from app.disagreement.counting.selection import PairFilter
 from app.disagreement.drilldown import queries
 from app.disagreement.drilldown.queries import Change
 from app.disagreement.drilldown.schemas import DifferingEcg
-from app.disagreement.outcomes import Direction, Hedged, by_count, outcomes_of
+from app.disagreement.outcomes import Direction, by_count, outcomes_of
 from app.ecgs import service as ecgs
-from app.kit.pagination import Page, Position, decode, encode
+from app.ecgs.schemas import EcgPage
+from app.kit.pagination import Position, decode, encode
 from app.kit.problems import invalid
 from app.reports import service as reports
 from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import Hedged
 
 
 def of_label(
@@ -29,13 +31,14 @@ def of_label(
     direction: Direction,
     limit: int,
     cursor: str | None,
-) -> Page[DifferingEcg]:
+) -> EcgPage[DifferingEcg]:
     """List the ECGs whose over-read added, or removed, a label; newest recording first, those of unknown time last."""
     assert rules.slot is not None
     outcomes = outcomes_of(label, direction, hedged)
     found = queries.changes(session, rules.slot, chosen, outcomes, decode(cursor), limit + 1)
     shown = found[:limit]
-    return Page(
+    return EcgPage(
+        simulated=bool(chosen.simulated),
         items=_shown(session, book, rules, hedged, shown),
         next_cursor=encode(Position(shown[-1].at, shown[-1].ecg_id)) if len(found) > limit else None,
     )
@@ -49,7 +52,7 @@ def most_changed(
     hedged: Hedged,
     limit: int,
     cursor: str | None,
-) -> Page[DifferingEcg]:
+) -> EcgPage[DifferingEcg]:
     """List the ECGs on which most labels differ, the newest first among equals."""
     assert rules.slot is not None
     most, position = _counted(cursor)
@@ -69,7 +72,11 @@ def most_changed(
     if len(found) > limit:
         changed, last = shown[-1]
         next_cursor = f"{changed}.{encode(Position(last.at, last.ecg_id))}"
-    return Page(items=_shown(session, book, rules, hedged, [change for _, change in shown]), next_cursor=next_cursor)
+    return EcgPage(
+        simulated=bool(chosen.simulated),
+        items=_shown(session, book, rules, hedged, [change for _, change in shown]),
+        next_cursor=next_cursor,
+    )
 
 
 def _counted(cursor: str | None) -> tuple[int | None, Position | None]:

@@ -11,10 +11,11 @@ from app.disagreement import statistics
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.drilldown import queries
 from app.disagreement.drilldown.schemas import ChangedStatement, ChangedStatements, StatementExample
-from app.disagreement.outcomes import Direction, Hedged, by_count, outcomes_of
+from app.disagreement.outcomes import Direction, by_count, outcomes_of
 from app.disagreement.queries import pairs_of
 from app.reports import queries as reports
 from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import Hedged
 from ml.labeling.batch import counted_form, read
 
 
@@ -80,6 +81,7 @@ def changed_statements(
     return ChangedStatements(
         vocabulary=rules.vocabulary.version,
         hedged=hedged,
+        simulated=bool(chosen.simulated),
         read=len(pairs),
         complete=len(newest) <= sample,
         added=added.most(limit, len(pairs)),

@@ -9,9 +9,10 @@ from fastapi.responses import JSONResponse, Response
 from app.auth.access import ReaderUser, ViewerUser
 from app.disagreement.parameters import AskedDep, CellBookDep
 from app.disagreement.schemas import BY_SITE
-from app.disagreement.sheets import as_csv
+from app.disagreement.sheets import table_csv
 from app.disagreement.snapshots import queries, service
 from app.disagreement.snapshots.schemas import SnapshotOut, SnapshotSummary
+from app.kit.csv_answers import csv_answer, json_or_csv, wants_csv
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
@@ -61,20 +62,14 @@ def list_snapshots(
 @router.get(
     "/{snapshot_id}",
     response_model=SnapshotOut,
-    responses={
-        200: {
-            "content": {"text/csv": {"schema": {"type": "string"}, "example": as_csv(BY_SITE, ["site"])}},
-            "description": "JSON, or CSV on request",
-        },
-        **responses(404, 422),
-    },
+    responses={**json_or_csv(table_csv(BY_SITE, ["site"])), **responses(404, 422)},
 )
 def get_snapshot(snapshot_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> Response:
     """Show a pinned question with the answer it had. Send `Accept: text/csv` for the answer as CSV."""
     snapshot = queries.by_id(session, snapshot_id)
     if snapshot is None:
         raise not_found("snapshot")
-    if "text/csv" in request.headers.get("accept", ""):
-        csv = as_csv(snapshot.answer, snapshot.query.get("group_by", []))
-        return Response(csv, media_type="text/csv; charset=utf-8")
-    return JSONResponse(service.outside(snapshot))
+    shown = service.outside(snapshot)
+    if wants_csv(request):
+        return csv_answer(table_csv(shown["answer"], snapshot.query.get("group_by", [])))
+    return JSONResponse(shown)

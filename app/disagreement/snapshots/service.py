@@ -32,7 +32,7 @@ def outside(snapshot: Snapshot) -> Json:
         "as_of": snapshot.created_at.isoformat(),
         "vocabulary": snapshot.vocabulary,
         "query": snapshot.query,
-        "answer": snapshot.answer,
+        "answer": {"simulated": None, **snapshot.answer},
     }
 
 
@@ -45,7 +45,7 @@ def _written(asked: Asked) -> Json:
         "to": end,
         **{
             name: getattr(chosen, name)
-            for name in ("site", "device", "device_software", "reader", "sex", "age_min", "age_max")
+            for name in ("site", "device", "device_software", "reader", "sex", "age_min", "age_max", "simulated")
         },
         "hedged": asked.hedged,
         "group_by": list(asked.group_by) or None,

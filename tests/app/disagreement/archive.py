@@ -7,14 +7,18 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import text
+from sqlalchemy import insert, text
 
 from app.disagreement.counting.selection import SEXES, PairFilter
 from app.disagreement.queries import _cell_id, _value_ids
+from app.ecgs.tables import Ecg
 from app.kit.database import Database
+from app.reports.queries import text_of
+from app.reports.tables import Report
 from ml.labeling import builtin
 
 LABELS = [label.key for label in builtin().labels]
+ECG_FIELDS = ("id", "recorded_at", "site", "device", "device_software", "sex", "age", "simulated")
 
 
 @dataclass(frozen=True)
@@ -29,6 +33,7 @@ class StoredPair:
     reader: str | None = None
     sex: str = "unknown"
     age: float | None = None
+    simulated: bool = False
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def said(self, bit: int, hedged: str) -> tuple[bool, bool] | None:
@@ -46,10 +51,11 @@ class StoredPair:
         return sum(said is not None and said[0] != said[1] for said in readings)
 
     def is_chosen(self, chosen: PairFilter) -> bool:
-        """Whether a filter lets the pair through."""
+        """Whether a filter lets the pair through; where it does not say which kind, real pairs."""
         when = self.recorded_at
         return (
-            (chosen.recorded_from is None or (when is not None and when >= chosen.recorded_from))
+            self.simulated == bool(chosen.simulated)
+            and (chosen.recorded_from is None or (when is not None and when >= chosen.recorded_from))
             and (chosen.recorded_to is None or (when is not None and when < chosen.recorded_to))
             and all(
                 getattr(chosen, name) in (None, getattr(self, name))
@@ -72,21 +78,54 @@ class StoredPair:
         return value
 
 
+def refused(pairs: Iterable[StoredPair], query: PairFilter) -> set[str]:
+    """The fields of a question that can match nothing."""
+    fields = set()
+    start, end, youngest, oldest = query.recorded_from, query.recorded_to, query.age_min, query.age_max
+    if start is not None and end is not None and start >= end:
+        fields.add("query.from")
+    if youngest is not None and oldest is not None and youngest > oldest:
+        fields.add("query.age_min")
+    pairs = list(pairs)
+    for name, asked in query.names.items():
+        if not any(
+            getattr(pair, name) == asked and (name == "reader" or pair.simulated == bool(query.simulated))
+            for pair in pairs
+        ):
+            fields.add(f"query.{name}")
+    return fields
+
+
 def store(database: Database, pairs: Iterable[StoredPair]) -> None:
-    """Store ECGs and pairs as they are, without reports."""
+    """Store ECGs and pairs as they are; of their reports only whose over-read it is."""
     with database.begin() as session:
+        text_id = text_of(session, "AF", None)
         for pair in pairs:
             names = {name: getattr(pair, name) for name in ("site", "device", "device_software", "reader")}
             ids = _value_ids(session, names)
             session.execute(
-                text("INSERT INTO ecgs (id, waveform_sha256, samples, sampling_rate_hz) VALUES (:id, :sha, 5000, 500)"),
-                {"id": pair.id, "sha": pair.id.hex * 2},
+                insert(Ecg).values(
+                    waveform_sha256=pair.id.hex * 2,
+                    samples=5000,
+                    sampling_rate_hz=500,
+                    **{name: getattr(pair, name) for name in ECG_FIELDS},
+                )
+            )
+            session.execute(
+                insert(Report).values(
+                    ecg_id=pair.id,
+                    source="overread",
+                    reader=pair.reader or "",
+                    version=1,
+                    current=True,
+                    text_id=text_id,
+                )
             )
             session.execute(
                 text(
                     "INSERT INTO pairs (slot, ecg_id, cell_id, recorded_at, age, sex, site_id, device_id, "
-                    "device_software_id, reader_id) VALUES (0, :id, :cell, :at, :age, :sex, :site, :device, "
-                    ":device_software, :reader)"
+                    "device_software_id, reader_id, simulated) VALUES (0, :id, :cell, :at, :age, :sex, :site, :device, "
+                    ":device_software, :reader, :simulated)"
                 ),
                 {
                     "id": pair.id,
@@ -94,6 +133,7 @@ def store(database: Database, pairs: Iterable[StoredPair]) -> None:
                     "at": pair.recorded_at,
                     "age": pair.age,
                     "sex": SEXES.index(pair.sex),
+                    "simulated": pair.simulated,
                     **{name: ids.get(name, 0) for name in names},
                 },
             )

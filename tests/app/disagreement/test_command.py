@@ -32,6 +32,7 @@ def test_the_command_prints_the_table(run: CliRunner, client: httpx.Client, data
     shown = run.invoke(cli, options)
     assert shown.exit_code == 0, shown.output
     lines = shown.stdout.splitlines()
+    assert lines[0].endswith(", real ECGs")
     assert lines[0].startswith(f"{table['pairs']} pairs, {table['differing']} with any disagreement")
     assert [line for line in lines if line.startswith("site: ")][-1].startswith("site: not known")
     row = next(line for line in lines if line.startswith("RBBB"))
@@ -60,6 +61,9 @@ def test_the_command_prints_the_table(run: CliRunner, client: httpx.Client, data
         ["--reader", "a\x07"],
         ["--from", "0001-01-01"],
         ["--to", "9999-12-31T23:59:59-14:00"],
+        ["--site", "nowhere"],
+        ["--age-min", "60", "--age-max", "59"],
+        ["--from", "2026-01-01", "--to", "2025-01-01"],
     ],
 )
 def test_an_option_that_makes_no_question_is_named(run: CliRunner, options: list[str]) -> None:
@@ -71,7 +75,7 @@ def test_an_option_that_makes_no_question_is_named(run: CliRunner, options: list
 
 def test_times_are_read_as_the_api_reads_them() -> None:
     def asked(start: str) -> PairFilter:
-        return command.asked(start, None, " north ", None, None, None, None, None, None, "positive", None).chosen
+        return command.asked({"from": start, "site": " north "}, "positive", ()).chosen
 
     five = datetime(2024, 6, 1, 5, tzinfo=UTC)
     assert asked("2024-06-01T00:00:00-05:00") == PairFilter(recorded_from=five, site="north")

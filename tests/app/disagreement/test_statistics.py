@@ -10,9 +10,10 @@ from statsmodels.stats.inter_rater import cohens_kappa
 from statsmodels.stats.proportion import proportion_confint
 
 from app.disagreement import statistics
-from app.disagreement.outcomes import COUNTED, Direction, Hedged, by_count, changed, outcomes_of
+from app.disagreement.outcomes import COUNTED, Direction, by_count, changed, outcomes_of
 from app.disagreement.statistics import LabelCounts, Masks
 from ml.corpus.simulator.ledger import TABLE_A1
+from ml.corpus.sources import Hedged
 
 MASK = st.integers(0, 2**13 - 1)
 PAIRS = st.lists(st.tuples(MASK, MASK, MASK, MASK, st.integers(0, 2)), max_size=30)

@@ -16,7 +16,7 @@ from app.disagreement import service
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.queries import fold, fold_when_worth_it
 from app.kit.database import Database
-from tests.app.disagreement.archive import LABELS, StoredPair, counted, shown, store
+from tests.app.disagreement.archive import LABELS, StoredPair, counted, refused, shown, store
 
 SEED = 5
 GROUPINGS = ["site", "device", "device_software", "reader", "sex", "age", "month", "year"]
@@ -42,6 +42,7 @@ def random_pairs(draw: random.Random, size: int) -> list[StoredPair]:
                 reader=draw.choice([None, "a", "b", "c"]),
                 sex=draw.choice(["male", "female", "unknown"]),
                 age=draw.choice([None, 0.0, 59.99, 60.0, 60.5, 70.0, 130.0]),
+                simulated=draw.random() < 0.3,
             )
         )
     return pairs
@@ -56,6 +57,7 @@ def random_filter(draw: random.Random) -> dict[str, Any]:
         "to": draw.choice([month + timedelta(days=61), month + timedelta(days=2), month]).isoformat(),
         "site": draw.choice(["north", "south", "=1+1", "nowhere"]),
         "device": draw.choice(["MAC", "north"]),
+        "simulated": draw.choice([True, False]),
         "device_software": draw.choice(["v1", "v2"]),
         "reader": draw.choice(["a", "b"]),
         "sex": draw.choice(["male", "female", "unknown"]),
@@ -63,6 +65,14 @@ def random_filter(draw: random.Random) -> dict[str, Any]:
         "age_max": draw.choice([0, 59.99, 60, 60.2, 70, 130]),
     }
     return {name: possible[name] for name in draw.sample(sorted(possible), draw.choice([0, 1, 1, 2, 2, 3]))}
+
+
+def answered_filter(draw: random.Random, archive: list[StoredPair]) -> dict[str, Any]:
+    """Up to three filters that are not refused."""
+    query = random_filter(draw)
+    while refused(archive, as_filter(query)):
+        query = random_filter(draw)
+    return query
 
 
 def as_filter(query: dict[str, Any]) -> PairFilter:
@@ -76,7 +86,7 @@ def as_filter(query: dict[str, Any]) -> PairFilter:
 
 @pytest.fixture
 def archive(database: Database) -> Iterator[list[StoredPair]]:
-    """Three hundred pairs, half of them folded into the totals and half still waiting."""
+    """Three hundred pairs, real and simulated, half of them folded into the totals and half still waiting."""
     pairs = random_pairs(random.Random(SEED), 300)
     store(database, pairs[:150])
     with database.begin() as session:
@@ -95,7 +105,12 @@ def test_any_filters_and_groups_give_what_counting_one_by_one_gives(
         group_by = draw.sample(GROUPINGS, draw.choice([0, 0, 1, 1, 2]))
         chosen = [pair for pair in archive if pair.is_chosen(as_filter(query))]
         asked = {**query, "hedged": hedged, "group_by": group_by}
-        table = client.get("/v1/disagreement", params=asked).json()
+        answer = client.get("/v1/disagreement", params=asked)
+        table = answer.json()
+        if wrong := refused(archive, as_filter(query)):
+            assert answer.status_code == 422 and {error["field"] for error in table["errors"]} == wrong, asked
+            continue
+        assert table["simulated"] == query.get("simulated", False)
         assert shown(table) == counted(chosen, hedged), asked
         if not group_by:
             assert table["groups"] is None
@@ -113,22 +128,31 @@ def test_totals_stay_right_whatever_is_changed_moved_or_deleted(
     client: httpx.Client, database: Database, archive: list[StoredPair]
 ) -> None:
     def tables() -> list[Any]:
-        return [client.get("/v1/disagreement", params={"group_by": name}).json() for name in GROUPINGS]
+        return [
+            client.get("/v1/disagreement", params={"group_by": name, "simulated": simulated}).json()
+            for simulated in (False, True)
+            for name in GROUPINGS
+        ]
 
     before = tables()
     with database.begin() as session:
         session.execute(text("UPDATE pairs SET cell_id = (SELECT min(id) FROM cells) WHERE sex = 1"))
         session.execute(text("UPDATE pairs SET age = 60.5, recorded_at = '2031-01-01Z' WHERE sex = 2"))
+        session.execute(text("UPDATE pairs SET simulated = NOT simulated WHERE sex = 2"))
         session.execute(text("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM pairs WHERE sex = 0"))
         session.execute(text("DELETE FROM pairs WHERE sex = 0"))
     moved = tables()
-    assert moved[0]["pairs"] == sum(pair.sex != "unknown" for pair in archive)
+    real_now = [pair.sex != "unknown" and (pair.sex == "female") == pair.simulated for pair in archive]
+    assert moved[0]["pairs"] == sum(real_now)
     assert {"month": "2031-01"} in [group["group"] for group in moved[6]["groups"]]
     with database.begin() as session:
         fold(session, 0)
         assert session.execute(text("SELECT count(*) FROM pair_deltas")).scalar_one() == 0
-        truth = session.execute(text("SELECT month, cell_id, count(*) FROM pairs GROUP BY 1, 2 ORDER BY 1, 2")).all()
-        totals = "SELECT value, cell_id, pairs FROM pair_totals WHERE facet = 7 AND pairs <> 0 ORDER BY 1, 2"
+        by = "SELECT simulated, month, cell_id, count(*) FROM pairs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        truth = session.execute(text(by)).all()
+        totals = (
+            "SELECT simulated, value, cell_id, pairs FROM pair_totals WHERE facet = 7 AND pairs <> 0 ORDER BY 1, 2, 3"
+        )
         assert session.execute(text(totals)).all() == truth
     assert tables() == moved != before
 
@@ -166,7 +190,10 @@ def test_csv_has_a_line_a_group_and_label_and_no_formula(client: httpx.Client, a
 
     plain = lines()
     assert [line["label"] for line in plain] == LABELS
-    assert int(plain[0]["pairs"]) == 300 and float(plain[0]["ppv_ci_low"]) <= float(plain[0]["ppv"])
+    assert {line["simulated"] for line in plain} == {"false"}
+    assert int(plain[0]["pairs"]) == sum(not pair.simulated for pair in archive) and float(
+        plain[0]["ppv_ci_low"]
+    ) <= float(plain[0]["ppv"])
     grouped = lines(group_by=["site", "sex"])
     assert len(grouped) == 4 * 3 * 13
     assert {line["site"] for line in grouped} == {"north", "south", "'=1+1", ""}

@@ -121,7 +121,7 @@ def test_only_the_chosen_ecgs_and_readers_count(client: httpx.Client, readings: 
     assert pair["readers"] == ["a", "c"]
     shared = sum("a" in by and "c" in by for by in north.values())
     assert {row["ecgs"] for row in pair["labels"]} == {shared} == {row["ecgs"] for row in answer["readers"]}
-    nobody = client.get("/v1/readers/agreement", params={"site": "nowhere"}).json()
+    nobody = client.get("/v1/readers/agreement", params={"from": "2022-01-01"}).json()
     assert nobody["readers"] == nobody["pairs"] == nobody["fleiss"] == []
 
 
@@ -161,9 +161,24 @@ def test_who_never_read_is_a_404_and_a_filter_that_leaves_nothing_is_not(
     client: httpx.Client, readings: Readings
 ) -> None:
     assert client.get("/v1/readers/nobody").status_code == 404
-    empty = client.get("/v1/readers/a", params={"site": "nowhere"}).json()
+    empty = client.get("/v1/readers/a", params={"from": "2022-01-01"}).json()
     assert empty["ecgs"] == 0 and {row["prevalence"] for row in empty["prevalence"]} == {None}
     assert {row["kappa"] for row in empty["final"]} == {None}
+
+
+@pytest.mark.parametrize("path", ["/v1/readers/agreement", "/v1/readers/a"])
+def test_filters_that_can_match_nothing_are_refused_by_field(
+    client: httpx.Client, readings: Readings, path: str
+) -> None:
+    for query, field in [
+        ({"site": "nowhere"}, "query.site"),
+        ({"site": "north", "simulated": True}, "query.site"),
+        ({"from": "2021-01-02", "to": "2021-01-02"}, "query.from"),
+        *([({"reader": ["a", "nobody"]}, "query.reader")] if path.endswith("agreement") else []),
+    ]:
+        answer = client.get(path, params=query)
+        assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == field, answer.text
+    assert client.get(path).json()["simulated"] is False
 
 
 def test_too_many_readers_are_to_be_named(client: httpx.Client, database: Database, settings: Settings) -> None:
