@@ -36,7 +36,7 @@ FIRST_SAMPLE = (-0.115, -0.05, 0.065, 0.082, -0.09, 0.007, -0.065, -0.04, -0.005
 class EcgPage(Page[Item], Generic[Item]):
     """One page of a list of ECGs, all of one kind."""
 
-    simulated: bool = Field(description="Whether simulated ECGs are listed or real ones.")
+    simulated: bool = Field(description="Whether simulated ECGs are listed or real ones.", examples=[False])
 
 
 class EcgMetadata(BaseModel):
