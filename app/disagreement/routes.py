@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from app.auth.access import ViewerUser
@@ -11,7 +11,7 @@ from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedg
 from app.disagreement.schemas import BY_MONTH, BY_SITE, READ_INSTEAD, Disagreement, Flow, Trend
 from app.disagreement.service import Asked
 from app.disagreement.sheets import flow_csv, table_csv, trend_csv
-from app.kit.csv_answers import csv_answer, json_or_csv, wants_csv
+from app.kit.csv_answers import WantsCsv, csv_answer, json_or_csv
 from app.kit.database import SessionDep
 from app.kit.problems import invalid, responses
 from app.vocabularies.service import LabelersDep
@@ -26,7 +26,12 @@ router = APIRouter(prefix="/v1/disagreement", tags=["disagreement"])
     responses={**json_or_csv(table_csv(BY_SITE, ["site"])), **responses(422)},
 )
 def get_disagreement(
-    request: Request, labelers: LabelersDep, session: SessionDep, user: ViewerUser, asked: AskedDep, book: CellBookDep
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ViewerUser,
+    asked: AskedDep,
+    book: CellBookDep,
+    wants_csv: WantsCsv,
 ) -> Response:
     """Show, per label, what experts add to and remove from the machine's reading.
 
@@ -35,7 +40,7 @@ def get_disagreement(
     """
     rules = labelers.active(session)
     answer = service.disagreement(session, book, rules, asked)
-    return csv_answer(table_csv(answer, asked.group_by)) if wants_csv(request) else JSONResponse(answer)
+    return csv_answer(table_csv(answer, asked.group_by)) if wants_csv else JSONResponse(answer)
 
 
 @router.get("/trend", response_model=Trend, responses={**json_or_csv(trend_csv(BY_MONTH)), **responses(422)})
@@ -45,6 +50,7 @@ def get_trend(
     user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
+    wants_csv: WantsCsv,
     hedged: Hedges = HEDGED,
     label: Annotated[
         list[str],
@@ -56,7 +62,7 @@ def get_trend(
     if unknown := set(label) - {known.key for known in rules.vocabulary.labels}:
         raise invalid("query.label", f"{min(unknown)!r} is no label of the active vocabulary")
     answer = service.trend(session, book, rules, Asked(chosen, hedged), label)
-    return csv_answer(trend_csv(answer)) if wants_csv(request) else JSONResponse(answer)
+    return csv_answer(trend_csv(answer)) if wants_csv else JSONResponse(answer)
 
 
 @router.get("/flow", response_model=Flow, responses={**json_or_csv(flow_csv(READ_INSTEAD)), **responses(422)})
@@ -66,6 +72,7 @@ def get_flow(
     user: ViewerUser,
     chosen: ChosenPairs,
     book: CellBookDep,
+    wants_csv: WantsCsv,
     hedged: Hedges = HEDGED,
 ) -> Response:
     """Show what was read instead: which labels were added where one was removed, and the reverse.
@@ -74,4 +81,4 @@ def get_flow(
     """
     rules = labelers.active(session)
     answer = service.flow(session, book, rules, Asked(chosen, hedged))
-    return csv_answer(flow_csv(answer)) if wants_csv(request) else JSONResponse(answer)
+    return csv_answer(flow_csv(answer)) if wants_csv else JSONResponse(answer)

@@ -2,7 +2,7 @@
 
 import uuid
 
-from fastapi import APIRouter, Request
+from fastapi import APIRouter
 from fastapi.responses import FileResponse
 
 from app.auth.access import ResearcherUser, ViewerUser
@@ -11,7 +11,7 @@ from app.evaluations.schemas import MEASURED, MEASURED_CSV, TWO_MODELS, Evaluati
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
-from app.kit.csv_answers import wants_csv
+from app.kit.csv_answers import WantsCsv
 from app.kit.database import SessionDep
 from app.kit.problems import check_known, responses
 from app.kit.state import SettingsDep
@@ -53,7 +53,7 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherU
     },
 )
 def get_evaluation(
-    job_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
+    job_id: uuid.UUID, settings: SettingsDep, session: SessionDep, user: ViewerUser, wants_csv: WantsCsv
 ) -> FileResponse:
     """Give everything a finished evaluation measured, with ROC, PR and reliability curves.
 
@@ -61,5 +61,5 @@ def get_evaluation(
     """
     jobs.finished(session, job_id, "evaluate", "evaluation")
     csv, json = ("metrics.csv", "text/csv; charset=utf-8"), ("metrics.json", "application/json")
-    name, media_type = csv if wants_csv(request) else json
+    name, media_type = csv if wants_csv else json
     return FileResponse(settings.runs_dir / str(job_id) / name, media_type=media_type)

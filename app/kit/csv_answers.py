@@ -1,8 +1,8 @@
 """Answers that are JSON, or CSV where the client asks for it (`Accept: text/csv`)."""
 
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
 MEDIA_TYPE = "text/csv"
 
@@ -10,6 +10,9 @@ MEDIA_TYPE = "text/csv"
 def wants_csv(request: Request) -> bool:
     """Return whether the client asks for CSV."""
     return MEDIA_TYPE in request.headers.get("accept", "")
+
+
+WantsCsv = Annotated[bool, Depends(wants_csv)]
 
 
 def csv_answer(text: str) -> Response:

@@ -1,1 +1,1 @@
-"""How text is written into documents for people: XML, SVG and HTML."""
+"""How text is written into documents for people: XML, SVG, HTML and CSV."""

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Query, Request
+from fastapi import APIRouter, Query
 from fastapi.responses import JSONResponse, Response
 
 from app.auth.access import ReaderUser, ViewerUser
@@ -12,7 +12,7 @@ from app.disagreement.schemas import BY_SITE
 from app.disagreement.sheets import table_csv
 from app.disagreement.snapshots import queries, service
 from app.disagreement.snapshots.schemas import SnapshotOut, SnapshotSummary
-from app.kit.csv_answers import csv_answer, json_or_csv, wants_csv
+from app.kit.csv_answers import WantsCsv, csv_answer, json_or_csv
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
@@ -64,12 +64,12 @@ def list_snapshots(
     response_model=SnapshotOut,
     responses={**json_or_csv(table_csv(BY_SITE, ["site"])), **responses(404, 422)},
 )
-def get_snapshot(snapshot_id: uuid.UUID, request: Request, session: SessionDep, user: ViewerUser) -> Response:
+def get_snapshot(snapshot_id: uuid.UUID, session: SessionDep, user: ViewerUser, wants_csv: WantsCsv) -> Response:
     """Show a pinned question with the answer it had. Send `Accept: text/csv` for the answer as CSV."""
     snapshot = queries.by_id(session, snapshot_id)
     if snapshot is None:
         raise not_found("snapshot")
     shown = service.outside(snapshot)
-    if wants_csv(request):
+    if wants_csv:
         return csv_answer(table_csv(shown["answer"], snapshot.query.get("group_by", [])))
     return JSONResponse(shown)
