@@ -14,11 +14,13 @@ from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
 from app.disagreement.snapshots.routes import router as snapshots
+from app.ecgs.memory import signal_memory
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.service import Archive
 from app.evaluations.routes import router as evaluations
 from app.jobs.doorbell import Doorbell
+from app.jobs.feed import event_feed
 from app.jobs.routes import router as jobs
 from app.kit import health, openapi, problems
 from app.kit.database import Database
@@ -27,6 +29,7 @@ from app.kit.middleware import BodyLimit, RequestContext
 from app.kit.store import ObjectStore
 from app.models.routes import router as models
 from app.models.schemas import Overrides
+from app.predictions.answers import answer_watch
 from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
 from app.readers.routes import router as readers
@@ -55,13 +58,15 @@ SPARE_THREADS = 20
 
 def create_app(settings: Settings) -> FastAPI:
     """Build the web service. Everything it holds hangs on the application; there are no module globals."""
-    database = Database(settings)
+    database = Database(settings, lock_timeout_s=settings.database_patience_s)
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         # each request with a connection uses one thread at a time; some are left for what needs no connection
         to_thread.current_default_thread_limiter().total_tokens = settings.database_pool_size + SPARE_THREADS
         yield
+        for watch in (app.state.event_feed, app.state.answer_watch):
+            watch.close()
         database.close()
 
     app = FastAPIOffline(
@@ -78,8 +83,11 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    app.state.signal_memory = signal_memory(settings.signal_memory_bytes)
     app.state.labelers = Labelers()
     app.state.cells = CellBook()
+    app.state.event_feed = event_feed(database)
+    app.state.answer_watch = answer_watch(database)
     app.state.doorbell = Doorbell(settings)
 
     problems.install(app)

@@ -47,7 +47,13 @@ class Settings(BaseSettings):
 
     max_upload_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
     max_json_bytes: Annotated[int, Field(gt=0)] = MEBIBYTE
+    signal_memory_bytes: Annotated[
+        int, Field(gt=0, description="Memory that uploads and waveform answers may take at once.")
+    ] = 1024 * MEBIBYTE
     database_pool_size: Annotated[int, Field(gt=0, le=100)] = 20
+    database_patience_s: Annotated[
+        float, Field(gt=0, description="How long a request waits for a connection, or for a lock, before it gets 503.")
+    ] = 8
     lease_s: Annotated[float, Field(gt=0, description="A job whose worker is silent for this long is free.")] = 30
     reap_every_s: Annotated[float, Field(gt=0, description="How often lost jobs are looked for.")] = 5
     labeling_processes: Annotated[

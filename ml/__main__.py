@@ -85,7 +85,7 @@ def _configured(parser: argparse.ArgumentParser, arguments: argparse.Namespace) 
 
 def _run_folder(folder: Path, config: dict[str, Any], write: bool) -> Path:
     """Make a run folder, the one that there may be."""
-    from ml.processes.run_folder import write_json
+    from ml.processes.durable import write_json
 
     if write:
         folder.mkdir(parents=True, exist_ok=True)

@@ -1,28 +1,25 @@
 """ECGs over HTTP."""
 
-import io
 import uuid
-from typing import Annotated, Any, Literal
+from typing import Annotated
 
-import numpy as np
-from fastapi import APIRouter, File, Form, Query, Response, UploadFile
-from fastapi.responses import JSONResponse
-from numpy.typing import NDArray
+from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
 from app.auth.access import ReaderUser, ViewerUser
-from app.ecgs import queries, service
-from app.ecgs.plot import plot_svg
+from app.ecgs import answers, queries, service
+from app.ecgs.answers import Format, Stage
+from app.ecgs.memory import HoldUploadMemory, SignalsDep
 from app.ecgs.schemas import EcgOut, EcgSummary, WaveformJson
 from app.ecgs.service import ArchiveDep
 from app.ecgs.tables import Ecg
 from app.ecgs.upload import LONGEST_METADATA, read_upload
+from app.kit import caching
 from app.kit.database import SessionDep
+from app.kit.deferred import Deferred
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
-from app.kit.problems import Problem, invalid, responses
+from app.kit.problems import invalid, responses
 from app.kit.text import Name
 from app.vocabularies.service import LabelersDep
-from ml.formats import LEADS
-from ml.signals import Preprocessing, Unusable, preprocess
 
 router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
 
@@ -41,6 +38,7 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="16
     responses={200: {"model": EcgOut, "description": "The same waveform is stored already"}, **responses(413, 422)},
 )
 def upload_ecg(
+    memory: HoldUploadMemory,
     archive: ArchiveDep,
     labelers: LabelersDep,
     response: Response,
@@ -102,45 +100,31 @@ def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> EcgOut:
             "Leads in the order I, II, III, aVR, aVL, aVF, V1–V6.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
-        **responses(404, 422),
+        **responses(404, 410, 422, 503),
     },
 )
 def get_waveform(
     ecg_id: uuid.UUID,
-    archive: ArchiveDep,
+    request: Request,
+    signals: SignalsDep,
     session: SessionDep,
     user: ViewerUser,
-    stage: Literal["raw", "window"] = "raw",
-    format: Literal["json", "npy"] = "json",
+    stage: Stage = "raw",
+    format: Format = "json",
 ) -> Response:
-    """Give the waveform as stored (`raw`), or as models see it (`window`)."""
+    """Return the waveform as stored (`raw`), or as models see it (`window`).
+
+    It never changes: send the answer's `ETag` as `If-None-Match`, and the same answer is a 304.
+    """
     ecg = service.get(session, ecg_id)
-    recording = archive.waveform(ecg)
-    values: NDArray[Any] = recording.millivolts()
-    starts, rate = np.zeros(1), recording.sampling_rate_hz
-    if stage == "window":
-        options = Preprocessing()
-        try:
-            windows = preprocess(recording.millivolts(), rate, options)
-        except Unusable as error:
-            reasons = "; ".join(reason.detail for reason in error.reasons)
-            raise Problem(422, "no_window", f"No window can be made of this ECG: {reasons}") from error
-        values, starts, rate = windows.values, windows.starts_s, options.target_rate_hz
-    if format == "npy":
-        return _npy(ecg, stage, values)
-    if recording.duration_s > LONGEST_JSON_S:
+    duration_s = service.duration_s(ecg)
+    if format == "json" and duration_s > LONGEST_JSON_S:
         raise invalid("query.format", f"an ECG longer than {LONGEST_JSON_S:.0f} s is given as npy only")
-    return JSONResponse(
-        {
-            "ecg_id": str(ecg.id),
-            "stage": stage,
-            "unit": "mV" if stage == "raw" else "SD",
-            "sampling_rate_hz": rate,
-            "leads": list(LEADS),
-            "starts_s": starts.tolist(),
-            "samples": values.tolist(),
-        }
-    )
+    etag = caching.etag_of(request.app.version, ecg.waveform_sha256, stage, format)
+    if known := caching.not_modified(request, etag):
+        return known
+    make = answers.raw if stage == "raw" else answers.windows
+    return Deferred(lambda: make(signals, ecg, user.name, format, caching.headers_of(etag)))
 
 
 @router.get(
@@ -151,33 +135,27 @@ def get_waveform(
             "description": "SVG in real millimetres",
             "content": {"image/svg+xml": {"schema": {"type": "string"}, "example": PLOT_EXAMPLE}},
         },
-        **responses(404, 422),
+        **responses(404, 410, 422, 503),
     },
 )
 def get_plot(
     ecg_id: uuid.UUID,
-    archive: ArchiveDep,
+    request: Request,
+    signals: SignalsDep,
     session: SessionDep,
     user: ViewerUser,
     start_s: Annotated[float, Query(ge=0, le=86_400, description="Where the 10 s shown begin.")] = 0,
 ) -> Response:
-    """Draw the 12-lead ECG on millimetre paper: 25 mm/s, 10 mm/mV."""
+    """Draw the 12-lead ECG on millimetre paper: 25 mm/s, 10 mm/mV. `ETag` and `If-None-Match` as for the waveform."""
     ecg = service.get(session, ecg_id)
-    recording = archive.waveform(ecg)
-    if start_s >= recording.duration_s:
-        raise invalid("query.start_s", f"this ECG lasts {recording.duration_s:g} s")
-    svg = plot_svg(
-        recording.millivolts(),
-        recording.sampling_rate_hz,
-        caption=_caption(ecg),
-        start_s=start_s,
-        simulated=ecg.simulated,
-    )
-    return Response(
-        svg,
-        media_type="image/svg+xml",
-        headers={"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"},
-    )
+    duration_s = service.duration_s(ecg)
+    if start_s >= duration_s:
+        raise invalid("query.start_s", f"this ECG lasts {duration_s:g} s")
+    caption = _caption(ecg)
+    etag = caching.etag_of(request.app.version, ecg.waveform_sha256, caption, start_s, ecg.simulated)
+    if known := caching.not_modified(request, etag):
+        return known
+    return Deferred(lambda: answers.plot(signals, ecg, user.name, caption, start_s, caching.headers_of(etag)))
 
 
 def _caption(ecg: Ecg) -> str:
@@ -190,14 +168,3 @@ def _caption(ecg: Ecg) -> str:
         ecg.device,
     ]
     return " · ".join(part for part in known if part)
-
-
-def _npy(ecg: Ecg, stage: str, values: NDArray[Any]) -> Response:
-    buffer = io.BytesIO()
-    np.save(buffer, values, allow_pickle=False)
-    name = f"{ecg.id}-{stage}.npy"
-    return Response(
-        buffer.getvalue(),
-        media_type="application/octet-stream",
-        headers={"Content-Disposition": f'attachment; filename="{name}"'},
-    )

@@ -15,7 +15,7 @@ from app.ecgs.tables import Ecg
 from app.kit import audit
 from app.kit.problems import FieldError, Problem, not_found
 from app.kit.state import from_app
-from app.kit.store import ObjectStore
+from app.kit.store import DamagedObject, ObjectFault, ObjectStore
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.vocabularies.service import ReadingRules
@@ -32,10 +32,17 @@ class Archive:
     hash_patient: PatientHasher
 
     def waveform(self, ecg: Ecg) -> formats.Recording:
-        """Read an ECG's waveform back; a 404 where only its reports are known."""
+        """Return an ECG's waveform; a 404 where only its reports are known.
+
+        Raises `MissingObject` or `DamagedObject`: the waveform's digest is computed again each time.
+        """
         if ecg.waveform_sha256 is None:
-            raise Problem(404, "no_waveform", "This ECG has no waveform: only its reports are known.")
-        return waveform.decode(self.store.get(_object_key(ecg.waveform_sha256)))
+            raise _no_waveform()
+        key = _object_key(ecg.waveform_sha256)
+        try:
+            return waveform.decode(self.store.get(key), ecg.waveform_sha256)
+        except waveform.CorruptWaveform as error:
+            raise DamagedObject(key, f"the stored waveform is damaged ({error})") from error
 
 
 ArchiveDep = Annotated[Archive, from_app("archive")]
@@ -121,6 +128,22 @@ def outside_with_reports(session: Session, ecg: Ecg, conflicts: Sequence[str] = 
     """Show a stored ECG with its current readings."""
     current = reports.of_ecg(session, ecg.id, only_current=True)
     return EcgOut(**_shown(ecg), reports=current, conflicts=list(conflicts))
+
+
+def duration_s(ecg: Ecg) -> float:
+    """Return how long an ECG's waveform is; a 404 where only its reports are known."""
+    if ecg.samples is None or ecg.sampling_rate_hz is None:
+        raise _no_waveform()
+    return ecg.samples / ecg.sampling_rate_hz
+
+
+def record_fault(session: Session, actor: str, ecg_id: uuid.UUID, fault: ObjectFault) -> None:
+    """Write into the audit log that an ECG's object is missing or damaged, and who found out."""
+    audit.record(session, actor, fault.code, "ecg", ecg_id, after={"object": fault.key})
+
+
+def _no_waveform() -> Problem:
+    return Problem(404, "no_waveform", "This ECG has no waveform: only its reports are known.")
 
 
 def _shown(ecg: Ecg) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from app.jobs.paths import without_folders
 from app.jobs.run import JobFailed, JobRun
 from app.kit.children import python_module, secretless_environment
 from app.kit.database import Json
+from ml.processes.durable import write_json
 
 GRACE_S = 5.0
 LONGEST_LINE = 1024 * 1024
@@ -49,9 +50,7 @@ def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: C
 def write_config(folder: Path, config: Json) -> None:
     """Write a run folder's `config.json`, whole."""
     folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / "config.json.tmp"
-    temporary.write_text(json.dumps(config, indent=2))
-    temporary.replace(folder / "config.json")
+    write_json(folder / "config.json", config)
 
 
 def pass_on(run: JobRun) -> Callable[[str, Json], None]:

@@ -1,13 +1,13 @@
 """SQL of jobs: the claim, the lease, and writes that only the lease's holder can make."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Sequence, Set
 from datetime import timedelta
 from typing import Any
 
-from sqlalchemy import ColumnElement, func, or_, select, update
+from sqlalchemy import BigInteger, ColumnElement, Uuid, column, func, or_, select, true, update, values
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.jobs.tables import Job, JobEvent
 from app.kit.database import Json
@@ -35,9 +35,9 @@ def newest(
     return session.scalars(after(statement, Job.created_at, Job.id, position, limit)).all()
 
 
-def insert_once(session: Session, values: dict[str, Any]) -> bool:
+def insert_once(session: Session, job: dict[str, Any]) -> bool:
     """Insert a job; False when this user's idempotency key has been used."""
-    statement = insert(Job).values(values).on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
+    statement = insert(Job).values(job).on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
     return session.execute(statement.returning(Job.id)).first() is not None
 
 
@@ -182,13 +182,27 @@ def waiting(session: Session, queues: Sequence[str], limit: int) -> list[tuple[u
     return [(job_id, queue) for job_id, queue in rows]
 
 
-def events_after(session: Session, job_id: uuid.UUID, last_id: int, limit: int) -> list[JobEvent]:
-    """List a job's events after one, in order."""
-    return list(
-        session.scalars(
-            select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.id > last_id).order_by(JobEvent.id).limit(limit)
-        )
+def ended(session: Session, job_ids: Set[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of these jobs have ended, or are not there."""
+    open_jobs = select(Job.id).where(Job.id.in_(job_ids), Job.finished_at.is_(None))
+    return set(job_ids) - set(session.scalars(open_jobs))
+
+
+def events_after(
+    session: Session, places: Sequence[tuple[uuid.UUID, int]], limit: int
+) -> list[tuple[tuple[uuid.UUID, int], JobEvent]]:
+    """List the events after each place (a job, and the last event seen), in order, at most `limit` of each."""
+    place = values(column("job_id", Uuid), column("last_id", BigInteger), name="place").data(list(places))
+    after_place = (
+        select(JobEvent)
+        .where(JobEvent.job_id == place.c.job_id, JobEvent.id > place.c.last_id)
+        .order_by(JobEvent.id)
+        .limit(limit)
+        .lateral()
     )
+    event = aliased(JobEvent, after_place)
+    rows = session.execute(select(place.c.job_id, place.c.last_id, event).join(event, true()).order_by(event.id))
+    return [((job_id, last_id), found) for job_id, last_id, found in rows]
 
 
 def _say(session: Session, job_id: uuid.UUID, state: str, **more: Any) -> None:

@@ -3,19 +3,18 @@
 import json
 import uuid
 from collections.abc import AsyncIterator
-from typing import Annotated, Any
+from typing import Annotated
 
-import anyio
-from fastapi import APIRouter, Header, Query, Request
+from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
-from starlette.concurrency import run_in_threadpool
 
 from app.auth.access import ResearcherUser, ViewerUser
 from app.jobs import queries
+from app.jobs.feed import EventFeed, EventFeedDep
 from app.jobs.schemas import QUEUED, JobOut, State
 from app.jobs.service import outside
 from app.kit import audit
-from app.kit.database import Database, SessionDep
+from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import invalid, not_found, responses
 from app.steps import KINDS
@@ -33,8 +32,7 @@ EVENT_EXAMPLE = (
     'data: {"at": "2026-03-02T09:31:01.086302+00:00", "fraction": 0.99, "message": "13 pairs made"}\r\n\r\n'
 )
 
-POLL_S = 0.25
-EVENTS_A_LOOK = 500
+SEND_TIMEOUT_S = 60.0  # a client that reads nothing for this long has gone
 
 
 @router.get("", responses=responses(422))
@@ -86,12 +84,12 @@ def cancel_job(job_id: uuid.UUID, session: SessionDep, user: ResearcherUser) -> 
             "content": {"text/event-stream": {"schema": {"type": "string"}, "example": EVENT_EXAMPLE}},
             "description": "Server-sent events",
         },
-        **responses(404, 422),
+        **responses(404, 422, 503),
     },
 )
 def stream_events(
     job_id: uuid.UUID,
-    request: Request,
+    feed: EventFeedDep,
     session: SessionDep,
     user: ViewerUser,
     last_event_id: Annotated[int, Header(ge=0, le=2**62, description="Resume after this event.", examples=[41])] = 0,
@@ -100,26 +98,16 @@ def stream_events(
     """Stream a job's events as they happen; the stream ends when the job has ended."""
     if queries.by_id(session, job_id) is None:
         raise not_found("job")
-    return EventSourceResponse(_events(request.app.state.database, job_id, max(last_event_id, after)))
+    stream = _events(feed, job_id, max(last_event_id, after))
+    return EventSourceResponse(stream, send_timeout=SEND_TIMEOUT_S)
 
 
-async def _events(database: Database, job_id: uuid.UUID, last_id: int) -> AsyncIterator[ServerSentEvent]:
-    while True:
-        over, found = await run_in_threadpool(_look, database, job_id, last_id)
-        for identifier, kind, payload in found:
-            last_id = identifier
-            yield ServerSentEvent(data=json.dumps(payload), event=kind, id=str(identifier))
-        if over and len(found) < EVENTS_A_LOOK:
-            return
-        if not found:
-            await anyio.sleep(POLL_S)
-
-
-def _look(database: Database, job_id: uuid.UUID, last_id: int) -> tuple[bool, list[tuple[int, str, dict[str, Any]]]]:
-    with database.begin() as session:
-        job = queries.by_id(session, job_id)  # first: what it said before it ended is then among the events
-        over = job is None or job.finished_at is not None
-        return over, [
-            (event.id, event.kind, {"at": event.at.isoformat(), **event.payload})
-            for event in queries.events_after(session, job_id, last_id, EVENTS_A_LOOK)
-        ]
+async def _events(feed: EventFeed, job_id: uuid.UUID, last_id: int) -> AsyncIterator[ServerSentEvent]:
+    over = False
+    while not over:
+        news = await feed.news((job_id, last_id))
+        assert news is not None
+        for event in news.events:
+            last_id = event.id
+            yield ServerSentEvent(data=json.dumps(event.payload), event=event.kind, id=str(event.id))
+        over = news.over

@@ -38,7 +38,7 @@ class Admission:
             self._free -= weight
             return
         if len(self._waiting) >= self._longest_queue:
-            raise _busy()
+            raise busy()
         turn: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._waiting.append((weight, turn))
         try:
@@ -51,7 +51,7 @@ class Admission:
             raise
         if not turn.done():
             self._leave_queue(weight, turn)
-            raise _busy()
+            raise busy()
 
     def _leave_queue(self, weight: int, turn: "asyncio.Future[None]") -> None:
         self._waiting.remove((weight, turn))
@@ -68,7 +68,8 @@ class Admission:
             turn.set_result(None)
 
 
-def _busy() -> Problem:
+def busy() -> Problem:
+    """Return the 503 of a service that has too much to do."""
     return Problem(
         503,
         "busy",

@@ -8,6 +8,7 @@ from sqlalchemy import BigInteger, Identity, Index, text
 from sqlalchemy.orm import Mapped, Session, mapped_column
 
 from app.kit.database import Base, CreatedAt, Json
+from app.kit.times import written
 
 
 class AuditEntry(Base):
@@ -57,4 +58,4 @@ def _plain(values: Json | None) -> Json | None:
 def _json(value: Any) -> Any:
     if isinstance(value, uuid.UUID):
         return str(value)
-    return value.isoformat() if isinstance(value, datetime) else value
+    return written(value) if isinstance(value, datetime) else value

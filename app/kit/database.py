@@ -26,10 +26,8 @@ TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
 """What the database raises when it is away, restarts or ends a connection: the same work may succeed again."""
 
 LONGEST_QUEUE = 1_000  # requests that wait for a connection
-PATIENCE_S = 8.0  # for which each waits
 CONNECTING = {
     "application_name": "overread",
-    "options": "-c timezone=UTC -c jit=off",  # compiling (jit) costs more than our queries do, and is on by default
     "connect_timeout": 5,
     "keepalives_idle": 5,
     "keepalives_interval": 2,
@@ -69,7 +67,8 @@ class Database:
     large as the admission, so that no thread ever waits for a connection.
     """
 
-    def __init__(self, settings: Settings) -> None:
+    def __init__(self, settings: Settings, *, lock_timeout_s: float = 0) -> None:
+        """Make the engine; it connects when it is used. Who waits longer for a lock gets an error (0: waits on)."""
         if settings.database_url is None:
             raise ValueError("OVERREAD_DATABASE_URL is not set and no private PostgreSQL was started")
         self.url = settings.database_url
@@ -79,9 +78,15 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_pre_ping=True,
-            connect_args=CONNECTING,
+            connect_args={
+                **CONNECTING,
+                # compiling (jit) costs more than our queries do, and is on by default
+                "options": f"-c timezone=UTC -c jit=off -c lock_timeout={lock_timeout_s * 1000:.0f}",
+            },
         )
-        self.admission = Admission(settings.database_pool_size, longest_queue=LONGEST_QUEUE, patience_s=PATIENCE_S)
+        self.admission = Admission(
+            settings.database_pool_size, longest_queue=LONGEST_QUEUE, patience_s=settings.database_patience_s
+        )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
 
     @contextmanager

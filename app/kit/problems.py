@@ -13,6 +13,8 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from app.kit.store import ObjectFault
+
 MEDIA_TYPE = "application/problem+json"
 
 _UNREADABLE: dict[type[BaseException | None], str] = {
@@ -104,16 +106,21 @@ def check_known(found: Found | None, field: str, what: str) -> Found:
     return found
 
 
-def problem_response(request: Request, problem: Problem) -> JSONResponse:
-    """Render a problem."""
-    body = ProblemDetails(
+def problem_details(problem: Problem, request_id: str | None = None) -> ProblemDetails:
+    """Return a problem as it is written."""
+    return ProblemDetails(
         type=f"/problems/{problem.code}",
         title=HTTPStatus(problem.status_code).phrase,
         status=problem.status_code,
         detail=problem.detail,
         errors=problem.errors,
-        request_id=getattr(request.state, "request_id", None),
+        request_id=request_id,
     )
+
+
+def problem_response(request: Request, problem: Problem) -> JSONResponse:
+    """Return the response of a problem."""
+    body = problem_details(problem, getattr(request.state, "request_id", None))
     return JSONResponse(
         body.model_dump(exclude_none=True),
         problem.status_code,
@@ -167,6 +174,13 @@ def _on_database_down(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, problem)
 
 
+def _on_object_fault(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, ObjectFault)
+    log.error(error.code, key=error.key)
+    detail = f"{str(error).capitalize()}. Upload the ECG again, or restore the object store from its backup."
+    return problem_response(request, Problem(410, error.code, detail))
+
+
 def _on_crash(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, Problem(500, "internal_error", "Something went wrong on our side."))
 
@@ -176,6 +190,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(ObjectFault, _on_object_fault)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(error, _on_database_down)
     app.add_exception_handler(Exception, _on_crash)

@@ -1,4 +1,4 @@
-"""Times that a client sends, in UTC, as PostgreSQL and Python can both keep them."""
+"""Times that a client sends or gets, in UTC, as PostgreSQL and Python can both keep them."""
 
 import re
 from datetime import UTC, date, datetime
@@ -24,6 +24,11 @@ def _in_utc(value: datetime) -> datetime:
     if moved.year == 1:
         raise ValueError("is in the year 1, which usually stands for a time that is not known: leave it out")
     return moved
+
+
+def written(value: datetime) -> str:
+    """Return a time as every answer writes it: UTC, `2026-03-01T10:00:00.123456Z`."""
+    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 Time = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]

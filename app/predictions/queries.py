@@ -15,18 +15,25 @@ CHANNEL = "overread_predictions"
 
 def ask(
     session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID, phrases: Sequence[str]
-) -> uuid.UUID:
+) -> Prediction:
     """Write a question; inference workers hear of it when it commits."""
     prediction = Prediction(ecg_id=ecg_id, model_id=model_id, user_id=user_id, phrases=list(phrases))
     session.add(prediction)
     session.flush()
+    session.refresh(prediction)
     session.execute(text(f"NOTIFY {CHANNEL}"))
-    return prediction.id
+    return prediction
 
 
-def state(session: Session, prediction_id: uuid.UUID) -> Prediction:
-    """Read a question as it is now."""
-    return session.scalars(select(Prediction).where(Prediction.id == prediction_id)).one()
+def by_id(session: Session, prediction_id: uuid.UUID) -> Prediction | None:
+    """Find a question."""
+    return session.get(Prediction, prediction_id)
+
+
+def ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> Sequence[Prediction]:
+    """List those of these questions that are answered, or failed."""
+    over = Prediction.state.in_(["answered", "failed"])
+    return session.scalars(select(Prediction).where(Prediction.id.in_(prediction_ids), over)).all()
 
 
 def claim_oldest(session: Session, lease_s: float) -> Prediction | None:

@@ -2,9 +2,10 @@
 
 import uuid
 from collections.abc import AsyncIterator
+from dataclasses import dataclass
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Request
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
 from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
@@ -13,13 +14,20 @@ from starlette.datastructures import FormData, UploadFile
 from app.auth.access import ReaderUser
 from app.auth.tables import User
 from app.ecgs import service as ecgs
+from app.ecgs.memory import HoldUploadMemory
 from app.ecgs.routes import METADATA_EXAMPLE
+from app.ecgs.service import ArchiveDep
 from app.ecgs.upload import MAX_FILES, read_upload
-from app.kit.database import Database
+from app.kit.database import SessionDep
 from app.kit.declared import Declared, content_type, misgiven
+from app.kit.deferred import Deferred
+from app.kit.prefer import PreferencesDep
 from app.kit.problems import Problem, field_errors, invalid, invalid_fields, responses
+from app.kit.state import SettingsDep
 from app.predictions import service
-from app.predictions.schemas import MAX_PHRASES, Phrases, PredictionIn, PredictionOut
+from app.predictions.answers import Answers, status
+from app.predictions.schemas import MAX_PHRASES, OPEN, Phrases, PredictionIn, PredictionOut, PredictionStatus
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/predictions", tags=["predictions"])
 
@@ -56,7 +64,7 @@ _LISTS = {name for name, field in _FIELDS.items() if field["type"] == "array"}
 _FORM = Declared(once=set(_FIELDS) - _LISTS, repeatable=_LISTS, files={"file"})
 
 
-async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
+async def question(request: Request, settings: SettingsDep) -> AsyncIterator[PredictionIn | FormData]:
     """Read the body by its content type; a form's files are closed when it has been answered."""
     given = content_type(request)
     if given == "application/json":
@@ -67,7 +75,7 @@ async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
             raise RequestValidationError(in_body) from error
         yield asked
     elif given == "multipart/form-data":
-        longest = request.app.state.settings.max_upload_bytes
+        longest = settings.max_upload_bytes
         async with request.form(max_files=MAX_FILES, max_fields=10 + MAX_PHRASES, max_part_size=longest) as form:
             if errors := misgiven(form, _FORM):
                 raise invalid_fields(errors)
@@ -76,45 +84,73 @@ async def question(request: Request) -> AsyncIterator[PredictionIn | FormData]:
         raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
 
 
-@router.post("", responses=responses(409, 413, 415, 422, 503), openapi_extra=_BODY)
+QuestionDep = Annotated[PredictionIn | FormData, Depends(question)]
+
+
+@dataclass(frozen=True)
+class Storage:
+    """What an upload is stored with."""
+
+    archive: ArchiveDep
+    labelers: LabelersDep
+
+
+@router.post(
+    "",
+    response_model=PredictionOut,
+    responses={
+        202: {
+            "model": PredictionStatus,
+            "description": "The question was put, and is not answered yet (`Prefer`)",
+            "content": {"application/json": {"example": OPEN}},
+        },
+        **responses(409, 410, 413, 415, 422, 503),
+    },
+    openapi_extra=_BODY,
+)
 def predict(
-    request: Request, user: ReaderUser, asked: Annotated[PredictionIn | FormData, Depends(question)]
-) -> PredictionOut:
+    asked: QuestionDep,
+    memory: HoldUploadMemory,
+    storage: Annotated[Storage, Depends()],
+    answers: Annotated[Answers, Depends()],
+    prefers: PreferencesDep,
+    session: SessionDep,
+    user: ReaderUser,
+) -> Response:
     """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
 
     Per label: the score, the calibrated probability, the threshold, and, where there is a machine report,
     what it says and whether an expert would probably change it. `statements` are phrases in any wording that a
     CLIP or NegCLIP model compares the ECG with.
+
+    `Prefer: respond-async` answers 202 at once, `Prefer: wait=10` after ten seconds without an answer; `Location`
+    then says where the answer will be.
     """
-    state = request.app.state
-    database: Database = state.database
-    phrases = asked.statements if isinstance(asked, PredictionIn) else _phrases(asked)
-    # The question must be committed before anyone can answer it, so this route cannot use the request's session.
-    with database.begin() as session:
-        if isinstance(asked, PredictionIn):
-            ecg = ecgs.get(session, asked.ecg_id)
-            if ecg.waveform_sha256 is None:
-                raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
-            model = service.chosen_model(session, asked.model)
-            ecg_id = ecg.id
-        else:
-            model = service.chosen_model(session, _model_id(asked))
-            ecg_id = _store(request, session, user, asked)
-        readings = ecgs.outside_with_reports(session, ecgs.get(session, ecg_id)).reports
-        prediction_id = service.ask(session, ecg_id, model, phrases, user)
-    timeout_s = state.settings.prediction_timeout_s
-    return service.wait(database, prediction_id, model, service.machine_report(readings), timeout_s)
+    if isinstance(asked, PredictionIn):
+        service.check_waveform(session, asked.ecg_id)
+        model, ecg_id, phrases = service.chosen_model(session, asked.model), asked.ecg_id, asked.statements
+    else:
+        phrases = _phrases(asked)
+        model = service.chosen_model(session, _model_id(asked))
+        ecg_id = _store(storage, session, user, asked)
+    put = service.ask(session, ecg_id, model, phrases, user)
+    return Deferred(lambda: answers.answer(put, prefers))  # once the question is committed, it can be answered
 
 
-def _store(request: Request, session: Session, user: User, form: FormData) -> uuid.UUID:
+@router.get("/{prediction_id}", responses=responses(404, 422))
+def get_prediction(prediction_id: uuid.UUID, session: SessionDep, user: ReaderUser) -> PredictionStatus:
+    """Show a question of your own (an admin: anybody's): open, answered with its answer, or failed with its problem."""
+    return status(service.asked_by(session, prediction_id, user))
+
+
+def _store(storage: Storage, session: Session, user: User, form: FormData) -> uuid.UUID:
     files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
     if not files:
         raise invalid("file", "is missing", "missing")
     upload = read_upload(files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report"))
-    state = request.app.state
-    rules = state.labelers.maintained(session)
+    rules = storage.labelers.maintained(session)
     return ecgs.upload(
-        session, state.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
+        session, storage.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
     ).ecg.id
 
 

@@ -2,10 +2,11 @@
 
 import uuid
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from app.kit.problems import ProblemDetails
 from app.kit.text import Name
 from app.reports.schemas import Status
 
@@ -57,35 +58,39 @@ class ModelReference(BaseModel):
     name: str
 
 
+ANSWERED: dict[str, Any] = {
+    "id": "ddaafa5e-50cf-4bbf-a83b-da4a19c37c20",
+    "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+    "model": {"id": "0b391c93-3502-4cd8-86fd-bb2499ffc407", "name": "supervised-tiny-0b391c93"},
+    "windows": 1,
+    "labels": [
+        {
+            "label": "sinus_rhythm",
+            "name": "Sinus Rhythm",
+            "score": 0.709,
+            "probability": 0.8118,
+            "threshold": 0.3791,
+            "positive": True,
+            "finding": "present",
+            "discrepancy": "agree",
+        }
+    ],
+    "statements": [],
+    "created_at": "2026-03-02T09:00:01.355273Z",
+}
+OPEN: dict[str, Any] = {
+    **{name: ANSWERED[name] for name in ("id", "ecg_id", "model", "created_at")},
+    "state": "open",
+    "answered_at": None,
+    "answer": None,
+    "problem": None,
+}
+
+
 class PredictionOut(BaseModel):
     """A model's answer."""
 
-    model_config = ConfigDict(
-        json_schema_extra={
-            "examples": [
-                {
-                    "id": "ddaafa5e-50cf-4bbf-a83b-da4a19c37c20",
-                    "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
-                    "model": {"id": "0b391c93-3502-4cd8-86fd-bb2499ffc407", "name": "supervised-tiny-0b391c93"},
-                    "windows": 1,
-                    "labels": [
-                        {
-                            "label": "sinus_rhythm",
-                            "name": "Sinus Rhythm",
-                            "score": 0.709,
-                            "probability": 0.8118,
-                            "threshold": 0.3791,
-                            "positive": True,
-                            "finding": "present",
-                            "discrepancy": "agree",
-                        }
-                    ],
-                    "statements": [],
-                    "created_at": "2026-03-02T09:00:01.355273Z",
-                }
-            ]
-        }
-    )
+    model_config = ConfigDict(json_schema_extra={"examples": [ANSWERED]})
 
     id: uuid.UUID
     ecg_id: uuid.UUID
@@ -94,3 +99,18 @@ class PredictionOut(BaseModel):
     labels: list[LabelPrediction]
     statements: list[StatementPrediction] = Field(description="The phrases that were asked, in their order.")
     created_at: datetime
+
+
+class PredictionStatus(BaseModel):
+    """How far a question is."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [OPEN]})
+
+    id: uuid.UUID
+    ecg_id: uuid.UUID
+    model: ModelReference
+    created_at: datetime
+    state: Literal["open", "answered", "failed"]
+    answered_at: datetime | None = Field(description="When it was answered, or failed.")
+    answer: PredictionOut | None = Field(description="Beside the machine's report as it is now.")
+    problem: ProblemDetails | None = Field(description="Why there is no answer.")

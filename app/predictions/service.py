@@ -1,23 +1,20 @@
-"""Asking a model and waiting for its answer; what it means beside the machine's report."""
+"""Asking a model about an ECG."""
 
-import time
 import uuid
 from collections.abc import Sequence
-from typing import Any
 
 from sqlalchemy.orm import Session
 
 from app.auth.tables import User
-from app.kit.database import Database, Json
-from app.kit.problems import FieldError, Problem, check_known, invalid
+from app.ecgs import service as ecgs
+from app.kit.problems import Problem, check_known, invalid, not_found
 from app.models import queries as models
 from app.models.tables import Model
 from app.predictions import queries
-from app.predictions.schemas import Discrepancy, LabelPrediction, ModelReference, PredictionOut
-from app.reports.schemas import ReportOut, Status
-
-FIRST_LOOK_S = 0.005
-LONGEST_PAUSE_S = 0.1
+from app.predictions.answers import Asked
+from app.predictions.schemas import ModelReference
+from app.reports import service as reports
+from app.reports.schemas import ReportOut
 
 
 def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
@@ -30,99 +27,34 @@ def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
     return model
 
 
-def ask(session: Session, ecg_id: uuid.UUID, model: Model, phrases: Sequence[str], user: User) -> uuid.UUID:
+def check_waveform(session: Session, ecg_id: uuid.UUID) -> None:
+    """Answer 404 where there is no such ECG, and 409 where it has no waveform."""
+    if ecgs.get(session, ecg_id).waveform_sha256 is None:
+        raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
+
+
+def ask(session: Session, ecg_id: uuid.UUID, model: Model, phrases: Sequence[str], user: User) -> Asked:
     """Put the question; it is answered after the caller's transaction has committed.
 
     Raises the 422 of phrases for a model that knows its labels only.
     """
     if phrases and model.manifest.get("text") is None:
         raise invalid("statements", f"{model.name} knows its labels only; ask a CLIP or NegCLIP model", "no_text_side")
-    return queries.ask(session, ecg_id, model.id, user.id, phrases)
+    row = queries.ask(session, ecg_id, model.id, user.id, phrases)
+    return Asked(row, ModelReference(id=model.id, name=model.name), _machine_report(session, ecg_id))
 
 
-def wait(
-    database: Database, prediction_id: uuid.UUID, model: Model, machine: ReportOut | None, timeout_s: float
-) -> PredictionOut:
-    """Wait for the answer; no connection is held meanwhile.
-
-    Raises a 503 when no inference worker answers in time, and a 422 when the ECG gives the model nothing to see.
-    """
-    deadline = time.monotonic() + timeout_s
-    pause = FIRST_LOOK_S
-    while True:
-        with database.begin() as session:
-            row = queries.state(session, prediction_id)
-        if row.state == "answered":
-            assert row.answer is not None
-            return _outside(prediction_id, row.ecg_id, model, machine, row.answer, row.created_at)
-        if row.state == "failed":
-            assert row.error is not None
-            raise _problem(row.error)
-        if time.monotonic() > deadline:
-            with database.begin() as session:
-                queries.fail(session, prediction_id, {"code": "timeout", "detail": "nobody answered in time"})
-            raise Problem(
-                503,
-                "no_answer",
-                "No inference worker answered in time; is `overread worker --queue infer` running?",
-                headers={"Retry-After": "5"},
-            )
-        time.sleep(pause)
-        pause = min(pause * 1.5, LONGEST_PAUSE_S)
+def asked_by(session: Session, prediction_id: uuid.UUID, user: User) -> Asked:
+    """Find a question of this user's, or anybody's for an admin; 404 otherwise."""
+    row = queries.by_id(session, prediction_id)
+    if row is None or (row.user_id != user.id and user.role != "admin"):
+        raise not_found("prediction")
+    model = models.by_id(session, row.model_id)
+    assert model is not None
+    return Asked(row, ModelReference(id=model.id, name=model.name), _machine_report(session, row.ecg_id))
 
 
-def discrepancy(finding: Status | None, positive: bool) -> Discrepancy:
-    """Say whether an expert would probably change what the machine says of a label.
-
-    As in the paper's tables a hedged statement counts as a positive one.
-    """
-    stated = finding in ("present", "uncertain")
-    if stated == positive:
-        return "agree"
-    return "likely_added" if positive else "likely_removed"
-
-
-def machine_report(readings: list[ReportOut]) -> ReportOut | None:
-    """Find the machine's reading among an ECG's current ones (the last, as for pairs)."""
-    machine = [reading for reading in readings if reading.source == "machine"]
-    return max(machine, key=lambda r: (r.authored_at or r.created_at, r.created_at), default=None)
-
-
-def _outside(
-    prediction_id: uuid.UUID,
-    ecg_id: uuid.UUID,
-    model: Model,
-    machine: ReportOut | None,
-    answer: Json,
-    created_at: Any,
-) -> PredictionOut:
-    said: dict[str, Status] = {f.label: f.status for f in machine.findings} if machine is not None else {}
-    labels = []
-    for entry in answer["labels"]:
-        finding = said.get(entry["label"])
-        labels.append(
-            LabelPrediction(
-                **entry,
-                finding=finding,
-                discrepancy=discrepancy(finding, entry["positive"]) if machine is not None else None,
-            )
-        )
-    return PredictionOut(
-        id=prediction_id,
-        ecg_id=ecg_id,
-        model=ModelReference(id=model.id, name=model.name),
-        windows=answer["windows"],
-        labels=labels,
-        statements=answer.get("statements", []),
-        created_at=created_at,
-    )
-
-
-def _problem(error: Json) -> Problem:
-    if error["code"] == "unusable":
-        errors = [
-            FieldError(field="ecg_id", code=reason["code"], reason=reason["detail"])
-            for reason in error.get("reasons", [])
-        ]
-        return Problem(422, "unusable_ecg", error["detail"], errors)
-    return Problem(503, "no_answer", "The model could not answer; try again.", headers={"Retry-After": "5"})
+def _machine_report(session: Session, ecg_id: uuid.UUID) -> ReportOut | None:
+    """Return the machine's report among an ECG's current ones (the last, as for pairs)."""
+    machine = [report for report in reports.of_ecg(session, ecg_id, only_current=True) if report.source == "machine"]
+    return max(machine, key=lambda report: (report.authored_at or report.created_at, report.created_at), default=None)

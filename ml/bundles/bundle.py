@@ -23,7 +23,8 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 
 from ml.evaluation.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
 from ml.formats.recording import LEADS
-from ml.processes.run_folder import json_safe, sync
+from ml.processes.durable import sync
+from ml.processes.run_folder import json_safe
 from ml.signals.preprocessing import Preprocessing
 
 if TYPE_CHECKING:

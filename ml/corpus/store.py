@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from ml.corpus.sources import Hedged, Source
 from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
 from ml.corpus.statements import Statement
-from ml.processes.run_folder import sync
+from ml.processes.durable import sync
 
 __all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Said", "Source", "Store", "StoreWriter"]
 

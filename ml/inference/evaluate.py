@@ -10,8 +10,9 @@ from pydantic import BaseModel, ConfigDict
 from ml.corpus.sources import HEDGED, Hedged
 from ml.corpus.store import Store
 from ml.evaluation.report import Scored, metrics_of, scored_with, without_curves
+from ml.processes.durable import write_json, write_whole
 from ml.processes.events import Events
-from ml.processes.run_folder import alone_in, write_json, write_whole
+from ml.processes.run_folder import alone_in
 
 
 class Config(BaseModel):

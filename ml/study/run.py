@@ -13,8 +13,9 @@ from pydantic import ValidationError
 from ml.bundles.bundle import read_manifest
 from ml.corpus.facts import facts
 from ml.corpus.store import Source, Store
+from ml.processes.durable import write_json, write_whole
 from ml.processes.events import Events
-from ml.processes.run_folder import alone_in, write_json, write_whole
+from ml.processes.run_folder import alone_in
 from ml.study import page, tables
 from ml.study.configuration import Config
 from ml.study.figures import figures

@@ -24,7 +24,7 @@ from ml.paradigms.paradigm import Labels, Paradigm
 from ml.paradigms.self_training import SelfTraining
 from ml.paradigms.supervised import Supervised
 from ml.processes import distributed
-from ml.processes.run_folder import write_whole
+from ml.processes.durable import write_whole
 from ml.training.configuration import Config, ContrastiveOptions, SelfTrainingOptions, TextOptions
 
 PROMPTS = Path(__file__).with_name("prompts.yaml")

@@ -6,7 +6,7 @@ from typing import Any
 
 import torch
 
-from ml.processes.run_folder import write_whole
+from ml.processes.durable import write_whole
 
 FILE = "checkpoint.pt"
 

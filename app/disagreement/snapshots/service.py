@@ -7,6 +7,7 @@ from app.disagreement.service import Asked, disagreement
 from app.disagreement.tables import Snapshot
 from app.kit import audit
 from app.kit.database import Json
+from app.kit.times import written
 from app.vocabularies.service import ReadingRules
 
 
@@ -29,7 +30,7 @@ def outside(snapshot: Snapshot) -> Json:
         "id": str(snapshot.id),
         "name": snapshot.name,
         "created_by": snapshot.created_by,
-        "as_of": snapshot.created_at.isoformat(),
+        "as_of": written(snapshot.created_at),
         "vocabulary": snapshot.vocabulary,
         "query": snapshot.query,
         "answer": {"simulated": None, **snapshot.answer},
@@ -39,7 +40,7 @@ def outside(snapshot: Snapshot) -> Json:
 def _written(asked: Asked) -> Json:
     """Write a question as the parameters it was asked with."""
     chosen = asked.chosen
-    start, end = (at.isoformat() if at is not None else None for at in (chosen.recorded_from, chosen.recorded_to))
+    start, end = (written(at) if at is not None else None for at in (chosen.recorded_from, chosen.recorded_to))
     said = {
         "from": start,
         "to": end,

@@ -1,0 +1,144 @@
+"""A stored signal as an answer: JSON, `.npy` or a plot. Long ones are streamed, a lead or a window at a time."""
+
+import io
+import json
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from typing import Any, Literal
+
+import numpy as np
+from fastapi import Response
+from numpy.typing import NDArray
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from app.ecgs.memory import Signals
+from app.ecgs.plot import SHOWN_S, plot_svg
+from app.ecgs.tables import Ecg
+from app.kit.problems import Problem
+from ml.formats import LEADS, Recording
+from ml.signals import Preprocessing, Unusable, preprocess
+from ml.signals.preprocessing import Windows
+
+Stage = Literal["raw", "window"]
+Format = Literal["json", "npy"]
+
+READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
+WINDOWED = 6.0  # times: the peak while windows are made of them
+
+
+@asynccontextmanager
+async def raw(
+    signals: Signals, ecg: Ecg, actor: str, as_format: Format, headers: dict[str, str]
+) -> AsyncIterator[Response]:
+    """Make the answer with the signal as stored: (12, samples), float64, mV."""
+    async with signals.read(ecg, actor, READ) as recording:
+        leads = (_lead(recording, index) for index in range(len(LEADS)))
+        if as_format == "npy":
+            shape = recording.samples.shape
+            yield _npy(ecg, "raw", np.dtype("<f8"), shape, leads, headers)
+        else:
+            start = _described(ecg, "raw", "mV", recording.sampling_rate_hz, [0.0])
+            yield _json(start, leads, headers)
+
+
+@asynccontextmanager
+async def windows(
+    signals: Signals, ecg: Ecg, actor: str, as_format: Format, headers: dict[str, str]
+) -> AsyncIterator[Response]:
+    """Make the answer with the windows a model sees: (windows, 12, samples), float32, SD."""
+    options = Preprocessing()
+    async with signals.read(ecg, actor, WINDOWED) as recording:
+        made = await run_in_threadpool(_windows, recording, options)
+        if as_format == "npy":
+            yield _npy(ecg, "window", np.dtype("<f4"), made.values.shape, iter(made.values), headers)
+        else:
+            start = _described(ecg, "window", "SD", options.target_rate_hz, made.starts_s.tolist())
+            yield _json(start, iter(made.values), headers)
+
+
+@asynccontextmanager
+async def plot(
+    signals: Signals, ecg: Ecg, actor: str, caption: str, start_s: float, headers: dict[str, str]
+) -> AsyncIterator[Response]:
+    """Make the answer with the ten seconds from `start_s` on millimetre paper."""
+    async with signals.read(ecg, actor, READ) as recording:
+        svg = await run_in_threadpool(_plotted, recording, caption, start_s, ecg.simulated)
+        contained = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
+        yield Response(svg, media_type="image/svg+xml", headers={**headers, **contained})
+
+
+def _lead(recording: Recording, index: int) -> NDArray[np.float64]:
+    only = slice(index, index + 1)
+    alone = Recording(recording.samples[only], recording.gain[only], recording.sampling_rate_hz)
+    return alone.millivolts().reshape(-1)
+
+
+def _windows(recording: Recording, options: Preprocessing) -> Windows:
+    try:
+        return preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
+    except Unusable as error:
+        reasons = "; ".join(reason.detail for reason in error.reasons)
+        raise Problem(422, "no_window", f"No window can be made of this ECG: {reasons}") from error
+
+
+def _plotted(recording: Recording, caption: str, start_s: float, simulated: bool) -> str:
+    rate = recording.sampling_rate_hz
+    first = int(start_s * rate)
+    shown = recording.samples[:, first : first + int(SHOWN_S * rate)]
+    return plot_svg(Recording(shown, recording.gain, rate).millivolts(), rate, caption=caption, simulated=simulated)
+
+
+def _described(ecg: Ecg, stage: Stage, unit: str, rate_hz: float, starts_s: list[float]) -> dict[str, Any]:
+    return {
+        "ecg_id": str(ecg.id),
+        "stage": stage,
+        "unit": unit,
+        "sampling_rate_hz": rate_hz,
+        "leads": list(LEADS),
+        "starts_s": starts_s,
+    }
+
+
+def _json(start: dict[str, Any], parts: Iterator[NDArray[Any]], headers: dict[str, str]) -> Response:
+    """Write an object whose last field, `samples`, is the list of these parts."""
+
+    def written() -> Iterator[str]:
+        before = json.dumps(start, allow_nan=False)[:-1] + ', "samples": ['
+        for part in parts:
+            yield before + json.dumps(part.tolist(), allow_nan=False)
+            before = ", "
+        yield "]}"
+
+    return StreamingResponse(written(), media_type="application/json", headers=headers)
+
+
+def _npy(
+    ecg: Ecg,
+    stage: Stage,
+    dtype: np.dtype[Any],
+    shape: Sequence[int],
+    parts: Iterator[NDArray[Any]],
+    headers: dict[str, str],
+) -> Response:
+    """Write the array of this shape whose rows are these parts, as NumPy's `.npy`."""
+    start = io.BytesIO()
+    np.lib.format.write_array_header_1_0(
+        start, {"descr": dtype.str, "fortran_order": False, "shape": tuple(int(size) for size in shape)}
+    )
+
+    def written() -> Iterator[bytes]:
+        yield start.getvalue()
+        for part in parts:
+            yield part.astype(dtype, copy=False).tobytes()
+
+    length = len(start.getvalue()) + dtype.itemsize * int(np.prod(shape))
+    return StreamingResponse(
+        written(),
+        media_type="application/octet-stream",
+        headers={
+            **headers,
+            "Content-Length": str(length),
+            "Content-Disposition": f'attachment; filename="{ecg.id}-{stage}.npy"',
+        },
+    )

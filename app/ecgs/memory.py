@@ -1,0 +1,69 @@
+"""The memory that signals take, bounded: a request waits for its share before it has a connection, or gets 503."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from functools import partial
+from typing import Annotated
+
+from fastapi import Depends, Request
+from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import UploadFile
+
+from app.ecgs.service import ArchiveDep, record_fault
+from app.ecgs.tables import Ecg
+from app.kit.admission import Admission
+from app.kit.database import DatabaseDep
+from app.kit.state import from_app
+from app.kit.store import ObjectFault
+from ml.formats import LEADS, Recording
+
+SAMPLE_BYTES = 4 * len(LEADS)  # of one stored sample of every lead
+UPLOADED = 12  # times an upload's bytes: the peak while it is read, checked and stored
+LONGEST_QUEUE = 100
+PATIENCE_S = 30.0
+
+SignalMemoryDep = Annotated[Admission, from_app("signal_memory")]
+
+
+def signal_memory(size: int) -> Admission:
+    """Return the admission to `size` bytes of memory for signals."""
+    return Admission(size, longest_queue=LONGEST_QUEUE, patience_s=PATIENCE_S)
+
+
+async def hold_upload_memory(request: Request, memory: SignalMemoryDep) -> AsyncIterator[None]:
+    """Hold the memory that the request's files take; they have been received already, and lie on disk."""
+    form = await request.form()
+    size = sum(part.size or 0 for _, part in form.multi_items() if isinstance(part, UploadFile))
+    async with memory.admit(UPLOADED * size):
+        yield
+
+
+HoldUploadMemory = Annotated[None, Depends(hold_upload_memory, scope="function")]
+"""A route names it before its session: who waits for memory holds no connection."""
+
+
+@dataclass(frozen=True)
+class Signals:
+    """Stored signals, read back within the memory that they take."""
+
+    archive: ArchiveDep
+    database: DatabaseDep
+    memory: SignalMemoryDep
+
+    @asynccontextmanager
+    async def read(self, ecg: Ecg, actor: str, times: float) -> AsyncIterator[Recording]:
+        """Read an ECG's signal; the block may use memory of `times` the size of the stored samples.
+
+        An object that is missing or damaged is recorded in the audit log and raised.
+        """
+        async with self.memory.admit(int(times * SAMPLE_BYTES * (ecg.samples or 0))):
+            try:
+                recording = await run_in_threadpool(self.archive.waveform, ecg)
+            except ObjectFault as fault:
+                await self.database.run(partial(record_fault, actor=actor, ecg_id=ecg.id, fault=fault))
+                raise
+            yield recording
+
+
+SignalsDep = Annotated[Signals, Depends()]

@@ -1,0 +1,29 @@
+"""Answers that a client may keep: it must ask each time whether it may still use them, and is then told by ETag."""
+
+import hashlib
+import json
+from typing import Any
+
+from fastapi import Request, Response
+
+PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
+"""A shared cache keeps nothing; a private one asks before each use, so that each use is authorised and on record."""
+
+
+def etag_of(*parts: Any) -> str:
+    """Return an ETag of everything an answer is made of."""
+    return f'"{hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]}"'
+
+
+def not_modified(request: Request, etag: str) -> Response | None:
+    """Return 304 where the client has this answer already (`If-None-Match`), else None."""
+    given = request.headers.get("if-none-match", "")[:10_000]
+    known = {tag.strip().removeprefix("W/") for tag in given.split(",")}
+    if etag in known or "*" in known:
+        return Response(status_code=304, headers=headers_of(etag))
+    return None
+
+
+def headers_of(etag: str) -> dict[str, str]:
+    """Return the headers of an answer that may be kept."""
+    return {"ETag": etag, **PRIVATE}

@@ -1,0 +1,159 @@
+"""Waiting for a model's answer, and what it means beside the machine's report."""
+
+import uuid
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Annotated, NamedTuple
+
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel
+from sqlalchemy.orm import Session
+
+from app.kit.database import Database, DatabaseDep, Json
+from app.kit.prefer import Preferences
+from app.kit.problems import FieldError, Problem, problem_details
+from app.kit.state import SettingsDep, from_app
+from app.kit.watch import Watch
+from app.predictions import queries
+from app.predictions.schemas import Discrepancy, LabelPrediction, ModelReference, PredictionOut, PredictionStatus
+from app.predictions.tables import Prediction
+from app.reports.schemas import ReportOut, Status
+
+FIRST_PAUSE_S = 0.005
+LONGEST_PAUSE_S = 0.05
+MOST_WAITING = 2_000
+
+AnswerWatch = Watch[uuid.UUID, Prediction]
+AnswerWatchDep = Annotated[AnswerWatch, from_app("answer_watch")]
+
+
+def answer_watch(database: Database) -> AnswerWatch:
+    """Return the watch over an application's questions."""
+    return Watch(database, _ended, first_pause_s=FIRST_PAUSE_S, longest_pause_s=LONGEST_PAUSE_S, most=MOST_WAITING)
+
+
+def _ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Prediction]:
+    return {row.id: row for row in queries.ended(session, prediction_ids)}
+
+
+class Asked(NamedTuple):
+    """A question that was put: what its answer is shown with."""
+
+    row: Prediction
+    model: ModelReference
+    machine: ReportOut | None
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Waits for answers: no connection and no thread is held meanwhile."""
+
+    watch: AnswerWatchDep
+    database: DatabaseDep
+    settings: SettingsDep
+
+    @asynccontextmanager
+    async def answer(self, asked: Asked, prefers: Preferences) -> AsyncIterator[Response]:
+        """Make the answer to `POST /v1/predictions`: 200 with the prediction, or 202 where the client would not wait.
+
+        Raises a 503 when no inference worker answers in time, and the problem that a failed question has.
+        """
+        longest_s = self.settings.prediction_timeout_s
+        within_s = longest_s if prefers.wait_s is None else min(prefers.wait_s, longest_s)
+        if prefers.respond_async and prefers.wait_s is None:
+            within_s = 0.0
+        row = await self.watch.news(asked.row.id, within_s) if within_s else None
+        if row is not None:
+            yield _json(200, outside(asked._replace(row=row)), prefers.applied())
+        elif prefers.respond_async or prefers.wait_s is not None:
+            address = {"Location": f"/v1/predictions/{asked.row.id}"}
+            yield _json(202, status(asked), {**address, **prefers.applied()})
+        else:
+            error = {"code": "timeout", "detail": "No inference worker answered in time."}
+            await self.database.run(lambda session: queries.fail(session, asked.row.id, error))
+            raise problem(error)
+
+
+def outside(asked: Asked) -> PredictionOut:
+    """Return an answered question as a prediction; raises the problem of a failed one."""
+    row = asked.row
+    if row.error is not None:
+        raise problem(row.error)
+    assert row.answer is not None
+    said: dict[str, Status] = {f.label: f.status for f in asked.machine.findings} if asked.machine else {}
+    labels = []
+    for entry in row.answer["labels"]:
+        finding = said.get(entry["label"])
+        differs = discrepancy(finding, entry["positive"]) if asked.machine else None
+        labels.append(LabelPrediction(**entry, finding=finding, discrepancy=differs))
+    return PredictionOut(
+        id=row.id,
+        ecg_id=row.ecg_id,
+        model=asked.model,
+        windows=row.answer["windows"],
+        labels=labels,
+        statements=row.answer.get("statements", []),
+        created_at=row.created_at,
+    )
+
+
+def status(asked: Asked) -> PredictionStatus:
+    """Return how far a question is, with its answer or the problem that it ended with."""
+    row = asked.row
+    return PredictionStatus(
+        id=row.id,
+        ecg_id=row.ecg_id,
+        model=asked.model,
+        state="open" if row.state == "claimed" else row.state,
+        created_at=row.created_at,
+        answered_at=row.answered_at,
+        answer=outside(asked) if row.answer is not None else None,
+        problem=problem_details(problem(row.error)) if row.error is not None else None,
+    )
+
+
+def discrepancy(finding: Status | None, positive: bool) -> Discrepancy:
+    """Return whether an expert would probably change what the machine says of a label.
+
+    As in the paper's tables a hedged statement counts as a positive one.
+    """
+    stated = finding in ("present", "uncertain")
+    if stated == positive:
+        return "agree"
+    return "likely_added" if positive else "likely_removed"
+
+
+def _timeout(error: Json) -> Problem:
+    detail = f"{error['detail']} Is `overread worker --queue infer` running?"
+    return Problem(503, "no_answer", detail, headers={"Retry-After": "5"})
+
+
+def _unusable(error: Json) -> Problem:
+    reasons = error.get("reasons", [])
+    errors = [FieldError(field="ecg_id", code=reason["code"], reason=reason["detail"]) for reason in reasons]
+    return Problem(422, "unusable_ecg", error["detail"], errors)
+
+
+def _object_fault(error: Json) -> Problem:
+    return Problem(410, error["code"], error["detail"])
+
+
+_PROBLEMS: dict[str, Callable[[Json], Problem]] = {
+    "timeout": _timeout,
+    "unusable": _unusable,
+    "object_missing": _object_fault,
+    "object_damaged": _object_fault,
+}
+
+
+def problem(error: Json) -> Problem:
+    """Return the problem of a question that failed."""
+    if (known := _PROBLEMS.get(error["code"])) is not None:
+        return known(error)
+    return Problem(503, "no_answer", "The model could not answer; try again.", headers={"Retry-After": "5"})
+
+
+def _json(status_code: int, body: BaseModel, headers: dict[str, str]) -> Response:
+    return JSONResponse(body.model_dump(mode="json"), status_code, headers)

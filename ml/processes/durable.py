@@ -1,0 +1,49 @@
+"""Durable writes: a file is on the disk and whole under its name, or it is not there."""
+
+import json
+import os
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+
+def write_whole(path: Path, content: bytes) -> None:
+    """Write a file: temporary file beside it, fsync, rename, fsync of the folder."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+    temporary = Path(name)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        temporary.replace(path)
+    except BaseException:
+        temporary.unlink(missing_ok=True)
+        raise
+    sync(path.parent)
+
+
+def write_json(path: Path, value: Mapping[str, Any]) -> None:
+    """Write JSON, whole."""
+    write_whole(path, json.dumps(value, indent=2, allow_nan=False).encode())
+
+
+def make_folder(path: Path, within: Path) -> None:
+    """Make a folder and its missing parents durably; `within` is a parent that is there already, or is made too."""
+    if path.is_dir():
+        return
+    path.mkdir(parents=True, exist_ok=True)
+    for folder in (path, *path.parents):
+        sync(folder)
+        if folder == within:
+            break
+
+
+def sync(path: Path) -> None:
+    """Write what the system still holds of a file, or of a folder's names, to the disk."""
+    descriptor = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(descriptor)
+    finally:
+        os.close(descriptor)
