@@ -39,7 +39,7 @@ def complete(
             restore_examples(description, routers)
             for model in by_hand:
                 schemas[model.__name__] = model.model_json_schema(ref_template=REF + "{model}")
-            _mark_binary(description)
+            _describe_forms(description)
             _leave_out_defaults(schemas, preset_decides.__name__)
             _declare_problems(description)
         return app.openapi_schema or {}
@@ -80,11 +80,24 @@ def _models(routes: Sequence[APIRoute]) -> list[type[BaseModel]]:
     return [model for model in dict.fromkeys(models) if isinstance(model, type) and issubclass(model, BaseModel)]
 
 
-def _mark_binary(description: dict[str, Any]) -> None:
-    """Say `format: binary` of every file part: generators of clients know that word, not `contentMediaType`."""
+def _describe_forms(description: dict[str, Any]) -> None:
+    """Describe forms as they are sent: a file part is `format: binary`, and no field is null but absent."""
+    for node in _nodes(description["paths"]):
+        form = node.get("multipart/form-data", {}).get("schema", {})
+        if "$ref" in form:
+            form = description["components"]["schemas"][form["$ref"].removeprefix(REF)]
+        for name, field in form.get("properties", {}).items():
+            form["properties"][name] = _without_null(field)
     for node in _nodes(description):
         if node.get("type") == "string" and "contentMediaType" in node:
             node["format"] = "binary"
+
+
+def _without_null(field: dict[str, Any]) -> dict[str, Any]:
+    kinds = [kind for kind in field.get("anyOf", []) if kind != {"type": "null"}]
+    if len(kinds) != 1:
+        return field
+    return {**kinds[0], **{name: value for name, value in field.items() if name != "anyOf"}}
 
 
 def _leave_out_defaults(schemas: Mapping[str, Any], name: str) -> None:
