@@ -9,16 +9,21 @@ import typer
 from app.commands.shared import fail, say, show
 
 if TYPE_CHECKING:
+    from ml.inference.found import Record
+    from ml.inference.predictor import Predictor
     from ml.labeling import Vocabulary
 
 commands = typer.Typer()
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
 
+_NAMED = 5  # of a folder's files that are no ECGs
+
 
 @commands.command()
 def predict(
     paths: Annotated[
-        list[Path], typer.Argument(metavar="PATH...", help="A WFDB record, a folder of records, or an .npz of windows.")
+        list[Path],
+        typer.Argument(metavar="PATH...", help="A record, a folder, an .npz of windows, or a dataset's windows.npy."),
     ],
     model: Annotated[
         Path | None, typer.Option(help="A bundle; the starter model when absent.", exists=True, file_okay=False)
@@ -26,10 +31,11 @@ def predict(
 ) -> None:
     """Predict without a service: a line of JSON with a probability for each label of each window.
 
-    What cannot be read is named on standard error with the reason; the others are answered, and the status is 1.
+    A file that cannot be read is named on standard error with the reason. The others are answered, and the status is 1.
     """
     from ml.bundles.bundle import InvalidBundle
-    from ml.inference.inputs import Unread, read_all
+    from ml.inference.found import Skipped, Unread
+    from ml.inference.inputs import read_all
     from ml.inference.predictor import Predictor
     from ml.starter import BUNDLE
 
@@ -38,16 +44,38 @@ def predict(
     except InvalidBundle as error:
         fail(str(error))
     all_read = True
-    for record in read_all(paths, predictor.preprocessing):
-        if isinstance(record, Unread):
-            say(f"{record.name}: {record.reason}")
+    for found in read_all(paths, predictor.preprocessing):
+        if isinstance(found, Skipped):
+            more = f" and {len(found.names) - _NAMED} more" if len(found.names) > _NAMED else ""
+            say(_one_line(f"{found.folder}: skipped, not ECGs: {', '.join(found.names[:_NAMED])}{more}"))
+        elif isinstance(found, Unread):
+            say(_one_line(f"{found.name}: {found.reason}"))
             all_read = False
-            continue
-        for window, probabilities in enumerate(predictor.window_probabilities(record.windows)):
-            line = {"record": record.name, "window": window, "probabilities": probabilities}
-            show(json.dumps(line, allow_nan=False))
+        else:
+            all_read &= _answer(predictor, found)
     if not all_read:
         raise typer.Exit(1)
+
+
+def _answer(predictor: "Predictor", record: "Record") -> bool:
+    """Print a record's predictions; return whether there were any."""
+    try:
+        answers = predictor.window_probabilities(record.windows)
+        lines = [
+            json.dumps({"record": record.name, "window": window, "probabilities": answer}, allow_nan=False)
+            for window, answer in enumerate(answers, start=record.first)
+        ]
+    except ValueError as error:  # not a number, or a matrix that has no solution
+        say(_one_line(f"{record.name}: the model has no answer ({error})"))
+        return False
+    for line in lines:
+        show(line)
+    return True
+
+
+def _one_line(message: str) -> str:
+    """Return a message without line ends: the name of a file may have some."""
+    return message.replace("\n", "\\n")
 
 
 @labels.command("extract")

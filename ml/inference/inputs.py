@@ -1,122 +1,118 @@
-"""From paths to windows: a WFDB record, a folder of records, or an `.npz` of windows that are preprocessed already."""
+"""From paths to windows: records, folders of records, and files of windows. Nothing is left out without a word."""
 
+import os
 import zipfile
+import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
-from typing import IO, Any
 
-import numpy as np
-from numpy.typing import NDArray
-
-from ml.formats import LEADS, Unreadable, read
+from ml.formats import READERS, Unreadable
+from ml.formats.disk import RecordOnDisk, record_at, record_named
+from ml.inference.found import Record, Skipped, Unread
+from ml.inference.windows import DATASET_FILES, is_windows_file, read_windows
 from ml.signals import Preprocessing, Unusable, preprocess
 
-_SIGNAL_FILES = (".dat", ".mat")
-_MAX_WINDOW = 50.0  # standard deviations: what is beyond was not z-scored
+Found = Record | Unread | Skipped
+
+_ENDINGS = tuple(ending for reader in READERS for ending in (reader.main_ending, *reader.other_endings))
 
 
-@dataclass(frozen=True, eq=False)
-class Record:
-    """A record's windows, (k, 12, samples)."""
-
-    name: str
-    windows: NDArray[np.float32]
-
-
-@dataclass(frozen=True)
-class Unread:
-    """What gave no windows, and why."""
-
-    name: str
-    reason: str
-
-
-def read_all(paths: Iterable[Path], options: Preprocessing) -> Iterator[Record | Unread]:
-    """Read whatever `paths` name, one record at a time; what cannot be read is said and the next one follows.
+def read_all(paths: Iterable[Path], options: Preprocessing) -> Iterator[Found]:
+    """Yield what is found at `paths`, one record at a time; whatever one file brings up, the next one is read.
 
     Parameters
     ----------
     paths
-        A header with or without `.hea`, a folder (every header below it, in order), or an `.npz` with `X`
-        (n, 12, samples), `ecg_id` (n,) and, where it has them, `scale`, `leads` and `fs`.
+        Any file of a record, with or without its ending; a folder, with everything below it; an `.npz` of windows; a
+        dataset's `windows.npy`.
     options
-        The preprocessing of the model that is to be asked; windows of an `.npz` have been through the like of it.
+        The preprocessing of the model; files of windows must have been through the same.
     """
     for path in paths:
-        if path.is_dir():
-            headers = sorted(path.rglob("*.hea"))
-            if not headers:
-                yield Unread(str(path), "the folder holds no record (.hea)")
-            for header in headers:
-                yield _record(header, options)
-        elif path.suffix == ".npz":
-            yield from _windows(path, options)
-        else:
-            yield _record(path if path.suffix == ".hea" else path.with_name(f"{path.name}.hea"), options)
+        yield from _guarded(path, _at(path, options))
 
 
-def _record(header: Path, options: Preprocessing) -> Record | Unread:
-    """Read one record; of the folder only the header and the signal files of its name are opened."""
+def _at(path: Path, options: Preprocessing) -> Iterator[Found]:
+    if path.is_dir():
+        yield from _folder(path, options)
+    elif is_windows_file(path):
+        yield from read_windows(path, options)
+    elif record := record_named(path):
+        yield from _record(record, options)
+    else:
+        path.stat()  # raises the reason where there is no such file
+        yield Unread(str(path), "it is no ECG file of a known format, and no header beside it has its name")
+
+
+def _record(record: RecordOnDisk, options: Preprocessing) -> Iterator[Found]:
+    recording = record.read()
+    windows = preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
+    yield Record(record.main.stem, windows.values)
+
+
+def _guarded(path: Path, found: Iterator[Found]) -> Iterator[Found]:
+    """Yield what is found at a path; an error becomes an `Unread`, so that the next path is read."""
     try:
-        files = {header.name: header.read_bytes()}
-        for suffix in _SIGNAL_FILES:
-            if (signal := header.with_suffix(suffix)).is_file():
-                files[signal.name] = signal.read_bytes()
-        recording = read(files)
-        windows = preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
+        yield from found
     except OSError as error:
-        return Unread(str(header), error.strerror or type(error).__name__)
-    except (Unreadable, Unusable) as error:
-        return Unread(str(header), str(error))
-    return Record(header.stem, windows.values)
-
-
-def _windows(path: Path, options: Preprocessing) -> Iterator[Record | Unread]:
-    try:
-        with path.open("rb") as file, _archive(file) as content:
-            windows, names = content["X"], content["ecg_id"]
-            scale = float(content["scale"]) if "scale" in content else 1.0
-            order = _order(content["leads"]) if "leads" in content else list(range(len(LEADS)))
-            rate_hz = float(content["fs"]) if "fs" in content else options.target_rate_hz
-        _check(windows, names, rate_hz, options)
-    except (OSError, EOFError, zipfile.BadZipFile) as error:
-        yield Unread(str(path), getattr(error, "strerror", None) or "it is no .npz")
-        return
-    except KeyError as error:
-        yield Unread(str(path), f"it lacks {error.args[0]}")
-        return
-    except (TypeError, ValueError) as error:
+        elsewhere = error.filename is not None and Path(error.filename).name != path.name
+        yield Unread(str(path), f"{Path(error.filename).name}: {_reason(error)}" if elsewhere else _reason(error))
+    except (zipfile.BadZipFile, zlib.error, EOFError):
+        yield Unread(str(path), "it is damaged, or not the file that its name says")
+    except (Unreadable, Unusable, ValueError) as error:
         yield Unread(str(path), str(error))
-        return
-    for name, stored in zip(names, windows, strict=True):
-        window = stored[order].astype(np.float32) * np.float32(scale)
-        highest = np.abs(window).max()
-        if not highest <= _MAX_WINDOW:  # so written, NaN is none either
-            yield Unread(f"{path}: {name}", "the window is not z-scored, or has a value that is no number")
+    except Exception as error:  # a hostile file must not end the batch
+        yield Unread(str(path), f"it cannot be read ({type(error).__name__})")
+
+
+def _reason(error: OSError) -> str:
+    return error.strerror or type(error).__name__
+
+
+def _folder(root: Path, options: Preprocessing) -> Iterator[Found]:
+    """Yield what is in a folder and below, in the order of names. Links to folders are named, not followed."""
+    unreadable: list[OSError] = []
+    found_any = False
+    for folder, subfolders, names in os.walk(root, onerror=unreadable.append):
+        subfolders.sort()
+        for found in _files(Path(folder), sorted(names), options):
+            found_any |= not isinstance(found, Skipped)
+            yield found
+        for name in subfolders:
+            path = Path(folder, name)
+            if path.is_symlink():
+                yield Unread(str(path), "a link to a folder is not followed; name the folder itself")
+            elif name.lower().endswith(_ENDINGS):
+                yield Unread(str(path), "it is a folder with the name of a file")
+    for error in unreadable:
+        yield Unread(str(error.filename), _reason(error))
+    if not found_any and not unreadable:
+        yield Unread(str(root), f"the folder holds no ECG of a known format ({', '.join(r.name for r in READERS)})")
+
+
+def _files(folder: Path, names: list[str], options: Preprocessing) -> Iterator[Found]:
+    """Yield the records and windows among the files of one folder, and then what belongs to none of them."""
+    used: set[str] = set()
+    others = []
+    for name in names:
+        path = folder / name
+        if is_windows_file(path):
+            used.update(DATASET_FILES if name in DATASET_FILES else ())
+            yield from _guarded(path, read_windows(path, options))
+            continue
+        try:
+            record = record_at(path)
+        except OSError as error:
+            yield Unread(str(path), _reason(error))
+            continue
+        if record is None:
+            others.append(name)
         else:
-            yield Record(str(name), window[None])
-
-
-def _archive(file: IO[bytes]) -> "np.lib.npyio.NpzFile":
-    archive = np.load(file, allow_pickle=False)
-    if not isinstance(archive, np.lib.npyio.NpzFile):
-        raise ValueError("it is one array, not an .npz")
-    return archive
-
-
-def _order(leads: NDArray[Any]) -> list[int]:
-    named = [str(lead) for lead in leads.tolist()]
-    if sorted(named) != sorted(LEADS):
-        raise ValueError(f"its leads are not {', '.join(LEADS)}")
-    return [named.index(lead) for lead in LEADS]
-
-
-def _check(windows: NDArray[Any], names: NDArray[Any], rate_hz: float, options: Preprocessing) -> None:
-    shape = (len(LEADS), options.samples)
-    if windows.ndim != 3 or windows.shape[1:] != shape or windows.dtype.kind not in "if":
-        raise ValueError(f"X is {windows.dtype} of shape {windows.shape}, not numbers of shape {('n', *shape)}")
-    if names.shape != windows.shape[:1]:
-        raise ValueError("ecg_id does not name each window")
-    if rate_hz != options.target_rate_hz:
-        raise ValueError(f"its windows have {rate_hz:g} samples a second, the model wants {options.target_rate_hz:g}")
+            used.update(beside.name for beside in record.beside)
+            yield from _guarded(path, _record(record, options))
+    others = [name for name in others if name not in used]
+    for name in others:
+        if name.lower().endswith(_ENDINGS):
+            yield Unread(str(folder / name), "no header beside it names this file")
+    if skipped := tuple(name for name in others if not name.lower().endswith(_ENDINGS)):
+        yield Skipped(str(folder), skipped)

@@ -17,7 +17,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.inference.inputs import Record, read_all
+from ml.inference.found import Record
+from ml.inference.inputs import read_all
 from ml.signals import Preprocessing
 
 CITATION = (

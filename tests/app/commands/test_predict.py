@@ -15,6 +15,7 @@ from ml.corpus.simulator.heart import record
 from ml.formats.recording import Recording
 from ml.formats.wfdb import write_wfdb
 from ml.inference.predictor import Predictor
+from ml.signals import preprocess
 from ml.starter import BUNDLE
 from ml.starter.ptbxl import LABELS
 
@@ -67,7 +68,34 @@ def test_what_cannot_be_read_is_said_and_the_others_are_answered(folder: Path) -
     (folder / "long.dat").unlink()
     ended = RUN.invoke(cli, ["predict", str(folder), str(folder / "nowhere")])
     assert ended.exit_code == 1 and len(ended.stdout.splitlines()) == 1
-    assert "long.hea" in ended.stderr and "nowhere.hea" in ended.stderr
+    assert "long.hea" in ended.stderr and "nowhere: No such file" in ended.stderr
+
+
+def test_names_of_files_do_not_reach_the_terminal_as_commands(folder: Path) -> None:
+    (folder / "\x1b[2Jgone\nsecond line.hea").write_text("no header")
+    (folder / "\x1b]0;title\x07.txt").write_text("")
+    ended = RUN.invoke(cli, ["predict", str(folder)])
+    assert ended.exit_code == 1 and len(ended.stdout.splitlines()) == 3
+    assert "\x1b" not in ended.stderr and "\x07" not in ended.stderr and len(ended.stderr.splitlines()) == 2
+
+
+def test_other_files_of_a_folder_are_named_and_are_no_failure(folder: Path) -> None:
+    for name in "abcdefg":
+        (folder / f"{name}.txt").write_text("text")
+    ended = RUN.invoke(cli, ["predict", str(folder)])
+    assert ended.exit_code == 0 and len(ended.stdout.splitlines()) == 3
+    assert "skipped, not ECGs: a.txt, b.txt, c.txt, d.txt, e.txt and 2 more" in ended.stderr
+
+
+def test_windows_of_an_npz_are_numbered(folder: Path) -> None:
+    signal = record({"afib"}, np.random.default_rng(1), duration_s=25.0)
+    windows = preprocess(signal.millivolts(), signal.sampling_rate_hz).values
+    np.savez(folder / "w.npz", X=windows, ecg_id=np.array(["long", "long"]))
+    from_npz, from_record = (RUN.invoke(cli, ["predict", str(folder / name)]).stdout for name in ("w.npz", "long"))
+    for lines in zip(from_npz.splitlines(), from_record.splitlines(), strict=True):
+        one, other = map(json.loads, lines)
+        assert (one["record"], one["window"]) == (other["record"], other["window"])
+        assert one["probabilities"] == pytest.approx(other["probabilities"], abs=1e-4)
 
 
 def test_a_model_of_ones_own(folder: Path, tmp_path_factory: pytest.TempPathFactory) -> None:

@@ -1,0 +1,79 @@
+"""Records on disk: the main file, and the files that it names beside it. Reads are bounded and never wait."""
+
+import errno
+import os
+import stat
+from pathlib import Path
+from typing import BinaryIO, NamedTuple
+
+from ml.formats import READERS, Recording, reader_of
+from ml.formats.reader import HEAD_BYTES, Reader, matching
+
+MAX_RECORD_BYTES = 2**30  # a day of 12 leads at 500 Hz in 16 bits
+
+
+class RecordOnDisk(NamedTuple):
+    """A record's main file, and the files beside it that the main file names, as far as they are there."""
+
+    reader: Reader
+    main: Path
+    beside: tuple[Path, ...]
+
+    def read(self) -> Recording:
+        """Return the recording. Raises `Unreadable`, or `OSError` with the file that cannot be read."""
+        files: dict[str, bytes] = {}
+        left = MAX_RECORD_BYTES
+        for path in (self.main, *self.beside):
+            files[path.name] = read_file(path, left)
+            left -= len(files[path.name])
+        return self.reader.read(files)
+
+
+def record_at(path: Path) -> RecordOnDisk | None:
+    """Return the record whose main file this is, or None. Raises `OSError`.
+
+    A name that the main file gives is looked up in the main file's own folder, by its last part alone.
+    """
+    with open_file(path) as file:
+        head = file.read(HEAD_BYTES)
+    reader = reader_of(path.name, head)
+    if reader is None:
+        return None
+    beside = dict.fromkeys(found for name in reader.names(read_file(path)) for found in _beside(path.parent, name))
+    return RecordOnDisk(reader, path, tuple(found for found in beside if found != path))
+
+
+def record_named(path: Path) -> RecordOnDisk | None:
+    """Return the record that a path means: its main file, another of its files, or its name without an ending."""
+    if path.exists() and (record := record_at(path)):
+        return record
+    for reader in READERS:
+        for ending in (reader.main_ending, reader.main_ending.upper()):
+            for stem in dict.fromkeys((path.name, path.stem)):
+                main = path.with_name(stem + ending)
+                if main.exists() and (record := record_at(main)):
+                    return record
+    return None
+
+
+def open_file(path: Path) -> BinaryIO:
+    """Open a regular file; a FIFO, a device or a folder is an `OSError`."""
+    if not stat.S_ISREG(path.stat().st_mode):
+        raise OSError(errno.EINVAL, "it is not a regular file", str(path))
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)  # a FIFO put there meanwhile does not wait
+    return os.fdopen(descriptor, "rb")
+
+
+def read_file(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
+    """Return the content of a regular file of at most `limit` bytes. Raises `OSError`."""
+    with open_file(path) as file:
+        content = file.read(limit + 1)
+    if len(content) > limit:
+        raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes", str(path))
+    return content
+
+
+def _beside(folder: Path, name: str) -> list[Path]:
+    if (exact := folder / name).exists():
+        return [exact]
+    return [folder / found for found in matching([path.name for path in folder.iterdir()], name)]
