@@ -28,15 +28,15 @@ from torch.utils.flop_counter import FlopCounterMode
 from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.networks.clip import Clip
+from ml.networks.ecg import EcgNetwork
 from ml.networks.resnet1d import PRESETS as NETWORKS
-from ml.networks.resnet1d import ResNet1d
-from ml.paradigms.clip import ClipParadigm
+from ml.paradigms.losses.clip import ClipParadigm
+from ml.paradigms.registry import PARADIGMS
 from ml.processes.read_ahead import read_ahead
 from ml.signals import Preprocessing
 from ml.training.configuration import Config
 from ml.training.loop import Training
 
-PARADIGMS = ("supervised", "self_training", "clip", "negclip")
 LABELS = [(f"label{k}", f"Label {k}") for k in range(13)]
 SAID = [Statement(f"finding number {k} of some length, age undetermined", 1 << (k % 13)) for k in range(60)]
 WARM_UP = 2
@@ -157,7 +157,7 @@ def plain(encoder: str, batch: int, store: Path, options: argparse.Namespace) ->
     """Give windows a second of a plain eager float32 loop with a DataLoader."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     torch.set_float32_matmul_precision("highest")
-    model = ResNet1d(NETWORKS[encoder], len(LABELS)).to(device).train()
+    model = EcgNetwork(NETWORKS[encoder], len(LABELS)).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
     workers = min(8, torch.get_num_threads()) if device.type == "cuda" else 0
     loader = DataLoader(Plain(Store(store)), batch, shuffle=True, drop_last=True, num_workers=workers)
@@ -180,7 +180,7 @@ def plain(encoder: str, batch: int, store: Path, options: argparse.Namespace) ->
 
 def forward_operations(encoder: str) -> int:
     """Count multiplications and additions of one window's forward pass."""
-    model = ResNet1d(NETWORKS[encoder], len(LABELS)).eval()
+    model = EcgNetwork(NETWORKS[encoder], len(LABELS)).eval()
     with FlopCounterMode(display=False) as counter, torch.inference_mode():
         model(torch.zeros(1, 12, 2500))
     return int(counter.get_total_flops())
@@ -189,7 +189,7 @@ def forward_operations(encoder: str) -> int:
 def one_window_ms(encoder: str, seconds: float) -> float:
     """Give the time of one window's inference, in milliseconds."""
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-    model = ResNet1d(NETWORKS[encoder], len(LABELS)).to(device).eval()
+    model = EcgNetwork(NETWORKS[encoder], len(LABELS)).to(device).eval()
     window = torch.zeros(1, 12, 2500, device=device)
     with torch.inference_mode():
         return 1000 * median_s(lambda: model(window), seconds)

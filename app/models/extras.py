@@ -12,7 +12,7 @@ INSTALL = ".venv/bin/pip install -c constraints.txt -e '.[text]'"
 
 def check_text_extra(configurations: Iterable[Config]) -> None:
     """Answer 409 where a run trains a text encoder and the extra `text` is not installed; nothing is imported."""
-    if any(config.text is not None for config in configurations) and None in map(find_spec, TEXT_PACKAGES):
+    if any(config.definition().contrastive for config in configurations) and None in map(find_spec, TEXT_PACKAGES):
         raise Problem(
             409,
             "text_extra_missing",

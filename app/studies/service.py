@@ -2,13 +2,14 @@
 
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Any, get_args
+from typing import Any
 
 from pydantic import ValidationError
 
 from app.kit.problems import FieldError, Problem, field_errors, invalid, invalid_fields
-from app.models.schemas import Overrides, TrainingIn
+from app.models.schemas import Overrides
 from app.studies.schemas import StudyIn
+from ml.paradigms.registry import PARADIGMS
 from ml.study.configuration import Config as StudyConfig
 from ml.study.plan import Arm, arms
 from ml.training.configuration import Config as TrainingConfig
@@ -22,7 +23,7 @@ def configurations(given: StudyIn) -> list[TrainingConfig]:
     if errors := [error for field, overrides in _overrides(given) for error in _refused(field, overrides)]:
         raise invalid_fields(errors)
     try:
-        planned = arms(given.plan(), get_args(TrainingIn.model_fields["paradigm"].annotation))
+        planned = arms(given.plan(), PARADIGMS)
     except ValueError as error:
         raise invalid("paradigms", str(error), "unknown") from error
     if given.unlabelled is None and any(arm.options["paradigm"] == "self_training" for arm in planned):

@@ -24,6 +24,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validato
 from ml.evaluation.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
 from ml.formats.recording import LEADS
 from ml.processes.durable import sync
+from ml.processes.own_code import OwnName
 from ml.processes.run_folder import json_safe
 from ml.signals.preprocessing import Preprocessing
 
@@ -107,7 +108,8 @@ class Manifest(_Part):
     format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
-    architecture: Literal["resnet1d", "beatnet"] = "resnet1d"
+    architecture: Literal["resnet1d", "beatnet", "own"] = "resnet1d"
+    own_encoder: OwnName | None = None
     preset: str
     encoder: EncoderShape | None = None
     leads: tuple[str, ...] = LEADS
@@ -124,9 +126,11 @@ class Manifest(_Part):
     files: Annotated[dict[FileName, Sha256], Field(max_length=MAX_FILES)] = {}
 
     @model_validator(mode="after")
-    def _says_its_size(self) -> Self:
-        if self.architecture == "resnet1d" and self.encoder is None:
-            raise ValueError("a resnet1d says how large it is, in encoder")
+    def _names_its_encoder(self) -> Self:
+        if (self.architecture == "resnet1d") != (self.encoder is not None):
+            raise ValueError("encoder: a resnet1d states its size there, and no other architecture does")
+        if (self.architecture == "own") != (self.own_encoder is not None):
+            raise ValueError("own_encoder: a model with its own encoder names it there, and no other model does")
         return self
 
     @field_validator("leads")

@@ -1,50 +1,58 @@
-"""Models from what is written of them: of a new run, of a bundle, and of a bundle that a run starts from."""
+"""Models built from a bundle, and the bundle that a run starts from."""
 
 from dataclasses import asdict
 from pathlib import Path
+from typing import Any
 
 from torch import Tensor, nn
 
 from ml.bundles.bundle import EncoderShape, InvalidBundle, Manifest, TextPart, read_manifest, read_weights
 from ml.networks.beatnet import BEAT_PRESETS, BeatNet
 from ml.networks.clip import Clip
-from ml.networks.resnet1d import Architecture, ResNet1d
+from ml.networks.ecg import EcgNetwork, Encoder, OwnEncoder, encoder_named
+from ml.networks.resnet1d import Architecture
 from ml.networks.text import TextEncoder, Tokenizer
 
-Model = ResNet1d | Clip
+Model = EcgNetwork | Clip
 
 
-def encoder_shape(model: nn.Module) -> EncoderShape:
-    """Say how large a model's ECG encoder is."""
-    return EncoderShape.model_validate(asdict(encoder_of(model).architecture))
-
-
-def encoder_of(model: nn.Module) -> ResNet1d:
-    """Give the ECG side of a model."""
+def encoder_of(model: nn.Module) -> EcgNetwork:
+    """Return the ECG network of a model."""
     if isinstance(model, Clip):
         return model.ecg
-    assert isinstance(model, ResNet1d)
+    if not isinstance(model, EcgNetwork):
+        raise TypeError(f"a paradigm's model is an EcgNetwork or a Clip, not a {type(model).__name__}")
     return model
 
 
-def architecture(manifest: Manifest) -> Architecture:
-    """Give the size of a bundle's ECG encoder."""
+def describe_encoder(model: nn.Module) -> dict[str, Any]:
+    """Return what a manifest says of a model's ECG encoder."""
+    made_from = encoder_of(model).made_from
+    if isinstance(made_from, OwnEncoder):
+        return {"architecture": "own", "own_encoder": made_from.name}
+    return {"architecture": "resnet1d", "encoder": EncoderShape.model_validate(asdict(made_from))}
+
+
+def encoder_in(manifest: Manifest, allow_own: bool) -> Encoder:
+    """Return what a bundle's ECG encoder is made from."""
+    if manifest.own_encoder is not None:
+        return encoder_named(manifest.own_encoder, allow_own)
     assert manifest.encoder is not None
     return Architecture(manifest.encoder.blocks, manifest.encoder.width)
 
 
-def of_bundle(folder: Path, manifest: Manifest) -> Model | BeatNet:
-    """Build a bundle's model and load its weights."""
+def of_bundle(folder: Path, manifest: Manifest, allow_own: bool = False) -> Model | BeatNet:
+    """Build a bundle's model and load its weights. `allow_own`: import the encoder that the bundle names, if any."""
     model: Model | BeatNet
     if manifest.architecture == "beatnet":
         if manifest.preset not in BEAT_PRESETS:
             raise InvalidBundle(f"{folder.name}: no network is called {manifest.preset}")
         model = BeatNet(BEAT_PRESETS[manifest.preset], len(manifest.labels))
     elif manifest.text is None:
-        model = ResNet1d(architecture(manifest), len(manifest.labels))
+        model = EcgNetwork(encoder_in(manifest, allow_own), len(manifest.labels))
     else:
         text = TextEncoder(dict(manifest.text.config))
-        model = Clip(architecture(manifest), text, manifest.text.with_bias)
+        model = Clip(encoder_in(manifest, allow_own), text, manifest.text.with_bias)
     try:
         model.load_state_dict(read_weights(folder, manifest))
     except RuntimeError as error:
@@ -53,29 +61,29 @@ def of_bundle(folder: Path, manifest: Manifest) -> Model | BeatNet:
 
 
 def tokenizer_of(part: TextPart) -> Tokenizer:
-    """Give a bundle's tokenizer."""
+    """Return a bundle's tokenizer."""
     return Tokenizer(part.tokenizer, part.context)
 
 
 class Start:
     """A bundle that a run starts from."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, allow_own: bool = False) -> None:
         self.manifest = read_manifest(folder)
-        model = of_bundle(folder, self.manifest)
+        model = of_bundle(folder, self.manifest, allow_own)
         if isinstance(model, BeatNet):
-            raise ValueError("a run cannot start from the starter model: its network is of another kind")
+            raise ValueError("start_from: a run cannot start from the starter model, whose network is of another kind")
         self._model = model
 
     @property
-    def architecture(self) -> Architecture:
-        """The encoder's size, which the run's encoder has too."""
-        return architecture(self.manifest)
+    def encoder(self) -> Encoder:
+        """What the ECG encoder is made from; the run's encoder is made from the same."""
+        return encoder_of(self._model).made_from
 
-    def give(self, model: Model, labels: list[str], only_encoder: bool = False) -> None:
-        """Copy weights: the whole model where it is of the same kind, else its ECG encoder.
+    def copy_to(self, model: Model, labels: list[str], only_encoder: bool = False) -> None:
+        """Copy weights: the whole model if it is of the same kind, otherwise its ECG encoder.
 
-        A linear head is of the same kind where the labels are the same ones in the same order.
+        Linear heads are of the same kind if they have the same labels in the same order.
         """
         theirs = self._model
         alike = isinstance(theirs, Clip) or [label.key for label in self.manifest.labels] == labels
@@ -86,11 +94,11 @@ class Start:
             encoder_of(model).encoder.load_state_dict(encoder_of(theirs).encoder.state_dict())
 
 
-def freeze_encoder(model: ResNet1d, keep_statistics: bool) -> None:
+def freeze_encoder(model: EcgNetwork, keep_statistics: bool) -> None:
     """Let only the head learn.
 
-    A trained encoder keeps the statistics of its batch normalisation. A random one has none worth keeping: they follow
-    the data, which is all that it learns.
+    A trained encoder keeps the statistics of its batch normalisation. A random encoder's statistics follow the data:
+    that is all it learns.
     """
     model.encoder.requires_grad_(False)
     if keep_statistics:
@@ -98,5 +106,5 @@ def freeze_encoder(model: ResNet1d, keep_statistics: bool) -> None:
 
 
 def _in_evaluation(model: nn.Module, _: tuple[Tensor, ...]) -> None:
-    assert isinstance(model, ResNet1d)
+    assert isinstance(model, EcgNetwork)
     model.encoder.eval()

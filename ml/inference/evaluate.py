@@ -28,7 +28,7 @@ class Config(BaseModel):
     device: str | None = None
 
 
-def run(folder: Path, events: Events) -> dict[str, Any]:
+def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, Any]:
     """Evaluate the bundle that a run folder's `config.json` names, beside a second one where it names one.
 
     Writes `metrics.json` (everything) and `metrics.csv` (every number with its interval, one a line); returns what is
@@ -46,25 +46,26 @@ def run(folder: Path, events: Events) -> dict[str, Any]:
         if not len(rows):
             raise ValueError(f"the dataset's {config.split} split is empty")
         device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        scored, hedged = _score(config.bundle, store, rows, device), config.hedged
+        scored = _score(config.bundle, store, rows, device, allow_own=allow_own)
+        hedged = config.hedged
         events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; measuring")
         measured = metrics_of(store, scored, hedged, device=device)
         result: dict[str, Any] = {"split": config.split, "dataset_sha256": store.content_sha256, "hedged": hedged}
         compared = {}
         if config.compare_with is not None:
             events.say("progress", fraction=0.7, message="comparing")
-            other = _score(config.compare_with, store, rows, device)
+            other = _score(config.compare_with, store, rows, device, allow_own=allow_own)
             compared = {"comparison": comparison(store, rows, scored.logits, other.logits, hedged, device=device)}
         write_json(folder / "metrics.json", {**result, **measured, **compared})
         write_whole(folder / "metrics.csv", as_csv(metric_rows(measured)).encode())
         return {**result, "windows": len(rows), **without_curves(measured), **compared}
 
 
-def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str) -> Scored:
+def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str, *, allow_own: bool) -> Scored:
     """Score rows with a bundle."""
     from ml.inference.predictor import Predictor
 
-    predictor = Predictor(bundle, device)
+    predictor = Predictor(bundle, device, allow_own=allow_own)
     manifest = predictor.manifest
     if [label.key for label in manifest.labels] != [key for key, _ in store.labels]:
         raise ValueError("the model and the dataset do not have the same labels")

@@ -24,13 +24,16 @@ class NoTextSide(ValueError):
 
 
 class Predictor:
-    """A loaded bundle, on a GPU where there is one unless `device` says otherwise."""
+    """A loaded bundle, on a GPU if there is one, unless `device` names another device.
 
-    def __init__(self, folder: Path, device: str | None = None) -> None:
+    `allow_own`: import the encoder of a bundle that names one outside Overread. Allow it only for bundles you trust.
+    """
+
+    def __init__(self, folder: Path, device: str | None = None, *, allow_own: bool = False) -> None:
         self.manifest = read_manifest(folder)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
         self.preprocessing = Preprocessing.from_dict(self.manifest.preprocessing)
-        self._model = of_bundle(folder, self.manifest).to(self._device).eval()
+        self._model = of_bundle(folder, self.manifest, allow_own).to(self._device).eval()
         text = self.manifest.text
         if text is not None:
             self._tokenizer, self._normal = tokenizer_of(text), normaliser(text.vocabulary)

@@ -1,4 +1,4 @@
-"""Two towers into one space: the ECG encoder with an MLP, the text transformer with its projection."""
+"""CLIP's two encoders into one embedding space: the ECG encoder with an MLP, the text transformer with a projection."""
 
 import math
 from collections.abc import Sequence
@@ -7,23 +7,23 @@ import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
-from ml.networks.resnet1d import Architecture, ResNet1d
+from ml.networks.ecg import EcgNetwork, Encoder
 from ml.networks.text import TextEncoder, Tokens
 
 LOG_SCALE_START = math.log(1 / 0.07)
 LOG_SCALE_MAX = math.log(100)
-BIAS_START = -10.0  # of the sigmoid targets: nearly all pairs are none (Zhai et al. 2023)
+BIAS_START = -10.0  # of the sigmoid targets: nearly all pairs are negative (Zhai et al. 2023)
 
 
 class Clip(nn.Module):
-    """ECGs (b, 12, t) and token numbers (k, n) become vectors of length one in a common space.
+    """Embeds ECGs (b, 12, t) and token indices (k, n) as unit vectors in one space.
 
-    `log_scale` is the logarithm of 1/τ. `bias` is there for the sigmoid targets alone.
+    `log_scale` is the logarithm of 1/τ. Only the sigmoid targets have a `bias`.
     """
 
-    def __init__(self, architecture: Architecture, text: TextEncoder, with_bias: bool = False) -> None:
+    def __init__(self, encoder: Encoder, text: TextEncoder, with_bias: bool = False) -> None:
         super().__init__()
-        self.ecg = ResNet1d(architecture, text.dimension)
+        self.ecg = EcgNetwork(encoder, text.dimension)
         width = self.ecg.features
         self.ecg.head = nn.Sequential(nn.Linear(width, width), nn.ReLU(inplace=True), nn.Linear(width, text.dimension))
         self.text = text
@@ -31,24 +31,24 @@ class Clip(nn.Module):
         self.bias = nn.Parameter(torch.tensor(BIAS_START)) if with_bias else None
 
     def encode_ecgs(self, windows: Tensor) -> Tensor:
-        """(b, 12, t) → (b, d), float32, of length one."""
+        """(b, 12, t) → (b, d), float32, unit vectors."""
         return functional.normalize(self.ecg(windows).float(), dim=-1)
 
     def encode_texts(self, tokens: Tensor) -> Tensor:
-        """(k, n) → (k, d), float32, of length one."""
+        """(k, n) → (k, d), float32, unit vectors."""
         return functional.normalize(self.text(tokens).float(), dim=-1)
 
     def prompt_embeddings(self, prompts: Sequence[Tokens], device: torch.device) -> Tensor:
-        """Give for each list of prompts the mean of their embeddings, of length one, (lists, d)."""
+        """Return the mean embedding of each list of prompts, a unit vector, (lists, d)."""
         sizes = [len(each) for each in prompts]
         whole = Tokens.joined(prompts)
         embeddings = torch.split(self.encode_texts(whole.padded(range(len(whole)), device)), sizes)
         return functional.normalize(torch.stack([each.mean(dim=0) for each in embeddings]), dim=-1)
 
     def scale(self) -> Tensor:
-        """1/τ."""
+        """Return 1/τ."""
         return self.log_scale.exp()
 
     def clamp_temperature(self) -> None:
-        """Keep 1/τ at 100 or less, as CLIP does after each step."""
+        """Limit 1/τ to 100, as CLIP does."""
         self.log_scale.clamp_(max=LOG_SCALE_MAX)

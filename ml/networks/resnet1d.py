@@ -11,7 +11,7 @@ EXPANSION = 4
 
 @dataclass(frozen=True)
 class Architecture:
-    """Size of a network: bottlenecks a stage and the first stage's width."""
+    """Size of an encoder: the number of bottleneck blocks of each stage, and the width of the first stage."""
 
     blocks: tuple[int, ...]
     width: int
@@ -25,7 +25,7 @@ PRESETS = {
 
 
 class Bottleneck(nn.Module):
-    """1 × 1, 3 × 1 (with the stride), 1 × 1 to four times the width, beside a shortcut."""
+    """Convolutions of 1, 3 (with the stride) and 1, the last to four times the width, added to a shortcut."""
 
     def __init__(self, channels: int, width: int, stride: int) -> None:
         super().__init__()
@@ -49,35 +49,19 @@ class Bottleneck(nn.Module):
         return torch.relu(self.body(x) + self.shortcut(x))
 
 
-class ResNet1d(nn.Module):
-    """Encoder and linear head: windows (batch, 12, 2500) → logits (batch, outputs)."""
-
-    def __init__(self, architecture: Architecture, outputs: int) -> None:
-        super().__init__()
-        self.architecture = architecture
-        width = architecture.width
-        layers: list[nn.Module] = [
-            nn.Conv1d(LEADS, width, 7, 2, padding=3, bias=False),
-            nn.BatchNorm1d(width),
-            nn.ReLU(inplace=True),
-            nn.MaxPool1d(3, 2, padding=1),
-        ]
-        channels = width
-        for stage, blocks in enumerate(architecture.blocks):
-            for block in range(blocks):
-                stride = 2 if stage > 0 and block == 0 else 1
-                layers.append(Bottleneck(channels, width << stage, stride))
-                channels = EXPANSION * (width << stage)
-        self.encoder = nn.Sequential(*layers)
-        self.features = channels
-        self.head: nn.Module = nn.Linear(channels, outputs)
-
-    def encode(self, windows: Tensor) -> Tensor:
-        """(batch, 12, time) → features (batch, `features`)."""
-        features: Tensor = self.encoder(windows).mean(dim=-1)
-        return features
-
-    def forward(self, windows: Tensor) -> Tensor:
-        """(batch, 12, time) → logits (batch, outputs)."""
-        logits: Tensor = self.head(self.encode(windows))
-        return logits
+def resnet1d(architecture: Architecture) -> tuple[nn.Sequential, int]:
+    """Return an encoder, windows (batch, 12, time) → feature maps (batch, k, time / 32), and its k."""
+    width = architecture.width
+    layers: list[nn.Module] = [
+        nn.Conv1d(LEADS, width, 7, 2, padding=3, bias=False),
+        nn.BatchNorm1d(width),
+        nn.ReLU(inplace=True),
+        nn.MaxPool1d(3, 2, padding=1),
+    ]
+    channels = width
+    for stage, blocks in enumerate(architecture.blocks):
+        for block in range(blocks):
+            stride = 2 if stage > 0 and block == 0 else 1
+            layers.append(Bottleneck(channels, width << stage, stride))
+            channels = EXPANSION * (width << stage)
+    return nn.Sequential(*layers), channels

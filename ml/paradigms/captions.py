@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import torch
@@ -10,8 +10,8 @@ from numpy.typing import NDArray
 
 from ml.corpus.statements import Statement
 from ml.corpus.store import Said, Source, Store
+from ml.paradigms.choices import Unit
 
-Unit = Literal["statement", "report"]
 Numbers = NDArray[np.int64]
 Bools = NDArray[np.bool_]
 

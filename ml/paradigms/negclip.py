@@ -1,12 +1,23 @@
-"""NegCLIP: CLIP, and what only the machine said is wrong of that ECG (paper, section 3 and Equation 4)."""
+"""NegCLIP: CLIP with hard negatives, the statements that only the machine makes (paper, section 3 and Equation 4)."""
 
-from ml.paradigms.clip import ClipParadigm
+from ml.paradigms.contrastive import SECTIONS
+from ml.paradigms.definition import BuildInputs, Built, Definition
 
 
-class NegClip(ClipParadigm):
-    """Equation 4: machine-only statements of the batch's ECGs stand in the denominators as hard negatives.
+def build(inputs: BuildInputs) -> Built:
+    """Return the paradigm on the windows whose ECG has a statement of the over-read."""
+    from ml.paradigms.contrastive_build import contrastive
+    from ml.paradigms.losses.negclip import NegClip
 
-    All of them, each for every ECG of the batch of which it is not true (`Captions.wrong_of`).
-    """
+    return contrastive(inputs, NegClip)
 
-    hard_negatives = True
+
+DEFINITION = Definition(
+    name="negclip",
+    title="NegCLIP",
+    build=build,
+    sections=SECTIONS,
+    contrastive=True,
+    label_sources=("overread",),
+    why_these_sources="it learns from over-reads; a statement that only the machine makes is its hard negative",
+)

@@ -1,77 +1,41 @@
-"""Self-training: FixMatch with soft targets (paper, section 3 and Equation 2; Sohn et al. 2020)."""
+"""Self-training on labelled and unlabelled ECGs (paper, section 3 and Equation 2)."""
 
-from typing import Literal
+from typing import Annotated
 
-import torch
-from torch import Tensor, nn
-from torch.nn import functional
+from pydantic import Field
 
-from ml.paradigms.paradigm import Batch, Labels, Outcome
-from ml.paradigms.supervised import positive_weights, supervised_loss
-from ml.signals.augmentation import strong, weak
-
-Mask = Literal["sample_max", "class_positive", "class_two_sided"]
+from ml.paradigms.choices import Mask
+from ml.paradigms.definition import BuildInputs, Built, Definition, Section
 
 
-def confident(pseudo: Tensor, alpha: float, mask: Mask) -> Tensor:
-    """Say which pseudo-labels (u, labels) are used.
+class SelfTrainingOptions(Section):
+    """FixMatch with soft targets (paper, Equation 2)."""
 
-    The paper's text masks whole samples by their largest probability (`sample_max`); its Equation 2 masks each class by
-    its own (`class_positive`), so that nothing is ever pulled towards negative but by a probability near α;
-    `class_two_sided` also trusts what is at most 1 − α.
-    """
-    sure = pseudo >= alpha
-    if mask == "sample_max":
-        return sure.any(dim=1, keepdim=True).expand_as(sure)
-    return sure if mask == "class_positive" else sure | (pseudo <= 1 - alpha)
-
-
-def unsupervised_loss(weak_logits: Tensor, strong_logits: Tensor, alpha: float, mask: Mask) -> tuple[Tensor, Tensor]:
-    """Give Equation 2's second term, and the share of samples that each label's mask kept, (labels,).
-
-    The mean is over all samples and labels, whether masked or not. No gradient flows through the pseudo-labels.
-
-    Parameters
-    ----------
-    weak_logits, strong_logits
-        (u, labels): two views of the same windows; any precision, the loss is in float32.
-    """
-    pseudo = torch.sigmoid(weak_logits.detach().float())
-    kept = confident(pseudo, alpha, mask)
-    each = functional.binary_cross_entropy_with_logits(strong_logits.float(), pseudo, reduction="none")
-    return (each * kept).sum() / max(1, each.numel()), kept.float().sum(dim=0) / max(1, len(kept))
+    weight: Annotated[float, Field(ge=0, le=100, description="λ")] = 1.0
+    alpha: Annotated[float, Field(gt=0, le=1, description="The probability a pseudo-label must reach.")] = 0.95
+    mask: Mask = "sample_max"
+    batch_size: Annotated[
+        Annotated[int, Field(ge=1, le=4096)] | None, Field(description="Unlabelled windows a step; unset: batch_size.")
+    ] = None
+    fraction: Annotated[
+        float, Field(gt=0, le=1, description="Share of the unlabelled dataset (paper, appendix E).")
+    ] = 1.0
 
 
-class SelfTraining:
-    """Equation 1 on labelled windows and λ times Equation 2's second term on unlabelled ones."""
+def build(inputs: BuildInputs) -> Built:
+    """Return the paradigm on the windows whose ECG has a report of the source."""
+    from ml.paradigms.labelled import labelled
+    from ml.paradigms.losses.self_training import SelfTraining
 
-    def __init__(
-        self, model: nn.Module, labels: Labels, weight: float = 1.0, alpha: float = 0.95, mask: Mask = "sample_max"
-    ) -> None:
-        if not 0 < alpha <= 1 or weight < 0:
-            raise ValueError(f"a threshold in (0, 1] and a weight of 0 or more: {alpha}, {weight}")
-        self.model = model
-        self._weights = torch.from_numpy(positive_weights(labels))
-        self._weight, self._alpha, self._mask = weight, alpha, mask
+    options = inputs.section(SelfTrainingOptions)
+    model, labels, rows = labelled(inputs)
+    return Built(SelfTraining(model, labels[rows], options.weight, options.alpha, options.mask), rows)
 
-    def loss(self, batch: Batch) -> Outcome:
-        """Give the loss of labelled and unlabelled windows, all views in one forward pass.
 
-        One pass, so that batch normalisation sees one distribution.
-        """
-        assert batch.unlabelled is not None
-        self._weights = self._weights.to(batch.positive.device)  # copied in the first step alone
-        labelled, unlabelled = len(batch.windows), len(batch.unlabelled)
-        views = [weak(batch.windows), weak(batch.unlabelled), strong(batch.unlabelled)]
-        logits, weak_logits, strong_logits = self.model(torch.cat(views)).split([labelled, unlabelled, unlabelled])
-        supervised = supervised_loss(logits, batch.positive, batch.counts, self._weights)
-        unsupervised, mask_rate = unsupervised_loss(weak_logits, strong_logits, self._alpha, self._mask)
-        logged = {"supervised_loss": supervised, "unsupervised_loss": unsupervised, "mask_rate": mask_rate}
-        return Outcome(
-            supervised + self._weight * unsupervised, {name: value.detach() for name, value in logged.items()}
-        )
-
-    def logits(self, windows: Tensor) -> Tensor:
-        """The network's own."""
-        logits: Tensor = self.model(windows)
-        return logits
+DEFINITION = Definition(
+    name="self_training",
+    title="Self-training",
+    build=build,
+    sections={"self_training": SelfTrainingOptions},
+    unlabelled=True,
+)

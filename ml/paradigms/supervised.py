@@ -1,53 +1,15 @@
-"""Supervised learning of the labels of one reading (paper, section 3 and Equation 1)."""
+"""Supervised learning of the labels of one source's reports (paper, section 3 and Equation 1)."""
 
-import numpy as np
-import torch
-from numpy.typing import NDArray
-from torch import Tensor, nn
-from torch.nn import functional
-
-from ml.paradigms.paradigm import Batch, Labels, Outcome
-from ml.signals.augmentation import weak
-
-MAX_POSITIVE_WEIGHT = 50.0
+from ml.paradigms.definition import BuildInputs, Built, Definition
 
 
-def positive_weights(labels: Labels) -> NDArray[np.float32]:
-    """Give min(negatives / positives, 50) a label, over what counts; 1 where a label has no positive."""
-    positives = (labels.positive * labels.counts).sum(axis=0, dtype=np.float64)
-    negatives = ((1 - labels.positive) * labels.counts).sum(axis=0, dtype=np.float64)
-    weights = np.where(positives > 0, negatives / np.maximum(positives, 1), 1.0)
-    return np.minimum(weights, MAX_POSITIVE_WEIGHT).astype(np.float32)
+def build(inputs: BuildInputs) -> Built:
+    """Return the paradigm on the windows whose ECG has a report of the source."""
+    from ml.paradigms.labelled import labelled
+    from ml.paradigms.losses.supervised import Supervised
+
+    model, labels, rows = labelled(inputs)
+    return Built(Supervised(model, labels[rows]), rows)
 
 
-def supervised_loss(logits: Tensor, positive: Tensor, counts: Tensor, weights: Tensor) -> Tensor:
-    """Give Equation 1: binary cross-entropy with weighted positives, the mean over what counts; 0 where nothing does.
-
-    Parameters
-    ----------
-    logits, positive, counts
-        (b, labels) each; any precision of logits, the loss is in float32.
-    weights
-        (labels,), as `positive_weights` gives them.
-    """
-    each = functional.binary_cross_entropy_with_logits(logits.float(), positive, pos_weight=weights, reduction="none")
-    return (each * counts).sum() / counts.sum().clamp(min=1)
-
-
-class Supervised:
-    """Equation 1 on weakly augmented windows."""
-
-    def __init__(self, model: nn.Module, labels: Labels) -> None:
-        self.model = model
-        self._weights = torch.from_numpy(positive_weights(labels))
-
-    def loss(self, batch: Batch) -> Outcome:
-        """Give the loss of a batch's labels."""
-        self._weights = self._weights.to(batch.positive.device)  # copied in the first step alone
-        logits = self.model(weak(batch.windows))
-        return Outcome(supervised_loss(logits, batch.positive, batch.counts, self._weights))
-
-    def logits(self, windows: Tensor) -> Tensor:
-        """The network's own."""
-        logits: Tensor = self.model(windows)
-        return logits
+DEFINITION = Definition(name="supervised", title="Supervised", build=build, linear_head=True)

@@ -2,11 +2,12 @@
 
 import json
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import Annotated, Any, Self
 
 from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
 
 from ml.corpus.sources import HEDGED, Hedged, Source
+from ml.paradigms.choices import Targets
 
 MAX_RUNS = 1000
 
@@ -34,7 +35,7 @@ class Ablations(_Part):
         Field(max_length=20, description="Of the training patients, for supervised and self-training."),
     ] = ()
     targets: Annotated[
-        tuple[Literal["diagonal", "masked", "multi_positive", "sigmoid"], ...],
+        tuple[Targets, ...],
         Field(max_length=4, description="Target modes of CLIP and NegCLIP."),
     ] = ()
     random_encoder: Annotated[

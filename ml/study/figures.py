@@ -8,6 +8,7 @@ from matplotlib.figure import Figure
 
 from ml.evaluation.metrics import CURVE_GRID
 from ml.evaluation.plots import COLORS, Format, draw_curve, frame_curve, panels, render, styled
+from ml.paradigms.registry import PARADIGMS
 from ml.study import tables
 
 
@@ -30,7 +31,7 @@ def figures(result: Mapping[str, Any], forms: Sequence[Format] = ("svg", "png"))
 
 
 def _curves(result: Mapping[str, Any]) -> Figure | None:
-    arms = [arm for name in tables.PARADIGMS if (arm := tables.arm_named(result, name)) is not None]
+    arms = [arm for name in PARADIGMS if (arm := tables.arm_named(result, name)) is not None]
     if not any(arm["overread"]["macro_curves"] for arm in arms):
         return None
     figure, axes = panels(2, side_inches=3.4)

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from ml.documents.xml import escaped
+from ml.paradigms.registry import PARADIGMS
 from ml.study import tables
 
 STYLE = """
@@ -36,7 +37,7 @@ def html(result: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
     ]
     if rows := tables.table_1(result):
         names = {arm["name"]: arm["title"] for arm in result["arms"]}
-        columns = {name: names[name] for name in tables.PARADIGMS if name in names}
+        columns = {name: names[name] for name in PARADIGMS if name in names}
         parts += ["<h2>Table 1: the paradigms against the over-read</h2>", _PERCENT, _figures(rows, columns, 100)]
     if rows := tables.table_2(result):
         columns = {

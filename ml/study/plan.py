@@ -6,17 +6,10 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from ml.paradigms.registry import PARADIGMS, sections
 from ml.study.configuration import MAX_RUNS, Config, Plan
 
-CONTRASTIVE = ("clip", "negclip")
-SECTIONS = {"self_training": ("self_training",), **dict.fromkeys(("contrastive", "text", "text_folder"), CONTRASTIVE)}
-DEFAULTS = {"weight": 1.0, "fraction": 1.0, "unit": "statement", "targets": "diagonal"}  # the paper's
-TITLES = {
-    "supervised": "Supervised",
-    "self_training": "Self-training",
-    "clip": "CLIP",
-    "negclip": "NegCLIP",
-}
+CONTRASTIVE = tuple(name for name, each in PARADIGMS.items() if each.contrastive)
 
 
 @dataclass(frozen=True)
@@ -41,9 +34,9 @@ class Arm:
         where = {"device": study.device, "threads": study.threads}
         paradigm = self.options["paradigm"]
         overrides = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}
-        fitting = {name: value for name, value in overrides.items() if paradigm in SECTIONS.get(name, (paradigm,))}
+        fitting = {name: value for name, value in overrides.items() if _has(paradigm, name)}
         config = {**common, **where, **fitting, **self.options, "seed": seed}
-        if paradigm == "self_training":
+        if PARADIGMS[paradigm].unlabelled:
             config["unlabelled"] = str(study.unlabelled) if study.unlabelled is not None else None
         return {name: value for name, value in config.items() if value is not None}
 
@@ -78,31 +71,42 @@ def arms(study: Plan, registered: Collection[str]) -> list[Arm]:
 
 def _wanted(study: Plan) -> Iterator[Arm]:
     for paradigm in study.paradigms:
-        yield Arm(paradigm, TITLES.get(paradigm, paradigm), {"paradigm": paradigm})
+        yield Arm(paradigm, _title(paradigm), {"paradigm": paradigm})
     if "supervised" in study.paradigms and "machine" in study.label_sources:
         options = {"paradigm": "supervised", "label_source": "machine"}
-        yield Arm("supervised_machine", "Supervised on machine labels", options)
+        yield Arm("supervised_machine", f"{_title('supervised')} on machine labels", options)
     ablations = study.ablations
     if ablations.granularity:
-        yield Arm("negclip", "NegCLIP", {"paradigm": "negclip"})
-        yield Arm("negclip_report", "NegCLIP, whole reports", _contrastive(study, "negclip", unit="report"))
+        yield Arm("negclip", _title("negclip"), {"paradigm": "negclip"})
+        title = f"{_title('negclip')}, whole reports"
+        yield Arm("negclip_report", title, _contrastive(study, "negclip", unit="report"))
     for weight in ablations.weights:
-        yield Arm(
-            f"self_training_weight_{weight:g}", f"Self-training, λ = {weight:g}", _self_training(study, weight=weight)
-        )
+        title = f"{_title('self_training')}, λ = {weight:g}"
+        yield Arm(f"self_training_weight_{weight:g}", title, _self_training(study, weight=weight))
     for fraction in ablations.unlabelled_fractions:
-        title = f"Self-training, {100 * fraction:g} % of the unlabelled"
+        title = f"{_title('self_training')}, {100 * fraction:g} % of the unlabelled"
         yield Arm(f"self_training_unlabelled_{fraction:g}", title, _self_training(study, fraction=fraction))
     for fraction in ablations.labelled_fractions:
         for paradigm in [name for name in ("supervised", "self_training") if name in study.paradigms]:
-            title = f"{TITLES[paradigm]}, {100 * fraction:g} % labelled"
+            title = f"{_title(paradigm)}, {100 * fraction:g} % labelled"
             yield Arm(f"{paradigm}_labelled_{fraction:g}", title, {"paradigm": paradigm, "labelled_fraction": fraction})
     for targets in ablations.targets:
         for paradigm in [name for name in CONTRASTIVE if name in study.paradigms]:
-            title = f"{TITLES[paradigm]}, {targets.replace('_', ' ')} targets"
+            title = f"{_title(paradigm)}, {targets.replace('_', ' ')} targets"
             yield Arm(f"{paradigm}_{targets}", title, _contrastive(study, paradigm, targets=targets))
     if ablations.random_encoder:
         yield Arm("random_encoder", "Random encoder, linear probe", {"paradigm": "supervised", "freeze_encoder": True})
+
+
+def _title(paradigm: str) -> str:
+    return PARADIGMS[paradigm].title if paradigm in PARADIGMS else paradigm
+
+
+def _has(paradigm: str, setting: str) -> bool:
+    """Say whether an override is for a paradigm: a section is only for the paradigms that have it."""
+    if setting == "text_folder":
+        return PARADIGMS[paradigm].contrastive
+    return setting not in sections() or setting in PARADIGMS[paradigm].sections
 
 
 def _contrastive(study: Plan, paradigm: str, **options: Any) -> dict[str, Any]:
@@ -116,5 +120,6 @@ def _self_training(study: Plan, **options: Any) -> dict[str, Any]:
 def _section(study: Plan, paradigm: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
     """Give a section that differs from the study's own; nothing where it does not, so that one run serves both."""
     given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}.get(name, {})
-    changed = {key: value for key, value in options.items() if given.get(key, DEFAULTS[key]) != value}
+    defaults = sections()[name]().model_dump()
+    changed = {key: value for key, value in options.items() if given.get(key, defaults[key]) != value}
     return {name: {**given, **changed}} if changed else {}

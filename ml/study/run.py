@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ml.bundles.bundle import read_manifest
 from ml.corpus.facts import facts
 from ml.corpus.store import Source, Store
+from ml.paradigms.registry import PARADIGMS
 from ml.processes.durable import write_json, write_whole
 from ml.processes.events import Events
 from ml.processes.run_folder import alone_in
@@ -25,7 +26,7 @@ from ml.study.plan import Arm, arms
 RUNS_SHARE = 0.95  # of the progress; the rest is measuring
 
 
-def run(folder: Path, events: Events) -> dict[str, Any]:
+def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, Any]:
     """Carry out the study that a folder's `config.json` asks for; ended anywhere, it goes on from there.
 
     Leaves `study.json`, `tables/*.csv`, `figures/*.svg` and `*.png`, `index.html` (which needs no other file) and
@@ -35,12 +36,12 @@ def run(folder: Path, events: Events) -> dict[str, Any]:
 
     with alone_in(folder):
         study = Config.model_validate_json((folder / "config.json").read_bytes())
-        listed = planned(study)
+        listed = planned(study, allow_own)
         store = Store(study.dataset)
         rows = store.rows("test")
         if not len(rows):
             raise ValueError("the dataset's test split is empty: a study has nothing to measure on")
-        scores = _carry_out(study, listed, store, rows, folder / "runs", events)
+        scores = _carry_out(study, listed, store, rows, folder / "runs", events, allow_own=allow_own)
         events.say("progress", fraction=RUNS_SHARE, message="measuring")
         device = study.device or ("cuda" if torch.cuda.is_available() else "cpu")
         result = _result(study, listed, store, rows, scores, folder / "runs", device)
@@ -53,14 +54,15 @@ def run(folder: Path, events: Events) -> dict[str, Any]:
         return {"arms": [arm.name for arm in listed], "runs": len(scores), "files": ["study.json", *made]}
 
 
-def planned(study: Config) -> list[Arm]:
+def planned(study: Config, allow_own: bool = False) -> list[Arm]:
     """Plan a study and check every run's configuration, before the first one starts."""
-    from ml.training.loop import Config as TrainingConfig
+    from ml.training.configuration import ALLOW_OWN
+    from ml.training.configuration import Config as TrainingConfig
 
-    listed = arms(study, get_args(TrainingConfig.model_fields["paradigm"].annotation))
+    listed = arms(study, PARADIGMS)
     for arm in listed:
         try:
-            TrainingConfig.model_validate(arm.config(study, study.seeds[0]))
+            TrainingConfig.model_validate(arm.config(study, study.seeds[0]), context={ALLOW_OWN: allow_own})
         except ValidationError as error:
             first = error.errors()[0]
             where = ".".join(str(part) for part in first["loc"])
@@ -69,7 +71,14 @@ def planned(study: Config) -> list[Arm]:
 
 
 def _carry_out(
-    study: Config, listed: Sequence[Arm], store: Store, rows: NDArray[np.int64], runs: Path, events: Events
+    study: Config,
+    listed: Sequence[Arm],
+    store: Store,
+    rows: NDArray[np.int64],
+    runs: Path,
+    events: Events,
+    *,
+    allow_own: bool,
 ) -> dict[str, NDArray[np.float64]]:
     """Train what is not trained yet; the test split's scores, (rows, labels), by the run's folder."""
     from ml.training.loop import run as train
@@ -84,8 +93,8 @@ def _carry_out(
         else:
             place.mkdir(parents=True, exist_ok=True)
             write_json(place / "config.json", config)
-            train(place, _RunEvents(events, f"{arm.title}, seed {seed}", number, len(wanted)))
-            _score(study, store, rows, place)
+            train(place, _RunEvents(events, f"{arm.title}, seed {seed}", number, len(wanted)), allow_own=allow_own)
+            _score(study, store, rows, place, allow_own)
         scores[name] = np.load(place / "scores.npy", allow_pickle=False)
     return scores
 
@@ -102,12 +111,16 @@ def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabel
         raise ValueError(f"runs/{place.name} was trained on other data than is there now; remove that folder")
 
 
-def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path) -> None:
+def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path, allow_own: bool) -> None:
     """Keep a run's scores of the test split: written last, they say that the run is finished."""
     from ml.inference.predictor import Predictor
 
     content = io.BytesIO()
-    np.save(content, Predictor(place / "bundle", study.device).window_logits(store.windows, rows), allow_pickle=False)
+    np.save(
+        content,
+        Predictor(place / "bundle", study.device, allow_own=allow_own).window_logits(store.windows, rows),
+        allow_pickle=False,
+    )
     write_whole(place / "scores.npy", content.getvalue())
 
 

@@ -8,10 +8,10 @@ import numpy as np
 from ml.corpus.store import Hedged, Store
 from ml.evaluation.csv_rows import as_csv
 from ml.evaluation.metrics import CURVE_GRID
+from ml.paradigms.registry import PARADIGMS
 
 Row = dict[str, Any]
 METRICS = ("auroc", "auprc")
-PARADIGMS = ("supervised", "self_training", "clip", "negclip")
 
 
 def files(result: Mapping[str, Any]) -> dict[str, bytes]:

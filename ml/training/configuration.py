@@ -1,149 +1,23 @@
-"""What a training run can be told, typed; what is not named here is refused. Read without torch."""
+"""What a training run can be told, typed. Unknown settings are refused. Needs no torch.
+
+The names of the paradigms and their sections come from `ml.paradigms.registry`.
+"""
 
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self
+from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationInfo, create_model, model_validator
 
 from ml.corpus.sources import HEDGED, Hedged, Source
 from ml.evaluation.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy
+from ml.paradigms import registry
+from ml.paradigms.definition import OWN_SECTION, AnySection, Definition, Section
+from ml.processes.own_code import OwnName
 
-ParadigmName = Literal["supervised", "self_training", "clip", "negclip"]
-Encoder = Literal["resnet50", "small", "tiny"]
-Preset = Literal["paper", "laptop", "test", "resnet50", "small", "tiny"]
+ALLOW_OWN = "allow_own"
+"""The key of pydantic's validation context that allows own paradigms and encoders: `{ALLOW_OWN: True}`."""
 
-_Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200)]
-_Share = Annotated[float, Field(gt=0, le=1)]
-
-
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class SelfTrainingOptions(_Part):
-    """FixMatch with soft targets (paper, Equation 2)."""
-
-    weight: Annotated[float, Field(ge=0, le=100, description="λ")] = 1.0
-    alpha: Annotated[float, Field(gt=0, le=1, description="What a pseudo-label must reach.")] = 0.95
-    mask: Literal["sample_max", "class_positive", "class_two_sided"] = "sample_max"
-    batch_size: Annotated[
-        Annotated[int, Field(ge=1, le=4096)] | None, Field(description="Unlabelled windows a step; unset: batch_size.")
-    ] = None
-    fraction: Annotated[_Share, Field(description="Of the unlabelled corpus (paper, appendix E).")] = 1.0
-
-
-class ContrastiveOptions(_Part):
-    """CLIP and NegCLIP (paper, Equations 3 and 4)."""
-
-    targets: Literal["diagonal", "masked", "multi_positive", "sigmoid"] = "diagonal"
-    unit: Annotated[Literal["statement", "report"], Field(description="What a text is (paper, Figure 3).")] = (
-        "statement"
-    )
-    prompts: Annotated[
-        dict[str, Annotated[list[_Phrase], Field(min_length=1, max_length=50)]],
-        Field(max_length=63, description="Phrases a label is scored by, in place of those that ship."),
-    ] = {}
-
-
-class TextOptions(_Part):
-    """The text tower and its tokenizer; the defaults are CLIP's, but for the tokenizer's size."""
-
-    layers: Annotated[int, Field(ge=1, le=48)] = 12
-    width: Annotated[int, Field(ge=8, le=2048)] = 512
-    heads: Annotated[int, Field(ge=1, le=64)] = 8
-    context: Annotated[int, Field(ge=8, le=512, description="Tokens of a text at most.")] = 77
-    tokens: Annotated[int, Field(ge=300, le=50_000, description="Of the tokenizer that is trained.")] = 8192
-    dimension: Annotated[int, Field(ge=8, le=2048, description="Of the common space.")] = 512
-
-    @model_validator(mode="after")
-    def _divides(self) -> Self:
-        if self.width % self.heads:
-            raise ValueError(f"a width of {self.width} cannot be shared by {self.heads} heads")
-        return self
-
-
-class Options(_Part):
-    """What may differ from the preset. Sections belong to their paradigm and are refused elsewhere."""
-
-    encoder: Encoder = "resnet50"
-    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 100
-    batch_size: Annotated[int, Field(ge=1, le=4096, description="Windows (for CLIP: pairs) an optimiser step.")] = 512
-    accumulate: Annotated[int, Field(ge=1, le=256, description="Parts a batch is worked through in.")] = 1
-    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
-    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
-    patience: Annotated[int, Field(ge=1, le=1_000_000, description="Epochs without a better macro AUPRC.")] = 10
-    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    hedged: Hedged = HEDGED
-    threshold_rule: Annotated[ChosenBy, Field(description="Of the threshold in use, chosen on validation.")] = "max_f1"
-    sensitivity: Annotated[_Share, Field(description="Of the threshold rule of that name.")] = DEFAULT_SENSITIVITY
-    calibration: Calibrate = "platt"
-    labelled_fraction: Annotated[_Share, Field(description="Of the training split's patients.")] = 1.0
-    freeze_encoder: Annotated[
-        bool, Field(description="Train the linear head alone; without start_from on a random encoder.")
-    ] = False
-    precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="auto: bf16 on a GPU.")] = "auto"
-    checkpoint_steps: Annotated[int, Field(ge=1, description="Steps between two checkpoints.")] = 1000
-    self_training: SelfTrainingOptions | None = None
-    contrastive: ContrastiveOptions | None = None
-    text: TextOptions | None = None
-
-
-class Config(Options):
-    """A run's `config.json`; the defaults are the paper's (section 4.2)."""
-
-    dataset: Path
-    paradigm: ParadigmName = "supervised"
-    preset: Preset = "paper"
-    label_source: Source = "overread"
-    unlabelled: Annotated[Path | None, Field(description="A dataset for self-training; its labels are not read.")] = (
-        None
-    )
-    start_from: Annotated[Path | None, Field(description="A bundle whose weights are the first ones.")] = None
-    text_folder: Annotated[Path | None, Field(description="Pretrained CLIP text weights and tokenizer.json.")] = None
-    device: str | None = None
-    threads: Annotated[int, Field(ge=1)] | None = None
-    corpus_on_gpu: Annotated[Literal["auto", "always", "never"], Field(description="auto: where it fits.")] = "auto"
-
-    @model_validator(mode="before")
-    @classmethod
-    def _on_preset(cls, given: Any) -> Any:
-        if not isinstance(given, Mapping):
-            return given
-        preset = PRESETS.get(str(given.get("preset", "paper")), {})
-        contrastive = given.get("paradigm") in ("clip", "negclip")
-        defaults = {name: value for name, value in preset.items() if contrastive or name != "text"}
-        if contrastive:
-            defaults["batch_size"] = CONTRASTIVE_BATCH.get(str(given.get("preset", "paper")), 256)
-        merged = {**defaults, **given}
-        if contrastive and isinstance(given.get("text"), Mapping):
-            merged["text"] = {**defaults.get("text", {}), **given["text"]}
-        return merged
-
-    @model_validator(mode="after")
-    def _sections(self) -> Self:
-        contrastive, self_training = self.paradigm in ("clip", "negclip"), self.paradigm == "self_training"
-        for name, belongs in (
-            ("self_training", self_training),
-            ("unlabelled", self_training),
-            ("contrastive", contrastive),
-            ("text", contrastive),
-            ("text_folder", contrastive),
-        ):
-            if getattr(self, name) is not None and not belongs:
-                raise ValueError(f"{name} has no meaning for {self.paradigm}")
-        if self_training and self.unlabelled is None:
-            raise ValueError("self_training needs an unlabelled dataset")
-        if self.freeze_encoder and self.paradigm != "supervised":
-            raise ValueError("freeze_encoder is for supervised: only its head is linear")
-        if self.paradigm == "negclip" and self.label_source == "machine":
-            raise ValueError("negclip learns from over-reads: what only the machine says is its hard negative")
-        if self.accumulate > self.batch_size:
-            raise ValueError("accumulate: a batch has fewer windows than that")
-        return self
-
-
-CONTRASTIVE_BATCH = {"laptop": 64, "test": 8}  # the paper's: 256
 _SMALL_TEXT = {"layers": 4, "width": 128, "heads": 4, "tokens": 2048, "dimension": 128}
 _TINY_TEXT = {"layers": 2, "width": 32, "heads": 2, "context": 32, "tokens": 320, "dimension": 32}
 
@@ -158,8 +32,137 @@ PRESETS: Mapping[str, dict[str, Any]] = {
         "text": _SMALL_TEXT,
     },
     "test": {"encoder": "tiny", "epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "text": _TINY_TEXT},
-    # a network of another size, and else the paper's setting
+    # the paper's settings with a network of another size
     "resnet50": {"encoder": "resnet50", "text": {}},
     "small": {"encoder": "small", "text": _SMALL_TEXT},
     "tiny": {"encoder": "tiny", "text": _TINY_TEXT},
 }
+CONTRASTIVE_BATCH = {"laptop": 64, "test": 8}  # other presets have the paper's 256
+
+Encoder = Literal["resnet50", "small", "tiny"]
+_Share = Annotated[float, Field(gt=0, le=1)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+
+if TYPE_CHECKING:  # a type checker cannot know what the registry holds
+    ParadigmName = str
+    Preset = str
+    _Sections = _Part
+else:
+    ParadigmName = Literal[tuple(registry.PARADIGMS)]
+    Preset = Literal[tuple(PRESETS)]
+    _Sections = create_model(
+        "_Sections", __base__=_Part, **{name: (kind | None, None) for name, kind in registry.sections().items()}
+    )
+
+
+class _Shared(_Sections):
+    epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 100
+    batch_size: Annotated[int, Field(ge=1, le=4096, description="Windows (for CLIP: pairs) an optimiser step.")] = 512
+    accumulate: Annotated[int, Field(ge=1, le=256, description="Parts that a batch is divided into.")] = 1
+    learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
+    patience: Annotated[int, Field(ge=1, le=1_000_000, description="Epochs without a better macro AUPRC.")] = 10
+    seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
+    hedged: Hedged = HEDGED
+    threshold_rule: Annotated[ChosenBy, Field(description="How the threshold in use is chosen on validation.")] = (
+        "max_f1"
+    )
+    sensitivity: Annotated[_Share, Field(description="For the threshold rule `sensitivity`.")] = DEFAULT_SENSITIVITY
+    calibration: Calibrate = "platt"
+    labelled_fraction: Annotated[_Share, Field(description="Share of the training split's patients.")] = 1.0
+    freeze_encoder: Annotated[
+        bool, Field(description="Train only the linear head; without start_from on a random encoder.")
+    ] = False
+    precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="auto: bf16 on a GPU.")] = "auto"
+    checkpoint_steps: Annotated[int, Field(ge=1, description="Steps between two checkpoints.")] = 1000
+
+    def section(self, kind: type[AnySection]) -> AnySection:
+        """Return the section of this kind, or its defaults."""
+        return next((each for name in registry.sections() if isinstance(each := getattr(self, name), kind)), kind())
+
+
+class Options(_Shared):
+    """What may differ from the preset. A section belongs to its paradigms and is refused for others."""
+
+    encoder: Encoder = "resnet50"
+
+
+class Config(_Shared):
+    """A run's `config.json`; the defaults are the paper's (section 4.2)."""
+
+    encoder: Annotated[Encoder | OwnName, Field(description="A preset, or your own as package.module:function.")] = (
+        "resnet50"
+    )
+    dataset: Path
+    paradigm: Annotated[
+        ParadigmName | OwnName, Field(description="A registered one, or your own as package.module:DEFINITION.")
+    ] = "supervised"
+    own: Annotated[dict[str, JsonValue] | None, Field(description="The section of your own paradigm.")] = None
+    preset: Preset = "paper"
+    label_source: Source = "overread"
+    unlabelled: Annotated[Path | None, Field(description="A dataset for self-training; its labels are not read.")] = (
+        None
+    )
+    start_from: Annotated[Path | None, Field(description="A bundle whose weights are the first ones.")] = None
+    text_folder: Annotated[Path | None, Field(description="Pretrained CLIP text weights and tokenizer.json.")] = None
+    device: str | None = None
+    threads: Annotated[int, Field(ge=1)] | None = None
+    corpus_on_gpu: Annotated[Literal["auto", "always", "never"], Field(description="auto: if it fits.")] = "auto"
+
+    def definition(self, allow_own: bool = False) -> Definition:
+        """Return the paradigm's definition."""
+        return registry.find(self.paradigm, allow_own)
+
+    def sections(self, allow_own: bool = False) -> dict[str, Section]:
+        """Return the sections that are given, by name."""
+        given = {name: getattr(self, name) for name in registry.sections() if getattr(self, name) is not None}
+        if self.own is not None:
+            given[OWN_SECTION] = self.definition(allow_own).sections[OWN_SECTION].model_validate(self.own)
+        return given
+
+    @model_validator(mode="before")
+    @classmethod
+    def _on_preset(cls, given: Any, info: ValidationInfo) -> Any:
+        """Fill in what the preset says, and only the sections that the paradigm has."""
+        if not isinstance(given, Mapping):
+            return given
+        try:
+            definition = registry.find(str(given.get("paradigm", "supervised")), _allowed(info))
+        except ValueError:  # the field's own check names it
+            return given
+        preset = str(given.get("preset", "paper"))
+        foreign = registry.sections().keys() - definition.sections.keys()
+        merged = {name: value for name, value in PRESETS.get(preset, {}).items() if name not in foreign}
+        if definition.contrastive:
+            merged["batch_size"] = CONTRASTIVE_BATCH.get(preset, 256)
+        for name, value in given.items():
+            base = merged.get(name)
+            merged[name] = {**base, **value} if isinstance(base, dict) and isinstance(value, Mapping) else value
+        return merged
+
+    @model_validator(mode="after")
+    def _fits_the_paradigm(self, info: ValidationInfo) -> Self:
+        definition, name = self.definition(_allowed(info)), self.paradigm
+        belongs = {section: section in definition.sections for section in (*registry.sections(), OWN_SECTION)}
+        belongs |= {"unlabelled": definition.unlabelled, "text_folder": definition.contrastive}
+        for setting, does in belongs.items():
+            if getattr(self, setting) is not None and not does:
+                raise ValueError(f"{setting} has no meaning for {name}")
+        self.sections(_allowed(info))
+        if definition.unlabelled and self.unlabelled is None:
+            raise ValueError(f"{name} needs an unlabelled dataset")
+        if self.freeze_encoder and not definition.linear_head:
+            raise ValueError(f"freeze_encoder has no meaning for {name}, whose head is not linear")
+        if self.label_source not in definition.label_sources:
+            raise ValueError(f"label_source: {name} cannot be {self.label_source}; {definition.why_these_sources}")
+        if self.accumulate > self.batch_size:
+            raise ValueError(f"accumulate: a batch of {self.batch_size} windows has no {self.accumulate} parts")
+        return self
+
+
+def _allowed(info: ValidationInfo) -> bool:
+    return bool(info.context and info.context.get(ALLOW_OWN))

@@ -14,21 +14,21 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ml.bundles import bundle, card
-from ml.bundles.network import encoder_shape
+from ml.bundles.network import describe_encoder
 from ml.corpus.choice import labelled_rows
 from ml.corpus.facts import facts
 from ml.corpus.store import Store
 from ml.evaluation.calibration import operating_point
 from ml.evaluation.metrics import macro_auprc
 from ml.evaluation.report import metrics_of, scored_with, without_curves
-from ml.paradigms import Batch, Labels, Outcome
+from ml.paradigms.paradigm import Batch, Labels, Outcome
 from ml.processes import distributed
 from ml.processes.events import Events
 from ml.processes.read_ahead import read_ahead
 from ml.processes.run_folder import alone_in, json_safe
 from ml.training import checkpoint
 from ml.training.build import build
-from ml.training.configuration import Config
+from ml.training.configuration import ALLOW_OWN, Config
 from ml.training.epoch_sums import Sums
 from ml.training.feed import Windows
 from ml.training.memory import keep_freed_memory
@@ -45,9 +45,9 @@ LOOP_SHARE = 0.95  # of the progress; the rest is measuring on the test split
 class Training:
     """A run. What a resume needs is in the checkpoint or follows from configuration and dataset."""
 
-    def __init__(self, folder: Path, events: Events) -> None:
+    def __init__(self, folder: Path, events: Events, *, allow_own: bool = False) -> None:
         self.folder, self.events = folder, events
-        self.config = config = Config.model_validate_json((folder / "config.json").read_bytes())
+        self.config = config = read_config(folder, allow_own)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
         self.device = choose_device(config)
@@ -58,7 +58,7 @@ class Training:
         self.validation_rows = self.store.rows("validation")
         torch.manual_seed(config.seed)
         rows = labelled_rows(self.store, config.labelled_fraction, config.seed)
-        self.paradigm, self.train_rows, self.text = build(config, self.store, rows, folder)
+        self.paradigm, self.train_rows, self.text = build(config, self.store, rows, folder, allow_own=allow_own)
         if not self.labels.counts[self.validation_rows].any():
             raise ValueError(f"no window of the validation split has a {config.label_source} reading")
         self.model = self.paradigm.model.to(self.device)
@@ -241,7 +241,7 @@ class Training:
             {
                 "paradigm": self.config.paradigm,
                 "preset": self.config.preset,
-                "encoder": encoder_shape(self.paradigm.model),
+                **describe_encoder(self.paradigm.model),
                 "text": self.text,
                 "labels": [
                     {"key": key, "name": name, **vars(point)}
@@ -282,8 +282,13 @@ def _no_sync(objective: DistributedDataParallel) -> Iterator[None]:
         yield
 
 
-def run(folder: Path, events: Events) -> dict[str, Any]:
-    """Train in a run folder with a `config.json`; leaves `bundle/` there."""
-    device = Config.model_validate_json((folder / "config.json").read_bytes()).device
+def read_config(folder: Path, allow_own: bool = False) -> Config:
+    """Read a run folder's `config.json`."""
+    return Config.model_validate_json((folder / "config.json").read_bytes(), context={ALLOW_OWN: allow_own})
+
+
+def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, Any]:
+    """Train in a run folder with a `config.json`, and write `bundle/` there. `allow_own`: it may name own code."""
+    device = read_config(folder, allow_own).device
     with distributed.joined(device), alone_in(folder) if not distributed.rank() else contextlib.nullcontext():
-        return Training(folder, events).run()
+        return Training(folder, events, allow_own=allow_own).run()

@@ -13,8 +13,8 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ml.bundles.network import encoder_of
-from ml.networks.resnet1d import ResNet1d
-from ml.paradigms import Batch, Outcome, Paradigm
+from ml.networks.ecg import EcgNetwork, OwnEncoder
+from ml.paradigms.paradigm import Batch, Outcome, Paradigm
 from ml.processes import distributed
 from ml.training.configuration import Config
 
@@ -33,18 +33,19 @@ class Objective(nn.Module):
 
 
 def objective(paradigm: Paradigm, device: torch.device) -> nn.Module:
-    """Give the loss as a module, its encoder compiled where that pays (on a GPU), its gradients shared."""
-    if device.type == "cuda" and _can_compile():
-        compile_encoder(encoder_of(paradigm.model))
+    """Return the loss as a module that shares its gradients. On a GPU a preset's encoder is compiled."""
+    network = encoder_of(paradigm.model)
+    if device.type == "cuda" and not isinstance(network.made_from, OwnEncoder) and _can_compile():
+        compile_encoder(network)
     alone = Objective(paradigm)
     if distributed.count() == 1:
         return alone
     return DistributedDataParallel(alone, device_ids=None if device.index is None else [device.index])
 
 
-def compile_encoder(encoder: ResNet1d, backend: str | Callable[..., Any] = "inductor") -> None:
-    """Compile an encoder as one graph; `Sequential.compile` would make one a block, and soon none."""
-    encoder.encode = torch.compile(encoder.encode, backend=backend)  # type: ignore[method-assign]
+def compile_encoder(network: EcgNetwork, backend: str | Callable[..., Any] = "inductor") -> None:
+    """Compile an encoder as one graph. `Sequential.compile` would make a graph for each block."""
+    network.encode = torch.compile(network.encode, backend=backend)  # type: ignore[method-assign]
 
 
 def _can_compile() -> bool:

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ml.corpus.choice import unlabelled_rows
 from ml.corpus.store import Store
+from ml.paradigms.self_training import SelfTrainingOptions
 from ml.processes import distributed
-from ml.training.configuration import Config, SelfTrainingOptions
+from ml.training.configuration import Config
 from ml.training.feed import Windows
 
 
@@ -32,7 +33,7 @@ class Unlabelled:
 
     def __init__(self, config: Config, labelled: Store, device: torch.device) -> None:
         assert config.unlabelled is not None
-        options = config.self_training or SelfTrainingOptions()
+        options = config.section(SelfTrainingOptions)
         store = Store(config.unlabelled)
         if store.preprocessing != labelled.preprocessing:
             raise ValueError("the labelled and the unlabelled dataset were not preprocessed alike")

@@ -7,7 +7,8 @@ from scipy.special import expit
 
 from ml.bundles.bundle import InvalidBundle, read_manifest, read_weights
 from ml.inference.predictor import NoTextSide, Predictor
-from ml.networks.resnet1d import PRESETS, ResNet1d
+from ml.networks.ecg import EcgNetwork
+from ml.networks.resnet1d import PRESETS
 from ml.signals import Preprocessing, Unusable, preprocess
 
 
@@ -25,7 +26,7 @@ def make_signal(seed, seconds=10, rate=500):
 
 def test_one_window_s_answer_is_the_network_s_and_the_bundle_s(predictor, bundle_folder):
     manifest = read_manifest(bundle_folder)
-    network = ResNet1d(PRESETS["tiny"], 3).eval()
+    network = EcgNetwork(PRESETS["tiny"], 3).eval()
     network.load_state_dict(read_weights(bundle_folder, manifest))
     windows = preprocess(make_signal(1), 500, Preprocessing.from_dict(manifest.preprocessing)).values
     with torch.inference_mode():

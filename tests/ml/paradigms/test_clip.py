@@ -5,7 +5,7 @@ import math
 import pytest
 import torch
 
-from ml.paradigms.clip import clip_loss
+from ml.paradigms.losses.clip import clip_loss
 
 
 def slow_loss(s, true, targets, wrong, wrong_of, owner, implied):

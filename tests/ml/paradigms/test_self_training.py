@@ -5,9 +5,9 @@ import pytest
 import torch
 from torch import nn
 
-from ml.paradigms import self_training as module
+from ml.paradigms.losses import self_training as module
+from ml.paradigms.losses.self_training import SelfTraining, unsupervised_loss
 from ml.paradigms.paradigm import Batch, Labels
-from ml.paradigms.self_training import SelfTraining, unsupervised_loss
 
 
 def sigmoid(x):

@@ -5,10 +5,11 @@ import pytest
 import torch
 from torch import nn
 
-from ml.networks.resnet1d import PRESETS, ResNet1d
-from ml.paradigms import Batch, Labels
-from ml.paradigms import supervised as module
-from ml.paradigms.supervised import Supervised, positive_weights
+from ml.networks.ecg import EcgNetwork
+from ml.networks.resnet1d import PRESETS
+from ml.paradigms.losses import supervised as module
+from ml.paradigms.losses.supervised import Supervised, positive_weights
+from ml.paradigms.paradigm import Batch, Labels
 
 
 def labels(positive, counts=None):
@@ -68,7 +69,7 @@ def test_the_loss_is_weighted_cross_entropy_over_what_counts(ignored, dtype):
 
 def test_training_sees_augmented_windows_and_scoring_does_not(monkeypatch):
     seen = []
-    paradigm = Supervised(ResNet1d(PRESETS["tiny"], 2), labels(np.zeros((4, 2))))
+    paradigm = Supervised(EcgNetwork(PRESETS["tiny"], 2), labels(np.zeros((4, 2))))
     paradigm.model.register_forward_pre_hook(lambda _, inputs: seen.append(inputs[0].clone()))
     monkeypatch.setattr(module, "weak", lambda windows: windows + 1)
     windows = torch.zeros(3, 12, 500)
@@ -78,7 +79,7 @@ def test_training_sees_augmented_windows_and_scoring_does_not(monkeypatch):
 
 
 def test_half_precision_windows_give_a_loss_in_full_precision():
-    paradigm = Supervised(ResNet1d(PRESETS["tiny"], 2), labels(np.zeros((4, 2))))
+    paradigm = Supervised(EcgNetwork(PRESETS["tiny"], 2), labels(np.zeros((4, 2))))
     batch = Batch(np.arange(3), torch.randn(3, 12, 500), torch.zeros(3, 2), torch.ones(3, 2, dtype=torch.bool))
     torch.manual_seed(0)
     full = paradigm.loss(batch).loss

@@ -7,9 +7,9 @@ import torch.distributed as dist
 from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
-from ml.paradigms import clip
 from ml.paradigms.captions import DrawnTexts, Pairs
-from ml.paradigms.clip import ClipParadigm
+from ml.paradigms.losses import clip
+from ml.paradigms.losses.clip import ClipParadigm
 from ml.paradigms.paradigm import Batch
 from ml.processes import distributed
 from tests.ml.paradigms.test_clip import TARGETS, slow_loss

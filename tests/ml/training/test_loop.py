@@ -13,7 +13,7 @@ from ml.corpus.store import StoreWriter
 from ml.evaluation.report import metrics_of, scored_with
 from ml.inference.predictor import Predictor
 from ml.networks.resnet1d import PRESETS as NETWORKS
-from ml.paradigms import Outcome
+from ml.paradigms.paradigm import Outcome
 from ml.processes.run_folder import alone_in
 from ml.signals import Preprocessing
 from ml.training.configuration import PRESETS, Config, Encoder, Preset
@@ -244,7 +244,7 @@ def test_without_a_reading_there_is_nothing_to_train_on(make_run, said, tmp_path
             row = {"ecg_id": str(number), "start_s": 0.0, "patient": str(number), "overread_present": number % 2}
             writer.append(np.zeros((1, 12, 2500), np.float32), [{**row, "overread_uncertain": 0}])
         writer.finish(0)
-    with pytest.raises(ValueError, match="no window of the train split has a machine reading"):
+    with pytest.raises(ValueError, match="no window of the train split has a machine report"):
         Training(make_run(dataset=str(tmp_path / "unread"), label_source="machine"), said)
 
 

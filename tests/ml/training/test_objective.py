@@ -4,7 +4,8 @@ import pytest
 import torch
 from torch._dynamo.testing import CompileCounter
 
-from ml.networks.resnet1d import PRESETS, ResNet1d
+from ml.networks.ecg import EcgNetwork
+from ml.networks.resnet1d import PRESETS
 from ml.training import objective
 from ml.training.configuration import Config
 
@@ -17,8 +18,8 @@ def forget_compiled():
 
 
 def test_the_encoder_is_one_graph_whatever_the_batch():
-    plain = ResNet1d(PRESETS["tiny"], 3)
-    model = ResNet1d(PRESETS["tiny"], 3)
+    plain = EcgNetwork(PRESETS["tiny"], 3)
+    model = EcgNetwork(PRESETS["tiny"], 3)
     model.load_state_dict(plain.state_dict())
     counter = CompileCounter()
     objective.compile_encoder(model, counter)

@@ -85,7 +85,7 @@ def test_a_clip_model_goes_on_from_a_clip_model_with_its_words(make_run, said, c
 
 
 def test_in_parts_a_batch_has_the_gradient_of_the_whole(make_run, said, bundle_folder, monkeypatch):
-    monkeypatch.setattr("ml.paradigms.supervised.weak", lambda windows: windows)
+    monkeypatch.setattr("ml.paradigms.losses.supervised.weak", lambda windows: windows)
     gradients = []
     for accumulate in (1, 4):
         # with the statistics kept, windows do not see each other
