@@ -26,7 +26,7 @@ def configurations(given: StudyIn) -> list[TrainingConfig]:
         planned = arms(given.plan(), PARADIGMS)
     except ValueError as error:
         raise invalid("paradigms", str(error), "unknown") from error
-    if given.unlabelled is None and any(arm.options["paradigm"] == "self_training" for arm in planned):
+    if given.unlabelled is None and any(PARADIGMS[arm.options["paradigm"]].unlabelled for arm in planned):
         raise invalid("unlabelled", "self-training needs an unlabelled dataset", "missing")
     folders = {"dataset": Path("dataset"), "unlabelled": Path("unlabelled")}
     study = StudyConfig.model_validate({**given.plan().model_dump(), **folders})

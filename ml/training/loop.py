@@ -46,7 +46,7 @@ class Training:
     """A run. What a resume needs is in the checkpoint or follows from configuration and dataset."""
 
     def __init__(self, folder: Path, events: Events, *, allow_own: bool = False) -> None:
-        self.folder, self.events = folder, events
+        self.folder, self.events, self.allow_own = folder, events, allow_own
         self.config = config = read_config(folder, allow_own)
         if config.threads is not None:
             torch.set_num_threads(config.threads)
@@ -239,7 +239,7 @@ class Training:
         manifest = bundle.save(
             self.folder / "bundle",
             {
-                "paradigm": self.config.paradigm,
+                "paradigm": self.config.definition(self.allow_own).name,
                 "preset": self.config.preset,
                 **describe_encoder(self.paradigm.model),
                 "text": self.text,

@@ -23,7 +23,7 @@ def test_a_study_of_no_dataset_is_refused(client: httpx.Client) -> None:
         ({"overrides": {"dataset": "/etc"}}, "body", "is the study's own to say"),
         ({"overrides": {"x": "a\x00b"}}, "body", "no setting holds a NUL"),
         ({"overrides": {"epochs": 0}}, "overrides.epochs", "greater than or equal to 1"),
-        ({"overrides": {"text": {"width": 30, "heads": 8}}}, "overrides.text", "cannot be shared"),
+        ({"overrides": {"text": {"width": 30, "heads": 8}}}, "overrides.text", "is not a multiple of"),
         ({"overrides": {"accumulate": 64, "batch_size": 8}}, "overrides", "Supervised: accumulate"),
         ({"title": "a\x00b"}, "title", "pattern"),
         ({"colour": "red"}, "colour", "Extra inputs"),
