@@ -9,7 +9,6 @@ from starlette.datastructures import UploadFile
 from app.ecgs.schemas import EcgMetadata
 from app.ecgs.service import read_recording
 from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
-from app.reports.identifiers import without_identifier_lines
 from app.reports.schemas import ReportIn, Source
 from ml.formats import Recording
 
@@ -54,10 +53,6 @@ def read_upload(
             errors += [
                 FieldError(field=f"{source}_report", code=e.code, reason=e.reason) for e in field_errors(error.errors())
             ]
-            continue
-        if not without_identifier_lines(text).text.strip():
-            reason = "holds no diagnosis statement"
-            errors.append(FieldError(field=f"{source}_report", code="invalid", reason=reason))
     recording: Recording | None = None
     try:
         recording = read_recording(_contents(files))

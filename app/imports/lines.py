@@ -11,7 +11,6 @@ from app.ecgs.schemas import EcgMetadata
 from app.imports.batch import Facts, Line
 from app.kit.problems import field_errors
 from app.kit.text import Name
-from app.reports.identifiers import without_identifier_lines
 from app.reports.schemas import ReportIn
 
 LONGEST = 1024 * 1024  # bytes of a line
@@ -60,15 +59,10 @@ def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:
         except ValidationError as error:
             first = field_errors(error.errors())[0]
             raise BadLine(number, first.field, first.reason) from error
-        text = None
-        if given.text is not None:
-            text = without_identifier_lines(given.text).text
-            if not text.strip():
-                raise BadLine(number, "text", "holds no diagnosis statement")
-        yield _line(given, text, hash_patient)
+        yield _line(given, hash_patient)
 
 
-def _line(given: ReportLine, text: str | None, hash_patient: PatientHasher) -> Line:
+def _line(given: ReportLine, hash_patient: PatientHasher) -> Line:
     facts = Facts(
         given.recorded_at.isoformat() if given.recorded_at else None,
         given.site,
@@ -81,4 +75,4 @@ def _line(given: ReportLine, text: str | None, hash_patient: PatientHasher) -> L
     )
     codes = None if given.codes is None else json.dumps([code.model_dump() for code in given.codes])
     authored_at = given.authored_at.isoformat() if given.authored_at else None
-    return Line(given.record, facts, given.source, given.reader or "", text, codes, authored_at, given.final)
+    return Line(given.record, facts, given.source, given.reader or "", given.text, codes, authored_at, given.final)

@@ -4,10 +4,12 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic_core import PydanticCustomError
 
 from app.kit.text import Name, ReportText
 from app.kit.times import TimeWithOffset
+from ml.deidentify import without_identifiers
 
 Source = Literal["machine", "overread"]
 Status = Literal["present", "uncertain", "negated", "historical"]
@@ -36,6 +38,17 @@ OVERREAD: dict[str, JsonValue] = {
         }
     ],
 }
+
+
+def _storable(text: str) -> str:
+    kept = without_identifiers(text)
+    if not kept.strip():
+        raise PydanticCustomError("invalid", "holds no diagnosis statement")
+    return kept
+
+
+StorableText = Annotated[ReportText, AfterValidator(_storable)]
+"""A report's text without people's names, numbers, dates of birth and addresses: every report comes in as this."""
 
 
 class CodeIn(BaseModel):
@@ -68,7 +81,7 @@ class ReportIn(BaseModel):
     )
 
     source: Source
-    text: ReportText | None = None
+    text: StorableText | None = None
     codes: Annotated[list[CodeIn], Field(min_length=1, max_length=200)] | None = None
     reader: Name | None = Field(default=None, description="A pseudonym of who read it.")
     authored_at: TimeWithOffset | None = None

@@ -9,9 +9,8 @@ from sqlalchemy.orm import Session
 from app.disagreement.queries import refresh_pair
 from app.kit import audit
 from app.kit.database import Json
-from app.kit.problems import invalid, not_found
+from app.kit.problems import not_found
 from app.reports import queries
-from app.reports.identifiers import without_identifier_lines
 from app.reports.schemas import ReportIn, ReportOut
 from app.reports.tables import Report
 from app.vocabularies.service import ReadingRules
@@ -30,22 +29,21 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     """Store a reading as the current one of its source and reader, read by every vocabulary in `rules`.
 
     The current reading again, or any that the reader has said at the time that is given, changes nothing. Raises the
-    404 of an unknown ECG, and the 422 of a text that holds nothing but identifier lines.
+    404 of an unknown ECG.
     """
     if not queries.lock_ecg(session, ecg_id):
         raise not_found("ECG")
-    text = _storable(given.text) if given.text is not None else None
     codes = [code.model_dump() for code in given.codes] if given.codes is not None else None
     reader = given.reader or ""
     previous = queries.current(session, ecg_id, given.source, reader)
-    text_id = queries.text_of(session, text, codes)
+    text_id = queries.text_of(session, given.text, codes)
     same = previous
     if given.authored_at is not None:  # a message that is sent twice takes no later correction back
         same = queries.said_at(session, ecg_id, given.source, reader, text_id, given.final, given.authored_at)
     if same is not None and (same.text_id, same.final) == (text_id, given.final):
         return Added(_stored(session, same), is_new=False)
 
-    _read_new(session, rules, text_id, text, codes)
+    _read_new(session, rules, text_id, given.text, codes)
     version = queries.next_version(session, ecg_id, given.source, reader)
     if previous is not None:
         queries.retire(session, previous)
@@ -77,13 +75,13 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
 
 def store_texts(session: Session, readings: Sequence[ReportIn]) -> None:
     """Store what several readings say before anything else, sorted, so that no two writers wait for each other."""
-    for text in sorted(_storable(given.text) for given in readings if given.text is not None):
+    for text in sorted(given.text for given in readings if given.text is not None):
         queries.text_of(session, text, None)
 
 
 def read_texts(session: Session, rules: Sequence[ReadingRules], readings: Sequence[ReportIn]) -> None:
     """Read what several stored texts say in the order of their ids, so that no two writers wait for each other."""
-    texts = [_storable(given.text) for given in readings if given.text is not None]
+    texts = [given.text for given in readings if given.text is not None]
     for text_id, text in sorted((queries.text_of(session, text, None), text) for text in texts):
         _read_new(session, rules, text_id, text, None)
 
@@ -105,13 +103,6 @@ def _outside(reading: queries.ReportRow) -> ReportOut:
     known = reading._asdict()
     del known["ecg_id"]
     return ReportOut.model_validate({**known, "reader": reading.reader or None})
-
-
-def _storable(text: str) -> str:
-    kept = without_identifier_lines(text).text
-    if not kept.strip():
-        raise invalid("text", "holds no diagnosis statement")
-    return kept
 
 
 def labelings(

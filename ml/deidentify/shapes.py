@@ -1,0 +1,84 @@
+"""Identifiers that are known by their shape, and the values that follow their labels.
+
+A blank or a column stands between words (` ` or a tab, see `plain.py`). Every repetition is bounded.
+"""
+
+import re
+from collections.abc import Iterator
+
+from ml.deidentify.words import is_known
+from ml.labeling.tokens import fold
+
+_MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-zä]{0,7}"
+_DATE = (
+    rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}\.?[\s-]{{0,2}}{_MONTH}[\s.,-]{{0,3}}\d{{2,4}}"
+    rf"|{_MONTH}[\s.-]{{1,2}}\d{{1,2}}[\s,]{{1,3}}\d{{2,4}})(?!\d)"
+)
+_TIME = r"\d{1,2}[:.]\d{2}(?::\d{2})?(?:\s?[AP]\.?M\.?)?(?:\s?Uhr)?"
+_NUMBER = r"(?=[A-Z./-]{0,12}\d)[A-Z0-9](?:[A-Z0-9/_-]|\.(?=\w)){0,39}(?:\s\d[\d-]{1,9}){0,4}"
+_PLACE = r"\d{1,5}[A-Z]?(?:-\d{1,4})?(?!\w)(?:\s(?:West|East|North|South|Nord|Ost|Süd)\b)?"
+
+
+def _compiled(pattern: str) -> "re.Pattern[str]":
+    return re.compile(pattern, re.IGNORECASE)
+
+
+# What follows a label.
+SIGN = _compiled(r"[ \t]?[:=#]\s?\n?")
+COLUMN = _compiled(r"\t")
+BORN = _compiled(rf"[\s:=.(*]{{0,4}}(?:(?:am|on|in)\s)?(?:{_DATE}|\d{{4}}(?!\d))\)?")
+NUMBER = _compiled(rf"[\s:=#.-]{{0,5}}{_NUMBER}")
+SIGNED_NUMBER = _compiled(
+    rf"[\s.]{{0,2}}[:=#][\s:=#.]{{0,3}}{_NUMBER}|[\s.-]{{1,2}}(?=[A-Z-]{{0,4}}\d[\d-]{{3}}){_NUMBER}"
+)
+PLACE = _compiled(rf"[\s:#.=]{{0,3}}(?:no\.?\s|nr\.?\s)?[A-Z]{{0,3}}-?{_PLACE}")
+COLONED_PLACE = _compiled(rf"\s?:\s?(?:[A-Z]{{1,12}}[ -]?){{0,2}}{_PLACE}")
+CONTACT = _compiled(r"[\s:.=#]{0,4}[+(]{0,2}\d[\d\s()/.-]{1,22}\d")
+
+BY = _compiled(r"\s(?:by|von|durch):?\s")
+
+# What follows a name.
+DATED = _compiled(rf"[\s,]{{0,2}}(?:(?:on|at|am|um|dated)\s)?(?:{_DATE}|{_TIME})(?:[\s,]{{1,2}}(?:at\s|um\s)?{_TIME})?")
+BORN_BEHIND_A_NAME = _compiled(rf"[ \t,(*]{{1,4}}{_DATE}\)?")
+
+_SHAPES = [
+    _compiled(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,24}){1,4}"),  # e-mail
+    re.compile(r"/s/\s?[^\n,;\t]{1,60}"),  # a typed signature
+]
+_DIGIT = re.compile(r"\d")
+_SHAPES_WITH_DIGITS = [
+    _compiled(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"),  # US social security
+    _compiled(r"\(\d{3,5}\)\s?\d{3}[ .-]?\d{3,4}|(?<![\d.-])\d{3}[.-]\d{3,4}[.-]\d{4}(?!\d)"),  # telephone
+    _compiled(r"(?<!\w)\+\d[\d ()/-]{6,18}\d|(?<![\d.,])0\d{2,5} ?[/-] ?\d{4,10}(?!\d)"),
+    _compiled(r"(?<![\w.,])[A-Z]{0,3}-?\d{7,20}(?!\w|[.,]\d)"),  # a long number
+    _compiled(
+        r"(?<!\w)(?:[^\W\d_]{2,20}\.?-)?(?:#|n[or]\.|number|num\.|nr\.?)[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{3,20}(?!\w)"
+    ),
+    _compiled(r"(?<!\w)[^\W\d_]{2,20}(?:nummer|nr)\b[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{2,20}(?!\w)"),
+    _compiled(rf"\*\s?{_DATE}"),  # "* 12.11.1939"
+    _compiled(rf"{_DATE}(?=\s?\(\d{{1,3}}\s?(?:y|j))"),  # a date with an age behind it
+    re.compile(
+        r"(?<!\w)[A-ZÄÖÜ][\wäöüß]{1,30}(?:straße|strasse|str\.|allee|gasse|platz|weg|ring)\s\d{1,4} ?[a-z]?(?!\w)"
+    ),
+]
+_STREET = re.compile(
+    r"(?<!\w)\d{1,5}[A-Za-z]?\s([A-Z][a-z]{1,20})(?:\s[A-Z][a-z]{1,20})?\s"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Court|Way|Place|Square|Terrace)\b\.?"
+    r"(?:, [A-Z][a-z]{1,20})?"
+)
+_TOWN = re.compile(r"(?<!\w)\d{5}\s([A-ZÄÖÜ][a-zäöüß]{2,20})")
+_CARETS = re.compile(r"(?<!\w)([^\W\d_]{2,30})\^[\w'-]{0,30}(?:\^[\w'-]{0,30}){0,6}")
+_TIMESTAMP = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?")
+
+
+def shaped(text: str) -> Iterator[tuple[int, int]]:
+    """Yield where a text holds identifiers that are known by their shape alone."""
+    has_digits = _DIGIT.search(text) is not None
+    for shape in [*_SHAPES, *_SHAPES_WITH_DIGITS] if has_digits else _SHAPES:
+        for found in shape.finditer(text):
+            if not _TIMESTAMP.fullmatch(found[0]):
+                yield found.span()
+    for shape in (_STREET, _TOWN, _CARETS) if has_digits else (_CARETS,):
+        for found in shape.finditer(text):
+            if not is_known(fold(found[1])):
+                yield found.span()
