@@ -50,7 +50,7 @@ _SHAPES_WITH_DIGITS = [
     _compiled(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"),  # US social security
     _compiled(r"\(\d{3,5}\)\s?\d{3}[ .-]?\d{3,4}|(?<![\d.-])\d{3}[.-]\d{3,4}[.-]\d{4}(?!\d)"),  # telephone
     _compiled(r"(?<!\w)\+\d[\d ()/-]{6,18}\d|(?<![\d.,])0\d{2,5} ?[/-] ?\d{4,10}(?!\d)"),
-    _compiled(r"(?<![\w.,])[A-Z]{0,3}-?\d{7,20}(?!\w|[.,]\d)"),  # a long number
+    _compiled(r"(?<![\w.,])[A-Z]{0,3}-?\d{7,20}[A-Z]?(?!\w|[.,]\d)"),  # a long number
     _compiled(
         r"(?<!\w)(?:[^\W\d_]{2,20}\.?-)?(?:#|n[or]\.|number|num\.|nr\.?)[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{3,20}(?!\w)"
     ),

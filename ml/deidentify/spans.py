@@ -16,6 +16,7 @@ Span = tuple[int, int]
 
 BEFORE_CREDENTIALS = 4  # tokens of a name
 LONGEST_ADDRESS = 14  # tokens
+LONGEST_ROLE = 4  # tokens
 LONGEST_INITIALS = 4  # letters
 
 _APART = re.compile(r"[\n;:()\[\]|]|\s[-–]\s")  # no label goes across these
@@ -60,6 +61,8 @@ class _Finder:
         for cue in self._found("signs"):
             evidence: Evidence = "perhaps" if "weak_signs" in cue.kinds else "likely"
             end = self._name_behind(cue, evidence)
+            if end == cue.end:
+                end = self._name_behind_a_role(cue)
             if end > cue.end:
                 start, stop = self._span(cue.start, end)
                 dated = shapes.DATED.match(self._text, stop)
@@ -148,6 +151,8 @@ class _Finder:
             past = end
             if place and self._is_a_surname_before(place):
                 first = place - 1
+                while first and self._gap(first) == "-" and self._tokens[first - 1].is_capitalised:
+                    first -= 1
             if end - first > 1:
                 start, stop = self._span(first, end)
                 born = shapes.BORN_BEHIND_A_NAME.match(self._text, stop) if first < place else None
@@ -180,7 +185,7 @@ class _Finder:
                 yield self._span(cue.start, end)
 
     def _headers(self, numbered: set[int]) -> Iterator[Span]:
-        """Find "EXAMPLE,PATIENT Q" at the start of a line; `numbered` are the starts of lines with a person's number."""
+        """Find "EXAMPLE,PATIENT Q" at the start of a line; `numbered` are where lines with a person's number begin."""
         start = 0
         for line in self._text.split("\n"):
             end = start + len(line)
@@ -193,8 +198,11 @@ class _Finder:
     def _is_header(self, name: str, rest: str, numbered: bool) -> bool:
         last, _, first = name.partition(",")
         column = rest.startswith("\t")
-        if all(is_known(fold(part.split()[0])) for part in (last, first)):
+        parts = [fold(part.split()[0]) for part in (last, first)]
+        if all(map(is_known, parts)):
             return numbered and column and not first.startswith(" ")
+        if any(map(is_of_ecgs, parts)):
+            return False
         born = shapes.BORN_BEHIND_A_NAME.match(rest) is not None
         return last[0].isupper() and (numbered or born or (column and name.isupper()))
 
@@ -204,6 +212,16 @@ class _Finder:
         if not between or not _TO_A_NAME.fullmatch(between) or between.count("\n") > (":" in between):
             return cue.end
         return self._names.end(cue.end, evidence)
+
+    def _name_behind_a_role(self, cue: Cue) -> int:
+        """Return the token behind the name of "paged intern Delacroix"; the cue's end where there is none."""
+        first = cue.end
+        while first < min(cue.end + LONGEST_ROLE, len(self._tokens)) and self._gap(first) in _SPACE:
+            if self._tokens[first].folded not in words("between"):
+                end = self._names.end(first, "perhaps")
+                return end if end > first > cue.end else cue.end
+            first += 1
+        return cue.end
 
     def _is_a_person(self, place: int) -> bool:
         """Whether a title, a first name, an initial or two words that reports do not use stand at a token."""
