@@ -35,7 +35,8 @@ def read_wfdb(files: Mapping[str, bytes]) -> Recording:
     headers = [name for name, content in files.items() if is_header(content)]
     headers = headers or [name for name in files if name.lower().endswith(READER.main_ending)]
     if len(headers) != 1:
-        raise Unreadable([Reason("header_count", f"exactly one header (.hea) is needed, not {len(headers)}")])
+        detail = f"exactly one header (.hea) is needed, not {len(headers)}; multi-segment records are not supported"
+        raise Unreadable([Reason("header_count", detail)])
     try:
         header = parse_header(files[headers[0]])
     except BadHeader as error:
