@@ -1,14 +1,13 @@
 """`serve`, `worker`, `migrate`, `demo`: what runs the service."""
 
-import os
 import sys
-import threading
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from app.commands.shared import fail, read_settings, show
+from ml.processes.events import end_with_parent
 
 commands = typer.Typer()
 
@@ -42,7 +41,7 @@ def worker(
     if not settings.data_dir.is_dir():
         fail(f"there is no data folder {settings.data_dir}: name the service's with OVERREAD_DATA_DIR")
     if parent_pipe:
-        threading.Thread(target=_end_with_parent, name="parent-pipe", daemon=True).start()
+        end_with_parent()
     if "infer" in queue:
         from app.predictions.worker import work as answer
 
@@ -87,10 +86,3 @@ def demo(
     from app.demo.tour import run
 
     sys.exit(run(read_settings(), ptbxl, port, exit_after))
-
-
-def _end_with_parent() -> None:
-    """End when the process that started this one has ended: its end of the pipe closes."""
-    while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
-        pass
-    os._exit(1)

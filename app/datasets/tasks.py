@@ -4,7 +4,7 @@ import json
 import shutil
 from collections import Counter
 from collections.abc import Iterator
-from functools import lru_cache
+from functools import lru_cache, partial
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -13,9 +13,11 @@ from app.datasets import queries
 from app.datasets.queries import Choice, ReadEcg, Reading
 from app.datasets.schemas import DatasetIn
 from app.datasets.tables import Dataset
+from app.ecgs.service import record_fault
 from app.ecgs.tables import Ecg
 from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
+from app.kit.store import ObjectFault
 from app.vocabularies.queries import active, yaml_of
 from app.vocabularies.service import Labelers, ReadingRules
 from ml.corpus.statements import Statement, statements_of
@@ -24,6 +26,7 @@ from ml.labeling import Labeler
 from ml.labeling.batch import read as read_report
 from ml.signals import Preprocessing, Unusable, preprocess
 
+ACTOR = "dataset job"
 BATCH = 200
 READ_TEXTS = 50_000  # kept while a dataset is built
 
@@ -48,11 +51,15 @@ def build(run: JobRun) -> Finish:
     with StoreWriter(folder, labels, options.to_dict(), vocabulary) as writer:
         ecgs = 0
         for read in _ecgs(run, choice):
-            recording = run.archive.waveform(read.ecg)
             try:
+                recording = run.archive.waveform(read.ecg)
                 windows = preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
             except Unusable as error:
                 left_out.update(reason.code for reason in error.reasons)
+                continue
+            except ObjectFault as fault:
+                left_out[fault.code] += 1
+                run.transaction(partial(record_fault, actor=ACTOR, ecg_id=read.ecg.id, fault=fault))
                 continue
             writer.append(windows.values, [_row(read, says, start) for start in windows.starts_s])
             ecgs += 1
@@ -101,16 +108,19 @@ def _ecgs(run: JobRun, choice: Choice) -> Iterator[ReadEcg]:
     """Yield the chosen ECGs in the order of their waveform digests: the same ECGs give the same dataset."""
     digest = ""
     while True:
-        with run.database.begin() as session:
-            if active(session).id != choice.vocabulary_id:
-                raise JobFailed("another vocabulary was activated while the dataset was built; freeze it again")
-            batch = queries.read_after(session, choice, digest, BATCH)
+        batch = run.transaction(partial(_batch, choice=choice, digest=digest))
         for read in batch:
             if choice.without_overread or read.overread is not None:
                 yield read
         if len(batch) < BATCH:
             return
         digest = batch[-1].ecg.waveform_sha256 or ""
+
+
+def _batch(session: Session, choice: Choice, digest: str) -> list[ReadEcg]:
+    if active(session).id != choice.vocabulary_id:
+        raise JobFailed("another vocabulary was activated while the dataset was built; freeze it again")
+    return queries.read_after(session, choice, digest, BATCH)
 
 
 def _passed(ecg: Ecg) -> float:

@@ -146,6 +146,16 @@ def give_back(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
     _say(session, job_id, "queued")
 
 
+def try_again(session: Session, job_id: uuid.UUID, token: uuid.UUID, max_attempts: int) -> None:
+    """Put a job back in the queue because the database ended its transactions; after too many attempts it fails."""
+    job = by_id(session, job_id)
+    if job is not None and job.attempts >= max_attempts:
+        fail(session, job_id, token, f"gave up: the database went away in each of {max_attempts} attempts")
+        return
+    _write(session, job_id, token, state="queued", lease_token=None, lease_expires_at=None)
+    _say(session, job_id, "queued")
+
+
 def request_cancel(session: Session, job_id: uuid.UUID) -> Job | None:
     """Ask for a job to stop: one nobody works on is over at once, a running one when its worker hears of it."""
     job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())

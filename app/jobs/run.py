@@ -8,19 +8,21 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 
 import structlog
-from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.ecgs.service import Archive
 from app.jobs import queries
 from app.jobs.queries import LeaseLost
-from app.kit.database import Database, Json
+from app.kit.database import TRANSIENT, Database, Json, Result
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+FIRST_PAUSE_S = 0.2  # before a transaction is repeated
+LONGEST_PAUSE_S = 2.0
+
 Finish = Callable[[Session], Json]
-"""What a step returns: called in the transaction that ends the job, gives its result."""
+"""What a step returns: a function that returns the job's result, called in the transaction that ends the job."""
 
 
 class JobFailed(Exception):
@@ -74,20 +76,43 @@ class JobRun:
         self.check()
         fraction = min(max(fraction, 0.0), 1.0)
         payload = {"fraction": fraction, "message": message}
-        with self.database.begin() as session:
-            queries.report(session, self.id, self._token, "progress", payload, fraction, message)
+        self.transaction(
+            lambda session: queries.report(session, self.id, self._token, "progress", payload, fraction, message)
+        )
 
     def event(self, kind: str, payload: Json) -> None:
         """Say something else, such as an epoch's metrics."""
         self.check()
-        with self.database.begin() as session:
-            queries.report(session, self.id, self._token, kind, payload)
+        self.transaction(lambda session: queries.report(session, self.id, self._token, kind, payload))
+
+    def transaction(self, work: Callable[[Session], Result]) -> Result:
+        """Return what `work` returns, called in a transaction of its own.
+
+        Where the database ends the transaction because it restarts or drops connections, `work` is called again, for
+        as long as a lease lasts; so it must only do what its transaction undoes.
+        """
+        deadline = time.monotonic() + self.settings.lease_s
+        pause_s = FIRST_PAUSE_S
+        while True:
+            try:
+                with self.database.begin() as session:
+                    return work(session)
+            except TRANSIENT as error:
+                if time.monotonic() > deadline:
+                    raise
+                log.warning("transaction_repeated", job_id=str(self.id), error=type(error).__name__)
+            self._stopping.wait(pause_s)
+            self.check()
+            pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def finish(self, finish: Finish) -> None:
         """End the job: what `finish` writes and the job's end commit together or not at all."""
-        with self.database.begin() as session:
+
+        def end(session: Session) -> None:
             queries.lock_lease(session, self.id, self._token)
             queries.succeed(session, self.id, self._token, finish(session))
+
+        self.transaction(end)
 
     def hold(self, session: Session) -> None:
         """Hold the lease until the session's transaction ends; raises `LeaseLost` when it is another worker's."""
@@ -123,7 +148,7 @@ class JobRun:
             except LeaseLost:
                 self._lost.set()
                 return
-            except OperationalError as error:  # the database is away for a moment: the lease may outlive that
+            except TRANSIENT as error:  # the lease may last longer than the database is away
                 log.warning("heartbeat_missed", job_id=str(self.id), error=type(error).__name__)
                 if time.monotonic() > held_until:
                     self._lost.set()

@@ -10,6 +10,7 @@ from app.jobs import queries
 from app.jobs.paths import without_folders
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobCancelled, JobFailed, JobRun, WorkerStopping, Workplace
+from app.kit.database import TRANSIENT
 
 log = structlog.get_logger(__name__)
 
@@ -61,7 +62,10 @@ class Runner:
         except LeaseLost:
             log.warning("lease_lost", job_id=str(job_id))
         except Exception as error:
-            self._end(run, error)
+            try:
+                self._end(run, error)
+            except TRANSIENT as away:  # the lease runs out, and the job is taken up again
+                log.warning("job_left", job_id=str(job_id), error=type(away).__name__)
 
     def _step(self, kind: str) -> Step:
         if kind not in self._kinds:
@@ -74,6 +78,9 @@ class Runner:
                 run.end(queries.cancelled)
             elif isinstance(error, WorkerStopping):
                 run.end(queries.give_back)
+            elif isinstance(error, TRANSIENT):
+                attempts = self._workplace.settings.job_attempts
+                run.end(lambda session, job_id, token: queries.try_again(session, job_id, token, attempts))
             elif isinstance(error, JobFailed):
                 message = without_folders(str(error))
                 run.end(lambda session, job_id, token: queries.fail(session, job_id, token, message))

@@ -26,7 +26,7 @@ TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
 """What the database raises when it is away, restarts or ends a connection: the same work may succeed again."""
 
 LONGEST_QUEUE = 1_000  # requests that wait for a connection
-CONNECTING = {
+CONNECTING: Json = {
     "application_name": "overread",
     "connect_timeout": 5,
     "keepalives_idle": 5,

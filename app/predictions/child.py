@@ -71,7 +71,7 @@ class WarmChild:
         alarm.start()
         try:
             header = {"bundle": str(bundle), "sampling_rate_hz": sampling_rate_hz, "phrases": list(phrases)}
-            write_frame(process.stdin, header, array.getvalue())
+            write_frame(process.stdin, header, array.getbuffer())
             reply, _ = read_frame(process.stdout)
         except (OSError, EOFError, FrameError) as error:
             self._end()

@@ -60,6 +60,15 @@ def claim_oldest(session: Session, lease_s: float) -> Prediction | None:
     )
 
 
+def extend(session: Session, prediction_id: uuid.UUID, lease_s: float) -> None:
+    """Keep a claimed question for longer."""
+    session.execute(
+        update(Prediction)
+        .where(Prediction.id == prediction_id, Prediction.state == "claimed")
+        .values(lease_expires_at=func.now() + timedelta(seconds=lease_s))
+    )
+
+
 def answer(session: Session, prediction_id: uuid.UUID, given: Json) -> None:
     """Answer; harmless when somebody did already."""
     _end(session, prediction_id, state="answered", answer=given)

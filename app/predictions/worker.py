@@ -2,41 +2,54 @@
 
 import signal
 import threading
-from typing import Any
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
 
 import psycopg
 import structlog
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.ecgs import queries as ecgs
 from app.ecgs.patients import PatientHasher
-from app.ecgs.service import Archive
-from app.kit.database import Database, Json
-from app.kit.store import ObjectStore
+from app.ecgs.service import Archive, record_fault
+from app.ecgs.tables import Ecg
+from app.kit.database import CONNECTING, TRANSIENT, Database, Json
+from app.kit.store import ObjectFault, ObjectStore
 from app.models.tasks import bundle_folder
 from app.predictions import queries
 from app.predictions.child import ChildDied, WarmChild
+from app.predictions.tables import Prediction
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
 
+ACTOR = "inference worker"
 LOOK_S = 1.0  # a notification lost with its connection costs a question at most this long
 ANSWER_WITHIN_S = 60.0
+LEASE_S = 6.0  # a worker that is killed is noticed after this long
+WRITE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses before an answer is written again
 
 
 def work(settings: Settings) -> None:
     """Answer questions, oldest first, until SIGTERM."""
-    database = Database(settings)
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
+    work_until(stopping, settings)
+
+
+def work_until(stopping: threading.Event, settings: Settings) -> None:
+    """Answer questions, oldest first, until `stopping` is set; while the database is away, wait for it."""
+    database = Database(settings)
+    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     with WarmChild(settings.data_dir / "logs" / "inference.txt") as child:
         child.start()
         while not stopping.is_set():
             try:
                 _listen(database, archive, child, settings, stopping)
-            except (psycopg.OperationalError, OperationalError) as error:
+            except (psycopg.Error, *TRANSIENT) as error:
                 log.warning("inference_waits", error=type(error).__name__)
                 stopping.wait(LOOK_S)
     database.close()
@@ -46,7 +59,7 @@ def _listen(
     database: Database, archive: Archive, child: WarmChild, settings: Settings, stopping: threading.Event
 ) -> None:
     url = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
-    with psycopg.connect(url, autocommit=True, application_name="overread inference") as listening:
+    with psycopg.connect(url, autocommit=True, **CONNECTING) as listening:
         listening.execute(f"LISTEN {queries.CHANNEL}")
         while not stopping.is_set():
             while not stopping.is_set() and _answer_one(database, archive, child, settings):
@@ -56,30 +69,83 @@ def _listen(
 
 
 def _answer_one(database: Database, archive: Archive, child: WarmChild, settings: Settings) -> bool:
+    """Answer the oldest question; False when there is none. Nothing that one question brings up ends the worker."""
     with database.begin() as session:
-        asked = queries.claim_oldest(session, ANSWER_WITHIN_S)
+        asked = queries.claim_oldest(session, LEASE_S)
         if asked is None:
             return False
         ecg = ecgs.by_id(session, asked.ecg_id)
     assert ecg is not None
+    with _lease_kept(database, asked):
+        try:
+            reply = _reply(archive, child, settings, asked, ecg)
+        except ObjectFault as fault:
+            _write(database, partial(_fail_by_fault, asked=asked, fault=fault))
+            return True
+        except Exception as error:
+            log.exception("prediction_failed", prediction_id=str(asked.id))
+            reply = {"error": {"code": "failed", "detail": f"the question could not be put ({type(error).__name__})"}}
+        _write(database, lambda session: _end(session, asked, reply))
+    return True
+
+
+def _reply(archive: Archive, child: WarmChild, settings: Settings, asked: Prediction, ecg: Ecg) -> Json:
     recording = archive.waveform(ecg)
-    given: Json | None = None
-    error: dict[str, Any] | None = None
     try:
-        reply = child.ask(
+        return child.ask(
             bundle_folder(settings.models_dir, asked.model_id),
             recording.millivolts(),
             recording.sampling_rate_hz,
             asked.phrases,
             ANSWER_WITHIN_S,
         )
-        given, error = reply.get("answer"), reply.get("error")
     except ChildDied as died:
         log.error("inference_child_died", prediction_id=str(asked.id), why=str(died))
-        error = {"code": "child_died", "detail": "the inference process died"}
+        return {"error": {"code": "child_died", "detail": "the inference process died"}}
+
+
+def _end(session: Session, asked: Prediction, reply: Json) -> None:
+    if reply.get("answer") is not None:
+        queries.answer(session, asked.id, reply["answer"])
+    else:
+        queries.fail(session, asked.id, reply.get("error") or {"code": "no_answer", "detail": "no answer"})
+
+
+def _fail_by_fault(session: Session, asked: Prediction, fault: ObjectFault) -> None:
+    queries.fail(session, asked.id, {"code": fault.code, "detail": str(fault)})
+    record_fault(session, ACTOR, asked.ecg_id, fault)
+
+
+def _write(database: Database, write: Callable[[Session], None]) -> None:
+    """Write in a transaction of its own, and again where the database ended it: the answer is there already."""
+    for pause_s in WRITE_AGAIN_S:
+        try:
+            with database.begin() as session:
+                return write(session)
+        except TRANSIENT as error:
+            log.warning("answer_written_again", error=type(error).__name__)
+            time.sleep(pause_s)
     with database.begin() as session:
-        if given is not None:
-            queries.answer(session, asked.id, given)
-        else:
-            queries.fail(session, asked.id, error or {"code": "no_answer", "detail": "no answer"})
-    return True
+        return write(session)
+
+
+@contextmanager
+def _lease_kept(database: Database, asked: Prediction) -> Iterator[None]:
+    """Keep a question's lease while the block runs, so that no other worker takes it up."""
+    over = threading.Event()
+
+    def keep() -> None:
+        while not over.wait(LEASE_S / 3):
+            try:
+                with database.begin() as session:
+                    queries.extend(session, asked.id, LEASE_S)
+            except TRANSIENT as error:
+                log.warning("lease_not_kept", error=type(error).__name__)
+
+    thread = threading.Thread(target=keep, name="prediction-lease", daemon=True)
+    thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        thread.join()

@@ -13,7 +13,7 @@ from app.disagreement import queries as disagreement
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
-from app.kit.database import Database, Json
+from app.kit.database import TRANSIENT, Database, Json
 from app.reports import queries as reports
 from app.reports.bulk import Labelings
 from app.vocabularies import preview as previews
@@ -49,7 +49,7 @@ def relabel(run: JobRun) -> Finish:
         with run.database.begin() as session:  # they may have missed a reading, and leave the ECG's pair to us
             queries.wait_for_writers(session)
         pairs = _make_pairs(run, vocabulary_id, slots)
-    except (WorkerStopping, LeaseLost):
+    except (WorkerStopping, LeaseLost, *TRANSIENT):
         raise  # another attempt goes on
     except BaseException:
         with run.database.begin() as session:
@@ -114,10 +114,12 @@ def _unread(database: Database, vocabulary_id: uuid.UUID) -> Iterator[list[_Text
 
 def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -> int:
     def make(ecgs: tuple[uuid.UUID, uuid.UUID]) -> int:
-        with run.database.begin() as session:
+        def build(session: Session) -> int:
             if not queries.hold_slot(session, vocabulary_id, slots[1]):
                 raise LeaseLost(str(run.id))
             return disagreement.build_pairs(session, vocabulary_id, slots, *ecgs)
+
+        return run.transaction(build)
 
     made = 0
     with ThreadPoolExecutor(PAIR_MAKERS) as threads:

@@ -1,4 +1,4 @@
-"""Messages over a pipe: a JSON header and bytes, each behind its length in four bytes, the highest first."""
+"""Messages over a pipe: a JSON header and a body, each with a big-endian length prefix of four bytes."""
 
 import json
 import struct
@@ -11,11 +11,11 @@ _LENGTH = struct.Struct(">I")
 
 
 class FrameError(ValueError):
-    """What was read, or was to be written, is no frame."""
+    """The bytes that were read, or were to be written, are not a frame."""
 
 
-def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") -> None:
-    """Write one message; `FrameError` before a byte is written where the other side would refuse it."""
+def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes | memoryview = b"") -> None:
+    """Write one message. Raises `FrameError`, before a byte is written, where it is longer than the reader accepts."""
     text = json.dumps(header, allow_nan=False).encode()
     for part, limit in ((text, MAX_HEADER_BYTES), (body, MAX_BODY_BYTES)):
         _check(len(part), limit)
@@ -25,7 +25,10 @@ def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes = b"") ->
 
 
 def read_frame(stream: IO[bytes]) -> tuple[dict[str, Any], bytes]:
-    """Read one message; `EOFError` where the stream ends, `FrameError` for anything else that is no frame."""
+    """Return the header and body of the next message.
+
+    Raises `EOFError` where the stream ends, and `FrameError` where the bytes are not a frame.
+    """
     text = _read(stream, MAX_HEADER_BYTES)
     try:
         header = json.loads(text)
@@ -44,12 +47,12 @@ def _read(stream: IO[bytes], limit: int) -> bytes:
 
 def _check(length: int, limit: int) -> None:
     if length > limit:
-        raise FrameError(f"{length} bytes; at most {limit} are read")
+        raise FrameError(f"the frame has {length} bytes; the limit is {limit}")
 
 
 def _exactly(stream: IO[bytes], length: int) -> bytes:
     content = bytearray()
-    while len(content) < length:  # a pipe gives what it has
+    while len(content) < length:  # a pipe may return less than was asked for
         piece = stream.read(length - len(content))
         if not piece:
             raise EOFError

@@ -1,0 +1,171 @@
+"""Asking, waiting and being answered: by a real inference worker and its child, and where there is none."""
+
+import threading
+import uuid
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.kit.database import Database
+from app.models.starter import ensure_starter
+from app.predictions import queries, worker
+from app.settings import Settings
+from ml.corpus.simulator import simulate
+from ml.formats.wfdb import write_wfdb
+
+
+@pytest.fixture
+def ecg_ids(client: httpx.Client, database: Database, settings: Settings) -> list[str]:
+    with database.begin() as session:
+        ensure_starter(session, settings.models_dir)
+    ids = []
+    for ecg in simulate(2, seed=4):
+        files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+        answer = client.post("/v1/ecgs", files=files, data={"machine_report": "Sinus rhythm"})
+        ids.append(answer.json()["id"])
+    return ids
+
+
+@pytest.fixture
+def answering(settings: Settings, keys: dict[str, str]) -> Iterator[None]:
+    """An inference worker in a thread, with a real child."""
+    stopping = threading.Event()
+    thread = threading.Thread(target=worker.work_until, args=(stopping, settings))
+    thread.start()
+    yield
+    stopping.set()
+    thread.join()
+
+
+def object_of(client: httpx.Client, settings: Settings, ecg_id: str) -> Path:
+    digest = client.get(f"/v1/ecgs/{ecg_id}").json()["waveform_sha256"]
+    return settings.data_dir / "objects" / "waveforms" / digest[:2] / digest
+
+
+def faults(client: httpx.Client) -> list[tuple[str, str]]:
+    entries = client.get("/v1/audit").json()["items"]
+    return [(entry["action"], entry["resource_id"]) for entry in entries if entry["action"].startswith("object_")]
+
+
+@pytest.mark.usefixtures("answering")
+def test_an_answer_is_waited_for_and_shown_again_to_its_asker(
+    client: httpx.Client, keys: dict[str, str], ecg_ids: list[str]
+) -> None:
+    reader = {"Authorization": f"Bearer {keys['reader']}"}
+    answer = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers=reader)
+    assert answer.status_code == 200, answer.text
+    url = f"/v1/predictions/{answer.json()['id']}"
+    for allowed in (reader, {}):  # the asker, an admin
+        shown = client.get(url, headers=allowed).json()
+        assert (shown["state"], shown["answer"], shown["problem"]) == ("answered", answer.json(), None)
+    other = {"Authorization": f"Bearer {keys['researcher']}"}
+    assert client.get(url, headers=other).status_code == 404
+    assert client.get(f"/v1/predictions/{uuid.uuid4()}").status_code == 404
+
+
+@pytest.mark.usefixtures("answering")
+def test_a_missing_and_a_damaged_object_are_named_and_harm_no_other_question(
+    client: httpx.Client, settings: Settings, ecg_ids: list[str]
+) -> None:
+    missing, other = ecg_ids
+    path = object_of(client, settings, missing)
+    content = path.read_bytes()
+    for change, code in ((None, "object_missing"), (content[:-9] + b"\x00" + content[-8:], "object_damaged")):
+        path.unlink() if change is None else path.write_bytes(change)
+        for answer in (
+            client.post("/v1/predictions", json={"ecg_id": missing}),
+            client.get(f"/v1/ecgs/{missing}/waveform"),
+            client.get(f"/v1/ecgs/{missing}/plot.svg"),
+        ):
+            assert (answer.status_code, answer.json()["type"]) == (410, f"/problems/{code}")
+        assert faults(client)[:3] == [(code, missing)] * 3
+        assert client.post("/v1/predictions", json={"ecg_id": other}).status_code == 200
+    # another ECG's whole object in its place is no less damaged
+    path.write_bytes(object_of(client, settings, other).read_bytes())
+    assert client.get(f"/v1/ecgs/{missing}/waveform").json()["type"] == "/problems/object_damaged"
+    ecg = next(iter(simulate(1, seed=4)))
+    files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+    assert client.post("/v1/ecgs", files=files).status_code == 200  # the same waveform again heals it
+    assert client.post("/v1/predictions", json={"ecg_id": missing}).status_code == 200
+
+
+@pytest.mark.usefixtures("answering")
+def test_the_service_and_its_worker_outlive_their_connections(
+    client: httpx.Client, database: Database, ecg_ids: list[str]
+) -> None:
+    asked = {"ecg_id": ecg_ids[0]}
+    assert client.post("/v1/predictions", json=asked).status_code == 200
+    with database.begin() as session:
+        others = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database()"
+        session.execute(text(f"{others} AND pid <> pg_backend_pid()"))
+    assert client.get("/v1/me").status_code == 200
+    assert client.post("/v1/predictions", json=asked).status_code == 200
+
+
+def test_nobody_answers_in_time(settings: Settings, keys: dict[str, str], client: httpx.Client) -> None:
+    from fastapi.testclient import TestClient
+
+    from app.main import create_app
+
+    database = Database(settings)
+    with database.begin() as session:
+        ensure_starter(session, settings.models_dir)
+    app = create_app(settings.model_copy(update={"prediction_timeout_s": 0.05}))
+    with TestClient(app, raise_server_exceptions=False) as asking:
+        asking.headers["Authorization"] = f"Bearer {keys['reader']}"
+        ecg = next(iter(simulate(1, seed=4)))
+        files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+        answer = asking.post("/v1/predictions", files=files)
+        assert (answer.status_code, answer.json()["type"]) == (503, "/problems/no_answer")
+        assert int(answer.headers["retry-after"]) > 0
+        assert asking.get("/v1/ecgs").json()["items"], "the upload is stored all the same"
+    database.close()
+
+
+@pytest.mark.parametrize(
+    ("prefer", "applied"),
+    [("respond-async", "respond-async"), ("wait=0", "wait=0"), ("Respond-Async, wait=0", "respond-async, wait=0")],
+)
+def test_a_client_that_would_rather_not_wait_gets_202_and_an_address(
+    client: httpx.Client, ecg_ids: list[str], prefer: str, applied: str
+) -> None:
+    answer = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers={"Prefer": prefer})
+    assert (answer.status_code, answer.headers["preference-applied"]) == (202, applied)
+    assert answer.headers["location"] == f"/v1/predictions/{answer.json()['id']}"
+    shown = client.get(answer.headers["location"]).json()
+    assert shown == answer.json() and shown["state"] == "open"
+
+
+def test_a_failed_question_says_why(client: httpx.Client, database: Database, ecg_ids: list[str]) -> None:
+    url = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers={"Prefer": "respond-async"}).headers[
+        "location"
+    ]
+    error: dict[str, Any] = {
+        "code": "unusable",
+        "detail": "lead V1 is constant",
+        "reasons": [{"code": "constant_lead", "detail": "lead V1 is constant"}],
+    }
+    with database.begin() as session:
+        queries.fail(session, uuid.UUID(url.rsplit("/", 1)[1]), error)
+    shown = client.get(url).json()
+    assert (shown["state"], shown["answer"], shown["problem"]["type"]) == ("failed", None, "/problems/unusable_ecg")
+    assert shown["problem"]["errors"][0]["code"] == "constant_lead"
+
+
+def test_a_question_whose_worker_died_is_taken_up_again(
+    client: httpx.Client, database: Database, ecg_ids: list[str]
+) -> None:
+    client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers={"Prefer": "respond-async"})
+    with database.begin() as session:
+        first = queries.claim_oldest(session, lease_s=-1)
+    with database.begin() as session:
+        again = queries.claim_oldest(session, lease_s=60)
+        assert first is not None and again is not None and again.id == first.id
+        assert queries.claim_oldest(session, lease_s=60) is None
+    with database.begin() as session:
+        queries.extend(session, again.id, -1)
+        assert queries.claim_oldest(session, lease_s=60) is not None
