@@ -24,7 +24,10 @@ class DemoFailed(Exception):
 
 @contextmanager
 def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, str]]:
-    """Run `overread serve` on a free port; give the process, a client that is logged in as admin, and the key."""
+    """Run `overread serve` on a free port, and yield its process, a client with the admin's key, and the key.
+
+    It has a private PostgreSQL and workers of its own: the demo's ECGs never come into a configured database.
+    """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     port = port if _is_free(port) else _any_free_port()
     key = settings.admin_key.get_secret_value() if settings.admin_key else "ovr_" + secrets.token_urlsafe(32)
@@ -33,7 +36,7 @@ def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[by
         process = subprocess.Popen(
             python_module("app.cli", "serve", "--port", str(port)),
             cwd=settings.data_dir,
-            env={**safe_environment(), "OVERREAD_DATA_DIR": str(settings.data_dir), "OVERREAD_ADMIN_KEY": key},
+            env={**safe_environment(), **_own_settings(settings.data_dir, key)},
             stdout=log,
             stderr=log,
             start_new_session=True,  # Ctrl-C reaches the demo, which then ends the service itself
@@ -52,6 +55,16 @@ def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[by
         except subprocess.TimeoutExpired:
             process.kill()
             process.wait()
+
+
+def _own_settings(data_dir: Path, key: str) -> dict[str, str]:
+    """Return the settings of the demo's service; an empty one is as if it were not set."""
+    return {
+        "OVERREAD_DATA_DIR": str(data_dir),
+        "OVERREAD_ADMIN_KEY": key,
+        "OVERREAD_DATABASE_URL": "",
+        "OVERREAD_BROKER_URL": "",
+    }
 
 
 def _wait_until_ready(process: subprocess.Popen[bytes], client: httpx.Client, log_path: Path) -> None:

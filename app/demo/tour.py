@@ -1,10 +1,9 @@
-"""The tour: upload, disagreement, dataset, training, promotion, prediction; every step a call a user could make."""
+"""The tour: upload, disagreement, dataset, training, comparison, promotion, prediction, by the API that users have."""
 
 import itertools
 import json
 import signal
 import sys
-import threading
 import time
 from collections.abc import Iterator
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any
 import httpx
 
 from app.demo import corpora
-from app.demo.corpora import Case
+from app.demo.corpora import Case, Corpus
 from app.demo.server import DemoFailed, service
 from app.settings import Settings
 
@@ -23,18 +22,22 @@ POLL_S = 0.3
 
 
 def run(settings: Settings, ptbxl: Path | None, port: int, exit_after: bool) -> int:
-    """Walk the whole way; the exit status."""
-    if "data_dir" not in settings.model_fields_set:
-        settings = settings.model_copy(update={"data_dir": settings.data_dir / "demo"})  # apart from real ECGs
+    """Walk the whole way, and return the exit status."""
+    corpus = corpora.simulated_corpus(SIMULATED_ECGS + 1) if ptbxl is None else corpora.ptbxl_corpus(ptbxl)
+    settings = settings.model_copy(update={"data_dir": settings.data_dir / corpus.folder})
+    for number in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, _end)
     try:
         with service(settings, port) as (process, client, key):
             _say(f"Overread runs on {client.base_url} (data in {settings.data_dir})")
-            _tour(client, ptbxl)
+            _tour(client, corpus)
             _say(f"\nAddress    {client.base_url}   (API: /docs)\nAdmin key  {key}")
             if exit_after:
                 return 0
             _say("Ctrl-C ends everything this command started.")
-            return _wait_for_end(process)
+            while process.poll() is None:
+                time.sleep(POLL_S)
+            raise DemoFailed("the service ended by itself")
     except DemoFailed as error:
         print(f"overread demo: {error}", file=sys.stderr)
         return 1
@@ -42,49 +45,85 @@ def run(settings: Settings, ptbxl: Path | None, port: int, exit_after: bool) -> 
         return 130
 
 
-def _wait_for_end(process: Any) -> int:
-    ended = threading.Event()
-    for number in (signal.SIGINT, signal.SIGTERM):
-        signal.signal(number, lambda *_: ended.set())
-    while not ended.wait(0.5):
-        if process.poll() is not None:
-            raise DemoFailed("the service ended by itself")
-    return 0
+def _end(number: int, _: object) -> None:
+    """End the demo wherever it is, and with it the service that it started."""
+    sys.exit(128 + number)
 
 
-def _tour(client: httpx.Client, ptbxl: Path | None) -> None:
-    if ptbxl is None:
-        cases: Iterator[Case] = corpora.simulated(SIMULATED_ECGS + 1)
-        source = f"{SIMULATED_ECGS} SIMULATED ECGs (no patient was attached to them)"
-    else:
-        cases, source = corpora.ptbxl(ptbxl), "PTB-XL (Wagner et al. 2020, CC BY 4.0)"
-    cases, new = _all_but_one(cases)
-    _say(f"\n1. Upload: {source}")
+def _tour(client: httpx.Client, corpus: Corpus) -> None:
+    cases, new = _all_but_one(corpus.cases)
+    _say(f"\n1. Upload: {corpus.title}")
     _upload(client, cases)
-    _say("\n2. Disagreement: what the experts added to and removed from the machine's readings")
-    _disagreement(client)
+    _say(f"\n2. Disagreement: what {corpus.overread} add to and remove from {corpus.machine}")
+    _disagreement(client, corpus)
     _say("\n3. Freeze a dataset")
-    result = _job(client, client.post("/v1/datasets", json={"name": "demo", "seed": 1}))
+    asked = {"name": "demo", "seed": 1, "simulated": corpus.simulated}
+    dataset = _job(client, client.post("/v1/datasets", json=asked))
     _say(
-        f"   {result['windows']} windows of {result['ecgs']} ECGs, {result['patients']} patients,"
-        f" sha256 {result['content_sha256'][:16]}…"
+        f"   {dataset['windows']} windows of {dataset['ecgs']} ECGs, {dataset['patients']} patients,"
+        f" sha256 {dataset['content_sha256'][:16]}…"
     )
     _say("\n4. Train: supervised, tiny preset, on the over-reads")
-    training = {"dataset": result["dataset_id"], "preset": "tiny", "overrides": TRAINING}
+    training = {"dataset": dataset["dataset_id"], "preset": "tiny", "overrides": TRAINING}
     trained = _job(client, client.post("/v1/training-jobs", json=training))
-    for reading, figures in trained["metrics"].items():
-        auroc, auprc = figures.get("macro_auroc"), figures.get("macro_auprc")
+    for reading, metrics in trained["metrics"].items():
+        auroc, auprc = metrics.get("macro_auroc"), metrics.get("macro_auprc")
         if auroc is not None:
             _say(f"   test split against the {reading}: macro AUROC {auroc:.3f}, macro AUPRC {auprc:.3f}")
-    _say("\n5. Promote it")
-    promoted = _ok(client.post(f"/v1/models/{trained['model_id']}/promote"))
-    _say(f"   {promoted['name']} answers predictions now")
-    _say("\n6. Predict a new ECG")
+    answering = _answering(client)
+    _say(f"\n5. Compare it with the model that answers now, {answering['name']}")
+    compared = _compare(client, trained["model_id"], answering, dataset["dataset_id"], corpus)
+    _say("\n6. Promote the better one")
+    _promote(client, trained["model_id"], answering, compared)
+    _say("\n7. Predict a new ECG")
     _predict(client, new)
 
 
+def _answering(client: httpx.Client) -> dict[str, Any]:
+    """Return the model that answers predictions: the promoted one, else the one that came with the release."""
+    models = _ok(client.get("/v1/models", params={"limit": 500}))["items"]
+    shipped = [model for model in models if model["job_id"] is None]
+    return next((model for model in models if model["promoted"]), shipped[0])
+
+
+def _compare(
+    client: httpx.Client, model_id: str, other: dict[str, Any], dataset: str, corpus: Corpus
+) -> dict[str, Any]:
+    """Measure two models on the same test split, and return their macro AUPRC against the over-read."""
+    asked = {"model": model_id, "compare_with": other["id"], "dataset": dataset, "split": "test"}
+    measured = _job(client, client.post("/v1/evaluations", json=asked))
+    macro: dict[str, Any] = measured["comparison"]["overread"]["macro"]
+    _say(f"   both on the same {measured['windows']} windows of the test split, against the over-read:")
+    for metric, values in macro.items():
+        if values["difference"] is not None:
+            interval = values["difference_ci"]
+            between = f" (95 % interval {interval[0]:+.3f} to {interval[1]:+.3f})" if interval else ""
+            _say(
+                f"   macro {metric.upper()}: the new model {values['value']:.3f}, {other['name']}"
+                f" {values['other']:.3f}, difference {values['difference']:+.3f}{between}"
+            )
+    if corpus.starter_knows and other["dataset_id"] is None:
+        _say(
+            f"   {other['name']} was trained on PTB-XL: it may have seen patients of this test split, and then its\n"
+            "   values are too high"
+        )
+    compared: dict[str, Any] = macro["auprc"]
+    return compared
+
+
+def _promote(client: httpx.Client, model_id: str, other: dict[str, Any], compared: dict[str, Any]) -> None:
+    difference = compared["difference"]
+    if difference is None:
+        _say(f"   the test split is too small to compare them: {other['name']} answers on")
+    elif difference > 0:
+        promoted = _ok(client.post(f"/v1/models/{model_id}/promote"))
+        _say(f"   the new model has the higher macro AUPRC: {promoted['name']} answers predictions now")
+    else:
+        _say(f"   {other['name']} has the higher macro AUPRC: it answers on, and the new model is kept beside it")
+
+
 def _all_but_one(cases: Iterator[Case]) -> tuple[Iterator[Case], Case]:
-    """Keep the first ECG with a machine report back for the prediction."""
+    """Return the cases without the first that has a machine report, and that one: it is kept for the prediction."""
     seen: list[Case] = []
     for case in cases:
         if case.machine_report:
@@ -119,18 +158,18 @@ def _upload(client: httpx.Client, cases: Iterator[Case]) -> None:
     )
     if by_first_reader:
         _say(
-            f"   {by_first_reader} of these have no machine text in PTB-XL: the first reader's stands in its place,\n"
-            "   so the table below is the first reader against the validated codes, not a machine against an expert"
+            f"   {by_first_reader} of these have no machine's text in PTB-XL; the first reader's text is used.\n"
+            "   For them the table below compares the first reader, not a machine, with the validated codes"
         )
 
 
-def _disagreement(client: httpx.Client) -> None:
-    table = _ok(client.get("/v1/disagreement"))
+def _disagreement(client: httpx.Client, corpus: Corpus) -> None:
+    table = _ok(client.get("/v1/disagreement", params={"simulated": corpus.simulated}))
     _say(f"   {table['pairs']} pairs\n")
     _say(f"   {'label':<30}{'machine':>8}{'overread':>9}{'added':>7}{'removed':>8}{'+%':>8}{'-%':>8}{'kappa':>8}")
     for row in table["labels"]:
-        figures = [row["added_pct"], row["removed_pct"], row["kappa"]]
-        shown = "".join(f"{'–' if value is None else format(value, '.2f'):>8}" for value in figures)
+        rates = [row["added_pct"], row["removed_pct"], row["kappa"]]
+        shown = "".join(f"{'–' if value is None else format(value, '.2f'):>8}" for value in rates)
         _say(f"   {row['name']:<30}{row['machine']:>8}{row['overread']:>9}{row['added']:>7}{row['removed']:>8}{shown}")
 
 
