@@ -7,6 +7,8 @@ from anyio import to_thread
 from fastapi import Depends, FastAPI
 from fastapi_offline import FastAPIOffline
 
+from app.access_log.refusals import RecordRefusals
+from app.access_log.routes import router as access_log
 from app.auth.access import KeyBeforeBody
 from app.auth.routes import router as access
 from app.datasets.routes import router as datasets
@@ -49,7 +51,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 
 ROUTERS = (
     *(ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
-    *(datasets, models, evaluations, studies, jobs, predictions, access, health.router),
+    *(datasets, models, evaluations, studies, jobs, predictions, access, access_log, health.router),
 )
 
 
@@ -93,6 +95,7 @@ def create_app(settings: Settings) -> FastAPI:
     problems.install(app)
     app.add_middleware(BodyLimit, max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes)
     app.add_middleware(KeyBeforeBody)
+    app.add_middleware(RecordRefusals, database=database)
     app.add_middleware(RequestContext)
     for router in ROUTERS:
         app.include_router(router)

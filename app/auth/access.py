@@ -1,14 +1,14 @@
 """What a route asks for: `Depends(require("reader"))`. Without a key 401, with too weak a role 403."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
 
-import structlog
-from fastapi import Depends, Request
+from fastapi import Depends, Request, Response
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from app.auth import queries
+from app.access_log import service as access_log
+from app.auth import queries, service
 from app.auth.service import Role, allows, hash_key
 from app.auth.tables import User
 from app.kit.database import SessionDep
@@ -19,14 +19,20 @@ _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: 
 
 
 def authenticate(
-    session: SessionDep, credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)]
-) -> User:
-    """Find who the key belongs to."""
-    user = queries.active_key_owner(session, hash_key(credentials.credentials)) if credentials else None
-    if user is None:
+    request: Request,
+    response: Response,
+    session: SessionDep,
+    credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+) -> Iterator[User]:
+    """Find who the key belongs to; once the request is answered, write down what it was shown."""
+    found = queries.active_key(session, hash_key(credentials.credentials)) if credentials else None
+    if found is None:
         raise _no_key()
-    structlog.contextvars.bind_contextvars(user_id=str(user.id))
-    return user
+    key, user = found
+    service.note_use(session, key)
+    request.state.user_id = user.id  # for the log's line and the access log
+    yield user
+    access_log.record(session, request, response, user.id)
 
 
 class KeyBeforeBody:
@@ -48,7 +54,7 @@ class KeyBeforeBody:
         await self.app(scope, receive, send)
 
 
-UserDep = Annotated[User, Depends(authenticate)]
+UserDep = Annotated[User, Depends(authenticate, scope="function")]
 
 
 def require(role: Role) -> Callable[[User], Awaitable[User]]:

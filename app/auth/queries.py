@@ -1,20 +1,41 @@
 """SQL of users and keys."""
 
 import uuid
+from datetime import datetime
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, and_, func, or_, select, update
 from sqlalchemy.orm import Session
 
 from app.auth.tables import ApiKey, User
 from app.kit.audit import AuditEntry
 
 
-def active_key_owner(session: Session, sha256: bytes) -> User | None:
-    """Find the enabled user who holds the unrevoked key of this hash."""
-    return session.scalar(
-        select(User)
-        .join(ApiKey, ApiKey.user_id == User.id)
-        .where(ApiKey.sha256 == sha256, ApiKey.revoked_at.is_(None), User.disabled_at.is_(None))
+def _is_active() -> ColumnElement[bool]:
+    """The condition on a key joined with its user under which it opens anything."""
+    unexpired = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
+    return and_(ApiKey.revoked_at.is_(None), unexpired, User.disabled_at.is_(None))
+
+
+def active_key(session: Session, sha256: bytes) -> tuple[ApiKey, User] | None:
+    """Find the key of this hash and its user, if it opens anything."""
+    statement = select(ApiKey, User).join(User, ApiKey.user_id == User.id).where(ApiKey.sha256 == sha256, _is_active())
+    found = session.execute(statement).first()
+    return None if found is None else (found[0], found[1])
+
+
+def note_use(session: Session, key_id: uuid.UUID, before: datetime) -> None:
+    """Set when a key was last used, unless that was set after `before`, or another request is just setting it."""
+    stale = (
+        select(ApiKey.id)
+        .where(ApiKey.id == key_id, or_(ApiKey.last_used_at.is_(None), ApiKey.last_used_at < before))
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    session.execute(
+        update(ApiKey)
+        .where(ApiKey.id == stale)
+        .values(last_used_at=func.now())
+        .execution_options(synchronize_session=False)
     )
 
 
@@ -44,10 +65,27 @@ def active_admin_keys(session: Session) -> int:
             select(func.count())
             .select_from(ApiKey)
             .join(User, User.id == ApiKey.user_id)
-            .where(User.role == "admin", User.disabled_at.is_(None), ApiKey.revoked_at.is_(None))
+            .where(User.role == "admin", _is_active())
         )
         or 0
     )
+
+
+def other_admins(session: Session, user: User) -> int:
+    """Count the enabled admins besides a user, and lock them: none is disabled or demoted meanwhile."""
+    others = select(User.id).where(User.role == "admin", User.disabled_at.is_(None), User.id != user.id)
+    return len(session.scalars(others.order_by(User.id).with_for_update()).all())
+
+
+def oldest_admin(session: Session) -> User | None:
+    """Find the enabled admin who was made first, and lock the row."""
+    enabled = select(User).where(User.role == "admin", User.disabled_at.is_(None))
+    return session.scalar(enabled.order_by(User.created_at, User.id).limit(1).with_for_update())
+
+
+def user_named(session: Session, name: str) -> User | None:
+    """Find a user by name."""
+    return session.scalar(select(User).where(User.name == name))
 
 
 def user_by_name(session: Session, name: str) -> User | None:

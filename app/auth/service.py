@@ -1,11 +1,12 @@
-"""Keys and users: making, hashing, revoking; each change audited."""
+"""Users and their keys: make, change, end; each change audited."""
 
 import hashlib
 import secrets
 import uuid
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from typing import Literal, get_args
 
+import structlog
 from pydantic import SecretStr, TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 
@@ -18,29 +19,34 @@ from app.kit.problems import field_errors
 Role = Literal["viewer", "reader", "researcher", "admin"]
 ROLES: tuple[Role, ...] = get_args(Role)  # weakest first: each may do what those before it may
 
+LAST_USED_WITHIN = timedelta(minutes=1)
+"""How exactly it is known when a key was last used: one write a minute, however often it is."""
+
 _NAME: TypeAdapter[str] = TypeAdapter(UserName)
+
+log = structlog.get_logger(__name__)
 
 
 class AuthError(Exception):
-    """A change of users or keys that cannot be made; the message says why."""
+    """A change of users or keys that cannot be made; the message says why and what to do."""
 
 
 class InvalidName(AuthError):
-    """What no user can be called; the message says why."""
+    """A name that no user can have; the message says why."""
 
 
 def hash_key(key: str) -> bytes:
-    """Hash a key. Keys are random and long, so one SHA-256 is enough: there is nothing to guess slowly."""
+    """Return a key's hash. Keys are long and random, so one SHA-256 is enough: they cannot be guessed."""
     return hashlib.sha256(key.encode()).digest()
 
 
 def allows(role: str, needed: Role) -> bool:
-    """Whether `role` includes `needed`."""
+    """Return whether `role` includes `needed`."""
     return ROLES.index(role) >= ROLES.index(needed)
 
 
 def create_user(session: Session, actor: str, name: str, role: Role) -> User:
-    """Make a user; `InvalidName` when nobody can be called so, `AuthError` when the name is taken."""
+    """Make a user. Raise `InvalidName` for a name that no user can have, `AuthError` for one that is taken."""
     try:
         name = _NAME.validate_python(name)
     except ValidationError as error:
@@ -57,29 +63,65 @@ def create_user(session: Session, actor: str, name: str, role: Role) -> User:
 def set_role(session: Session, actor: str, name: str, role: Role) -> User:
     """Change a user's role."""
     user = _user(session, name)
+    if user.role == role:
+        return user
+    if role != "admin":
+        _check_not_last_admin(session, user)
     audit.record(session, actor, "update", "user", user.id, {"role": user.role}, {"role": role})
     user.role = role
     return user
 
 
 def disable_user(session: Session, actor: str, name: str) -> User:
-    """Close every key of a user at once."""
+    """Refuse every key of a user from now on."""
     user = _user(session, name)
     if user.disabled_at is None:
+        _check_not_last_admin(session, user)
         user.disabled_at = datetime.now(UTC)
         audit.record(session, actor, "disable", "user", user.id, {"disabled": False}, {"disabled": True})
     return user
 
 
-def issue_key(session: Session, actor: str, name: str) -> str:
+def enable_user(session: Session, actor: str, name: str) -> User:
+    """Accept a disabled user's keys again; those that were revoked or have expired stay refused."""
+    user = _user(session, name)
+    if user.disabled_at is not None:
+        user.disabled_at = None
+        audit.record(session, actor, "enable", "user", user.id, {"disabled": True}, {"disabled": False})
+    return user
+
+
+def issue_key(session: Session, actor: str, name: str, expires_at: datetime | None = None) -> str:
     """Make a key for a user and return it: the only time anyone sees it."""
+    user = _user(session, name)
+    if user.disabled_at is not None:
+        raise AuthError(f"the user {name!r} is disabled, and no key opens anything: run `overread user enable` first")
+    if expires_at is not None and expires_at <= datetime.now(UTC):
+        raise AuthError("--expires is in the past: the key would open nothing")
     key = "ovr_" + secrets.token_urlsafe(32)
-    _store_key(session, actor, _user(session, name), key, "issued")
+    _store_key(session, actor, user, key, "issued", expires_at=expires_at)
     return key
 
 
+def state_of(key: ApiKey) -> str:
+    """Return a key's state in words."""
+    if key.revoked_at is not None:
+        return "revoked"
+    if key.expires_at is None:
+        return "active"
+    ends = f"{key.expires_at.astimezone(UTC):%Y-%m-%d %H:%M}"
+    return f"expired {ends}" if key.expires_at <= datetime.now(UTC) else f"active until {ends}"
+
+
+def note_use(session: Session, key: ApiKey) -> None:
+    """Set when a key was last used, to the minute."""
+    before = datetime.now(UTC) - LAST_USED_WITHIN
+    if key.last_used_at is None or key.last_used_at < before:
+        queries.note_use(session, key.id, before)
+
+
 def revoke_key(session: Session, actor: str, key_id: uuid.UUID) -> None:
-    """Close a key for good."""
+    """End a key for good."""
     key = queries.key(session, key_id)
     if key is None:
         raise AuthError("there is no such key")
@@ -89,25 +131,43 @@ def revoke_key(session: Session, actor: str, key_id: uuid.UUID) -> None:
 def ensure_admin(session: Session, given: SecretStr | None) -> str | None:
     """Make sure an admin can get in; return a newly made key, to be shown once.
 
-    A key given by the environment replaces the one the environment gave before; a revoked key stays revoked.
+    A key that the environment gives replaces the one it gave before, and ends when the environment gives none. One
+    that was revoked stays revoked.
     """
     queries.lock_bootstrap(session)
+    sha256 = hash_key(given.get_secret_value()) if given is not None else None
+    for old in queries.environment_keys(session):
+        if old.sha256 != sha256:
+            _revoke(session, "environment", old)
+    session.flush()
     if given is not None:
         key = given.get_secret_value()
         if queries.key_by_hash(session, hash_key(key)) is None:
-            for old in queries.environment_keys(session):
-                _revoke(session, "environment", old)
-            session.flush()
-            _store_key(session, "environment", _first_admin(session, "environment"), key, "environment")
+            _store_key(session, "environment", _an_admin(session, "environment"), key, "environment")
+        elif queries.active_key(session, hash_key(key)) is None:
+            log.warning("environment_key_opens_nothing", what_to_do="set another OVERREAD_ADMIN_KEY")
         return None
     if queries.active_admin_keys(session) > 0:
         return None
-    return issue_key(session, "setup", _first_admin(session, "setup").name)
+    return issue_key(session, "setup", _an_admin(session, "setup").name)
 
 
-def _first_admin(session: Session, actor: str) -> User:
+def _an_admin(session: Session, actor: str) -> User:
+    """Return an enabled admin: the first one, else the user `admin`, made or made so again."""
+    found = queries.oldest_admin(session)
+    if found is not None:
+        return found
     user = queries.user_by_name(session, "admin")
-    return create_user(session, actor, "admin", "admin") if user is None else user
+    if user is None:
+        return create_user(session, actor, "admin", "admin")
+    set_role(session, actor, "admin", "admin")
+    return enable_user(session, actor, "admin")
+
+
+def _check_not_last_admin(session: Session, user: User) -> None:
+    if user.role == "admin" and user.disabled_at is None and queries.other_admins(session, user) == 0:
+        another = "`overread user add NAME --role admin`"
+        raise AuthError(f"{user.name!r} is the last admin; make another one first, with {another}")
 
 
 def _user(session: Session, name: str) -> User:
@@ -117,11 +177,15 @@ def _user(session: Session, name: str) -> User:
     return user
 
 
-def _store_key(session: Session, actor: str, user: User, key: str, source: str) -> None:
-    row = ApiKey(user_id=user.id, sha256=hash_key(key), hint=key[:8] if source == "issued" else "", source=source)
+def _store_key(
+    session: Session, actor: str, user: User, key: str, source: str, *, expires_at: datetime | None = None
+) -> None:
+    hint = key[:8] if source == "issued" else ""
+    row = ApiKey(user_id=user.id, sha256=hash_key(key), hint=hint, source=source, expires_at=expires_at)
     session.add(row)
     session.flush()
-    audit.record(session, actor, "create", "api_key", row.id, after={"user": user.name, "source": source})
+    after = {"user": user.name, "source": source, "expires_at": expires_at}
+    audit.record(session, actor, "create", "api_key", row.id, after=after)
 
 
 def _revoke(session: Session, actor: str, key: ApiKey) -> None:

@@ -5,6 +5,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
+from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs import answers, queries, service
 from app.ecgs.answers import Format, Stage
@@ -44,6 +45,7 @@ def upload_ecg(
     response: Response,
     session: SessionDep,
     user: ReaderUser,
+    shown: ShownDep,
     file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`.")],
     metadata: Annotated[
         str | None,
@@ -66,6 +68,7 @@ def upload_ecg(
     stored = service.upload(session, archive, rules, user.name, upload.recording, upload.metadata, upload.readings)
     if not stored.is_new:
         response.status_code = 200
+    shown.add([stored.ecg.id])
     response.headers["Location"] = f"/v1/ecgs/{stored.ecg.id}"
     return stored.ecg
 
@@ -74,6 +77,7 @@ def upload_ecg(
 def list_ecgs(
     session: SessionDep,
     user: ViewerUser,
+    shown: ShownDep,
     site: Annotated[Name | None, Query(examples=["north"])] = None,
     device: Annotated[Name | None, Query(examples=["MAC 2000"])] = None,
     limit: Limit = 50,
@@ -81,6 +85,7 @@ def list_ecgs(
 ) -> Page[EcgSummary]:
     """List ECGs, newest first."""
     rows = queries.newest(session, site, device, decode(cursor), limit)
+    shown.add(ecg.id for ecg in rows[:limit])
     return page(rows, limit, lambda ecg: Position(ecg.created_at, ecg.id), service.outside)
 
 

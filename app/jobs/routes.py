@@ -8,7 +8,9 @@ from typing import Annotated
 from fastapi import APIRouter, Header, Query
 from sse_starlette import EventSourceResponse, ServerSentEvent
 
+from app.access_log.shown import ShownDep
 from app.auth.access import ResearcherUser, ViewerUser
+from app.auth.service import allows
 from app.jobs import queries
 from app.jobs.feed import EventFeed, EventFeedDep
 from app.jobs.schemas import QUEUED, JobOut, State
@@ -16,7 +18,7 @@ from app.jobs.service import outside
 from app.kit import audit
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
-from app.kit.problems import invalid, not_found, responses
+from app.kit.problems import Problem, invalid, not_found, responses
 from app.steps import KINDS
 
 router = APIRouter(prefix="/v1/jobs", tags=["jobs"])
@@ -39,6 +41,7 @@ SEND_TIMEOUT_S = 60.0  # a client that reads nothing for this long has gone
 def list_jobs(
     session: SessionDep,
     user: ViewerUser,
+    shown: ShownDep,
     state: State | None = None,
     kind: Annotated[str | None, Query(json_schema_extra={"enum": list(KINDS)}, examples=["train"])] = None,
     limit: Limit = 50,
@@ -48,15 +51,17 @@ def list_jobs(
     if kind is not None and kind not in KINDS:
         raise invalid("query.kind", f"must be one of {', '.join(KINDS)}", "unknown")
     rows = queries.newest(session, state, kind, decode(cursor), limit)
+    shown.add_from([job.result for job in rows[:limit]])
     return page(rows, limit, lambda job: Position(job.created_at, job.id), outside)
 
 
 @router.get("/{job_id}", responses=responses(404, 422))
-def get_job(job_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> JobOut:
+def get_job(job_id: uuid.UUID, session: SessionDep, user: ViewerUser, shown: ShownDep) -> JobOut:
     """Show a job: state, progress, result or error."""
     job = queries.by_id(session, job_id)
     if job is None:
         raise not_found("job")
+    shown.add_from(job.result)
     return outside(job)
 
 
@@ -64,15 +69,21 @@ def get_job(job_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> JobOut:
     "/{job_id}/cancel",
     responses={200: {"content": {"application/json": {"example": CANCELLED_EXAMPLE}}}, **responses(404, 422)},
 )
-def cancel_job(job_id: uuid.UUID, session: SessionDep, user: ResearcherUser) -> JobOut:
-    """Ask a job to stop. A queued job is cancelled at once, a running one within seconds; a finished one stays."""
+def cancel_job(job_id: uuid.UUID, session: SessionDep, user: ResearcherUser, shown: ShownDep) -> JobOut:
+    """Ask a job of your own (an admin: anybody's) to stop.
+
+    A queued job is cancelled at once, a running one within seconds; a finished one stays.
+    """
     before = queries.by_id(session, job_id)
     if before is None:
         raise not_found("job")
+    if before.user_id != user.id and not allows(user.role, "admin"):
+        raise Problem(403, "forbidden", "This job is another user's: only that user or an admin may cancel it.")
     state = before.state
     job = queries.request_cancel(session, job_id)
     assert job is not None
     audit.record(session, user.name, "cancel", "job", job_id, {"state": state}, {"state": job.state})
+    shown.add_from(job.result)
     return outside(job)
 
 

@@ -49,10 +49,12 @@ class RequestContext:
                 await self.app(scope, receive, named)
             finally:
                 route = scope.get("route")
+                user_id = scope["state"].get("user_id")
                 log.info(
                     "request",
                     method=scope["method"],
                     route=getattr(route, "path", "-"),  # the template: a raw path may name a patient
+                    user_id=str(user_id) if user_id is not None else None,
                     status=status,
                     ms=round((time.perf_counter() - started) * 1000, 1),
                 )

@@ -11,6 +11,7 @@ from pydantic import TypeAdapter, ValidationError
 from sqlalchemy.orm import Session
 from starlette.datastructures import FormData, UploadFile
 
+from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser
 from app.auth.tables import User
 from app.ecgs import service as ecgs
@@ -116,6 +117,7 @@ def predict(
     prefers: PreferencesDep,
     session: SessionDep,
     user: ReaderUser,
+    shown: ShownDep,
 ) -> Response:
     """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
 
@@ -133,14 +135,19 @@ def predict(
         phrases = _phrases(asked)
         model = service.chosen_model(session, _model_id(asked))
         ecg_id = _store(storage, session, user, asked)
+    shown.add([ecg_id])
     put = service.ask(session, ecg_id, model, phrases, user)
     return Deferred(lambda: answers.answer(put, prefers))  # once the question is committed, it can be answered
 
 
 @router.get("/{prediction_id}", responses=responses(404, 422))
-def get_prediction(prediction_id: uuid.UUID, session: SessionDep, user: ReaderUser) -> PredictionStatus:
+def get_prediction(
+    prediction_id: uuid.UUID, session: SessionDep, user: ReaderUser, shown: ShownDep
+) -> PredictionStatus:
     """Show a question of your own (an admin: anybody's): open, answered with its answer, or failed with its problem."""
-    return status(service.asked_by(session, prediction_id, user))
+    question = service.asked_by(session, prediction_id, user)
+    shown.add([question.row.ecg_id])
+    return status(question)
 
 
 def _store(storage: Storage, session: Session, user: User, form: FormData) -> uuid.UUID:

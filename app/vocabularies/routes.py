@@ -4,6 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Query, Response
 
+from app.access_log.shown import ShownDep
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
@@ -67,7 +68,12 @@ def upload_vocabulary(
     },
 )
 def preview_vocabulary(
-    given: PreviewIn, labelers: LabelersDep, session: SessionDep, user: ResearcherUser, start: StartJob
+    given: PreviewIn,
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ResearcherUser,
+    shown: ShownDep,
+    start: StartJob,
 ) -> PreviewOut | JobOut:
     """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
 
@@ -78,7 +84,9 @@ def preview_vocabulary(
     if given.sample == "all":
         params = given.model_dump(mode="json", exclude_none=True)
         return start(user, "preview", params)
-    return previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
+    found = previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
+    shown.add(example.ecg_id for example in found.examples)
+    return found
 
 
 @router.get("/vocabularies/{version}", responses=responses(404, 409, 422))
@@ -113,6 +121,7 @@ def list_unmapped(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
+    shown: ShownDep,
     source: Source | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> UnmappedList:
@@ -120,7 +129,9 @@ def list_unmapped(
 
     They are counted under a version that is or was active.
     """
-    return service.unmapped(session, labelers.version(session, version), source, limit)
+    found = service.unmapped(session, labelers.version(session, version), source, limit)
+    shown.add(statement.example.ecg_id for statement in found.items)
+    return found
 
 
 @router.post("/labels/extract", responses=responses(404, 413, 422))

@@ -5,6 +5,7 @@ from typing import Annotated
 from fastapi import APIRouter, Path, Query, Response
 from pydantic import BaseModel
 
+from app.access_log.shown import ShownDep
 from app.auth.access import ViewerUser
 from app.disagreement.drilldown import service
 from app.disagreement.drilldown.schemas import ChangedStatements, DifferingEcg
@@ -26,6 +27,7 @@ def list_most_changed_ecgs(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
+    shown: ShownDep,
     chosen: ChosenPairs,
     book: CellBookDep,
     hedged: Hedges = HEDGED,
@@ -34,7 +36,9 @@ def list_most_changed_ecgs(
 ) -> Response:
     """List the ECGs on which most labels differ, the newest recording first among equals."""
     rules = labelers.active(session)
-    return _json(service.most_changed(session, book, rules, chosen, hedged, limit, cursor))
+    found = service.most_changed(session, book, rules, chosen, hedged, limit, cursor)
+    shown.add(item.ecg.id for item in found.items)
+    return _json(found)
 
 
 @router.get("/statements", response_model=ChangedStatements, responses=responses(422))
@@ -42,6 +46,7 @@ def list_changed_statements(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
+    shown: ShownDep,
     chosen: ChosenPairs,
     hedged: Hedges = HEDGED,
     label: Annotated[
@@ -62,7 +67,9 @@ def list_changed_statements(
     if label is not None and label not in keys:
         raise invalid("query.label", f"{label!r} is no label of the active vocabulary")
     bit = None if label is None else keys.index(label)
-    return _json(changed_statements(session, rules, chosen, hedged, bit, direction, sample, limit))
+    found = changed_statements(session, rules, chosen, hedged, bit, direction, sample, limit)
+    shown.add(statement.example.ecg_id for statement in (*found.added, *found.removed))
+    return _json(found)
 
 
 @router.get("/{label}/ecgs", response_model=EcgPage[DifferingEcg], responses=responses(404, 422))
@@ -71,6 +78,7 @@ def list_differing_ecgs(
     labelers: LabelersDep,
     session: SessionDep,
     user: ViewerUser,
+    shown: ShownDep,
     chosen: ChosenPairs,
     book: CellBookDep,
     direction: Annotated[Direction, Query(description="What the over-read did with the label.")] = "both",
@@ -87,7 +95,9 @@ def list_differing_ecgs(
     if label not in keys:
         raise not_found("label")
     bit = keys.index(label)
-    return _json(service.of_label(session, book, rules, chosen, hedged, bit, direction, limit, cursor))
+    found = service.of_label(session, book, rules, chosen, hedged, bit, direction, limit, cursor)
+    shown.add(item.ecg.id for item in found.items)
+    return _json(found)
 
 
 def _json(answer: BaseModel) -> Response:

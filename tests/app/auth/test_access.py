@@ -119,12 +119,12 @@ def test_the_environments_key_replaces_the_one_before(settings: Settings, databa
         given = Settings(admin_key=key, _env_file=None).admin_key
         with database.begin() as session:
             assert service.ensure_admin(session, given) is None
-    from app.auth.queries import active_key_owner
+    from app.auth.queries import active_key
 
     with database.begin() as session:
-        assert active_key_owner(session, service.hash_key(first)) is None
-        owner = active_key_owner(session, service.hash_key(second))
-        assert owner is not None and owner.role == "admin"
+        assert active_key(session, service.hash_key(first)) is None
+        found = active_key(session, service.hash_key(second))
+        assert found is not None and found[1].role == "admin"
 
 
 def test_keys_are_stored_as_hashes_only(keys: dict[str, str], database: Database) -> None:

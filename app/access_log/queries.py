@@ -1,0 +1,83 @@
+"""SQL of the access log."""
+
+import uuid
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+
+from sqlalchemy import insert, select, text
+from sqlalchemy.orm import Session
+
+from app.access_log.tables import Access
+from app.auth.tables import User
+
+REFUSED = (401, 403)
+
+
+class Entry(NamedTuple):
+    """One row to be stored."""
+
+    user_id: uuid.UUID | None
+    operation: str
+    status: int
+    ecg_ids: list[uuid.UUID]
+    ecgs: int
+    address: str
+    request_id: str
+    unrecorded: int = 0
+
+
+class Recorded(NamedTuple):
+    """One stored row, with its user's name."""
+
+    id: int
+    at: datetime
+    user: str | None
+    operation: str
+    status: int
+    ecg_ids: list[uuid.UUID]
+    ecgs: int
+    address: str
+    request_id: str
+    unrecorded: int
+
+
+class Wanted(NamedTuple):
+    """Which rows are asked for; None: any."""
+
+    user_id: uuid.UUID | None
+    ecg_id: uuid.UUID | None
+    begin: datetime | None
+    end: datetime | None
+    refused: bool | None
+
+
+def add(session: Session, entry: Entry, *, only_reads: bool) -> None:
+    """Add a row.
+
+    Where the request only reads, its commit does not wait for the disk: the row outlives this process at once, a crash
+    of the machine when it is half a second old.
+    """
+    if only_reads:
+        session.execute(text("SET LOCAL synchronous_commit TO off"))
+    session.execute(insert(Access).values(entry._asdict()))
+
+
+def newest(session: Session, wanted: Wanted, before_id: int | None, limit: int) -> Sequence[Recorded]:
+    """List rows, newest first, one more than `limit`."""
+    columns = [User.name if name == "user" else getattr(Access, name) for name in Recorded._fields]
+    statement = select(*columns).select_from(Access).outerjoin(User, User.id == Access.user_id)
+    if wanted.user_id is not None:
+        statement = statement.where(Access.user_id == wanted.user_id)
+    if wanted.ecg_id is not None:
+        statement = statement.where(Access.ecg_ids.contains([wanted.ecg_id]))
+    if wanted.begin is not None:
+        statement = statement.where(Access.at >= wanted.begin)
+    if wanted.end is not None:
+        statement = statement.where(Access.at < wanted.end)
+    if wanted.refused is not None:
+        is_refused = Access.status.in_(REFUSED)
+        statement = statement.where(is_refused if wanted.refused else ~is_refused)
+    if before_id is not None:
+        statement = statement.where(Access.id < before_id)
+    return [Recorded(*row) for row in session.execute(statement.order_by(Access.id.desc()).limit(limit + 1))]

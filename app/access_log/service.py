@@ -1,0 +1,61 @@
+"""What is written to the access log, and when.
+
+Each answered request of an operation that can show patients' data is one row, stored in the request's transaction:
+it is committed before the answer is sent. An operation is recorded unless `SHOWS_NO_PATIENT` names it, so that a new
+one cannot be forgotten.
+"""
+
+import uuid
+
+from fastapi import Request, Response
+from sqlalchemy.orm import Session
+from starlette.types import Scope
+
+from app.access_log import queries
+from app.access_log.queries import Entry
+from app.access_log.shown import shown_by
+
+MOST_IDS = 500
+"""ECGs that a row names, as many as a page can hold; beyond that it counts them."""
+
+SHOWS_NO_PATIENT = frozenset(
+    {
+        *("who_am_i", "list_audit", "list_access_log"),
+        *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
+        *("freeze_dataset", "list_datasets", "get_dataset", "start_training", "start_evaluation", "get_evaluation"),
+        *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
+        *("start_study", "get_study", "get_study_file"),
+        *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
+        "extract_labels",  # the client's own text
+    }
+)
+"""Operations, by their functions' names, whose answers hold no patient's data."""
+
+
+def record(session: Session, request: Request, response: Response, user_id: uuid.UUID) -> None:
+    """Write down what a user is about to be answered, where it can show patients' data."""
+    ecg_ids = shown_by(request).ids
+    operation = operation_of(request.scope)
+    if operation in SHOWS_NO_PATIENT and not ecg_ids:
+        return
+    entry = Entry(
+        user_id=user_id,
+        operation=operation,
+        status=response.status_code or getattr(request.scope["route"], "status_code", None) or 200,
+        ecg_ids=ecg_ids[:MOST_IDS],
+        ecgs=len(ecg_ids),
+        address=address_of(request.scope),
+        request_id=request.state.request_id,
+    )
+    queries.add(session, entry, only_reads=request.method in {"GET", "HEAD"})
+
+
+def operation_of(scope: Scope) -> str:
+    """Return the name of the function that answers a request; `-` where no route was found."""
+    return getattr(scope.get("route"), "name", None) or "-"
+
+
+def address_of(scope: Scope) -> str:
+    """Return the client's network address."""
+    client = scope.get("client")
+    return client[0] if client else "-"
