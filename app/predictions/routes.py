@@ -65,8 +65,11 @@ _LISTS = {name for name, field in _FIELDS.items() if field["type"] == "array"}
 _FORM = Declared(once=set(_FIELDS) - _LISTS, repeatable=_LISTS, files={"file"})
 
 
-async def question(request: Request, settings: SettingsDep) -> AsyncIterator[PredictionIn | FormData]:
-    """Read the body by its content type; a form's files are closed when it has been answered."""
+async def question(request: Request, settings: SettingsDep) -> AsyncIterator[PredictionIn | FormData | None]:
+    """Read the body by its content type; a form's files are closed when it has been answered.
+
+    None for another content type, which is refused only when it is known who asks.
+    """
     given = content_type(request)
     if given == "application/json":
         try:
@@ -82,10 +85,10 @@ async def question(request: Request, settings: SettingsDep) -> AsyncIterator[Pre
                 raise invalid_fields(errors)
             yield form
     else:
-        raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
+        yield None
 
 
-QuestionDep = Annotated[PredictionIn | FormData, Depends(question)]
+QuestionDep = Annotated[PredictionIn | FormData | None, Depends(question)]
 
 
 @dataclass(frozen=True)
@@ -128,6 +131,8 @@ def predict(
     `Prefer: respond-async` answers 202 at once, `Prefer: wait=10` after ten seconds without an answer; `Location`
     then says where the answer will be.
     """
+    if asked is None:
+        raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
     if isinstance(asked, PredictionIn):
         service.check_waveform(session, asked.ecg_id)
         model, ecg_id, phrases = service.chosen_model(session, asked.model), asked.ecg_id, asked.statements
