@@ -68,10 +68,10 @@ def plot_svg(
         for column, lead in enumerate(leads):
             begin, end = (int(c * COLUMN_S * sampling_rate_hz) for c in (column, column + 1))
             trace = shown[LEADS.index(lead), begin:end]
-            parts.append(_trace(lead, trace, sampling_rate_hz, left + column * COLUMN_S * MM_PER_S, top))
+            parts.append(_trace(lead, trace, sampling_rate_hz, left + column * COLUMN_S * MM_PER_S, top=top))
     top = _CAPTION + 3 * _ROW_HEIGHT
     parts.append(_pulse(top))
-    parts.append(_trace(RHYTHM_LEAD, shown[LEADS.index(RHYTHM_LEAD)], sampling_rate_hz, left, top))
+    parts.append(_trace(RHYTHM_LEAD, shown[LEADS.index(RHYTHM_LEAD)], sampling_rate_hz, left, top=top))
     if simulated:
         parts.append(
             f'<text x="{_WIDTH - _MARGIN:g}" y="5" text-anchor="end" font-size="4" fill="#b00020">SIMULATED</text>'
@@ -96,7 +96,7 @@ def _pulse(top: float) -> str:
     )
 
 
-def _trace(lead: str, trace: NDArray[np.float64], sampling_rate_hz: float, left: float, top: float) -> str:
+def _trace(lead: str, trace: NDArray[np.float64], sampling_rate_hz: float, left: float, *, top: float) -> str:
     offset_mv = float(np.median(trace[np.isfinite(trace)])) if np.isfinite(trace).any() else 0.0
     x = left + np.arange(len(trace)) / sampling_rate_hz * MM_PER_S
     y = top + _BASELINE - (trace - offset_mv) * MM_PER_MV

@@ -1,4 +1,4 @@
-"""The canonical form of one recording, whatever file it came in."""
+"""The canonical form of one recording, of any file format."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,14 +13,14 @@ MISSING = np.iinfo(np.int32).min  # a sample the file marks as not recorded
 
 @dataclass(frozen=True)
 class Reason:
-    """Why something cannot be used: a stable word for programs and a sentence for people."""
+    """Why something cannot be used: a stable code for programs and a sentence for people."""
 
     code: str
     detail: str
 
 
 class Unreadable(Exception):
-    """The bytes hold no 12-lead recording; `reasons` says everything that is wrong, not only the first thing."""
+    """The bytes hold no 12-lead recording; `reasons` holds everything that is wrong, not only the first thing."""
 
     def __init__(self, reasons: Sequence[Reason]) -> None:
         super().__init__("; ".join(reason.detail for reason in reasons))
@@ -29,12 +29,12 @@ class Unreadable(Exception):
 
 @dataclass(frozen=True, eq=False)
 class Recording:
-    """A 12-lead recording without loss: integers and what one of them means.
+    """A 12-lead recording without loss: integers, and how many of them make a millivolt.
 
     Attributes
     ----------
     samples
-        (12, n) int32 in the order of `LEADS`, the baseline already subtracted; `MISSING` where nothing was recorded.
+        (12, n) int32 in the order of `LEADS`, with the baseline subtracted; `MISSING` where nothing was recorded.
     gain
         (12,) float64, ADC units per millivolt.
     sampling_rate_hz
@@ -46,7 +46,7 @@ class Recording:
     sampling_rate_hz: float
 
     def millivolts(self) -> NDArray[np.float64]:
-        """Give the signal, (12, n), in mV; NaN where nothing was recorded."""
+        """Return the signal, (12, n), in mV; NaN where nothing was recorded."""
         signal = self.samples / self.gain[:, None]
         signal[self.samples == MISSING] = np.nan
         return signal

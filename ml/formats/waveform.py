@@ -1,7 +1,7 @@
-"""The lossless waveform codec: integers, not millivolts, in a few kilobytes.
+"""The lossless waveform codec.
 
-Planar delta, zigzag, byte split, zstd-1: consecutive samples of a lead differ little, so the high bytes of the
-differences are nearly all zero and compress to almost nothing.
+Differences of consecutive samples, lead by lead; zigzag; bytes split into planes; zstd level 1. Consecutive samples
+differ little, so the high bytes of the differences are nearly all zero and compress very well.
 """
 
 import hashlib
@@ -23,10 +23,10 @@ class CorruptWaveform(ValueError):
 
 
 def digest(recording: Recording) -> str:
-    """Give the waveform's identity: SHA-256, in hex, of rate, gains and samples.
+    """Return the waveform's identity: SHA-256, in hex, of rate, gains and samples.
 
-    It depends on the recording alone, not on the codec or its version; a `.dat` and a `.mat` of one recording
-    have one digest, also when their baselines differ.
+    It depends on the recording alone, not on the codec or its version: a `.dat` and a `.mat` of one recording have the
+    same digest, also when their baselines differ.
     """
     return _digest(recording).hex()
 
@@ -40,12 +40,12 @@ def _digest(recording: Recording) -> bytes:
 
 
 def encode(recording: Recording) -> bytes:
-    """Write a recording without loss."""
+    """Return a recording as bytes, without loss."""
     samples = recording.samples.shape[1]
     head = _HEAD.pack(_MAGIC, samples, recording.sampling_rate_hz, _digest(recording))
     planes = np.empty((4, len(LEADS), samples), np.uint8)
     for lead, values in enumerate(np.ascontiguousarray(recording.samples).view(np.uint32)):
-        # uint32 arithmetic wraps around, so every int32 difference has a code
+        # uint32 arithmetic wraps around, so every difference of two int32 fits
         delta = np.diff(values, prepend=np.uint32(0))
         zigzag = (delta << np.uint32(1)) ^ (delta.view(np.int32) >> 31).view(np.uint32)
         planes[:, lead] = zigzag.astype("<u4").view(np.uint8).reshape(-1, 4).T

@@ -1,4 +1,4 @@
-"""Evaluating a bundle on a split of a dataset, alone or beside a second one: what `python -m ml evaluate` does."""
+"""What `python -m ml evaluate` does: evaluate a bundle on a split of a dataset, alone or beside a second bundle."""
 
 from pathlib import Path
 from typing import Any, Literal

@@ -1,4 +1,4 @@
-"""From an ECG to calibrated labels, exactly as the bundle's model was trained."""
+"""From an ECG to calibrated labels, with the preprocessing of the bundle's training."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -20,7 +20,7 @@ BATCH = 64
 
 
 class NoTextSide(ValueError):
-    """Phrases were asked of a model that knows its labels only."""
+    """Phrases were given to a model without a text encoder."""
 
 
 class Predictor:
@@ -42,14 +42,14 @@ class Predictor:
     def predict(
         self, signal_mv: NDArray[np.float64], sampling_rate_hz: float, phrases: Sequence[str] = ()
     ) -> dict[str, Any]:
-        """Answer for one ECG.
+        """Return the answer for one ECG.
 
         Parameters
         ----------
         signal_mv
             (12, n), leads in canonical order.
         phrases
-            Any statements, for models with a text side.
+            Statements to compare with the ECG, for models with a text encoder.
 
         Returns
         -------
@@ -58,19 +58,19 @@ class Predictor:
         `similarity`, the cosine between ECG and phrase, from −1 to 1. A CLIP model's logit is the cosine between the
         ECG and the label's prompts.
 
-        A longer ECG has several windows and gets the mean of their logits. The mean is the same kind of number as one
-        window's logit, so threshold and calibration hold for it; a maximum over k windows would grow with k, and a
-        day of Holter would be positive of everything.
+        The logits of a longer ECG are the means over its windows. A mean is on the scale of one window's logit, so that
+        threshold and calibration apply; a maximum over k windows would grow with k, and a day of Holter would be
+        positive for every label.
 
         Raises
         ------
         Unusable
             With every reason why the signal cannot be used.
         NoTextSide
-            When phrases are asked of a model that knows its labels only.
+            When there are phrases and the model has no text encoder.
         """
         if phrases and self.manifest.text is None:
-            raise NoTextSide("the model knows its labels only: phrases can be asked of CLIP and NegCLIP models")
+            raise NoTextSide("this model has no text encoder: phrases need a CLIP or NegCLIP model")
         windows = preprocess(signal_mv, sampling_rate_hz, self.preprocessing).values
         asked = self._embedded([[self._normal(phrase)] for phrase in phrases]) if phrases else None
         scores = self._scores(windows, np.arange(len(windows)), asked).mean(axis=0)
@@ -79,22 +79,22 @@ class Predictor:
         return {"windows": len(windows), "labels": self._answers(logits), "statements": statements}
 
     def window_logits(self, windows: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Give logits, (rows, labels), of some rows of a stack of windows, a batch at a time."""
+        """Return the logits, (rows, labels), of some rows of a stack of windows, computed in batches."""
         return self._scores(windows, rows, None)
 
     def window_probabilities(self, windows: NDArray[np.float32]) -> list[dict[str, float]]:
-        """Give, for each of the windows (k, 12, samples), its calibrated probability of each label by key."""
+        """Return the calibrated probability of each label, by key, for each of the windows (k, 12, samples)."""
         calibrated = self.probabilities(self.window_logits(windows, np.arange(len(windows))))
         keys = [label.key for label in self.manifest.labels]
         return [dict(zip(keys, row, strict=True)) for row in calibrated.tolist()]
 
     def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Calibrate logits, (…, labels)."""
+        """Return the calibrated probabilities of logits, (…, labels)."""
         labels = self.manifest.labels
         return np.stack([label.probability(logits[..., k]) for k, label in enumerate(labels)], axis=-1)
 
     def _scores(self, windows: NDArray[Any], rows: NDArray[np.int64], asked: Tensor | None) -> NDArray[np.float64]:
-        """Give each row's logits and, behind them, its similarities with phrases (k, d)."""
+        """Return for each row its logits, followed by its similarities with phrases, (k, d)."""
         scores = np.empty((len(rows), len(self.manifest.labels) + (0 if asked is None else len(asked))))
         with torch.inference_mode():
             for start in range(0, len(rows), BATCH):
@@ -108,7 +108,7 @@ class Predictor:
         return scores
 
     def _embedded(self, phrases: Sequence[Sequence[str]]) -> Tensor:
-        """Give for each list of phrases the mean of their embeddings, of length one, (lists, d)."""
+        """Return for each list of phrases the mean of their embeddings, normalised to length 1, (lists, d)."""
         assert isinstance(self._model, Clip)
         with torch.inference_mode():
             return self._model.prompt_embeddings([self._tokenizer(each) for each in phrases], self._device)

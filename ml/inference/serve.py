@@ -1,7 +1,7 @@
-"""The warm child: questions come in as frames, answers go out as frames, until the input closes.
+"""The inference process: it reads questions as frames and writes answers as frames until its input closes.
 
-A question's header is `{"bundle": folder, "sampling_rate_hz": number}`, with `"phrases": [text, …]` where any are asked
-of a CLIP model, and its body a `.npy` of float64 (12, n) mV.
+A question's header is `{"bundle": folder, "sampling_rate_hz": number}`, with `"phrases": [text, …]` for a CLIP
+model where there are any; its body is a `.npy` of float64 (12, n) mV.
 The answer's header is `{"answer": …}` as `Predictor.predict` gives it, or `{"error": {"code", "detail", "reasons"}}`.
 """
 
@@ -23,9 +23,9 @@ DEVICE_LOST = "device_lost"
 
 
 def serve(questions: IO[bytes], answers: IO[bytes], device: str | None = None) -> None:
-    """Answer until `questions` ends, or the device does; whoever asks starts another child then.
+    """Answer until `questions` ends or the device is lost; the parent then starts another process.
 
-    A frame that is none ends the child: where the next one begins is unknown.
+    An invalid frame ends the process, because the start of the next frame is unknown.
     """
     bundles = Bundles(device)
     while True:
@@ -35,19 +35,19 @@ def serve(questions: IO[bytes], answers: IO[bytes], device: str | None = None) -
             return
         answer = _answer(bundles, header, body)
         write_frame(answers, answer)
-        if answer.get("error", {}).get("code") == DEVICE_LOST:  # CUDA answers nothing more to this process
+        if answer.get("error", {}).get("code") == DEVICE_LOST:  # CUDA does not work in this process any more
             return
 
 
 class Bundles:
-    """The bundles asked for last, loaded. A bundle's folder never changes, so its path is its name."""
+    """The last bundles asked for, loaded. The files of a bundle never change, so its path is its key."""
 
     def __init__(self, device: str | None) -> None:
         self._device = device
         self._loaded: OrderedDict[str, Predictor] = OrderedDict()
 
     def __getitem__(self, folder: str) -> Predictor:
-        """Give a bundle, loading it where that is needed."""
+        """Return a bundle, loaded where it was not yet."""
         if folder not in self._loaded:
             self._loaded[folder] = Predictor(Path(folder), self._device)
             if len(self._loaded) > KEPT_BUNDLES:
@@ -64,7 +64,7 @@ def _answer(bundles: Bundles, header: dict[str, Any], body: bytes) -> dict[str, 
     except Unusable as error:
         reasons = [{"code": reason.code, "detail": reason.detail} for reason in error.reasons]
         return {"error": {"code": "unusable", "detail": str(error), "reasons": reasons}}
-    except Exception as error:  # whatever one question brings up, the next one finds the child alive
+    except Exception as error:  # a question that fails must not end the process
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
         detail = f"the model could not answer ({type(error).__name__})"
         code = DEVICE_LOST if isinstance(error, torch.AcceleratorError) else "failed"

@@ -1,4 +1,4 @@
-"""What a reader measures on an ECG: the averaged beat, its waves and axes, the rhythm, and what the atria do."""
+"""Measurements of an ECG: the averaged beat, its waves and axes, the rhythm, and the activity of the atria."""
 
 from ml.measurements.beats import BEAT_SAMPLES, Beats, find_beats, limb_amplitudes, strip
 from ml.measurements.measure import MEASUREMENTS, Measured, measure

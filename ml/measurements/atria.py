@@ -1,4 +1,4 @@
-"""What the atria do: a P wave that comes with every beat, or waves that go on between and below the beats."""
+"""Activity of the atria: a P wave before every beat, or waves that continue between and under the beats."""
 
 from itertools import pairwise
 
@@ -16,7 +16,7 @@ _NOISE_HZ = ((12.0, 20.0), (20.0, 30.0), (30.0, 38.0))
 
 
 def p_waves(beats: Beats, beat: Beat) -> dict[str, Signal | float]:
-    """Measure log(power of the mean P / power of what differs from beat to beat), (12,) and over all leads."""
+    """Return log(power of the mean P wave / power of its changes from beat to beat), (12,) and over all leads."""
     before_qrs = slice(max(beat.onset - 55, 0), beat.onset - 4)
     single = beats.single[:, beats.averaged, before_qrs]
     single = single - np.median(single, axis=2, keepdims=True)
@@ -30,7 +30,7 @@ def p_waves(beats: Beats, beat: Beat) -> dict[str, Signal | float]:
 
 
 def between_beats(beats: Beats, beat: Beat, interval_s: float) -> dict[str, float]:
-    """Measure what is left between the beats, and after their average is taken away from each."""
+    """Return measurements of the signal between the beats, and of the signal minus the averaged beats."""
     samples = beats.leads.shape[-1]
     quiet = _quiet(beats, interval_s)
     rest = beats.leads - _averages_in_place(beats, interval_s)
@@ -53,10 +53,10 @@ def between_beats(beats: Beats, beat: Beat, interval_s: float) -> dict[str, floa
 
 
 def noise(beats: Beats, beat: Beat, interval_s: float) -> dict[str, Signal]:
-    """Measure the noise between beats, as log of its share of QRS and, of V1–V6, against the limb leads', (12,) each.
+    """Return the noise between beats, (12,) each: log of its ratio to QRS, and to the limb leads' noise.
 
-    The noise of muscle and electrode is about the same in all leads in millivolt, so where z-scoring hid how large
-    QRS is, its distance from the noise still says something of it.
+    Noise of muscles and electrodes has about the same size in millivolt in all leads. Z-scoring removes the size of
+    QRS; the ratio of QRS to noise still holds some of it.
     """
     quiet = _quiet(beats, interval_s)
     samples = beats.leads.shape[-1]
@@ -72,7 +72,7 @@ def noise(beats: Beats, beat: Beat, interval_s: float) -> dict[str, Signal]:
 
 
 def _quiet(beats: Beats, interval_s: float) -> NDArray[np.bool_]:
-    """Mark what lies between a T wave and the next QRS; everything where that is next to nothing."""
+    """Return a mask, (n,), of the samples between T and the next QRS; of all samples where these are fewer than 100."""
     quiet = np.ones(beats.leads.shape[-1], bool)
     end = int(0.36 * RATE_HZ * np.sqrt(min(interval_s, 1.2)))
     for at in beats.at:
@@ -83,7 +83,7 @@ def _quiet(beats: Beats, interval_s: float) -> NDArray[np.bool_]:
 
 
 def _averages_in_place(beats: Beats, interval_s: float) -> Signal:
-    """Put the averaged beat where each beat is, up to where the next one's begins."""
+    """Return a signal, (12, n), with the averaged beat at each beat, cut where the next beat begins."""
     placed = np.zeros_like(beats.leads)
     samples = placed.shape[-1]
     length = min(BEFORE + AFTER, max(int(interval_s * RATE_HZ), BEFORE + 60))

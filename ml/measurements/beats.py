@@ -1,8 +1,8 @@
-"""Where the beats of a window are, and the one they have in common.
+"""The beats of a window, and their average.
 
-A window is z-scored lead by lead, which hides how large the limb leads are beside one another, and with it the axis.
-It is not lost: Einthoven's and Goldberger's laws hold for the leads in millivolt, so of all amplitudes only one set
-(up to a common factor) makes the z-scored leads obey them.
+A window is z-scored lead by lead. This removes the relative amplitudes of the limb leads, and with them the axis. They
+can be computed again: Einthoven's and Goldberger's laws hold for the leads in millivolt, and only one set of
+amplitudes (up to a common factor) makes the z-scored leads fulfil them.
 """
 
 from dataclasses import dataclass
@@ -21,14 +21,14 @@ BEFORE, AFTER = 100, 150  # samples of a beat on either side of its QRS
 BEAT_SAMPLES = BEFORE + AFTER
 LIMB_LEADS = 6
 
-SMOOTH_HZ = 38.0  # what every source holds: PTB-XL's z-scored part ends at 40 Hz
+SMOOTH_HZ = 38.0  # present in every source: the z-scored part of PTB-XL ends at 40 Hz
 _QRS_HZ = (8.0, 30.0)
 _REFRACTORY = 60  # samples: 240 ms
 _PEAK_SHARE = 0.35  # of the way from the background to a typical QRS
-_REACH = 12  # samples a beat may be moved to fit the template
+_REACH = 12  # samples by which a beat may move to fit the template
 _HALF = 25  # samples of the template on either side
 _ROUNDS = 3
-LIKE = 0.8  # correlation with the template from which a beat is one of the usual ones
+LIKE = 0.8  # least correlation with the template of a usual beat
 
 # I − II + III, (I + II)/2 + aVR, (I − III)/2 − aVL, (II + III)/2 − aVF: all 0
 _LAWS = np.array(
@@ -43,16 +43,16 @@ class Beats:
     Attributes
     ----------
     leads
-        (12, n) the window below 38 Hz; the limb leads in their true proportions, their mean square 1 over the six,
-        each chest lead's mean square 1.
+        (12, n) the window below 38 Hz. The limb leads have their true relative amplitudes and, over all six, mean
+        square 1; each chest lead has mean square 1.
     at
-        (b,) samples at which the QRS complexes are, in order.
+        (b,) the samples of the QRS complexes, in order.
     likeness
-        (b,) correlation of each with the template.
+        (b,) correlation of each beat with the template.
     single
-        (12, b, 250) each beat, 400 ms before to 600 ms after.
+        (12, b, 250) each beat, from 400 ms before to 600 ms after its QRS.
     averaged
-        (b,) bool: whether it went into the average (like the template, and not cut by an end).
+        (b,) bool: whether the beat is part of the average (similar to the template, and not cut by an end).
     average
         (12, 250) their median.
     """
@@ -66,7 +66,7 @@ class Beats:
 
 
 def limb_amplitudes(window: Signal) -> Signal:
-    """Give the relative amplitudes of the six limb leads, (6,) with sum of squares 6, from a window (≥ 6, n).
+    """Return the relative amplitudes of the six limb leads, (6,) with sum of squares 6, for a window (≥ 6, n).
 
     They minimise |A · diag(d) · z|², A the four laws and z the leads: with C the covariance of z, d is the
     eigenvector of (AᵀA) ∘ C for the smallest eigenvalue (∘ is the product element by element).
@@ -78,7 +78,7 @@ def limb_amplitudes(window: Signal) -> Signal:
 
 
 def find_beats(window: NDArray[Any]) -> Beats:
-    """Find and average the beats of a window, (12, n) at 250 Hz; a window without a QRS gives one beat, its middle."""
+    """Return the beats of a window, (12, n) at 250 Hz; a window without a QRS has one beat, in its middle."""
     leads = _proportioned(window, window.shape[-1])
     at, likeness = _aligned(leads, _candidates(leads))
     samples = leads.shape[-1]
@@ -93,12 +93,12 @@ def find_beats(window: NDArray[Any]) -> Beats:
 
 
 def strip(window: NDArray[Any]) -> NDArray[np.float32]:
-    """Give a window, (12, n) at 250 Hz, as `Beats.leads` has it but at 100 Hz: (12, 2n / 5) float32."""
+    """Return `Beats.leads` of a window, (12, n) at 250 Hz, resampled to 100 Hz: (12, 2n / 5) float32."""
     return _proportioned(window, window.shape[-1] * 2 // 5).astype(np.float32)
 
 
 def _proportioned(window: NDArray[Any], samples: int) -> Signal:
-    """Smooth, bring to a number of samples, and restore the limb leads' proportions.
+    """Return the window smoothed, with this number of samples, and with the limb leads' relative amplitudes.
 
     The first coefficients of a DCT-II are those of the same signal at a lower rate.
     """
@@ -112,7 +112,7 @@ def _proportioned(window: NDArray[Any], samples: int) -> Signal:
 
 @lru_cache(maxsize=256)
 def _gains(samples: int) -> tuple[Signal, Signal]:
-    """Give the gains of the smoothing and of the QRS filter at the DCT-II's frequencies, (samples,) each."""
+    """Return the gains of the smoothing and of the QRS filter at the DCT-II's frequencies, (samples,) each."""
     frequency = np.arange(samples) * RATE_HZ / 2 / samples
     low, high = _QRS_HZ
     with np.errstate(divide="ignore"):
@@ -126,7 +126,7 @@ def _filtered(leads: Signal, gain: Signal) -> Signal:
 
 
 def _candidates(leads: Signal) -> NDArray[np.intp]:
-    """Find where all leads together move fastest."""
+    """Return the samples at which all leads together change fastest."""
     speed = np.abs(np.diff(_filtered(leads, _gains(leads.shape[-1])[1]), axis=-1)).sum(axis=0)
     speed = np.convolve(speed, np.hanning(25), "same")
     peaks, _ = find_peaks(speed, distance=_REFRACTORY)
@@ -139,7 +139,10 @@ def _candidates(leads: Signal) -> NDArray[np.intp]:
 
 
 def _aligned(leads: Signal, at: NDArray[np.intp]) -> tuple[NDArray[np.intp], Signal]:
-    """Move each beat to where it fits the template best; the template is what the most typical beats share."""
+    """Return the beats moved to where they fit the template best, and their correlations with it, (b,) each.
+
+    The template is the most typical beat, and then the median of the beats like it.
+    """
     samples = leads.shape[-1]
     fast = _filtered(leads, _gains(samples)[1])
     inner = (at > _HALF) & (at < samples - _HALF)
@@ -164,6 +167,6 @@ def _aligned(leads: Signal, at: NDArray[np.intp]) -> tuple[NDArray[np.intp], Sig
 
 
 def _cut(leads: Signal, at: NDArray[np.intp], before: int, after: int) -> Signal:
-    """Cut pieces (12, b, before + after); beyond an end the last value holds."""
+    """Return a piece around each beat, (12, b, before + after); beyond an end the last value is repeated."""
     place = (at[:, None] + np.arange(-before, after)).clip(0, leads.shape[-1] - 1)
     return leads[:, place]

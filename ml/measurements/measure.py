@@ -16,7 +16,7 @@ from ml.measurements.waves import axes, delineate, durations, waves
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A window's measurements, and what it shows when all beats are laid over one another.
+    """A window's measurements, and its averaged beat.
 
     Attributes
     ----------
@@ -31,7 +31,7 @@ class Measured:
 
 
 def measure(window: NDArray[Any]) -> Measured:
-    """Measure a window, (12, n) at 250 Hz, z-scored lead by lead; n is 2500, or less for a piece of one."""
+    """Return the measurements of a window, (12, n) at 250 Hz, z-scored lead by lead; n is at most 2500."""
     named, beat = _named(window)
     return Measured(np.array(list(named.values()), np.float32), beat.astype(np.float32))
 
@@ -64,4 +64,4 @@ def _flat(everything: Mapping[str, Any]) -> dict[str, float]:
 
 
 MEASUREMENTS = tuple(_named(np.random.default_rng(0).standard_normal((len(LEADS), 2500)))[0])
-"""Names of `Measured.values`, in their order."""
+"""Names of `Measured.values`, in the same order."""

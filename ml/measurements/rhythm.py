@@ -1,4 +1,4 @@
-"""How regular the beats are."""
+"""Regularity of the beats."""
 
 import numpy as np
 
@@ -6,17 +6,17 @@ from ml.measurements.beats import LIKE, RATE_HZ, Beats, Signal
 
 
 def median_interval_s(beats: Beats) -> float:
-    """Give the median RR interval; 1 s where there are not two beats."""
+    """Return the median RR interval; 1 s where there are fewer than two beats."""
     return float(np.median(_intervals_s(beats)))
 
 
 def rhythm(beats: Beats) -> dict[str, float]:
-    """Measure rate and irregularity; all but the rate relative to the median interval."""
+    """Return rate and irregularity; all values but the rate are relative to the median interval."""
     intervals = _intervals_s(beats)
     median = float(np.median(intervals))
     steps = np.abs(np.diff(intervals))
     usual = beats.likeness > LIKE
-    # an interval that an unlike beat (an extrasystole) begins or ends says nothing of the rhythm behind it
+    # an interval that begins or ends with an unusual beat (an extrasystole) does not show the underlying rhythm
     between_usual = usual[1:] & usual[:-1]
     kept = intervals[between_usual] if between_usual.sum() >= 3 and len(between_usual) == len(intervals) else intervals
     kept_steps = np.abs(np.diff(kept))

@@ -22,9 +22,9 @@ class Beat:
     Attributes
     ----------
     leads
-        (12, 250), the level just before QRS subtracted.
+        (12, 250), minus the level just before QRS.
     velocity
-        (250,) speed of the twelve leads together.
+        (250,) speed of change of the twelve leads together.
     onset, offset
         First and last sample of QRS.
     t_end
@@ -39,12 +39,12 @@ class Beat:
 
     @property
     def qrs(self) -> Signal:
-        """(12, k)."""
+        """The QRS complex, (12, k)."""
         return self.leads[:, self.onset : self.offset + 1]
 
     @property
     def t(self) -> Signal:
-        """(12, k)."""
+        """The T wave, (12, k)."""
         return self.leads[:, min(self.offset + 8, self.t_end - 10) : self.t_end]
 
     @property
@@ -55,14 +55,14 @@ class Beat:
 
 
 def delineate(average: Signal, interval_s: float) -> Beat:
-    """Find QRS and T in an averaged beat, (12, 250), of a rhythm with this RR interval."""
+    """Return an averaged beat, (12, 250), with QRS and T found; `interval_s` is the RR interval."""
     velocity = np.sqrt(np.square(np.gradient(average, axis=1)).sum(axis=0))
     velocity = np.convolve(velocity, [0.25, 0.5, 0.25], "same")
     peak = BEFORE - 35 + int(velocity[BEFORE - 35 : BEFORE + 35].argmax())
     background = np.quantile(velocity[BEFORE - 40 : BEFORE + 80], 0.2)
     moves = velocity > background + _QRS_SHARE * (velocity[peak] - background)
     onset, offset = peak, peak
-    while onset > BEFORE - 45 and moves[onset - 3 : onset].any():  # a notch of two samples does not end it
+    while onset > BEFORE - 45 and moves[onset - 3 : onset].any():  # a notch of two samples does not end QRS
         onset -= 1
     while offset < BEFORE + 55 and moves[offset + 1 : offset + 4].any():
         offset += 1
@@ -73,7 +73,7 @@ def delineate(average: Signal, interval_s: float) -> Beat:
 
 
 def durations(beat: Beat) -> dict[str, float]:
-    """Measure QRS in milliseconds, at several depths of the spatial velocity."""
+    """Return QRS durations in milliseconds, at several levels of the spatial velocity."""
     measured = {"qrs_ms": (beat.offset - beat.onset) * MS}
     near = beat.velocity[BEFORE - 40 : BEFORE + 50]
     background = np.quantile(beat.velocity[BEFORE - 40 : BEFORE + 80], 0.2)
@@ -85,7 +85,7 @@ def durations(beat: Beat) -> dict[str, float]:
 
 
 def waves(beat: Beat) -> dict[str, Signal]:
-    """Measure each lead, (12,) a name. Amplitudes are shares of the lead's QRS, but `size` itself."""
+    """Return measurements of each lead, (12,) each. All amplitudes but `size` are relative to the lead's QRS."""
     leads, qrs, t, size = beat.leads, beat.qrs, beat.t, beat.size
     every = np.arange(len(qrs))
     at_r = qrs.argmax(axis=1)
@@ -132,7 +132,7 @@ def waves(beat: Beat) -> dict[str, Signal]:
 
 
 def axes(beat: Beat) -> dict[str, float]:
-    """Measure frontal axes in degrees (0 is left, 90 is down), and sines and cosines of the QRS ones."""
+    """Return frontal axes in degrees (0 is left, 90 is down), and sine and cosine of each QRS axis."""
     leads, qrs = beat.leads, beat.qrs
     net = qrs.max(axis=1) + qrs.min(axis=1)
     longest = int((np.square(qrs[_LEAD_I]) + np.square(qrs[_AVF]) * 4 / 3).argmax())
@@ -154,5 +154,5 @@ def axes(beat: Beat) -> dict[str, float]:
 
 
 def _axis(leads: Signal) -> float:
-    """Give the frontal axis of values of the twelve leads; aVF is 2/√3 of a lead as long as I."""
+    """Return the frontal axis of the twelve leads' values; aVF times 2/√3 has the length of I."""
     return float(np.degrees(np.arctan2(leads[_AVF] * 2 / np.sqrt(3), leads[_LEAD_I])))

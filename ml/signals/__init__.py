@@ -1,4 +1,4 @@
-"""From millivolts to what a model sees: quality checks and preprocessing."""
+"""From millivolts to a model's windows: quality checks and preprocessing."""
 
 from ml.signals.preprocessing import Preprocessing, Windows, check_usable, preprocess
 from ml.signals.quality import Unusable, check

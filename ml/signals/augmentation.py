@@ -1,29 +1,30 @@
 """Augmentation by batch, on the device of the batch (paper, section 4.2).
 
-The paper names the augmentations and the noise; every other range is ours. All leads of a window always move, stretch
-and grow together, for the axis is in their proportions and a diagnosis in their timing; each window is drawn alone.
+The paper names the augmentations and the noise; all other ranges are ours. All leads of a window are shifted,
+stretched and scaled together, because their relative amplitudes hold the axis and their timing holds diagnoses. Each
+window is drawn independently.
 """
 
 import torch
 from torch import Tensor
 
-NOISE_SD = 0.015  # of the standard deviations a window is in
+NOISE_SD = 0.015  # windows are in standard deviations
 SCALE = (0.9, 1.1)
 SHIFT_SAMPLES = 25  # 100 ms at 250 Hz
 
 STRONG_NOISE_SD = 0.02
-WARP_PIECES = 5  # of equal length, each at its own speed
+WARP_PIECES = 5  # of equal length, each with its own speed
 WARP_SPEED = (0.8, 1.25)
-RATE = (0.9, 1.1)  # of the sampling rate a window is taken to have
+RATE = (0.9, 1.1)  # relative to the true sampling rate
 MASKS = 2
 MASK_SAMPLES = 250  # at most, each
 LEAD_DROPOUT = 0.1
 
 
 def weak(windows: Tensor) -> Tensor:
-    """Shift, scale and add noise, drawn for each window on its own: (b, 12, t) → (b, 12, t).
+    """Return windows (b, 12, t) shifted, scaled and with noise, drawn for each window independently.
 
-    What a shift leaves empty holds the first or last value.
+    Samples that a shift leaves empty repeat the first or last value.
     """
     batch = len(windows)
     shift = torch.randint(-SHIFT_SAMPLES, SHIFT_SAMPLES + 1, (batch, 1, 1), device=windows.device)
@@ -32,7 +33,7 @@ def weak(windows: Tensor) -> Tensor:
 
 
 def strong(windows: Tensor) -> Tensor:
-    """Warp and resample time, mask stretches of it, drop leads and add noise: (b, 12, t) → (b, 12, t)."""
+    """Return windows (b, 12, t) with time warped, resampled and masked, leads dropped, and noise added."""
     batch, leads, time = windows.shape
     device = windows.device
     speed = torch.empty(batch, WARP_PIECES, device=device).uniform_(*WARP_SPEED)
@@ -40,23 +41,23 @@ def strong(windows: Tensor) -> Tensor:
     start = torch.randint(0, time, (batch, MASKS), device=device)
     length = torch.randint(0, MASK_SAMPLES + 1, (batch, MASKS), device=device)
     kept = torch.rand(batch, leads, device=device) >= LEAD_DROPOUT
-    # one interpolation for both: what is read is the resampled place of the warped place
+    # one interpolation for both: the resampled places of the warped places
     places = resampled(warped(speed, time), rate)
     views = drop_leads(masked(sampled(windows, places), start, length), kept)
     return views + STRONG_NOISE_SD * torch.randn_like(windows)
 
 
 def shifted(windows: Tensor, samples: Tensor) -> Tensor:
-    """Move each window (b, 12, t) later by its number of samples, (b, 1, 1)."""
+    """Return each window (b, 12, t) delayed by its number of samples, (b, 1, 1)."""
     time = windows.shape[-1]
     place = (torch.arange(time, device=windows.device) - samples).clamp(0, time - 1)
     return windows.gather(2, place.expand(windows.shape))
 
 
 def warped(speed: Tensor, time: int) -> Tensor:
-    """Give the places, (b, time) in samples, that are read when time runs at several speeds, (b, pieces).
+    """Return the places, (b, time) in samples, to read for a time axis with these speeds, (b, pieces).
 
-    Time never runs backwards, and first and last sample stay where they are.
+    Time never runs backwards, and the first and last sample keep their places.
     """
     pieces = speed.shape[1]
     ends = torch.nn.functional.pad(speed.cumsum(dim=1), (1, 0))
@@ -68,9 +69,9 @@ def warped(speed: Tensor, time: int) -> Tensor:
 
 
 def resampled(places: Tensor, rate: Tensor) -> Tensor:
-    """Stretch places, (b, time), about the middle by `rate`, (b,): above 1 the heart beats faster.
+    """Return places, (b, time), stretched around the middle by `rate`, (b,): above 1 the heart beats faster.
 
-    Where that leaves the window, its mirror image is read.
+    Beyond the ends of the window its mirror image is read.
     """
     last = places.shape[1] - 1
     stretched = last / 2 + (places - last / 2) * rate[:, None]
@@ -78,7 +79,7 @@ def resampled(places: Tensor, rate: Tensor) -> Tensor:
 
 
 def sampled(windows: Tensor, places: Tensor) -> Tensor:
-    """Read windows (b, 12, t) at places between samples, (b, time), by linear interpolation, all leads alike."""
+    """Return windows (b, 12, t) at places between samples, (b, time), by linear interpolation."""
     below = places.long().clamp(max=windows.shape[-1] - 2)
     share = (places - below)[:, None].to(windows.dtype)
     index = below[:, None].expand(-1, windows.shape[1], -1)
@@ -87,13 +88,13 @@ def sampled(windows: Tensor, places: Tensor) -> Tensor:
 
 
 def masked(windows: Tensor, start: Tensor, length: Tensor) -> Tensor:
-    """Set stretches of time to zero, the mean, in all leads; start and length in samples, (b, masks)."""
+    """Return windows with intervals set to zero, the mean, in all leads; `start` and `length` are (b, masks)."""
     time = torch.arange(windows.shape[-1], device=windows.device)
     inside = (time >= start[..., None]) & (time < (start + length)[..., None])
     return windows.masked_fill(inside.any(dim=1)[:, None], 0)
 
 
 def drop_leads(windows: Tensor, kept: Tensor) -> Tensor:
-    """Set the leads that are not `kept`, (b, 12), to zero; a window of which none is kept keeps them all."""
+    """Return windows with the leads that are not `kept`, (b, 12), set to zero; where none is kept, all are."""
     kept = kept | ~kept.any(dim=1, keepdim=True)
     return windows * kept[..., None]

@@ -1,4 +1,4 @@
-"""Other recordings of the same heart: what may change in a window without changing a label."""
+"""Augmentation of the starter model's windows: changes that do not change a label."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -7,15 +7,15 @@ from ml.measurements import limb_amplitudes
 
 SHORTEST_SHARE = 0.72  # of the window that is kept
 STRETCH = 0.03  # the heart beats up to this much faster or slower
-NEIGHBOUR_SD = 0.08  # how much of a neighbouring chest lead a misplaced electrode sees
-NOISE_SD = 0.06  # white, up to this, and of the wander of the baseline
+NEIGHBOUR_SD = 0.08  # share of a neighbouring chest lead in a misplaced one
+NOISE_SD = 0.06  # of white noise, at most, and of baseline wander
 _LIMB = 6
 
 
 def vary(window: NDArray[np.float32], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Take a piece of a window (12, n), stretch it, misplace chest electrodes, add noise and wander: (12, ≤ n).
+    """Return a piece of a window (12, n), stretched, with misplaced electrodes, noise and baseline wander: (12, ≤ n).
 
-    Noise comes in at the electrodes, so the limb leads go on obeying Einthoven's and Goldberger's laws.
+    Noise is added at the electrodes, so that the limb leads still fulfil Einthoven's and Goldberger's laws.
     """
     samples = window.shape[-1]
     length = int(rng.uniform(SHORTEST_SHARE, 1) * samples)
@@ -38,7 +38,7 @@ def _chest(rng: np.random.Generator) -> NDArray[np.float64]:
 
 
 def _noise(piece: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Draw noise of I, II and V1–V6, derive the other limb leads', and bring it into the leads' own units."""
+    """Return noise, (12, n): drawn for I, II and V1–V6, derived for the other limb leads, in each lead's own units."""
     time = np.linspace(0, 2 * np.pi, piece.shape[1])
     wander = np.sin(rng.uniform(3, 10) * time + rng.uniform(0, 2 * np.pi))
     drawn = rng.standard_normal((8, piece.shape[1])) * rng.uniform(0, NOISE_SD)

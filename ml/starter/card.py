@@ -1,4 +1,4 @@
-"""The starter model's card, in words for people."""
+"""The starter model's card, for people."""
 
 from typing import Any
 
@@ -34,7 +34,7 @@ How it was made, and what else was tried: `docs/explanation/starter_model.md`.
 
 
 def card(manifest: Manifest) -> bytes:
-    """Write the card of a bundle in Markdown."""
+    """Return the card of a bundle in Markdown."""
     measured = manifest.metrics["overread"]
     names = {label.key: label.name for label in manifest.labels}
     rows = [
@@ -54,5 +54,5 @@ def card(manifest: Manifest) -> bytes:
     return text.encode()
 
 
-def _shown(figure: Any) -> str:
-    return "–" if figure is None else f"{figure:.3f}"
+def _shown(metric: Any) -> str:
+    return "–" if metric is None else f"{metric:.3f}"

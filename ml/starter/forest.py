@@ -1,4 +1,4 @@
-"""Growing the forest: boosted trees a label (scikit-learn's), written into the layer's tensors."""
+"""Training of the forest: scikit-learn's boosted trees for each label, written into the layer's tensors."""
 
 from collections.abc import Sequence
 
@@ -9,16 +9,16 @@ from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ml.networks.forest import Forest
 
-TREES = 180  # a round of boosting each
+TREES = 180  # one for each round of boosting
 LEARNING_RATE = 0.04
 LEAST_IN_A_LEAF = 8
 L2 = 2.0
-FEATURE_SHARE = 0.05  # drawn at each split: the measurements say many things twice
-_AGREEMENT = 1e-3  # float32 beside float64 over hundreds of trees
+FEATURE_SHARE = 0.05  # of features drawn at each split: many measurements are correlated
+_TOLERANCE = 1e-3  # between float32 and float64 over hundreds of trees
 
 
 def booster(leaves: int, depth: int, seed: int) -> HistGradientBoostingClassifier:
-    """Give one of the boosted classifiers that are averaged, not fitted yet."""
+    """Return one of the boosted classifiers that are averaged, not fitted yet."""
     return HistGradientBoostingClassifier(
         max_iter=TREES,
         learning_rate=LEARNING_RATE,
@@ -37,6 +37,7 @@ def grow(
     output: int,
     measurements: NDArray[np.float32],
     positive: NDArray[np.bool_],
+    *,
     seeds: Sequence[int],
 ) -> None:
     """Boost trees for one output and write their mean over `seeds` into the layer.
@@ -56,17 +57,17 @@ def grow(
             expected += boosted.decision_function(measurements) / len(seeds)
             forest.start[output] += float(boosted._baseline_prediction.item()) / len(seeds)
             for number, (tree,) in enumerate(boosted._predictors):
-                _write(forest, output, index * TREES + number, tree.nodes, 1 / len(seeds))
+                _write(forest, output, index * TREES + number, tree.nodes, share=1 / len(seeds))
         written = forest(torch.from_numpy(measurements))[:, output].numpy()
-    if np.abs(written - expected).max() > _AGREEMENT:
-        raise RuntimeError("the layer does not say what the trees say: scikit-learn stores them differently now")
+    if np.abs(written - expected).max() > _TOLERANCE:
+        raise RuntimeError("the layer and the trees disagree: this version of scikit-learn stores trees in another way")
 
 
-def _write(forest: Forest, output: int, tree: int, nodes: NDArray[np.void], share: float) -> None:
+def _write(forest: Forest, output: int, tree: int, nodes: NDArray[np.void], *, share: float) -> None:
     own = np.arange(len(nodes))
     leaf = nodes["is_leaf"].astype(bool)
     branch = np.stack([np.where(leaf, own, nodes["left"]), np.where(leaf, own, nodes["right"])], axis=1)
-    # thresholds lie between two float32 values; rounded down to float32, "greater" still parts them as before
+    # a threshold lies between two float32 values; rounded down to float32 it still separates them
     threshold = nodes["num_threshold"].astype(np.float32)
     threshold = np.where(threshold > nodes["num_threshold"], np.nextafter(threshold, np.float32(-np.inf)), threshold)
     for buffer, values in (

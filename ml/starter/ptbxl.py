@@ -1,9 +1,9 @@
-"""PTB-XL as the starter model learns from it: windows, the thirteen labels, and every SCP code as a further target.
+"""PTB-XL as training data of the starter model: windows, the thirteen labels, and SCP codes as further targets.
 
 Wagner et al. 2020 (CC BY 4.0). The rules of the labels: rhythms are positive where their code is; blocks, hypertrophy
-and infarcts where one of their codes has a likelihood of 50 or more; axes follow `heart_axis`, are unknown where that
-is empty, and borderline or vertical axes are left out of the label they border on. Right superior axis has no code; it
-is in the report's words.
+and infarcts where one of their codes has a likelihood of 50 or more. Axes follow `heart_axis` and are unknown where it
+is empty; a borderline axis does not count for the label that it borders on. Right superior axis has no code; it is
+found in the report's words.
 """
 
 import ast
@@ -56,15 +56,15 @@ _LEFT, _RIGHT = {"LAD", "ALAD"}, {"RAD", "ARAD"}
 _BORDERLINE_LEFT, _BORDERLINE_RIGHT = "AXL", "AXR"
 _RIGHT_SUPERIOR = re.compile(r"extrem (?:ue|ü)berdrehter rechtstyp|right superior axis", re.IGNORECASE)
 
-# further targets: axes in PTB-XL's own words, and every code that a network can see often enough to learn
+# further targets: the axes of PTB-XL, and every code with enough ECGs to learn from
 _AXES = (("LAD",), ("ALAD",), ("RAD", "ARAD", "AXR"), ("MID",))
 MIN_OF_A_CODE = 15
-_LEAST_SHARE = 0.3  # an unlikely diagnosis was still thought of
+_LEAST_SHARE = 0.3  # of a diagnosis that was named with a low likelihood
 
 
 @dataclass(frozen=True, eq=False)
 class Examples:
-    """ECGs with what is known of them.
+    """ECGs with their labels.
 
     Attributes
     ----------
@@ -88,7 +88,7 @@ class Examples:
 
 
 def read_examples(folder: Path) -> Examples:
-    """Read the first window of every ECG of a PTB-XL folder that is there: raw at 500 Hz, else z-scored at 250 Hz."""
+    """Return the first window of every ECG in a PTB-XL folder: raw at 500 Hz, or else z-scored at 250 Hz."""
     windows: dict[int, NDArray[np.float32]] = {}
     sources = [folder / "records500", folder / "ptbxl_zscored_250hz.npz"]
     for record in read_all([source for source in sources if source.exists()], Preprocessing()):
@@ -111,7 +111,7 @@ def read_examples(folder: Path) -> Examples:
 
 
 def label(codes: Mapping[str, float], axis: str, report: str) -> dict[str, bool | None]:
-    """Give the thirteen labels of one row of the table; None where it is unknown."""
+    """Return the thirteen labels of one row of the table; None where a label is unknown."""
     labels: dict[str, bool | None] = {key: code in codes for key, code in _RHYTHMS.items()}
     for key, of_label in _DIAGNOSES.items():
         labels[key] = any(codes.get(code, -1) >= MIN_LIKELIHOOD for code in of_label)

@@ -1,4 +1,4 @@
-"""Training the convolutional towers: few ECGs, so many varied copies, mixed pairs, and every code as a target."""
+"""Training of the convolutional towers. ECGs are few: augmented copies, mixup and further targets help."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ WEIGHT_DECAY = 0.02
 FURTHER_WEIGHT = 0.3  # of a further target beside a label
 POSITIVE_WEIGHT = (50.0, 0.3)  # min(negatives / positives, 50) to the power of 0.3
 BEAT_NOISE_SD, STRIP_NOISE_SD = 0.03, 0.05
-CHEST_SD = 0.15  # chest leads have lost their size; the towers must not lean on what is left
+CHEST_SD = 0.15  # z-scoring removed most of the chest leads' amplitudes; the towers must not use the rest
 SHIFT = 3  # samples of the averaged beat, at 125 Hz
 MIXED = 0.3  # Beta(α, α) of mixup (Zhang et al. 2018)
 MAX_NORM = 5.0
@@ -25,21 +25,21 @@ _LIMB = 6
 
 
 View = Callable[[NDArray[np.int64], np.random.Generator], Tensor]
-"""Gives what a tower sees of some ECGs, disturbed in another way each time: (batch, 12, time)."""
+"""Returns the input of a tower for some ECGs, augmented anew at each call: (batch, 12, time)."""
 
 
 @dataclass(frozen=True, eq=False)
-class Lessons:
-    """What a tower learns from.
+class TowerData:
+    """The training data of a tower.
 
     Attributes
     ----------
     view
         See `View`.
     targets, counts
-        (n, labels + further), shares and whether they count.
+        (n, labels + further), targets from 0 to 1, and their weights: 0 where a target is unknown.
     labels
-        How many of the targets are labels.
+        The number of targets that are labels; they come first.
     """
 
     view: View
@@ -48,19 +48,19 @@ class Lessons:
     labels: int
 
 
-def train_tower(tower: Tower, lessons: Lessons, rows: NDArray[np.int64], epochs: int, seed: int) -> None:
-    """Train a tower on some rows; its head has an output a target while it learns."""
+def train_tower(tower: Tower, material: TowerData, rows: NDArray[np.int64], epochs: int, *, seed: int) -> None:
+    """Train a tower on some rows. During training its last layer has one output for each target."""
     optimizer = torch.optim.AdamW(tower.parameters(), lr=LEARNING_RATE, weight_decay=WEIGHT_DECAY)
     steps = len(rows) // BATCH
     schedule = torch.optim.lr_scheduler.OneCycleLR(optimizer, LEARNING_RATE, total_steps=epochs * steps, pct_start=0.2)
-    criterion = _Loss(lessons, rows)
+    criterion = _Loss(material, rows)
     rng = np.random.default_rng(seed)
     tower.train()
     for _ in range(epochs):
         order = rng.permutation(rows)
         for step in range(steps):
             batch = order[step * BATCH : (step + 1) * BATCH]
-            seen, partner = lessons.view(batch, rng), rng.permutation(BATCH)
+            seen, partner = material.view(batch, rng), rng.permutation(BATCH)
             share = float(rng.beta(MIXED, MIXED))
             share = max(share, 1 - share)
             logits = tower(share * seen + (1 - share) * seen[partner])
@@ -74,41 +74,41 @@ def train_tower(tower: Tower, lessons: Lessons, rows: NDArray[np.int64], epochs:
 
 
 def widen(tower: Tower, outputs: int) -> None:
-    """Give a tower's last layer as many outputs as there are targets."""
+    """Replace a tower's last layer by one with this number of outputs."""
     tower.out = nn.Linear(tower.out.in_features, outputs)
 
 
-def narrow(tower: Tower, speaks: NDArray[np.bool_]) -> None:
-    """Keep the labels' outputs alone; of labels that the tower could not learn it says nothing, 0."""
+def narrow(tower: Tower, learnt: NDArray[np.bool_]) -> None:
+    """Keep only the labels' outputs; the output of a label that the tower could not learn is 0."""
     wide = tower.out
-    tower.out = nn.Linear(wide.in_features, len(speaks))
-    mask = torch.from_numpy(speaks).float()
+    tower.out = nn.Linear(wide.in_features, len(learnt))
+    mask = torch.from_numpy(learnt).float()
     with torch.no_grad():
-        tower.out.weight.copy_(wide.weight[: len(speaks)] * mask[:, None])
-        tower.out.bias.copy_(wide.bias[: len(speaks)] * mask)
+        tower.out.weight.copy_(wide.weight[: len(learnt)] * mask[:, None])
+        tower.out.bias.copy_(wide.bias[: len(learnt)] * mask)
 
 
 class _Loss:
-    """Binary cross-entropy over what counts, positives and labels weighted."""
+    """Binary cross-entropy over the known targets, with weights for positives and for labels."""
 
-    def __init__(self, lessons: Lessons, rows: NDArray[np.int64]) -> None:
-        self.lessons = lessons
-        targets, counts = lessons.targets[rows], lessons.counts[rows]
+    def __init__(self, material: TowerData, rows: NDArray[np.int64]) -> None:
+        self.material = material
+        targets, counts = material.targets[rows], material.counts[rows]
         highest, power = POSITIVE_WEIGHT
         ratio = ((1 - targets) * counts).sum(dim=0) / (targets * counts).sum(dim=0).clamp(min=1)
         self.positive_weight = ratio.clamp(max=highest) ** power
         self.weight = torch.full((targets.shape[1],), FURTHER_WEIGHT)
-        self.weight[: lessons.labels] = 1.0
+        self.weight[: material.labels] = 1.0
 
     def __call__(self, logits: Tensor, rows: NDArray[np.int64]) -> Tensor:
         each = functional.binary_cross_entropy_with_logits(
-            logits, self.lessons.targets[rows], pos_weight=self.positive_weight, reduction="none"
+            logits, self.material.targets[rows], pos_weight=self.positive_weight, reduction="none"
         )
-        return (each * self.lessons.counts[rows] * self.weight).sum() / (len(rows) * self.lessons.labels)
+        return (each * self.material.counts[rows] * self.weight).sum() / (len(rows) * self.material.labels)
 
 
 def beat_view_of(copies: Tensor) -> View:
-    """Look at one of the copies (copies, n, 12, 125) of each averaged beat, moved a little."""
+    """Return the view of one copy of each averaged beat, shifted a little; `copies` is (copies, n, 12, 125)."""
 
     def view(rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
         beats = copies[rng.integers(0, len(copies), len(rows)), rows].float()
@@ -118,7 +118,7 @@ def beat_view_of(copies: Tensor) -> View:
 
 
 def strip_view_of(strips: Tensor) -> View:
-    """Look at the strips (n, 12, 1000) from anywhere on, round."""
+    """Return the view of strips, (n, 12, 1000), rolled by any number of samples."""
 
     def view(rows: NDArray[np.int64], rng: np.random.Generator) -> Tensor:
         seen = strips[rows]

@@ -1,7 +1,7 @@
 """Make the starter model: `python -m ml.starter.train --ptbxl FOLDER --out BUNDLE`.
 
-Trained on folds 1–7 of the PTB-XL ECGs in the folder, thresholds and calibration chosen on fold 8. With
-`--cross-validate 1 2 …` nothing is written; each of these folds is predicted by a network trained on the others.
+It is trained on folds 1–7 of the PTB-XL ECGs in the folder; thresholds and calibration are chosen on fold 8. With
+`--cross-validate 1 2 …` nothing is written: each of these folds is predicted by a network trained on the others.
 """
 
 import argparse
@@ -30,18 +30,18 @@ from ml.starter.augmentation import vary
 from ml.starter.card import CARD, card
 from ml.starter.forest import TREES, grow
 from ml.starter.ptbxl import CITATION, LABELS, Examples, read_examples
-from ml.starter.towers import Lessons, View, beat_view_of, narrow, strip_view_of, train_tower, widen
+from ml.starter.towers import TowerData, View, beat_view_of, narrow, strip_view_of, train_tower, widen
 
 PRESET = "starter"
 TRAIN_FOLDS, CHOICE_FOLD = range(1, 8), 8
 SIMULATED = 1500
 SIMULATED_SEED = 8
-MIN_POSITIVES = 5  # below, the label is learnt from simulated ECGs as well, and by the forest alone
+MIN_POSITIVES = 5  # a label with fewer is learnt from simulated ECGs as well, and by the forest alone
 
 
 @dataclass(frozen=True)
 class Recipe:
-    """How the model is made."""
+    """The parameters of the model's training."""
 
     seed: int
     epochs: int
@@ -50,14 +50,14 @@ class Recipe:
 
 @dataclass(frozen=True, eq=False)
 class Material:
-    """The ECGs as the network sees them, and simulated ones.
+    """The network's inputs for the ECGs, and for simulated ECGs.
 
     Attributes
     ----------
     measurements
         (n, m) float32.
     beats
-        (1 + copies, n, 12, 125): the ECGs' own and varied copies'.
+        (1 + copies, n, 12, 125): of the ECGs, and of their augmented copies.
     strips
         (n, 12, 1000).
     simulated, simulated_positive
@@ -72,7 +72,7 @@ class Material:
 
 
 def prepare(examples: Examples, recipe: Recipe) -> Material:
-    """Measure every ECG, its varied copies, and the simulated ECGs."""
+    """Return the measurements of every ECG, its augmented copies, and the simulated ECGs."""
     measurements, beats, strips = views(examples.windows)
     copies = [beats.half()]
     for copy in range(recipe.copies):
@@ -91,17 +91,19 @@ def prepare(examples: Examples, recipe: Recipe) -> Material:
 
 
 def fit(examples: Examples, material: Material, rows: NDArray[np.int64], recipe: Recipe) -> BeatNet:
-    """Train a network on some of the examples."""
+    """Return a network trained on some of the examples."""
     torch.manual_seed(recipe.seed)
     net = BeatNet(BEAT_PRESETS[PRESET], len(LABELS))
-    fit_forest(net, examples, material, rows, recipe)
-    fit_tower(net.beat, beat_view_of(material.beats), examples, rows, recipe)
-    fit_tower(net.strip, strip_view_of(material.strips), examples, rows, recipe)
+    fit_forest(net, examples, material, rows, recipe=recipe)
+    fit_tower(net.beat, beat_view_of(material.beats), examples, rows, recipe=recipe)
+    fit_tower(net.strip, strip_view_of(material.strips), examples, rows, recipe=recipe)
     return net.eval()
 
 
-def fit_forest(net: BeatNet, examples: Examples, material: Material, rows: NDArray[np.int64], recipe: Recipe) -> None:
-    """Grow the trees of every label."""
+def fit_forest(
+    net: BeatNet, examples: Examples, material: Material, rows: NDArray[np.int64], *, recipe: Recipe
+) -> None:
+    """Train the trees of every label."""
     seeds = range(recipe.seed, recipe.seed + BEAT_PRESETS[PRESET].trees // TREES)
     often = _often(examples, rows)
     for output, key in enumerate(LABELS):
@@ -110,30 +112,30 @@ def fit_forest(net: BeatNet, examples: Examples, material: Material, rows: NDArr
         if not often[output]:
             measurements = np.concatenate([measurements, material.simulated])
             positive = np.concatenate([positive, material.simulated_positive[:, output]])
-        grow(net.forest, output, measurements, positive, seeds)
+        grow(net.forest, output, measurements, positive, seeds=seeds)
         _say(f"forest of {key} grown")
 
 
-def fit_tower(tower: Tower, view: View, examples: Examples, rows: NDArray[np.int64], recipe: Recipe) -> None:
-    """Train a tower on labels and further targets; of the rare labels it is to say nothing."""
+def fit_tower(tower: Tower, view: View, examples: Examples, rows: NDArray[np.int64], *, recipe: Recipe) -> None:
+    """Train a tower on labels and further targets; its outputs for the rare labels become 0."""
     targets = np.concatenate([examples.positive, examples.further], axis=1).astype(np.float32)
     counts = np.concatenate([examples.known, examples.further_known], axis=1).astype(np.float32)
-    lessons = Lessons(view, torch.from_numpy(targets), torch.from_numpy(counts), len(LABELS))
+    tower_data = TowerData(view, torch.from_numpy(targets), torch.from_numpy(counts), len(LABELS))
     torch.manual_seed(recipe.seed)  # each tower is the same whatever was trained before it
     widen(tower, targets.shape[1])
-    train_tower(tower, lessons, rows, recipe.epochs, recipe.seed)
+    train_tower(tower, tower_data, rows, recipe.epochs, seed=recipe.seed)
     narrow(tower, _often(examples, rows))
     _say("tower trained")
 
 
 def _often(examples: Examples, rows: NDArray[np.int64]) -> NDArray[np.bool_]:
-    """Mark the labels with enough positives to learn from, (13,)."""
+    """Return which labels have enough positives to learn from, (13,)."""
     often: NDArray[np.bool_] = (examples.positive & examples.known)[rows].sum(axis=0) >= MIN_POSITIVES
     return often
 
 
 def parts(net: BeatNet, material: Material, rows: NDArray[np.int64]) -> dict[str, NDArray[np.float64]]:
-    """Give logits (rows, 13) of each tower alone and of the network."""
+    """Return the logits, (rows, 13), of the forest, of each tower alone, and of the network."""
     with torch.inference_mode():
         forest = net.forest(torch.from_numpy(material.measurements[rows]))
         beat, strip = net.beat(material.beats[0, rows].float()), net.strip(material.strips[rows])
@@ -143,7 +145,7 @@ def parts(net: BeatNet, material: Material, rows: NDArray[np.int64]) -> dict[str
 
 
 def cross_validate(examples: Examples, material: Material, folds: Sequence[int], recipe: Recipe) -> None:
-    """Print how the network and each of its towers rank folds that they have not seen."""
+    """Print the metrics of the network and of each of its parts on folds that they were not trained on."""
     rows = np.flatnonzero(np.isin(examples.folds, folds))
     held: dict[str, NDArray[np.float64]] = {}
     for fold in folds:
@@ -157,7 +159,7 @@ def cross_validate(examples: Examples, material: Material, folds: Sequence[int],
 
 
 def metrics_of(examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.float64]) -> dict[str, Any]:
-    """Measure AUROC and AUPRC, macro over labels with five positives or more."""
+    """Return AUROC and AUPRC by label, and macro over the labels with five positives or more."""
     positive, known = examples.positive[rows], examples.known[rows]
     auroc, auprc = auroc_auprc(logits, positive, known)
     counted = (positive & known).sum(axis=0)
@@ -174,7 +176,7 @@ def metrics_of(examples: Examples, rows: NDArray[np.int64], logits: NDArray[np.f
     }
 
 
-def save(folder: Path, net: BeatNet, examples: Examples, material: Material, recipe: Recipe) -> None:
+def save(folder: Path, net: BeatNet, examples: Examples, material: Material, *, recipe: Recipe) -> None:
     """Choose thresholds and calibration on fold 8, measure there, and write bundle and card."""
     rows = np.flatnonzero(examples.folds == CHOICE_FOLD)
     said = parts(net, material, rows)
@@ -217,7 +219,7 @@ def main() -> None:
     parser.add_argument("--cross-validate", type=int, nargs="+", metavar="FOLD")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=20)
-    parser.add_argument("--copies", type=int, default=3, help="varied copies of each ECG")
+    parser.add_argument("--copies", type=int, default=3, help="augmented copies of each ECG")
     parser.add_argument("--threads", type=int, default=1)
     given = parser.parse_args()
     torch.set_num_threads(given.threads)
@@ -229,7 +231,7 @@ def main() -> None:
         cross_validate(examples, material, given.cross_validate, recipe)
         return
     net = fit(examples, material, np.flatnonzero(np.isin(examples.folds, TRAIN_FOLDS)), recipe)
-    save(given.out, net, examples, material, recipe)
+    save(given.out, net, examples, material, recipe=recipe)
 
 
 def _line(measured: dict[str, Any]) -> str:

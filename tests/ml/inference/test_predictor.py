@@ -128,5 +128,5 @@ def test_several_windows_have_the_mean_of_their_similarities(clip):
 
 
 def test_a_model_that_knows_its_labels_only_says_so(predictor):
-    with pytest.raises(NoTextSide, match="labels only"):
+    with pytest.raises(NoTextSide, match="no text encoder"):
         predictor.predict(make_signal(1), 500, ["afib"])
