@@ -19,6 +19,7 @@ from app.disagreement.snapshots.routes import router as snapshots
 from app.ecgs.memory import signal_memory
 from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
+from app.ecgs.search.routes import router as ecg_lists
 from app.ecgs.service import Archive
 from app.evaluations.routes import router as evaluations
 from app.jobs.doorbell import Doorbell
@@ -50,7 +51,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 """
 
 ROUTERS = (
-    *(ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
+    *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
     *(datasets, models, evaluations, studies, jobs, predictions, access, access_log, health.router),
 )
 

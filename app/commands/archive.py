@@ -45,8 +45,10 @@ def simulate_reports(
     table_a1: Annotated[bool, typer.Option("--table-a1", help="Counts of the paper's Table A.1, scaled.")] = False,
     seed: Annotated[int, typer.Option(min=0)] = 1,
     ledger: Annotated[Path | None, typer.Option(help="Write what was simulated, as JSON.", dir_okay=False)] = None,
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask, also where the archive holds real ECGs.")] = False,
 ) -> None:
     """Store simulated pairs of readings, and show the table beside what was simulated; status 1 where they differ."""
+    from app.ecgs.queries import holds_real
     from app.imports import simulation
     from ml.corpus.simulator import table_a1 as counts
 
@@ -59,6 +61,10 @@ def simulate_reports(
         except OSError as error:
             fail(f"--ledger: {ledger}: {error.strerror}")
     with _open_archive() as (database, settings):
+        with database.begin() as session:
+            must_ask = not yes and holds_real(session)
+        if must_ask:
+            typer.confirm(f"This archive holds real ECGs. Store {pairs:,} simulated pairs beside them?", abort=True)
         simulation.load(database, settings, "command line", simulated, _progress())
         table = simulation.table(database, simulated)
     show(table.shown())

@@ -8,20 +8,14 @@ from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import GroupBy, PairFilter
 from app.disagreement.service import Asked
 from app.ecgs.filters import settled
+from app.ecgs.parameters import Device, From, Simulated, Site, To
 from app.ecgs.schemas import Sex
 from app.kit.database import SessionDep
 from app.kit.problems import invalid
 from app.kit.state import from_app
 from app.kit.text import Name
-from app.kit.times import Time
 from ml.corpus.sources import HEDGED, Hedged
 
-From = Annotated[
-    Time | None,
-    Query(alias="from", description="Recorded at or after; UTC without an offset.", examples=["2026-01-01T00:00:00Z"]),
-]
-To = Annotated[Time | None, Query(alias="to", description="Recorded before.", examples=["2027-01-01T00:00:00Z"])]
-Site = Annotated[Name | None, Query(examples=["north"])]
 Age = Annotated[float | None, Query(ge=0, le=130, allow_inf_nan=False, description="Years, inclusive.")]
 Hedges = Annotated[
     Hedged,
@@ -33,17 +27,11 @@ Groupings = Annotated[
 ]
 
 
-Simulated = Annotated[
-    bool | None,
-    Query(description="Real ECGs (false) or simulated ones (true); by default real ones where there are any."),
-]
-
-
 def pair_filter(
     recorded_from: From = None,
     recorded_to: To = None,
     site: Site = None,
-    device: Annotated[Name | None, Query(examples=["MAC 2000"])] = None,
+    device: Device = None,
     device_software: Annotated[Name | None, Query(examples=["12SL v23"])] = None,
     reader: Annotated[Name | None, Query(description="Whose over-read it is.", examples=["reader-7"])] = None,
     sex: Sex | None = None,

@@ -1,7 +1,6 @@
 """SQL of ECGs."""
 
 import uuid
-from collections.abc import Sequence
 from typing import Any
 
 from sqlalchemy import exists, func, select, text
@@ -9,7 +8,6 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.ecgs.tables import Ecg
-from app.kit.pagination import Position, after
 
 
 def by_id(session: Session, ecg_id: uuid.UUID) -> Ecg | None:
@@ -22,12 +20,25 @@ def by_digest(session: Session, waveform_sha256: str) -> Ecg | None:
     return session.scalar(select(Ecg).where(Ecg.waveform_sha256 == waveform_sha256).with_for_update())
 
 
+def by_record(session: Session, record: str) -> Ecg | None:
+    """Find the ECG of a record, and lock it."""
+    return session.scalar(select(Ecg).where(Ecg.record == record).with_for_update())
+
+
+def has_record(session: Session, record: str) -> bool:
+    """Return whether there is an ECG of this record."""
+    return bool(session.scalar(select(exists().where(Ecg.record == record))))
+
+
 def insert_if_absent(session: Session, values: dict[str, Any]) -> bool:
-    """Insert an ECG; False when its waveform is there already (also when another request just put it there)."""
-    inserted = session.execute(
-        insert(Ecg).values(values).on_conflict_do_nothing(index_elements=["waveform_sha256"]).returning(Ecg.id)
-    )
+    """Insert an ECG; return False where its waveform or its record is there, also if another request just put it."""
+    inserted = session.execute(insert(Ecg).values(values).on_conflict_do_nothing().returning(Ecg.id))
     return inserted.first() is not None
+
+
+def holds_real(session: Session) -> bool:
+    """Return whether there is a real ECG."""
+    return bool(session.scalar(select(exists().where(~Ecg.simulated))))
 
 
 def holds_only_simulated(session: Session) -> bool:
@@ -45,18 +56,6 @@ def has_overread_by(session: Session, reader: str) -> bool:
     """Return whether a current over-read is by this reader."""
     found = "SELECT EXISTS (SELECT FROM reports WHERE current AND source = 'overread' AND reader <> '' AND reader = :r)"
     return bool(session.execute(text(found), {"r": reader}).scalar_one())
-
-
-def newest(
-    session: Session, site: str | None, device: str | None, position: Position | None, limit: int
-) -> Sequence[Ecg]:
-    """List ECGs, newest first, one more than `limit`."""
-    statement = select(Ecg)
-    if site is not None:
-        statement = statement.where(Ecg.site == site)
-    if device is not None:
-        statement = statement.where(Ecg.device == device)
-    return session.scalars(after(statement, Ecg.created_at, Ecg.id, position, limit)).all()
 
 
 def total(session: Session) -> int:

@@ -7,19 +7,17 @@ from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
 
 from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ViewerUser
-from app.ecgs import answers, queries, service
+from app.ecgs import answers, service
 from app.ecgs.answers import Format, Stage
 from app.ecgs.memory import HoldUploadMemory, SignalsDep
-from app.ecgs.schemas import EcgOut, EcgSummary, WaveformJson
+from app.ecgs.schemas import EcgOut, WaveformJson
 from app.ecgs.service import ArchiveDep
 from app.ecgs.tables import Ecg
 from app.ecgs.upload import LONGEST_METADATA, read_upload
 from app.kit import caching
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
-from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import invalid, responses
-from app.kit.text import Name
 from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
@@ -28,7 +26,7 @@ LONGEST_JSON_S = 120.0  # a longer waveform as JSON text is many megabytes; as .
 
 METADATA_EXAMPLE = (
     '{"patient_id": "4711", "recorded_at": "2026-03-01T10:00:00Z", "site": "north", "device": "MAC 2000", '
-    '"device_software": "12SL v23", "age": 67, "sex": "female"}'
+    '"device_software": "12SL v23", "age": 67, "sex": "female", "record": "2026-03-01/0042"}'
 )
 PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="164mm" viewBox="0 0 276 164" …>…</svg>'
 
@@ -36,7 +34,10 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="16
 @router.post(
     "",
     status_code=201,
-    responses={200: {"model": EcgOut, "description": "The same waveform is stored already"}, **responses(413, 422)},
+    responses={
+        200: {"model": EcgOut, "description": "The waveform, or its record's readings, are stored already"},
+        **responses(409, 413, 422),
+    },
 )
 def upload_ecg(
     memory: HoldUploadMemory,
@@ -60,7 +61,8 @@ def upload_ecg(
 ) -> EcgOut:
     """Store an ECG with its readings.
 
-    Leads are matched by name and stored in millivolt. The same waveform again answers 200 with the same id;
+    Leads are matched by name and stored in millivolt. The same waveform again answers 200 with the same id, and so does
+    the first waveform of a `record` of which readings are known: it joins them. Another waveform of it answers 409.
     a signal that cannot be used answers 422 with every reason, and nothing of it is kept.
     """
     upload = read_upload(file, metadata, machine_report, overread_report)
@@ -71,22 +73,6 @@ def upload_ecg(
     shown.add([stored.ecg.id])
     response.headers["Location"] = f"/v1/ecgs/{stored.ecg.id}"
     return stored.ecg
-
-
-@router.get("", responses=responses(422))
-def list_ecgs(
-    session: SessionDep,
-    user: ViewerUser,
-    shown: ShownDep,
-    site: Annotated[Name | None, Query(examples=["north"])] = None,
-    device: Annotated[Name | None, Query(examples=["MAC 2000"])] = None,
-    limit: Limit = 50,
-    cursor: Cursor = None,
-) -> Page[EcgSummary]:
-    """List ECGs, newest first."""
-    rows = queries.newest(session, site, device, decode(cursor), limit)
-    shown.add(ecg.id for ecg in rows[:limit])
-    return page(rows, limit, lambda ecg: Position(ecg.created_at, ecg.id), service.outside)
 
 
 @router.get("/{ecg_id}", responses=responses(404, 422))

@@ -44,6 +44,10 @@ class EcgMetadata(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
+    record: Name | None = Field(
+        default=None,
+        description="The name its source gives the recording (an accession number): readings under it are this ECG's.",
+    )
     patient_id: Name | None = Field(default=None, description="Kept only as a keyed hash.")
     recorded_at: Time | None = Field(default=None, description="Without an offset it is taken as UTC.")
     site: Name | None = None
@@ -60,7 +64,7 @@ class EcgSummary(BaseModel):
     model_config = ConfigDict(json_schema_extra={"examples": [ECG]})
 
     id: uuid.UUID
-    record: str | None = Field(description="The name its source gives the recording, where reports came without it.")
+    record: str | None = Field(description="The name its source gives the recording.")
     waveform_sha256: str | None = Field(
         description="The waveform's identity: the same waveform is the same ECG. Null: only reports are known."
     )

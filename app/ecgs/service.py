@@ -79,25 +79,19 @@ def upload(
 
     The object is durable before the row commits: a crash leaves an object nobody speaks of, never a row
     without its waveform. The same waveform again is the same ECG: what was not known of it is filled in,
-    what differs is named and left as it was.
+    what differs is named and left as it was. A waveform whose record is known by its readings alone joins them.
     """
     digest = waveform.digest(recording)
     archive.store.put(_object_key(digest), waveform.encode(recording))
-    known = metadata.model_dump(exclude={"patient_id"})
-    known["patient_hash"] = archive.hash_patient(metadata.patient_id) if metadata.patient_id else None
-    ecg_id = uuid.uuid4()
-    is_new = queries.insert_if_absent(
-        session,
-        {
-            "id": ecg_id,
-            "waveform_sha256": digest,
-            "samples": recording.samples.shape[1],
-            "sampling_rate_hz": recording.sampling_rate_hz,
-            **known,
-        },
-    )
-    ecg = queries.by_digest(session, digest)
-    assert ecg is not None
+    known = {
+        "waveform_sha256": digest,
+        "samples": recording.samples.shape[1],
+        "sampling_rate_hz": recording.sampling_rate_hz,
+        **metadata.model_dump(exclude={"patient_id"}),
+        "patient_hash": archive.hash_patient(metadata.patient_id) if metadata.patient_id else None,
+    }
+    is_new = queries.insert_if_absent(session, {"id": uuid.uuid4(), **known})
+    ecg = queries.by_digest(session, digest) or _of_record(session, metadata.record)
     conflicts: list[str] = []
     if is_new:
         after: dict[str, Any] = {"waveform_sha256": digest, "simulated": metadata.simulated}
@@ -166,6 +160,16 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
     }
 
 
+def _of_record(session: Session, record: str | None) -> Ecg:
+    """Find the ECG of which only readings are known; raise a 409 where its record has another waveform."""
+    ecg = queries.by_record(session, record) if record is not None else None
+    assert ecg is not None
+    if ecg.waveform_sha256 is not None:
+        reason = "another waveform is stored under this record"
+        raise Problem(409, "record_taken", reason, [FieldError(field="metadata.record", code="taken", reason=reason)])
+    return ecg
+
+
 def _fill_in(session: Session, actor: str, ecg: Ecg, known: Mapping[str, Any]) -> list[str]:
     conflicts: list[str] = []
     before: dict[str, Any] = {}
@@ -175,7 +179,7 @@ def _fill_in(session: Session, actor: str, ecg: Ecg, known: Mapping[str, Any]) -
         if _says_nothing(name, value) or value == stored:
             continue
         shown = "patient_id" if name == "patient_hash" else name
-        if _says_nothing(name, stored):
+        if _says_nothing(name, stored) and not (name == "record" and queries.has_record(session, value)):
             before[shown], after[shown] = None, _audited(value)
             setattr(ecg, name, value)
         else:

@@ -5,8 +5,9 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Depends, Path, Query
 
 from app.auth.access import ViewerUser
-from app.disagreement.parameters import From, Hedges, Simulated, Site, To
+from app.disagreement.parameters import Hedges
 from app.ecgs.filters import EcgFilter, settled
+from app.ecgs.parameters import From, Simulated, Site, To
 from app.kit.database import SessionDep
 from app.kit.problems import responses
 from app.kit.text import Name

@@ -12,11 +12,14 @@ def csv_text(columns: Sequence[str], rows: Iterable[Sequence[object]], *, line_e
 
     A text that a spreadsheet would run as a formula begins with an apostrophe. Numbers stay as they are.
     """
+    return "".join(_line(row) + line_end for row in (columns, *rows))
+
+
+def _line(row: Sequence[object]) -> str:
+    """Return a row without its line end. The writer's own is CR LF, because it quotes only what is in its line end."""
     text = io.StringIO()
-    writer = csv.writer(text, lineterminator=line_end)
-    for row in (columns, *rows):
-        writer.writerow([_field(value) for value in row])
-    return text.getvalue()
+    csv.writer(text, lineterminator="\r\n").writerow([_field(value) for value in row])
+    return text.getvalue().removesuffix("\r\n")
 
 
 def _field(value: object) -> object:

@@ -1,5 +1,7 @@
 """What was read instead, month by month, and in words: against counting one by one."""
 
+import csv
+import io
 import random
 import uuid
 from collections import Counter
@@ -55,6 +57,46 @@ def test_trend_is_the_table_of_each_month(client: httpx.Client, database: Databa
             assert point["ppv"] is None or point["ppv_ci"][0] <= point["ppv"] <= point["ppv_ci"][1]
     assert len(client.get("/v1/disagreement/trend").json()["labels"]) == len(LABELS)
     assert client.get("/v1/disagreement/trend", params={"label": "nothing"}).status_code == 422
+
+
+def lines(client: httpx.Client, path: str, **query: Any) -> list[dict[str, str]]:
+    answer = client.get(f"/v1/disagreement/{path}", params=query, headers={"accept": "text/csv"})
+    assert answer.headers["content-type"].startswith("text/csv")
+    return list(csv.DictReader(io.StringIO(answer.text, newline="")))
+
+
+def test_trend_and_flow_are_csv_on_request(client: httpx.Client, database: Database) -> None:
+    store(database, random_pairs(random.Random(SEED), 100))
+    query = {"simulated": True, "label": ["rbbb", "lvh"]}
+    points = [
+        {"label": label["label"], **point}
+        for label in client.get("/v1/disagreement/trend", params=query).json()["labels"]
+        for point in label["points"]
+    ]
+    trend = lines(client, "trend", **query)
+    assert points and [(line["label"], line["month"], int(line["added"])) for line in trend] == [
+        (point["label"], point["month"], point["added"]) for point in points
+    ]
+    assert {line["simulated"] for line in trend} == {"true"}
+    flow = client.get("/v1/disagreement/flow").json()
+    found = lines(client, "flow")
+    assert [
+        (
+            line["change"],
+            line["label"],
+            int(line["pairs"]),
+            int(line["alone"]),
+            line["other_label"],
+            line["other_pairs"],
+        )
+        for line in found
+    ] == [
+        (change, row["label"], row["pairs"], row["alone"], other.get("label", ""), str(other.get("pairs", "")))
+        for change in ("removed", "added")
+        for row in flow[change]
+        for other in row["others"] or [{}]
+    ]
+    assert {line["simulated"] for line in found} == {"false"}
 
 
 READINGS = [

@@ -71,7 +71,7 @@ def test_every_reason_is_named_and_nothing_is_kept(client: httpx.Client, recordi
     assert answer.status_code == 422 and answer.headers["content-type"] == "application/problem+json"
     codes = {error["code"] for error in answer.json()["errors"]}
     assert {"less_than_equal", "constant_lead", "sampling_rate_too_low"} <= codes
-    assert client.get("/v1/ecgs").json() == {"items": [], "next_cursor": None}
+    assert client.get("/v1/ecgs").json() == {"items": [], "next_cursor": None, "simulated": False}
 
 
 @pytest.mark.usefixtures("starter")

@@ -12,7 +12,8 @@ from app.cli import cli
 from app.imports import simulation
 from app.kit.database import Database
 from app.settings import Settings
-from ml.corpus.simulator import table_a1
+from ml.corpus.simulator import simulate, table_a1
+from ml.formats.wfdb import write_wfdb
 
 RUN = CliRunner()
 
@@ -48,6 +49,21 @@ def test_the_table_is_the_ledgers_and_the_same_archive_again_changes_nothing(
     assert RUN.invoke(cli, command).exit_code == 0
     with database.begin() as session:
         assert session.execute(text("SELECT count(*), max(version) FROM reports")).one() == before == (4000, 1)
+
+
+@pytest.mark.usefixtures("on_database")
+def test_an_archive_with_real_ecgs_takes_simulated_ones_only_when_told(client: httpx.Client) -> None:
+    files = [("file", item) for item in write_wfdb(next(simulate(1, 1)).recording, "r").items()]
+    assert client.post("/v1/ecgs", files=files).status_code == 201
+    command = ["simulate", "reports", "--pairs", "1000", "--table-a1"]
+    for answer in (None, "n\n"):
+        refused = RUN.invoke(cli, command, input=answer)
+        assert refused.exit_code == 1 and "This archive holds real ECGs." in refused.output
+        assert client.get("/v1/ecgs", params={"simulated": True}).json()["items"] == []
+    assert RUN.invoke(cli, command, input="y\n").exit_code == 0
+    assert RUN.invoke(cli, [*command, "--seed", "2", "--yes"]).exit_code == 0
+    assert client.get("/v1/disagreement").json()["pairs"] == 0
+    assert client.get("/v1/disagreement", params={"simulated": True}).json()["pairs"] == 2000
 
 
 @pytest.mark.usefixtures("on_database")

@@ -1,0 +1,1 @@
+"""Finding ECGs again: by record, patient, time, place, waveform and finding."""

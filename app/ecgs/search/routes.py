@@ -1,0 +1,76 @@
+"""Lists of ECGs over HTTP."""
+
+from dataclasses import replace
+
+from fastapi import APIRouter
+from sqlalchemy.orm import Session
+
+from app.access_log.shown import ShownDep
+from app.auth.access import ReaderUser, ViewerUser
+from app.ecgs import service
+from app.ecgs.schemas import EcgPage, EcgSummary
+from app.ecgs.search import queries
+from app.ecgs.search.parameters import EcgSearchDep
+from app.ecgs.search.schemas import PatientIn
+from app.ecgs.search.selection import EcgSearch
+from app.ecgs.service import ArchiveDep
+from app.kit import audit
+from app.kit.database import SessionDep
+from app.kit.pagination import Cursor, Limit, Position, decode, encode, page
+from app.kit.problems import responses
+
+router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
+
+
+@router.get("", responses=responses(422))
+def list_ecgs(
+    session: SessionDep,
+    user: ViewerUser,
+    shown: ShownDep,
+    chosen: EcgSearchDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> EcgPage[EcgSummary]:
+    """List ECGs, newest first; all filters may be combined.
+
+    With `label` a page looks at a bounded number of ECGs: it may hold fewer than `limit`, even none. Go on while
+    `next_cursor` is not null.
+    """
+    found = _page(session, chosen, limit, cursor)
+    shown.add(ecg.id for ecg in found.items)
+    return found
+
+
+@router.post("/search", responses=responses(422))
+def search_ecgs(
+    given: PatientIn,
+    archive: ArchiveDep,
+    session: SessionDep,
+    user: ReaderUser,
+    shown: ShownDep,
+    chosen: EcgSearchDep,
+    limit: Limit = 50,
+    cursor: Cursor = None,
+) -> EcgPage[EcgSummary]:
+    """List a patient's ECGs, newest first; parameters are those of `GET /v1/ecgs`.
+
+    The patient number is in the body: addresses are kept by proxies, logs and browsers. It is hashed on arrival, and
+    the audit log says who searched for which hash.
+    """
+    patient_hash = archive.hash_patient(given.patient_id)
+    audit.record(session, user.name, "search", "patient", patient_hash.hex())
+    found = _page(session, replace(chosen, patient_hash=patient_hash), limit, cursor)
+    shown.add(ecg.id for ecg in found.items)
+    return found
+
+
+def _page(session: Session, chosen: EcgSearch, limit: int, cursor: str | None) -> EcgPage[EcgSummary]:
+    position = decode(cursor)
+    rows = queries.newest(session, chosen, position, limit)
+    shown = page(rows, limit, lambda ecg: Position(ecg.created_at, ecg.id), service.outside)
+    next_cursor = shown.next_cursor
+    if next_cursor is None and chosen.finding is not None:
+        end = queries.last_examined(session, chosen, position)
+        next_cursor = encode(end) if end is not None else None
+    simulated = chosen.simulated if chosen.simulated is not None else any(ecg.simulated for ecg in rows)
+    return EcgPage(items=shown.items, next_cursor=next_cursor, simulated=simulated)
