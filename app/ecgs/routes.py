@@ -63,7 +63,7 @@ def upload_ecg(
 
     Leads are matched by name and stored in millivolt. The same waveform again answers 200 with the same id, and so does
     the first waveform of a `record` of which readings are known: it joins them. Another waveform of it answers 409.
-    a signal that cannot be used answers 422 with every reason, and nothing of it is kept.
+    A signal that cannot be used answers 422 with every reason, and nothing of it is kept.
     """
     upload = read_upload(file, metadata, machine_report, overread_report)
     rules = labelers.maintained(session)
