@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: install demo serve test check format test-slow test-gpu
+.PHONY: install demo serve test check format constraints test-slow test-gpu
 
 install: $(VENV)/.installed
 
@@ -32,6 +32,10 @@ check: $(VENV)/.installed-dev
 format: $(VENV)/.installed-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
+
+constraints: $(VENV)/.installed-dev
+	$(PIP) install 'uv>=0.5,<1'
+	$(BIN)/uv pip compile --quiet --universal --all-extras --no-annotate --no-header pyproject.toml -o constraints.txt
 
 test: $(VENV)/.installed-dev
 	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadfile $(ARGS)
