@@ -9,7 +9,7 @@ from typing import BinaryIO, NamedTuple
 from ml.formats import READERS, Recording, reader_of
 from ml.formats.reader import HEAD_BYTES, Reader, matching
 
-MAX_RECORD_BYTES = 2**30  # a day of 12 leads at 500 Hz in 16 bits
+MAX_RECORD_BYTES = 2**29  # a day of 12 leads at 250 Hz in 16 bits
 
 
 class RecordOnDisk(NamedTuple):
@@ -67,8 +67,9 @@ def open_file(path: Path) -> BinaryIO:
 def read_file(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
     """Return the content of a regular file of at most `limit` bytes. Raises `OSError`."""
     with open_file(path) as file:
-        content = file.read(limit + 1)
-    if len(content) > limit:
+        too_large = os.fstat(file.fileno()).st_size > limit  # a sparse file is large before it is read
+        content = b"" if too_large else file.read(limit + 1)
+    if too_large or len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes", str(path))
     return content
 

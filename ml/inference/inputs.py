@@ -28,17 +28,20 @@ def read_all(paths: Iterable[Path], options: Preprocessing) -> Iterator[Found]:
     options
         The preprocessing of the model; files of windows must have been through the same.
     """
+    answered: set[Path] = set()  # main files: `r.hea r.dat` names one record twice
     for path in paths:
-        yield from _guarded(path, _at(path, options))
+        yield from _guarded(path, _at(path, options, answered))
 
 
-def _at(path: Path, options: Preprocessing) -> Iterator[Found]:
+def _at(path: Path, options: Preprocessing, answered: set[Path]) -> Iterator[Found]:
     if path.is_dir():
         yield from _folder(path, options)
     elif is_windows_file(path):
         yield from read_windows(path, options)
     elif record := record_named(path):
-        yield from _record(record, options)
+        if record.main not in answered:
+            answered.add(record.main)
+            yield from _record(record, options)
     else:
         path.stat()  # raises the reason where there is no such file
         yield Unread(str(path), "it is no ECG file of a known format, and no header beside it has its name")

@@ -131,6 +131,19 @@ def test_a_link_to_a_record_is_read_and_a_circle_of_links_ends(tmp_path: Path) -
     assert names(found) == ["r"] and reasons(found).keys() == {"circle", "itself.hea"}
 
 
+def test_a_record_that_is_named_twice_is_answered_once(tmp_path: Path) -> None:
+    write(tmp_path)
+    assert names(read(*sorted(tmp_path.iterdir()), tmp_path / "r")) == ["r"]
+
+
+def test_a_sparse_file_is_refused_before_it_is_read(tmp_path: Path) -> None:
+    write(tmp_path)
+    with (tmp_path / "r.dat").open("r+b") as file:
+        file.truncate(2**40)
+    (found,) = read(tmp_path / "r")
+    assert isinstance(found, Unread) and "r.dat: it is larger than" in found.reason
+
+
 def test_an_empty_folder_is_named(tmp_path: Path) -> None:
     assert "no ECG" in reasons(read(tmp_path))[tmp_path.name]
 
