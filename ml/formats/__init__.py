@@ -22,9 +22,7 @@ def read(files: Mapping[str, bytes]) -> Recording:
         for name, content in files.items():
             if reader := reader_of(name if main_by_name else "", content[:HEAD_BYTES]):
                 return reader.read(files)
-    known = ", ".join(
-        f"{reader.name} ({reader.main_ending} with {' or '.join(reader.other_endings)})" for reader in READERS
-    )
+    known = ", ".join(f"{reader.name} ({', '.join((reader.main_ending, *reader.other_endings))})" for reader in READERS)
     raise Unreadable([Reason("unknown_format", f"no file is the main file of a known format: {known}")])
 
 
