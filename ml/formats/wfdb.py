@@ -83,7 +83,7 @@ def _columns(name: str, header: Header, files: Mapping[str, bytes]) -> list[tupl
 def _content(name: str, files: Mapping[str, bytes]) -> bytes:
     found = matching(files, name)
     if not found:
-        raise BadHeader("missing_file", "a signal file that the header names was not sent")
+        raise BadHeader("missing_file", "a signal file that the header names is missing")
     if len(found) > 1:
         raise BadHeader("duplicate_file", "two files have the name of a signal file")
     return files[found[0]]
