@@ -23,7 +23,9 @@ from ml.signals.quality import is_constant
 
 DATASET_FILES = ("windows.npy", "windows.parquet", "dataset.json", "statements.parquet", "vocabulary.yaml")
 
-_MAX_WHOLE_BYTES = 2**30  # of an array that cannot be read window by window
+_MAX_WHOLE_BYTES = 2**30  # of an X that cannot be read window by window
+_MAX_NAMES_BYTES = 2**26
+_MAX_LEADS = 64
 _MAX_EXPANSION = 100  # of a compressed array beyond that; ECGs are compressed to a third
 _MAX_DESCRIPTION_BYTES = 2**24
 _MAX_VALUE = 50.0  # standard deviations
@@ -80,14 +82,16 @@ def _reason_against(window: NDArray[np.float32]) -> str | None:
 
 def _npz_rows(path: Path, options: Preprocessing) -> Iterator[tuple[str, NDArray[np.float32]]]:
     with open_file(path) as file, zipfile.ZipFile(file) as archive:
-        names = [_text(name) for name in _small(archive, "ecg_id", _NAMES).tolist()]
+        names = _names_in(archive, "ecg_id")
         scale = _number(archive, "scale", 1.0)
         rate_hz = _number(archive, "fs", options.target_rate_hz)
         if rate_hz != options.target_rate_hz:
             raise ValueError(
                 f"the windows have {rate_hz:g} samples a second; the model needs {options.target_rate_hz:g}"
             )
-        leads = [_text(lead) for lead in _small(archive, "leads", _NAMES).tolist()] if _has(archive, "leads") else LEADS
+        leads = _names_in(archive, "leads") if _has(archive, "leads") else LEADS
+        if len(leads) > _MAX_LEADS:
+            raise ValueError(f"leads names {len(leads)} leads; the most is {_MAX_LEADS}")
         order, signs = _order(leads)
         info = _member(archive, "X")
         with archive.open(info) as member:
@@ -159,10 +163,17 @@ def _small(archive: zipfile.ZipFile, name: str, kinds: str) -> NDArray[Any]:
     info = _member(archive, name)
     with archive.open(info) as member:
         layout = _layout(member, name, kinds)
-        if layout.size_bytes > min(_MAX_WHOLE_BYTES, info.file_size):
+        if layout.size_bytes > min(_MAX_NAMES_BYTES, info.file_size):
             raise ValueError(f"{name} is too large, or shorter than its shape says")
         values = np.frombuffer(_exactly(member, layout.size_bytes), layout.dtype)
         return values.reshape(layout.shape, order="F" if layout.in_fortran_order else "C")
+
+
+def _names_in(archive: zipfile.ZipFile, name: str) -> list[str]:
+    values = _small(archive, name, _NAMES)
+    if values.ndim != 1:
+        raise ValueError(f"{name} has the shape {values.shape}; it must be a list")
+    return [value.decode("latin-1") if isinstance(value, bytes) else str(value) for value in values.tolist()]
 
 
 def _number(archive: zipfile.ZipFile, name: str, default: float) -> float:
@@ -199,10 +210,6 @@ def _order(leads: Iterable[str]) -> tuple[list[int], NDArray[np.float32]]:
         raise ValueError(f"missing leads: {', '.join(missing)}")
     signs = np.array([[places[lead][1]] for lead in LEADS], np.float32)
     return [places[lead][0] for lead in LEADS], signs
-
-
-def _text(value: int | str | bytes) -> str:
-    return value.decode("latin-1") if isinstance(value, bytes) else str(value)
 
 
 def _exactly(file: IO[bytes], size: int) -> bytes:

@@ -88,9 +88,7 @@ def test_what_cannot_be_read_is_named_and_the_next_is_read(folder: Path) -> None
     (folder / "sub0/r0.dat").unlink()
     (folder / "a.hea").write_text("nonsense")
     found = read(folder)
-    assert (
-        names(found) == ["r1"] and "missing" in reasons(found)["r0.hea"] and "record line" in reasons(found)["a.hea"]
-    )
+    assert names(found) == ["r1"] and "missing" in reasons(found)["r0.hea"] and "record line" in reasons(found)["a.hea"]
     assert "No such file" in reasons(read(folder / "nowhere"))["nowhere"]
 
 
