@@ -94,7 +94,12 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.doorbell = Doorbell(settings)
 
     problems.install(app)
-    app.add_middleware(BodyLimit, max_upload_bytes=settings.max_upload_bytes, max_json_bytes=settings.max_json_bytes)
+    app.add_middleware(
+        BodyLimit,
+        max_upload_bytes=settings.max_upload_bytes,
+        max_json_bytes=settings.max_json_bytes,
+        uploads={"/v1/models": settings.max_bundle_bytes},
+    )
     app.add_middleware(KeyBeforeBody)
     app.add_middleware(RecordRefusals, database=database)
     app.add_middleware(RequestContext)

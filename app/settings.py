@@ -47,6 +47,7 @@ class Settings(BaseSettings):
 
     max_upload_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
     max_json_bytes: Annotated[int, Field(gt=0)] = MEBIBYTE
+    max_bundle_bytes: Annotated[int, Field(gt=0, description="Of a model that is uploaded.")] = 1024 * MEBIBYTE
     signal_memory_bytes: Annotated[
         int, Field(gt=0, description="Memory that uploads and waveform answers may take at once.")
     ] = 1024 * MEBIBYTE

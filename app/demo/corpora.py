@@ -64,8 +64,8 @@ def ptbxl_corpus(folder: Path) -> Corpus:
     return Corpus(
         folder="demo-ptbxl",
         title="PTB-XL (Wagner et al. 2020, CC BY 4.0)",
-        machine="PTB-XL's report texts",
-        overread="its validated codes",
+        machine="the report texts",
+        overread="PTB-XL's validated codes",
         simulated=False,
         starter_knows=True,
         cases=ptbxl(folder),

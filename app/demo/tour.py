@@ -82,7 +82,7 @@ def _tour(client: httpx.Client, corpus: Corpus) -> None:
 def _answering(client: httpx.Client) -> dict[str, Any]:
     """Return the model that answers predictions: the promoted one, else the one that came with the release."""
     models = _ok(client.get("/v1/models", params={"limit": 500}))["items"]
-    shipped = [model for model in models if model["job_id"] is None]
+    shipped = [model for model in models if model["origin"] == "shipped"]
     return next((model for model in models if model["promoted"]), shipped[0])
 
 
@@ -102,7 +102,7 @@ def _compare(
                 f"   macro {metric.upper()}: the new model {values['value']:.3f}, {other['name']}"
                 f" {values['other']:.3f}, difference {values['difference']:+.3f}{between}"
             )
-    if corpus.starter_knows and other["dataset_id"] is None:
+    if corpus.starter_knows and other["origin"] == "shipped":
         _say(
             f"   {other['name']} was trained on PTB-XL: it may have seen patients of this test split, and then its\n"
             "   values are too high"

@@ -3,6 +3,7 @@
 import re
 import time
 import uuid
+from collections.abc import Mapping
 
 import structlog
 from fastapi import Request
@@ -63,10 +64,12 @@ class RequestContext:
 class BodyLimit:
     """Refuse, with 413, a body over the limit, whether its length was announced or not."""
 
-    def __init__(self, app: ASGIApp, max_upload_bytes: int, max_json_bytes: int) -> None:
+    def __init__(self, app: ASGIApp, *, max_upload_bytes: int, max_json_bytes: int, uploads: Mapping[str, int]) -> None:
+        """`uploads` has the limits of the paths whose uploads have one of their own."""
         self.app = app
         self.max_upload_bytes = max_upload_bytes
         self.max_json_bytes = max_json_bytes
+        self.uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Handle one ASGI connection."""
@@ -75,7 +78,7 @@ class BodyLimit:
             return
         headers = dict(scope["headers"])
         upload = headers.get(b"content-type", b"").lower().startswith(b"multipart/form-data")
-        limit = self.max_upload_bytes if upload else self.max_json_bytes
+        limit = self.uploads.get(scope["path"], self.max_upload_bytes) if upload else self.max_json_bytes
         announced = headers.get(b"content-length", b"0")
         too_large = Problem(413, "too_large", f"The request body is larger than {limit} bytes.")
         if not announced.isdigit() or int(announced) > limit:

@@ -11,8 +11,14 @@ INSTALL = ".venv/bin/pip install -c constraints.txt -e '.[text]'"
 
 
 def check_text_extra(configurations: Iterable[Config]) -> None:
-    """Answer 409 where a run trains a text encoder and the extra `text` is not installed; nothing is imported."""
-    if any(config.definition().contrastive for config in configurations) and None in map(find_spec, TEXT_PACKAGES):
+    """Answer 409 where a run trains a text encoder and the extra `text` is not installed."""
+    if any(config.definition().contrastive for config in configurations):
+        require_text_extra()
+
+
+def require_text_extra() -> None:
+    """Answer 409 where the extra `text` is not installed; nothing is imported."""
+    if None in map(find_spec, TEXT_PACKAGES):
         raise Problem(
             409,
             "text_extra_missing",

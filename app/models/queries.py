@@ -26,14 +26,22 @@ def promoted(session: Session) -> Model | None:
     return session.scalar(select(Model).where(Model.promoted))
 
 
-def add_shipped(session: Session, **values: object) -> None:
-    """Write the row of a model that came with the release, unless it is there."""
-    session.execute(insert(Model).values(values).on_conflict_do_nothing(index_elements=[Model.id]))
+def of_weights(session: Session, weights_sha256: str) -> Sequence[Model]:
+    """Return the models that have these weights, oldest first."""
+    return session.scalars(
+        select(Model).where(Model.weights_sha256 == weights_sha256).order_by(Model.created_at, Model.id)
+    ).all()
+
+
+def add_once(session: Session, **values: object) -> bool:
+    """Write a model's row, and return whether it is new: the same id is there once."""
+    row = insert(Model).values(values).on_conflict_do_nothing(index_elements=[Model.id]).returning(Model.id)
+    return session.scalar(row) is not None
 
 
 def shipped(session: Session) -> Model | None:
     """Find the newest model that came with a release."""
-    newest = select(Model).where(Model.job_id.is_(None)).order_by(Model.created_at.desc(), Model.id).limit(1)
+    newest = select(Model).where(Model.origin == "shipped").order_by(Model.created_at.desc(), Model.id).limit(1)
     return session.scalar(newest)
 
 

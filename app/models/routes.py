@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request, Response
+from fastapi import APIRouter, Depends, File, Form, Path, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
@@ -13,10 +13,13 @@ from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit import audit
 from app.kit.database import SessionDep
+from app.kit.deferred import Deferred
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
-from app.kit.problems import Problem, check_known, not_found, responses
+from app.kit.problems import check_known, not_found, responses
 from app.kit.state import SettingsDep
+from app.kit.text import Name
 from app.models import queries
+from app.models.bundles import MEDIA_TYPE, Received, Registry, damaged, send
 from app.models.extras import check_text_extra
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
@@ -42,7 +45,7 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
     "/training-jobs", status_code=202, responses={202: jobs.accepted("train", SUPERVISED), **responses(409, 422)}
 )
 def start_training(given: TrainingIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
-    """Train a model on a frozen dataset. The job's events carry every epoch's figures; its result names the model."""
+    """Train a model on a frozen dataset. The job's events have each epoch's metrics; its result names the model."""
     check_text_extra([given.config()])
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
     if given.unlabelled is not None:
@@ -57,13 +60,39 @@ def start_training(given: TrainingIn, session: SessionDep, user: ResearcherUser,
 def list_models(session: SessionDep, user: ViewerUser, limit: Limit = 50, cursor: Cursor = None) -> Page[ModelOut]:
     """List models, newest first."""
     rows = queries.newest(session, decode(cursor), limit)
-    return page(rows, limit, lambda row: Position(row.created_at, row.id), _outside)
+    return page(rows, limit, lambda row: Position(row.created_at, row.id), ModelOut.of)
+
+
+@router.post(
+    "/models",
+    status_code=201,
+    response_model=ModelOut,
+    responses={
+        200: {"model": ModelOut, "description": "The same bundle is registered already"},
+        **responses(409, 413, 422),
+    },
+)
+def upload_model(
+    registry: Annotated[Registry, Depends()],
+    user: AdminUser,
+    bundle: Annotated[UploadFile, File(description="The files of a bundle in a plain tar, not compressed.")],
+    name: Annotated[
+        Name | None, Form(description="Named after its weights when absent.", examples=["cluster-7"])
+    ] = None,
+) -> Response:
+    """Register a model that was trained elsewhere: `tar -C RUN/bundle -cf model.tar .`, or a bundle of another server.
+
+    Every file is checked against its hash, and the weights against the network that the bundle describes. Nothing of
+    a bundle is run. It is not promoted. The same bundle again answers 200; other weights are another model.
+    """
+    received = Received(bundle.file, name, user.name)
+    return Deferred(lambda: registry.receive(received))
 
 
 @router.get("/models/{model_id}", responses=responses(404, 422))
 def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> ModelOut:
     """Show a model."""
-    return _outside(_find(session, model_id))
+    return ModelOut.of(_find(session, model_id))
 
 
 @router.get(
@@ -87,7 +116,24 @@ def get_model_card(
     model = _find(session, model_id)
     if "text/markdown" in request.headers.get("accept", ""):
         return _bundle_file(settings, model, "card.md", "text/markdown; charset=utf-8")
-    return ModelCard(**dict(_outside(model)), manifest=model.manifest)
+    return ModelCard(**dict(ModelOut.of(model)), manifest=model.manifest)
+
+
+@router.get(
+    "/models/{model_id}/bundle",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "description": "The bundle's files in a tar; the same bytes each time",
+        },
+        **responses(404, 422),
+    },
+)
+def get_model_bundle(model_id: uuid.UUID, settings: SettingsDep, session: SessionDep, user: ResearcherUser) -> Response:
+    """Download a model: unpacked, the file is a bundle that `overread predict --model` and another server read."""
+    model = _find(session, model_id)
+    return send(bundle_folder(settings.models_dir, model.id), model)
 
 
 @router.get(
@@ -108,7 +154,7 @@ def get_model_plot(
     session: SessionDep,
     user: ViewerUser,
 ) -> Response:
-    """Give a plot of the model card."""
+    """Return a plot of the model card."""
     return _bundle_file(settings, _find(session, model_id), f"plots/{name}", "image/svg+xml")
 
 
@@ -120,7 +166,7 @@ def promote_model(model_id: uuid.UUID, session: SessionDep, user: AdminUser) -> 
     queries.promote(session, model)
     earlier = {"promoted": before.id} if before is not None else None
     audit.record(session, user.name, "promote", "model", model.id, earlier, {"promoted": model.id})
-    return _outside(model)
+    return ModelOut.of(model)
 
 
 def _find(session: Session, model_id: uuid.UUID) -> Model:
@@ -138,22 +184,6 @@ def _bundle_file(settings: Settings, model: Model, name: str, media_type: str) -
     except KeyError as error:
         raise not_found("file of this model") from error
     except InvalidBundle as error:
-        raise Problem(500, "bundle_damaged", "The model's files are not those that were registered.") from error
+        raise damaged() from error
     # a plot is looked at, and runs nothing
     return Response(content, media_type=media_type, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})
-
-
-def _outside(model: Model) -> ModelOut:
-    return ModelOut(
-        id=model.id,
-        name=model.name,
-        job_id=model.job_id,
-        dataset_id=model.dataset_id,
-        paradigm=model.paradigm,
-        preset=model.preset,
-        label_source=model.label_source,
-        weights_sha256=model.weights_sha256,
-        promoted=model.promoted,
-        created_at=model.created_at,
-        metrics=model.metrics,
-    )

@@ -8,6 +8,7 @@ from typing import Any, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
 from app.kit.text import Name
+from app.models.tables import Model
 from ml.training.configuration import Config, Options, ParadigmName, Preset
 
 SUPERVISED: dict[str, JsonValue] = {
@@ -21,6 +22,7 @@ SUPERVISED: dict[str, JsonValue] = {
 TRAINED: dict[str, JsonValue] = {
     "id": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
     "name": "supervised-tiny-0b391c93",
+    "origin": "trained",
     "job_id": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
     "dataset_id": "0e0158a9-cee3-46ff-815a-f0fed70cb390",
     "paradigm": "supervised",
@@ -156,7 +158,10 @@ class ModelOut(BaseModel):
 
     id: uuid.UUID
     name: str
-    job_id: uuid.UUID | None = Field(description="null for the model that came with the release")
+    origin: Literal["trained", "shipped", "uploaded"] = Field(
+        description="Trained here, shipped with the release, or uploaded as a bundle."
+    )
+    job_id: uuid.UUID | None = Field(description="null unless the model was trained here")
     dataset_id: uuid.UUID | None
     paradigm: str
     preset: str
@@ -164,7 +169,25 @@ class ModelOut(BaseModel):
     weights_sha256: str
     promoted: bool
     created_at: datetime
-    metrics: dict[str, Any] = Field(description="Macro figures on the test split, against each reading.")
+    metrics: dict[str, Any] = Field(description="Macro metrics on the test split, against each source.")
+
+    @classmethod
+    def of(cls, model: Model) -> Self:
+        """Return a stored model as it is shown."""
+        return cls(
+            id=model.id,
+            name=model.name,
+            origin=model.origin,
+            job_id=model.job_id,
+            dataset_id=model.dataset_id,
+            paradigm=model.paradigm,
+            preset=model.preset,
+            label_source=model.label_source,
+            weights_sha256=model.weights_sha256,
+            promoted=model.promoted,
+            created_at=model.created_at,
+            metrics=model.metrics,
+        )
 
 
 class ModelCard(ModelOut):

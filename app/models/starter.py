@@ -24,9 +24,10 @@ def ensure_starter(session: Session, models_dir: Path) -> None:
     manifest = read_manifest(BUNDLE)
     model_id = uuid.uuid5(_NAMESPACE, manifest.weights_sha256)
     _copy(BUNDLE, bundle_folder(models_dir, model_id))
-    queries.add_shipped(
+    queries.add_once(
         session,
         id=model_id,
+        origin="shipped",
         name=NAME,
         paradigm=manifest.paradigm,
         preset=manifest.preset,

@@ -12,27 +12,31 @@ from app.kit.database import Base, CreatedAt, Id, Json
 class Model(Base):
     """A model; its bundle lies in `models/<id>` of the data folder. At most one is promoted.
 
-    One that came with the release has neither job nor dataset.
+    Only one that was trained here has a job and a dataset: `origin` says where the others came from.
     """
 
     __tablename__ = "models"
     __table_args__ = (
         CheckConstraint("length(weights_sha256) = 64", name="weights_sha256"),
         CheckConstraint("(job_id IS NULL) = (dataset_id IS NULL)", name="trained_here"),
+        CheckConstraint("origin IN ('trained', 'shipped', 'uploaded')", name="origin"),
+        CheckConstraint("(origin = 'trained') = (job_id IS NOT NULL)", name="job_of_origin"),
         CheckConstraint("promoted = (promoted_at IS NOT NULL)", name="promoted_at"),
+        Index(None, "weights_sha256"),
         Index("uq_models_promoted", "promoted", unique=True, postgresql_where=text("promoted")),
     )
 
     id: Mapped[Id]
     job_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("jobs.id"), unique=True)
     dataset_id: Mapped[uuid.UUID | None] = mapped_column(ForeignKey("datasets.id"))
+    origin: Mapped[str] = mapped_column(comment="trained here, shipped with a release, or uploaded as a bundle")
     name: Mapped[str]
     paradigm: Mapped[str]
     preset: Mapped[str]
     label_source: Mapped[str]
     weights_sha256: Mapped[str]
-    metrics: Mapped[Json]  # macro figures, by reading
-    manifest: Mapped[Json] = mapped_column(deferred=True)  # with figures by label: large, and seldom asked for
+    metrics: Mapped[Json]  # macro metrics, by source
+    manifest: Mapped[Json] = mapped_column(deferred=True)  # with metrics by label: large, and seldom asked for
     promoted: Mapped[bool] = mapped_column(server_default=text("false"))
     promoted_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

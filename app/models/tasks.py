@@ -39,6 +39,7 @@ def train(run: JobRun) -> Finish:
     def register(session: Session) -> Json:
         row = Model(
             id=run.id,
+            origin="trained",
             job_id=run.id,
             dataset_id=request.dataset,
             name=request.name or f"{request.paradigm}-{request.preset}-{str(run.id)[:8]}",
@@ -57,15 +58,15 @@ def train(run: JobRun) -> Finish:
 
 
 def macro_metrics(manifest: Json) -> Json:
-    """Give a bundle's macro figures without its per-label ones."""
+    """Return a bundle's macro metrics without those by label."""
     metrics: dict[str, Any] = manifest.get("metrics", {})
     return {
-        reading: {name: value for name, value in figures.items() if name.startswith("macro_")}
-        for reading, figures in metrics.items()
-        if isinstance(figures, dict)
+        source: {name: value for name, value in measured.items() if name.startswith("macro_")}
+        for source, measured in metrics.items()
+        if isinstance(measured, dict)
     }
 
 
 def bundle_folder(models_dir: Path, model_id: uuid.UUID) -> Path:
-    """Say where a model's bundle lies."""
+    """Return the folder of a model's bundle."""
     return models_dir / str(model_id)

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Annotated, Any, Literal, Self
 
 import numpy as np
 from numpy.typing import NDArray
-from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, field_validator, model_validator
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from ml.evaluation.calibration import CalibrationRule, ChosenBy, Knots, ThresholdRule, probability
 from ml.formats.recording import LEADS
@@ -150,7 +150,10 @@ class Manifest(_Part):
     @field_validator("preprocessing")
     @classmethod
     def _known_steps(cls, steps: dict[str, Any]) -> dict[str, Any]:
-        Preprocessing.from_dict(steps)
+        try:
+            Preprocessing.from_dict(steps)
+        except TypeError as error:
+            raise ValueError("a step has a value of another type") from error
         return steps
 
     def to_dict(self) -> dict[str, Any]:
@@ -212,13 +215,17 @@ def read_manifest(folder: Path) -> Manifest:
     path = folder / "bundle.json"
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
-            raise InvalidBundle("bundle.json is too large")
-        text = path.read_bytes()
-        if (folder / SEAL).read_bytes() != _seal(text):
-            raise InvalidBundle(f"{folder.name}: bundle.json is not the one that {SEAL} speaks of")
-        return Manifest.model_validate_json(text)
-    except (OSError, ValueError) as error:
+            raise InvalidBundle(f"{folder.name}: bundle.json is too large")
+        text, seal = path.read_bytes(), (folder / SEAL).read_bytes()
+    except OSError as error:
         raise InvalidBundle(f"{folder.name}: {error}") from error
+    if seal != _seal(text):
+        raise InvalidBundle(f"{folder.name}: bundle.json has changed: {SEAL} has another SHA-256")
+    try:
+        return Manifest.model_validate_json(text)
+    except ValidationError as error:
+        wrong = [f"{'.'.join(map(str, each['loc'])) or 'it'}: {each['msg']}" for each in error.errors()[:5]]
+        raise InvalidBundle(f"{folder.name}: bundle.json: {'; '.join(wrong)}") from error
 
 
 def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:

@@ -41,18 +41,21 @@ def encoder_in(manifest: Manifest, allow_own: bool) -> Encoder:
     return Architecture(manifest.encoder.blocks, manifest.encoder.width)
 
 
-def of_bundle(folder: Path, manifest: Manifest, allow_own: bool = False) -> Model | BeatNet:
-    """Build a bundle's model and load its weights. `allow_own`: import the encoder that the bundle names, if any."""
-    model: Model | BeatNet
+def network_of(name: str, manifest: Manifest, allow_own: bool = False) -> Model | BeatNet:
+    """Build the network that a bundle describes, with random weights; `name` is the bundle's in messages."""
     if manifest.architecture == "beatnet":
         if manifest.preset not in BEAT_PRESETS:
-            raise InvalidBundle(f"{folder.name}: no network is called {manifest.preset}")
-        model = BeatNet(BEAT_PRESETS[manifest.preset], len(manifest.labels))
-    elif manifest.text is None:
-        model = EcgNetwork(encoder_in(manifest, allow_own), len(manifest.labels))
-    else:
-        text = TextEncoder(dict(manifest.text.config))
-        model = Clip(encoder_in(manifest, allow_own), text, manifest.text.with_bias)
+            raise InvalidBundle(f"{name}: no network is called {manifest.preset}")
+        return BeatNet(BEAT_PRESETS[manifest.preset], len(manifest.labels))
+    if manifest.text is None:
+        return EcgNetwork(encoder_in(manifest, allow_own), len(manifest.labels))
+    text = TextEncoder(dict(manifest.text.config))
+    return Clip(encoder_in(manifest, allow_own), text, manifest.text.with_bias)
+
+
+def of_bundle(folder: Path, manifest: Manifest, allow_own: bool = False) -> Model | BeatNet:
+    """Build a bundle's model and load its weights. `allow_own`: import the encoder that the bundle names, if any."""
+    model = network_of(folder.name, manifest, allow_own)
     try:
         model.load_state_dict(read_weights(folder, manifest))
     except RuntimeError as error:

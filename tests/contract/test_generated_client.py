@@ -20,7 +20,9 @@ from app.settings import Settings
 
 PACKAGE = "overread_client"
 CONFIG = """
-content_type_overrides: {"image/svg+xml": "text/plain"}  # this generator knows text by that name
+content_type_overrides:  # what this generator knows by other names
+  "image/svg+xml": "text/plain"
+  "application/x-tar": "application/octet-stream"
 post_hooks: []
 """
 ECGS = 24

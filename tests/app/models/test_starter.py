@@ -47,7 +47,7 @@ def test_it_is_asked_until_another_model_is_promoted(database: Database, setting
         assert starter.name == NAME
         other = uuid.uuid4()
         values = {name: getattr(starter, name) for name in KEPT}
-        queries.add_shipped(session, id=other, name="other", manifest=starter.manifest, **values)
+        queries.add_once(session, id=other, origin="uploaded", name="other", manifest=starter.manifest, **values)
         promoted = queries.by_id(session, other)
         assert promoted is not None
         queries.promote(session, promoted)

@@ -1,0 +1,191 @@
+"""Bundles on their way out and in: a model trained elsewhere is registered here after everything in it was checked."""
+
+import json
+import tempfile
+import uuid
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import IO, NamedTuple, get_args
+
+import anyio
+from fastapi import Response
+from fastapi.responses import JSONResponse
+from pydantic import TypeAdapter, ValidationError
+from sqlalchemy.orm import Session
+from starlette.concurrency import run_in_threadpool
+from starlette.responses import StreamingResponse
+
+from app.kit import audit
+from app.kit.children import python_module, secretless_environment
+from app.kit.database import DatabaseDep
+from app.kit.problems import FieldError, Problem, invalid, invalid_fields
+from app.kit.state import SettingsDep
+from app.kit.text import Name
+from app.models import queries
+from app.models.extras import require_text_extra
+from app.models.schemas import ModelOut
+from app.models.tables import Model
+from app.models.tasks import bundle_folder, macro_metrics
+from app.vocabularies.service import LabelersDep
+from ml.bundles.archive import pack, unpack
+from ml.bundles.bundle import InvalidBundle, Manifest, read_manifest
+from ml.corpus.sources import Source
+from ml.corpus.store import WINDOW_SHAPE
+from ml.paradigms.registry import PARADIGMS
+from ml.processes.durable import make_folder, sync
+from ml.signals import Preprocessing
+
+MEDIA_TYPE = "application/x-tar"
+CHECK_WITHIN_S = 120
+
+_NAMESPACE = uuid.UUID("0a6b6a0e-5d0c-4bb1-8f3e-3a1d8c1f7e52")
+_NAME: TypeAdapter[str] = TypeAdapter(Name)
+
+
+class Received(NamedTuple):
+    """An archive that was sent, and the name the model shall have."""
+
+    file: IO[bytes]
+    name: str | None
+    actor: str
+
+
+def send(folder: Path, model: Model) -> Response:
+    """Answer with a model's bundle as one file, piece by piece."""
+    try:
+        length, pieces = pack(folder, read_manifest(folder))
+    except (InvalidBundle, OSError) as error:
+        raise damaged() from error
+    headers = {"Content-Disposition": f'attachment; filename="{model.id}.tar"', "Content-Length": str(length)}
+    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers=headers)
+
+
+def damaged() -> Problem:
+    """Return the problem of a model whose files have changed."""
+    return Problem(500, "bundle_damaged", "The model's files are not those that were registered.")
+
+
+@dataclass(frozen=True)
+class Registry:
+    """Registers bundles that were sent."""
+
+    database: DatabaseDep
+    settings: SettingsDep
+    labelers: LabelersDep
+
+    @asynccontextmanager
+    async def receive(self, received: Received) -> AsyncIterator[Response]:
+        """Check a bundle and register it: 201, or 200 where the same one is registered already.
+
+        Its network is checked in a child, which knows torch; no thread and no connection is held meanwhile.
+        """
+        make_folder(self.settings.models_dir, self.settings.data_dir)
+        with tempfile.TemporaryDirectory(prefix=".received-", dir=self.settings.models_dir) as parent:
+            folder = Path(parent) / "bundle"
+            manifest = await run_in_threadpool(self._unpack, received.file, folder)
+            model, is_new = await self.database.run(lambda session: self._known(session, manifest)), False
+            if model is None:
+                await _check_network(folder)
+                model, is_new = await self.database.run(
+                    lambda session: self._register(session, folder, manifest, received)
+                )
+        headers = {"Location": f"/v1/models/{model.id}"}
+        yield JSONResponse(model.model_dump(mode="json"), 201 if is_new else 200, headers)
+
+    def _unpack(self, file: IO[bytes], folder: Path) -> Manifest:
+        try:
+            manifest = unpack(file, folder, self.settings.max_bundle_bytes)
+        except InvalidBundle as error:
+            raise _refused(str(error)) from error
+        if wrong := _unusable(manifest):
+            raise invalid_fields(wrong)
+        if manifest.text is not None:
+            require_text_extra()
+        return manifest
+
+    def _known(self, session: Session, manifest: Manifest) -> ModelOut | None:
+        """Return the registered model that this bundle is; a 409 where one has its weights and another manifest."""
+        found = queries.of_weights(session, manifest.weights_sha256)
+        try:
+            for model in found:
+                if read_manifest(bundle_folder(self.settings.models_dir, model.id)) == manifest:
+                    return ModelOut.of(model)
+        except InvalidBundle as error:
+            raise damaged() from error
+        if found:
+            detail = f"These weights are registered already, as {found[0].id}, with another manifest."
+            raise Problem(409, "weights_known", detail)
+        labels = {label.key for label in self.labelers.active(session).vocabulary.labels}
+        if unknown := [label.key for label in manifest.labels if label.key not in labels]:
+            raise _refused(f"the active vocabulary does not know its labels {', '.join(unknown[:5])}")
+        return None
+
+    def _register(
+        self, session: Session, folder: Path, manifest: Manifest, received: Received
+    ) -> tuple[ModelOut, bool]:
+        """Move a checked bundle to its place and write its row; the same bundle may have been registered meanwhile."""
+        text = json.dumps(manifest.to_dict(), sort_keys=True)
+        model_id = uuid.uuid5(_NAMESPACE, text)  # two servers that are sent one bundle at once register one model
+        target = bundle_folder(self.settings.models_dir, model_id)
+        if not target.exists():
+            folder.rename(target)
+            sync(target.parent)
+        name = received.name or f"{manifest.paradigm}-{manifest.preset}-{manifest.weights_sha256[:8]}"
+        is_new = queries.add_once(
+            session,
+            id=model_id,
+            origin="uploaded",
+            name=name,
+            paradigm=manifest.paradigm,
+            preset=manifest.preset,
+            label_source=manifest.training["label_source"],
+            weights_sha256=manifest.weights_sha256,
+            metrics=macro_metrics(manifest.to_dict()),
+            manifest=manifest.to_card(),
+        )
+        if is_new:
+            after = {"name": name, "weights_sha256": manifest.weights_sha256}
+            audit.record(session, received.actor, "create", "model", model_id, after=after)
+        model = queries.by_id(session, model_id)
+        assert model is not None
+        return ModelOut.of(model), is_new
+
+
+async def _check_network(folder: Path) -> None:
+    """Build the bundle's network in a child, without its weights; a 422 where they do not fit it."""
+    command = python_module("ml.bundles.check", str(folder))
+    try:
+        with anyio.fail_after(CHECK_WITHIN_S):
+            done = await anyio.run_process(command, check=False, cwd=folder, env=secretless_environment())
+    except TimeoutError as error:
+        raise _refused("its network takes too long to build") from error
+    if done.returncode != 0:
+        raise _refused("its network cannot be built on this server")
+    if (reason := json.loads(done.stdout)) is not None:
+        raise _refused(str(reason))
+
+
+def _unusable(manifest: Manifest) -> list[FieldError]:
+    """Return what this service cannot serve, or cannot store, of a whole bundle."""
+    wrong = []
+    if manifest.own_encoder is not None:
+        wrong.append("own_encoder: the service runs no code that a bundle names")
+    if manifest.paradigm not in PARADIGMS:
+        wrong.append("paradigm: is not one that this service knows")
+    if manifest.training.get("label_source") not in get_args(Source):
+        wrong.append(f"training.label_source: is not one of {', '.join(get_args(Source))}")
+    try:
+        _NAME.validate_python(manifest.preset)
+    except ValidationError:
+        wrong.append("preset: is not a short name")
+    if Preprocessing.from_dict(manifest.preprocessing).samples != WINDOW_SHAPE[1]:
+        wrong.append(f"preprocessing: its windows do not have {WINDOW_SHAPE[1]} samples a lead")
+    if "\\u0000" in json.dumps(manifest.to_dict()):
+        wrong.append("has a NUL in a text")
+    return [FieldError(field="bundle", code="unusable", reason=f"bundle.json: {each}") for each in wrong]
+
+
+def _refused(reason: str) -> Problem:
+    return invalid("bundle", reason)
