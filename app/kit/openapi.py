@@ -40,6 +40,7 @@ def complete(
             for model in by_hand:
                 schemas[model.__name__] = model.model_json_schema(ref_template=REF + "{model}")
             _describe_forms(description)
+            _describe_headers(description)
             _leave_out_defaults(schemas, preset_decides.__name__)
             _declare_problems(description)
         return app.openapi_schema or {}
@@ -91,6 +92,18 @@ def _describe_forms(description: dict[str, Any]) -> None:
     for node in _nodes(description):
         if node.get("type") == "string" and "contentMediaType" in node:
             node["format"] = "binary"
+
+
+def _describe_headers(description: dict[str, Any]) -> None:
+    """Describe each header as one string: it may be sent several times, and generators of clients know no list there."""
+    for node in _nodes(description["paths"]):
+        if node.get("in") == "header" and isinstance(node.get("schema"), dict):
+            schema = _without_null(node["schema"])
+            if schema.get("type") == "array":
+                examples = [example for listed in schema.get("examples", []) for example in listed]
+                kept = {name: schema[name] for name in ("title", "description") if name in schema}
+                schema = {**kept, **schema["items"], "examples": examples}
+            node["schema"] = schema
 
 
 def _without_null(field: dict[str, Any]) -> dict[str, Any]:

@@ -85,14 +85,13 @@ class Registry:
         with tempfile.TemporaryDirectory(prefix=".received-", dir=self.settings.models_dir) as parent:
             folder = Path(parent) / "bundle"
             manifest = await run_in_threadpool(self._unpack, received.file, folder)
-            model, is_new = await self.database.run(lambda session: self._known(session, manifest)), False
-            if model is None:
-                await _check_network(folder)
-                model, is_new = await self.database.run(
-                    lambda session: self._register(session, folder, manifest, received)
-                )
-        headers = {"Location": f"/v1/models/{model.id}"}
-        yield JSONResponse(model.model_dump(mode="json"), 201 if is_new else 200, headers)
+            known = await self.database.run(lambda session: self._known(session, manifest))
+            if known is not None:
+                yield _answer(known, 200)
+                return
+            await _check_network(folder)
+            model, is_new = await self.database.run(lambda session: self._register(session, folder, manifest, received))
+            yield _answer(model, 201 if is_new else 200)
 
     def _unpack(self, file: IO[bytes], folder: Path) -> Manifest:
         try:
@@ -151,6 +150,10 @@ class Registry:
         model = queries.by_id(session, model_id)
         assert model is not None
         return ModelOut.of(model), is_new
+
+
+def _answer(model: ModelOut, status: int) -> Response:
+    return JSONResponse(model.model_dump(mode="json"), status, {"Location": f"/v1/models/{model.id}"})
 
 
 async def _check_network(folder: Path) -> None:
