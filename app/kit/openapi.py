@@ -95,14 +95,14 @@ def _describe_forms(description: dict[str, Any]) -> None:
 
 
 def _describe_headers(description: dict[str, Any]) -> None:
-    """Describe each header as one string: it may be sent several times, and generators of clients know no list there."""
+    """Describe each header as one string: generators of clients know no list of headers."""
     for node in _nodes(description["paths"]):
         if node.get("in") == "header" and isinstance(node.get("schema"), dict):
             schema = _without_null(node["schema"])
             if schema.get("type") == "array":
                 examples = [example for listed in schema.get("examples", []) for example in listed]
-                kept = {name: schema[name] for name in ("title", "description") if name in schema}
-                schema = {**kept, **schema["items"], "examples": examples}
+                about = {name: value for name, value in schema.items() if name in ("title", "description")}
+                schema = {**about, **schema["items"], "examples": examples}
             node["schema"] = schema
 
 
