@@ -13,7 +13,12 @@ from ml.labeling.vocabulary import Vocabulary
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
 # a vendor's criteria: behind dot leaders (of two dots where capitals leave no room for more), in square brackets
 _REASON = re.compile(r"(?:\.{3,}|(?<=[A-Z]{3})\.\.(?=[^\s.]))[^\n]*|\[[^\]\n]{0,500}\]")
-_BREAK = re.compile(r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *| {3,}(?! *[+-]?\d{1,3}(?:\s|$))|(?<=\S)[.?!]+(?=\s|$)")
+# A run of blanks or stops is tried at one place only, and given back no character: or a long run costs its square.
+_BREAK = re.compile(
+    r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *"
+    r"|(?<! ) {3,}+(?![+-]?\d{1,3}(?:\s|$))"
+    r"|(?:(?<=[^\s.?!])|(?<=\s[.?!])|(?<=^[.?!]))[.?!]++(?=\s|$)"
+)
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
@@ -22,7 +27,7 @@ _SECOND = " 2) "  # in a list
 _NUMBERED = re.compile(r"(?:^|\s)1\)\s")
 _NUMBER = re.compile(r"(?<=\s)\d{1,2}\)(?=\s)")
 _LETTER = re.compile(r"[^\W\d_]")
-_WORD_BEFORE = re.compile(r"[^\W_]*$")
+_WORD_BEFORE = re.compile(r"(?<![^\W_])[^\W_]*+$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
 _SPANNING = ("..", "[", "\\", "\r")  # what may say something of more than its sentence
 _BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of it is between words
