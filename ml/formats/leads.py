@@ -8,8 +8,8 @@ from ml.formats.recording import LEADS
 LONGEST_NAME = 40  # characters; a longer description names no lead
 
 _NAME = re.compile(
-    r"(?:(?:mdc_ecg_lead|ecg[ _]?lead|lead|ecg|ekg)(?![-−–])[ _]*)?"  # in "Lead-I" the hyphen may be a minus or none
-    r"([-−–]?)[ _]*"  # a minus, in three writings: the lead is stored upside down
+    r"(?:(?:mdc_ecg_lead|ecg[ _]?lead|lead|ecg|ekg)(?![-−–])[ _]*+)?"  # in "Lead-I" the hyphen may be a minus or none
+    r"([-−–]?)[ _]*+"  # a minus, in three writings: the lead is stored upside down
     r"(d?i{1,3}|a[ _]?v[ _]?[rlf]|[vc][ _]?[1-6])",
     re.ASCII | re.IGNORECASE,
 )

@@ -6,21 +6,18 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-import yaml
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ml.labeling.labeled_report import Stance, Status
 from ml.labeling.policy import Policy
 from ml.labeling.terms import count_words, variants
+from ml.labeling.yaml_text import MISTAKES_NAMED, Node, NotYaml, Place, dotted, read_yaml
 
 MAX_BYTES = 1_000_000
-LONGEST_KEY = 100
-MISTAKES_NAMED = 20
 MAX_WORDS = 500_000  # of all terms spelt out; the shipped vocabulary has 233,000
 _FILE = Path(__file__).with_name("vocabularies") / "overread-2.yaml"
 
-Place = tuple[int | str, ...]
 Mistake = tuple[Place, str]
 
 
@@ -202,12 +199,11 @@ class Vocabulary(_Part):
         if len(yaml_text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise VocabularyError(f"a vocabulary is at most {MAX_BYTES} bytes")
         try:
-            tree = yaml.compose(yaml_text, Loader=_Loader)
-            if bad := list(islice(_bad_keys(tree), MISTAKES_NAMED)):
-                raise VocabularyError("; ".join(bad))
-            return cls.model_validate(yaml.load(yaml_text, Loader=_Loader))  # noqa: S506 (a SafeLoader)
-        except (yaml.YAMLError, RecursionError) as error:
-            raise VocabularyError(f"not YAML: {error}") from error
+            tree = read_yaml(yaml_text)
+        except NotYaml as error:
+            raise VocabularyError(str(error)) from error
+        try:
+            return cls.model_validate(tree.plain())
         except ValidationError as error:
             raise VocabularyError("; ".join(islice(_complaints(error, tree), MISTAKES_NAMED))) from error
 
@@ -292,59 +288,10 @@ def _error(mistake: Mistake) -> InitErrorDetails:
     return InitErrorDetails(type=PydanticCustomError("mistake", "{reason}", {"reason": reason}), loc=place, input=None)
 
 
-class _Loader(yaml.SafeLoader):
-    """YAML whose plain scalars are all text: "no", "on" and "62" are words here. Aliases could blow up: refused."""
-
-    yaml_implicit_resolvers: dict[str, list[Any]] = {}  # noqa: RUF012
-
-    def compose_node(self, parent: yaml.Node | None, index: Any) -> yaml.Node | None:
-        if self.check_event(yaml.AliasEvent):
-            raise yaml.YAMLError("aliases (*name) are not read")
-        return super().compose_node(parent, index)
-
-
-def _bad_keys(node: yaml.Node | None, place: Place = ()) -> Iterator[str]:
-    """Name each key that is too long, or that its mapping has already: YAML would take the last and drop the others."""
-    if isinstance(node, yaml.MappingNode):
-        seen = set[str]()
-        for key, value in node.value:
-            line = key.start_mark.line + 1
-            if not isinstance(key, yaml.ScalarNode) or len(key.value) > LONGEST_KEY:
-                yield f"line {line}: {_dotted(place)}: a key is a word of at most {LONGEST_KEY} characters"
-                continue
-            if key.value in seen:
-                yield f"line {line}: {_dotted((*place, key.value))}: a second one"
-            seen.add(key.value)
-            yield from _bad_keys(value, (*place, key.value))
-    elif isinstance(node, yaml.SequenceNode):
-        for i, item in enumerate(node.value):
-            yield from _bad_keys(item, (*place, i))
-
-
-def _complaints(error: ValidationError, tree: yaml.Node | None) -> Iterator[str]:
+def _complaints(error: ValidationError, tree: Node) -> Iterator[str]:
     for complaint in error.errors(include_url=False, include_context=False, include_input=False):
         place = complaint["loc"]
-        yield f"line {_line(tree, place)}: {_dotted(place)}: {complaint['msg'].removeprefix('Value error, ')}"
-
-
-def _dotted(place: Place) -> str:
-    return ".".join(map(str, place)) or "file"
-
-
-def _line(node: yaml.Node | None, place: Place) -> int:
-    """Find the line of the innermost node on the way to a place."""
-    line = 1
-    for step in place:
-        if isinstance(node, yaml.MappingNode):
-            node = next((value for key, value in node.value if key.value == step), None)
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-        else:
-            break
-        if node is None:
-            break
-        line = node.start_mark.line + 1
-    return line
+        yield f"line {tree.line_of(place)}: {dotted(place)}: {complaint['msg'].removeprefix('Value error, ')}"
 
 
 @cache

@@ -14,10 +14,10 @@ from typing import Any, NamedTuple
 
 SMALL = 4_096  # characters
 QUICK_S = 0.004  # quadratic work on SMALL characters takes longer; linear work does not
-HANGS_S = 2
-NAMED = 3  # slow strings of one pattern
+HANGS_S = 1
+SUSPECT = 4  # times the work of an ordinary text of as many characters
 GROWTH = 9  # from SMALL to 4 * SMALL characters: 4 when linear, 16 when quadratic
-RUNS = 5
+RUNS = 3
 
 _COMMON = "a1_ .?!-+='\"([{\\/:,;\t\né§"
 _ONLY_AT_ONE_PLACE = {"match", "fullmatch"}
@@ -49,7 +49,9 @@ def used_patterns(root: Path, packages: tuple[str, ...]) -> list[Used]:
                     found.append(Used(f"{where}: {name}", pattern, bool(methods) and methods <= _ONLY_AT_ONE_PLACE))
         for method, written in _calls_in_functions(source):
             if isinstance(written, ast.Constant):
-                found.append(Used(f"{where}: {written.value!r}", re.compile(written.value), method in _ONLY_AT_ONE_PLACE))
+                found.append(
+                    Used(f"{where}: {written.value!r}", re.compile(written.value), method in _ONLY_AT_ONE_PLACE)
+                )
     return found
 
 
@@ -89,9 +91,11 @@ def hostile_to(pattern: "re.Pattern[str] | re.Pattern[bytes]", length: int) -> I
     tree = re._parser.parse(source, pattern.flags & ~re.DEBUG)  # type: ignore[attr-defined]
     example, letters = _example(tree)
     repeated = list(dict.fromkeys([*letters, *_COMMON]))
-    units = [*repeated, *(a + b for a in repeated[:24] for b in repeated[:24] if a != b), example or "a"]
-    for unit in units:
-        yield _repeated(unit, length) + "§"
+    for unit in [*repeated, example or "a"]:
+        for end in ("§", "1"):
+            yield _repeated(unit, length) + end
+    for pair in (a + b for a in repeated[:24] for b in repeated[:24] if a != b):
+        yield _repeated(pair, length) + "§"
     for cut in range(1, min(len(example), 60) + 1):
         for letter in repeated:
             yield example[:cut] + _repeated(letter, length) + "§"
@@ -99,25 +103,23 @@ def hostile_to(pattern: "re.Pattern[str] | re.Pattern[bytes]", length: int) -> I
 
 def hostile(length: int) -> Iterator[str]:
     """Yield strings of about `length` characters that repeat one or two characters, and end in another."""
-    units = [*_COMMON, "\u2028", "\r\n", *(a + b for a in ".?-([1 a\n" for b in " .1a,:(\n" if a != b), "1) ", "a. ", "{\"", "[["]
-    for unit in units:
-        for end in ("x", " 1", "]"):
-            yield _repeated(unit, length) + end
+    for letter in [*_COMMON, "\u2028"]:
+        for end in ("x", "1", "]"):
+            yield _repeated(letter, length) + end
+    for pair in [*(a + b for a in ".?-([1 a\n" for b in " .1a,:(\n" if a != b), "1) ", "a. ", '{"', "\r\n"]:
+        yield _repeated(pair, length) + "x"
 
 
-def slow(work: Callable[[str], object], strings: Callable[[int], Iterator[str]]) -> list[str]:
-    """Return the strings (their beginnings) whose work grows faster than their length."""
-    found = []
-    with _no_hanging():
-        for number, text in enumerate(strings(SMALL)):
-            try:
-                if _seconds(work, text, 1) > QUICK_S and _grows(work, strings, number):
-                    found.append(text[:40])
-            except Hangs:
-                found.append(f"{text[:40]} (hangs)")
-            if len(found) == NAMED:
-                break
-    return found
+def slow(work: Callable[[str], object], strings: Callable[[int], Iterator[str]]) -> str | None:
+    """Return the beginning of a string whose work grows faster than its length, None where there is none."""
+    ordinary = _seconds(work, _repeated("ab 1. ", SMALL), RUNS)
+    for number, text in enumerate(strings(SMALL)):
+        try:
+            if _seconds(work, text, 1) > max(QUICK_S, SUSPECT * ordinary) and _grows(work, strings, number):
+                return text[:40]
+        except Hangs:
+            return f"{text[:40]} (hangs)"
+    return None
 
 
 def _grows(work: Callable[[str], object], strings: Callable[[int], Iterator[str]], number: int) -> bool:
@@ -135,25 +137,28 @@ def _seconds(work: Callable[[str], object], text: str, runs: int) -> float:
     """Return the least CPU time of several runs: other processes do not count, and most of what disturbs is left out."""
     least = float("inf")
     for _ in range(runs):
-        signal.setitimer(signal.ITIMER_PROF, HANGS_S)
         start = time.process_time()
-        work(text)
+        with _not_hanging(start):
+            work(text)
         least = min(least, time.process_time() - start)
-    signal.setitimer(signal.ITIMER_PROF, 0)
     return least
 
 
 @contextmanager
-def _no_hanging() -> Iterator[None]:
-    def stop(number: int, frame: FrameType | None) -> None:
-        raise Hangs
+def _not_hanging(start: float) -> Iterator[None]:
+    """Raise `Hangs` in the work that takes more than `HANGS_S` of CPU time; `start` is its time so far."""
 
-    before = signal.signal(signal.SIGPROF, stop)
+    def look(number: int, frame: FrameType | None) -> None:
+        if time.process_time() - start > HANGS_S:
+            raise Hangs
+
+    before = signal.signal(signal.SIGALRM, look)
+    signal.setitimer(signal.ITIMER_REAL, HANGS_S, HANGS_S)  # a timer of CPU time would make the clock coarse
     try:
         yield
     finally:
-        signal.setitimer(signal.ITIMER_PROF, 0)
-        signal.signal(signal.SIGPROF, before)
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
 
 
 def _example(tree: Any) -> tuple[str, list[str]]:

@@ -2,22 +2,26 @@
 
 import io
 import json
+import re
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from typing import Any
 
 import pytest
+from pydantic import ValidationError
 
 from app.ecgs.schemas import EcgMetadata
 from app.imports import lines as imports
 from app.jobs.paths import without_folders
 from app.kit.pagination import decode
-from app.reports.identifiers import without_identifier_lines
+from app.kit.problems import Problem
 from ml import formats
+from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
-from ml.formats.leads import canonical_lead
-from ml.labeling import Labeler, Vocabulary, builtin
+from ml.formats.leads import known_lead
+from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin
 from ml.labeling import lines as reports
 from ml.labeling.batch import counted_form, row
 from tests.contract.adversarial import Used, hostile, hostile_to, made_at_run_time, slow, used_patterns
@@ -29,3 +33,118 @@ PACKAGES = ("app", "ml")
 @cache
 def labeler() -> Labeler:
     return Labeler(builtin())
+
+
+def read_report(text: str) -> None:
+    """Label a text by a labeler that remembers it, or parts of it, from another length only."""
+    report = labeler().read(text)
+    row(labeler(), report)
+    for statement in report.statements:
+        labeler().normal_form(statement.text)
+
+
+def read_vocabulary(text: str) -> None:
+    with suppress(VocabularyError):
+        Vocabulary.parse(text)
+
+
+def read_term(text: str) -> None:
+    read_vocabulary(json.dumps({"version": "v", "languages": ["en"], "rules": [{"terms": {"en": [text]}}]}))
+
+
+def read_header(text: str) -> None:
+    leads = "\n".join(f"h.dat 16 {text}/mV 16 0 0 0 0 {lead}" for lead in ("I", text))
+    for header in (f"h 2 {text} 10\n{leads}\n", f"{text} 2 500 10\n{leads}\n", f"h 2 500 10\n# {text}\n{leads}\n"):
+        with suppress(formats.Unreadable):
+            formats.read({"h.hea": header.encode(), "h.dat": b"\0" * 40})
+
+
+def read_import_line(text: str) -> None:
+    line = {"record": "r", "source": "machine", "text": text, "site": text[:200], "authored_at": text}
+    with suppress(imports.BadLine):
+        list(imports.read(io.BytesIO(json.dumps(line).encode()), lambda number: b""))
+
+
+def read_metadata(text: str) -> None:
+    for field in ("patient_id", "recorded_at", "age", "site"):
+        with suppress(ValidationError):
+            EcgMetadata.model_validate_json(json.dumps({field: text}))
+    with suppress(ValidationError):
+        EcgMetadata.model_validate_json(text)
+
+
+def read_cursor(text: str) -> None:
+    with suppress(Problem):
+        decode(text)
+
+
+def read_report_lines(text: str) -> None:
+    with suppress(reports.NoReport):
+        list(reports.read([text.encode(), json.dumps({"id": text, "text": text}).encode()]))
+
+
+ENTRIES: list[Callable[[str], object]] = [
+    read_report,
+    lambda text: counted_form(labeler(), text),
+    read_vocabulary,
+    read_term,
+    read_header,
+    read_import_line,
+    read_metadata,
+    read_cursor,
+    read_report_lines,
+    without_identifiers,
+    known_lead,
+    without_folders,
+    escaped,
+]
+
+MADE_AT_RUN_TIME = {
+    "ml/labeling/statements.py": labeler()._splitter._to_line_end,  # of the vocabulary's words
+    "ml/deidentify/plain.py": None,  # a class of characters, tried on one
+    "ml/deidentify/shapes.py": None,  # a function that makes constants of the module
+}
+
+
+@pytest.mark.parametrize("used", used_patterns(ROOT, PACKAGES), ids=lambda used: used.where)
+def test_a_pattern_takes_linear_time(used: Used) -> None:
+    pattern = used.pattern
+
+    def work(text: str) -> None:
+        given: Any = text if isinstance(pattern.pattern, str) else text.encode()
+        if used.at_one_place:
+            pattern.match(given)
+            pattern.fullmatch(given)
+        else:
+            for _ in pattern.finditer(given):
+                pass
+
+    assert slow(work, lambda length: hostile_to(pattern, length)) is None
+
+
+def test_a_pattern_made_at_run_time_takes_linear_time() -> None:
+    assert made_at_run_time(ROOT, PACKAGES) == set(MADE_AT_RUN_TIME)
+    for pattern in filter(None, MADE_AT_RUN_TIME.values()):
+        assert slow(lambda text, pattern=pattern: pattern.sub(" ", text), hostile) is None
+
+
+@pytest.mark.parametrize("read", ENTRIES, ids=lambda read: read.__name__)
+def test_what_a_client_sends_is_read_in_linear_time(read: Callable[[str], object]) -> None:
+    assert slow(read, hostile) is None
+
+
+@pytest.mark.parametrize(
+    ("pattern", "at_one_place"),
+    [
+        (r"(?<=\S)[.?!]+(?=\s|$)", False),
+        (r" {3,}(?! *\d)", False),
+        (r"(?:[^\W_]|[+-](?=\w)|[+-])+", True),
+        (r"\d+\.?\d*e", True),
+        (r"[^\W_]*$", False),
+        (r"\(.*\)$", False),
+    ],
+)
+def test_a_pattern_that_is_slow_is_found(pattern: str, at_one_place: bool) -> None:
+    compiled = re.compile(pattern)
+    work = compiled.fullmatch if at_one_place else compiled.findall
+    assert slow(work, lambda length: hostile_to(compiled, length)) is not None
