@@ -2,10 +2,14 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
+from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
+from starlette.middleware.cors import CORSMiddleware
+from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
 
 from app.access_log.refusals import RecordRefusals
 from app.access_log.routes import router as access_log
@@ -28,6 +32,7 @@ from app.jobs.routes import router as jobs
 from app.kit import health, openapi, problems
 from app.kit.database import Database
 from app.kit.declared import only_declared
+from app.kit.methods import METHODS, HeadAndOptions
 from app.kit.middleware import BodyLimit, RequestContext
 from app.kit.store import ObjectStore
 from app.models.routes import router as models
@@ -57,6 +62,12 @@ ROUTERS = (
 
 
 SPARE_THREADS = 20
+NOT_COMPRESSED = (*DEFAULT_EXCLUDED_CONTENT_TYPES, "application/octet-stream")
+CORS: dict[str, Any] = {
+    "allow_methods": METHODS,
+    "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer"],
+    "expose_headers": ["ETag", "Location", "Preference-Applied", "Retry-After", "X-Request-ID"],
+}
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -102,8 +113,18 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.add_middleware(KeyBeforeBody)
     app.add_middleware(RecordRefusals, database=database)
+    app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5, exclude_content_types=NOT_COMPRESSED)
     app.add_middleware(RequestContext)
+    app.add_middleware(HeadAndOptions)
+    if settings.cors_origins:
+        app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
+    app.add_api_route("/", _to_docs, include_in_schema=False)
     for router in ROUTERS:
         app.include_router(router)
     openapi.complete(app, ROUTERS, by_hand=[PredictionIn], preset_decides=Overrides)
     return app
+
+
+async def _to_docs() -> RedirectResponse:
+    """Lead people to the description of the API."""
+    return RedirectResponse("/docs")

@@ -2,13 +2,14 @@
 
 import difflib
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
-from pydantic_settings import BaseSettings, SettingsConfigDict
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 MEBIBYTE = 1024 * 1024
 PREFIX = "OVERREAD_"
@@ -61,6 +62,11 @@ class Settings(BaseSettings):
         int, Field(ge=0, le=64, description="Processes that read texts when a vocabulary is activated; 0: one a CPU.")
     ] = 0
     job_attempts: Annotated[int, Field(gt=0, description="Workers a job may outlive before it fails.")] = 3
+    cors_origins: Annotated[
+        tuple[str, ...],
+        NoDecode,
+        Field(description="Origins whose pages may ask the API, comma-separated: https://ecg.example.org"),
+    ] = ()
     prediction_timeout_s: Annotated[float, Field(gt=0)] = 60
     log_json: bool = True
 
@@ -78,6 +84,15 @@ class Settings(BaseSettings):
         if scheme not in {"postgresql", "postgres", "postgresql+psycopg"} or not separator:
             raise ValueError("must start with postgresql:// (PostgreSQL is the one database dialect)")
         return f"postgresql+psycopg://{rest}"
+
+    @field_validator("cors_origins", mode="before")
+    @classmethod
+    def _origins(cls, given: object) -> object:
+        origins = [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
+        for origin in origins if isinstance(origins, list | tuple) else ():
+            if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", str(origin)):
+                raise ValueError("must be origins such as https://ecg.example.org, separated by commas")
+        return origins
 
     @field_validator("broker_url")
     @classmethod

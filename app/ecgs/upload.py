@@ -8,6 +8,7 @@ from starlette.datastructures import UploadFile
 
 from app.ecgs.schemas import EcgMetadata
 from app.ecgs.service import read_recording
+from app.kit.declared import repeated_keys
 from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
 from app.reports.schemas import ReportIn, Source
 from ml.formats import Recording
@@ -37,6 +38,8 @@ def read_upload(
     if metadata and len(metadata) > LONGEST_METADATA:
         reason = f"is longer than {LONGEST_METADATA:,} characters"
         errors.append(FieldError(field="metadata", code="too_large", reason=reason))
+    elif metadata and (repeated := repeated_keys(metadata, "metadata")):
+        errors += repeated
     elif metadata:
         try:
             known = EcgMetadata.model_validate_json(metadata)

@@ -9,6 +9,7 @@ from pydantic import ConfigDict, ValidationError
 from app.ecgs.patients import PatientHasher
 from app.ecgs.schemas import EcgMetadata
 from app.imports.batch import Facts, Line
+from app.kit.declared import repeated_keys
 from app.kit.problems import field_errors
 from app.kit.text import Name
 from app.reports.schemas import ReportIn
@@ -54,6 +55,8 @@ def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:
             raise BadLine(number, "", f"is longer than {LONGEST:,} bytes")
         if not raw.strip():
             continue
+        if repeated := repeated_keys(raw, ""):
+            raise BadLine(number, "", repeated[0].reason)
         try:
             given = ReportLine.model_validate_json(raw)
         except ValidationError as error:

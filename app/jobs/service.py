@@ -13,9 +13,10 @@ from app.jobs import queries
 from app.jobs.doorbell import Doorbell, DoorbellDep
 from app.jobs.schemas import QUEUED, JobOut
 from app.jobs.tables import Job
-from app.kit import audit
+from app.kit import audit, prefer
 from app.kit.database import Json, SessionDep
-from app.kit.problems import Problem, not_found
+from app.kit.prefer import PreferencesDep
+from app.kit.problems import Problem, invalid, not_found
 from app.steps import KINDS
 
 IdempotencyKey = Annotated[
@@ -65,8 +66,16 @@ class Starter:
     """Starts the job that a request asks for, once an idempotency key, and says in the answer where it is shown."""
 
     def __init__(
-        self, doorbell: DoorbellDep, response: Response, session: SessionDep, idempotency_key: IdempotencyKey = None
+        self,
+        doorbell: DoorbellDep,
+        response: Response,
+        session: SessionDep,
+        prefers: PreferencesDep,
+        idempotency_key: IdempotencyKey = None,
     ) -> None:
+        if prefers.wait_s is not None:
+            raise invalid(prefer.FIELD, "a job is not waited for here: follow its events", "unknown")
+        self._applied = prefers.applied()
         self._doorbell = doorbell
         self._response = response
         self._session = session
@@ -76,7 +85,7 @@ class Starter:
         """Start it, or find the one that this key has started."""
         job = create(self._session, self._doorbell, user, kind, params, self.idempotency_key)
         self._response.status_code = 202
-        self._response.headers["Location"] = f"/v1/jobs/{job.id}"
+        self._response.headers.update({"Location": f"/v1/jobs/{job.id}", **self._applied})
         return job
 
 

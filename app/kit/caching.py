@@ -11,15 +11,15 @@ PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 
 
 def etag_of(*parts: Any) -> str:
-    """Return an ETag of everything an answer is made of."""
-    return f'"{hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]}"'
+    """Return an ETag of everything an answer is made of; weak, because an answer may be sent compressed or not."""
+    return f'W/"{hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]}"'
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
     """Return 304 where the client has this answer already (`If-None-Match`), else None."""
     given = request.headers.get("if-none-match", "")[:10_000]
     known = {tag.strip().removeprefix("W/") for tag in given.split(",")}
-    if etag in known or "*" in known:
+    if etag.removeprefix("W/") in known or "*" in known:
         return Response(status_code=304, headers=headers_of(etag))
     return None
 

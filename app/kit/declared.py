@@ -9,7 +9,9 @@ from fastapi.params import File, Form
 from fastapi.routing import APIRoute
 from starlette.datastructures import ImmutableMultiDict
 
-from app.kit.problems import FieldError, invalid_fields
+from app.kit.prefer import FIELD, preferences
+from app.kit.problems import FieldError, Problem, invalid_fields
+from ml.processes.strict_json import RepeatedKey, refuse_repeated_keys
 
 SHOWN = 60  # characters of a name that is not known
 
@@ -23,10 +25,11 @@ class Declared(NamedTuple):
 
 
 async def only_declared(request: Request) -> None:
-    """Refuse, with 422, parameters and form fields that the operation has not, or reads once and was given twice.
+    """Refuse, with 422, what the operation does not read. A dependency of every route.
 
-    And a body where it has none, or one of another content type. A dependency of every route. A body that an operation
-    reads by hand is that operation's to check.
+    That is: a parameter or form field that it has not, or reads once and was given twice; a key twice in a JSON object;
+    a body where it has none; a `Prefer` that it does not honour. A body of another content type is a 415. Operations
+    that read their body by hand check it themselves.
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
@@ -39,13 +42,25 @@ async def only_declared(request: Request) -> None:
     if body and has_body(request):
         expected = "multipart/form-data" if is_form else "application/json"
         if content_type(request) != expected:
-            reason = f"its Content-Type is not {expected}"
-            errors.append(FieldError(field="body", code="content_type", reason=reason))
+            raise Problem(415, "unsupported_media_type", f"Send the body as {expected}.")
+        if not is_form:
+            errors += repeated_keys(await request.body())  # has been read already
     elif not body and "requestBody" not in (route.openapi_extra or {}) and has_body(request):
         reason = "this operation reads no body; its parameters are in the address"
         errors.append(FieldError(field="body", code="unknown", reason=reason))
+    if "prefer" in request.headers and not any(each.call is preferences for each in read):
+        errors.append(FieldError(field=FIELD, code="unknown", reason="this operation honours no preference"))
     if errors:
         raise invalid_fields(errors)
+
+
+def repeated_keys(text: str | bytes, field: str = "body") -> list[FieldError]:
+    """Return the error of a JSON text in which an object has a key twice."""
+    try:
+        refuse_repeated_keys(text)
+    except RepeatedKey as error:
+        return [FieldError(field=field, code="repeated", reason=str(error))]
+    return []
 
 
 def misgiven(given: ImmutableMultiDict[str, Any], declared: Declared, prefix: str = "") -> list[FieldError]:

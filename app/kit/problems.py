@@ -1,5 +1,6 @@
 """Errors as RFC 9457 problem+json: one shape for everything that goes wrong."""
 
+import errno
 from collections.abc import Sequence
 from http import HTTPStatus
 from typing import Any, TypeVar
@@ -13,9 +14,11 @@ from sqlalchemy.exc import InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
+from app.kit.methods import allowed_methods
 from app.kit.store import ObjectFault
 
 MEDIA_TYPE = "application/problem+json"
+DISK_FULL = "53100"  # PostgreSQL's
 
 _UNREADABLE: dict[type[BaseException | None], str] = {
     UnicodeDecodeError: "is not UTF-8",
@@ -158,15 +161,34 @@ def _on_validation(request: Request, error: Exception) -> JSONResponse:
 
 def _on_http(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, HTTPException)
+    if isinstance(error.__cause__, OSError):  # the disk that a body is received on
+        return _on_os_error(request, error.__cause__)
     if error.status_code == 400:  # FastAPI's, of a body that it cannot read
         reason = _UNREADABLE.get(type(error.__cause__), str(error.detail))
         return problem_response(request, invalid_fields([FieldError(field="body", code="unreadable", reason=reason)]))
     code = HTTPStatus(error.status_code).name.lower()
     headers = dict(error.headers) if error.headers else None
+    if error.status_code == 405:
+        headers = {"Allow": ", ".join(allowed_methods(request.scope))}
     return problem_response(request, Problem(error.status_code, code, str(error.detail), headers=headers))
 
 
+def _on_os_error(request: Request, error: Exception) -> JSONResponse:
+    if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
+        return _disk_full(request)
+    log.error("system_error", exc_info=error)
+    return _on_crash(request, error)
+
+
+def _disk_full(request: Request) -> JSONResponse:
+    log.error("disk_full")
+    detail = "The service's disk is full: nothing was stored. Free some space, then send it again."
+    return problem_response(request, Problem(507, "disk_full", detail))
+
+
 def _on_database_down(request: Request, error: Exception) -> JSONResponse:
+    if getattr(getattr(error, "orig", None), "sqlstate", None) == DISK_FULL:
+        return _disk_full(request)
     log.error("database_unavailable", error=type(error).__name__)
     problem = Problem(
         503, "database_unavailable", "The database does not answer; try again.", headers={"Retry-After": "5"}
@@ -190,6 +212,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(Problem, _on_problem)
     app.add_exception_handler(RequestValidationError, _on_validation)
     app.add_exception_handler(HTTPException, _on_http)
+    app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(ObjectFault, _on_object_fault)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(error, _on_database_down)

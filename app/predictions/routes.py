@@ -20,7 +20,7 @@ from app.ecgs.routes import METADATA_EXAMPLE
 from app.ecgs.service import ArchiveDep
 from app.ecgs.upload import MAX_FILES, read_upload
 from app.kit.database import SessionDep
-from app.kit.declared import Declared, content_type, misgiven
+from app.kit.declared import Declared, content_type, misgiven, repeated_keys
 from app.kit.deferred import Deferred
 from app.kit.prefer import PreferencesDep
 from app.kit.problems import Problem, field_errors, invalid, invalid_fields, responses
@@ -72,6 +72,8 @@ async def question(request: Request, settings: SettingsDep) -> AsyncIterator[Pre
     """
     given = content_type(request)
     if given == "application/json":
+        if errors := repeated_keys(await request.body()):
+            raise invalid_fields(errors)
         try:
             asked = PredictionIn.model_validate_json(await request.body())
         except ValidationError as error:

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 from ml.labeling.labeled_report import PRECEDENCE
 from ml.labeling.labeler import Labeler
+from ml.processes.strict_json import once_each
 
 
 class NoReport(ValueError):
@@ -27,7 +28,8 @@ def _finite(number: str) -> float:
     return value
 
 
-_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite)  # Python reads NaN, and 1e999 as infinity
+# Python's own decoder reads NaN, reads 1e999 as infinity, and keeps the last of two equal keys
+_JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite, object_pairs_hook=once_each)
 
 
 def read(lines: Iterable[bytes]) -> Iterator[Line]:

@@ -1,0 +1,49 @@
+"""`HEAD` and `OPTIONS` for every operation, as plain ASGI, and which methods an address takes."""
+
+import anyio
+from fastapi import Response
+from starlette.routing import Match
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+
+
+def allowed_methods(scope: Scope) -> list[str]:
+    """Return the methods that the address of a request takes; none where there is no such address."""
+    routes = scope["app"].router.routes
+    allowed = [
+        method
+        for method in METHODS
+        if any(route.matches({**scope, "method": method})[0] is Match.FULL for route in routes)
+    ]
+    if not allowed:
+        return []
+    return [*allowed, *(["HEAD"] if "GET" in allowed else []), "OPTIONS"]
+
+
+class HeadAndOptions:
+    """Answer `HEAD` as `GET` without its body, and `OPTIONS` with the methods of an address."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self.app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        method = scope.get("method")
+        if method == "OPTIONS" and (allowed := allowed_methods(scope)):
+            await Response(status_code=204, headers={"Allow": ", ".join(allowed)})(scope, receive, send)
+        elif method == "HEAD":
+            await self._head(scope, receive, send)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _head(self, scope: Scope, receive: Receive, send: Send) -> None:
+        with anyio.CancelScope() as answering:
+
+            async def only_start(message: Message) -> None:
+                if message["type"] == "http.response.start":
+                    await send(message)
+                    await send({"type": "http.response.body", "body": b""})
+                    answering.cancel()  # a body is not made, an event stream not followed
+
+            await self.app({**scope, "method": "GET"}, receive, only_start)

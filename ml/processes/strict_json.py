@@ -1,0 +1,30 @@
+"""JSON in which every key stands once: readers differ in which of two they take, so neither is taken."""
+
+import json
+from typing import Any
+
+SHOWN = 60  # characters of a key in a message
+
+
+class RepeatedKey(ValueError):
+    """An object has a key twice; the message names it."""
+
+
+def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Return the pairs of an object as a dict; for `object_pairs_hook`. Raises `RepeatedKey`."""
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise RepeatedKey(f"the key {key[:SHOWN]!r} is given twice")
+        found[key] = value
+    return found
+
+
+def refuse_repeated_keys(text: str | bytes) -> None:
+    """Raise `RepeatedKey` where an object in a JSON text has a key twice; what is no JSON is not judged here."""
+    try:
+        json.loads(text, object_pairs_hook=once_each)
+    except RepeatedKey:
+        raise
+    except (ValueError, RecursionError):
+        return
