@@ -44,6 +44,7 @@ class HeadAndOptions:
                 if message["type"] == "http.response.start":
                     await send(message)
                     await send({"type": "http.response.body", "body": b""})
-                    answering.cancel()  # a body is not made, an event stream not followed
+                elif message.get("more_body"):
+                    answering.cancel()  # the rest of a streamed body need not be made
 
             await self.app({**scope, "method": "GET"}, receive, only_start)

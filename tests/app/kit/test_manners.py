@@ -65,9 +65,9 @@ def test_options_says_what_an_address_takes_and_others_get_405(
 
 
 @pytest.mark.parametrize(("method", "route"), [each for each in ROUTES if each.values[0] != "GET"])
-def test_a_body_of_another_content_type_is_a_415(nothing: httpx.Client, method: str, route: APIRoute) -> None:
+def test_a_body_of_another_content_type_is_a_415(client: httpx.Client, method: str, route: APIRoute) -> None:
     reads_body = route.body_field is not None or "requestBody" in (route.openapi_extra or {})
-    answer = nothing.request(method, address(route), content=b"{}", headers={"Content-Type": "text/plain"})
+    answer = client.request(method, address(route), content=b"{}", headers={"Content-Type": "text/plain"})
     assert answer.status_code == (415 if reads_body else 422), answer.text
 
 
