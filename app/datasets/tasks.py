@@ -130,8 +130,9 @@ def _passed(ecg: Ecg) -> float:
 
 def _nothing(choice: Choice) -> str:
     kind = "simulated" if choice.simulated else "real"
-    has = "lacks" if choice.without_overread else "has"
-    return f"no {kind} ECG of this choice {has} an over-read and has a usable signal"
+    if choice.without_overread:
+        return f"no {kind} ECG of this choice without an over-read has a usable signal"
+    return f"no {kind} ECG of this choice has both an over-read and a usable signal"
 
 
 class Statements:

@@ -92,7 +92,7 @@ def test_a_dataset_of_what_nobody_has_overread(uploaded: list[str], freeze: Free
 
 def test_a_choice_without_an_ecg_fails_and_says_so(uploaded: list[str], freeze: Freeze) -> None:
     job = freeze(to="2000-01-01T00:00:00Z", overread="absent")
-    assert (job["state"], "no real ECG of this choice lacks an over-read" in job["error"]) == ("failed", True)
+    assert (job["state"], "no real ECG of this choice without an over-read" in job["error"]) == ("failed", True)
 
 
 def test_times_in_the_wrong_order_are_refused(client: httpx.Client) -> None:
