@@ -19,8 +19,11 @@ Port = Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on.")
 def serve(host: Host = "127.0.0.1", port: Port = 8000) -> None:
     """Run the web service, with a private PostgreSQL and workers where none are configured."""
     from app.embedded.serve import serve as run
+    from app.kit import logs
 
-    run(read_settings(), host, port)
+    settings = read_settings()
+    logs.take_uncaught()
+    run(settings, host, port)
 
 
 @commands.command()
@@ -29,6 +32,7 @@ def worker(
     parent_pipe: Annotated[bool, typer.Option(hidden=True)] = False,
 ) -> None:
     """Work on jobs (cpu, train), or answer predictions (infer)."""
+    from app.kit import logs
     from app.steps import QUEUES
 
     if unknown := set(queue) - {*QUEUES, "infer"}:
@@ -40,6 +44,7 @@ def worker(
         fail("a worker needs OVERREAD_DATABASE_URL; without one `overread serve` runs its own workers")
     if not settings.data_dir.is_dir():
         fail(f"there is no data folder {settings.data_dir}: name the service's with OVERREAD_DATA_DIR")
+    logs.take_uncaught()
     if parent_pipe:
         end_with_parent()
     if "infer" in queue:

@@ -43,7 +43,14 @@ def work(
 
     @celery.task(name=TASK)  # type: ignore[untyped-decorator]
     def run_job(job_id: str) -> None:
-        runner.run(uuid.UUID(job_id))
+        try:
+            runner.run(uuid.UUID(job_id))
+        except Exception:  # Celery would log the exception's message, which may quote what is stored
+            log.exception("bell_failed", job_id=job_id)
+
+    @signals.setup_logging.connect(weak=False)  # type: ignore[untyped-decorator]
+    def keep_logs(**_: object) -> None:
+        """Leave the logs as they are set up: Celery sets up none of its own where this is connected."""
 
     @signals.worker_shutting_down.connect(weak=False)  # type: ignore[untyped-decorator]
     def stop(**_: object) -> None:

@@ -78,6 +78,7 @@ class Database:
             max_overflow=0,
             pool_timeout=10,
             pool_pre_ping=True,
+            hide_parameters=True,  # parameters are rows, and rows are patients'; errors must not print them
             connect_args={
                 **CONNECTING,
                 # compiling (jit) costs more than our queries do, and is on by default

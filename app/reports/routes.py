@@ -9,6 +9,7 @@ from app.ecgs.queries import by_id
 from app.kit.database import SessionDep
 from app.kit.problems import not_found, responses
 from app.reports import service
+from app.reports.rights import attributed
 from app.reports.schemas import ReportIn, ReportList, ReportOut
 from app.vocabularies.service import LabelersDep
 
@@ -27,7 +28,10 @@ def add_report(
 
     It becomes the current version of its source and reader; findings and the ECG's pair change in the same
     transaction. The same reading again answers 200 and changes nothing.
+
+    A `final` over-read is filed, and changed, under your own name (its default then) or by an admin.
     """
+    given = attributed(session, user, ecg_id, given)
     rules = labelers.maintained(session)
     added = service.add(session, user.name, rules, ecg_id, given)
     if not added.is_new:

@@ -1,9 +1,15 @@
 """The deployment files describe the product there is: its commands, its settings, and nothing left open."""
 
+import json
+import os
 import re
+import shutil
+import subprocess
+import uuid
 from pathlib import Path
 from typing import Any
 
+import psycopg
 import pytest
 import typer
 import yaml
@@ -14,7 +20,8 @@ from app.settings import Settings
 
 ROOT = Path(__file__).resolve().parents[2]
 COMPOSE = (ROOT / "docker-compose.yml").read_text()
-SERVICES: dict[str, Any] = yaml.safe_load(COMPOSE)["services"]
+WHOLE: dict[str, Any] = yaml.safe_load(COMPOSE)
+SERVICES: dict[str, Any] = WHOLE["services"]
 OURS = ["migrate", "api", "worker-cpu", "worker-infer", "worker-train", "worker-train-cpu"]
 VARIABLE = re.compile(r"\$\{(?P<name>\w+)(?P<rule>:[?-])?(?P<text>[^}]*)\}")
 SECRET = "0123456789abcdef" * 4
@@ -77,7 +84,8 @@ def test_each_setting_is_one_that_the_service_knows_and_accepts(name: str, monke
 def test_secrets_are_demanded_and_never_defaulted() -> None:
     variables = {match["name"]: match["rule"] for match in VARIABLE.finditer(COMPOSE)}
     secrets = {name for name in variables if re.search("PASSWORD|KEY|SECRET|TOKEN", name)}
-    assert secrets == {"POSTGRES_PASSWORD", "REDIS_PASSWORD", "OVERREAD_ADMIN_KEY", "OVERREAD_PATIENT_KEY"}
+    passwords = {"POSTGRES_SUPERUSER_PASSWORD", "POSTGRES_PASSWORD", "REDIS_PASSWORD"}
+    assert secrets == passwords | {"OVERREAD_ADMIN_KEY", "OVERREAD_PATIENT_KEY"}
     for match in VARIABLE.finditer(COMPOSE):
         assert (match["rule"] == ":?") == (match["name"] in secrets), match[0]
 
@@ -85,6 +93,46 @@ def test_secrets_are_demanded_and_never_defaulted() -> None:
 def test_a_secret_goes_only_where_it_is_used() -> None:
     holders = {name for name, service in SERVICES.items() if "OVERREAD_ADMIN_KEY" in service.get("environment", {})}
     assert holders == {"api"}
+
+
+def test_nothing_of_ours_knows_the_superusers_password() -> None:
+    holders = {name for name, service in SERVICES.items() if "POSTGRES_SUPERUSER_PASSWORD" in json.dumps(service)}
+    assert holders == {"db"}
+
+
+def test_the_services_role_is_no_superuser(server_url: str) -> None:
+    """The script that makes it, run by psql as the image runs it."""
+    psql = shutil.which("psql")
+    role = f"overread_{uuid.uuid4().hex[:12]}"
+    script = WHOLE["configs"]["db-role"]["content"].replace("overread", role)
+    assert SERVICES["db"]["configs"] == [{"source": "db-role", "target": "/docker-entrypoint-initdb.d/role.sql"}]
+    if psql is None or not of_server(server_url, "SELECT rolsuper FROM pg_roles WHERE rolname = current_user"):
+        pytest.skip("no psql, or not the superuser of a server")
+    command = [psql, "--no-psqlrc", "-v", "ON_ERROR_STOP=1", server_url]
+    environment = {**os.environ, "SERVICE_ROLE_PASSWORD": "it's"}
+    subprocess.run(command, input=script, text=True, env=environment, check=True, capture_output=True)
+    rights = "SELECT rolsuper, rolcreatedb, rolcreaterole, rolcanlogin FROM pg_roles"
+    assert of_server(server_url, f"{rights} WHERE rolname = '{role}'") == (False, False, False, True)
+    undo = f"DROP DATABASE {role};\nDROP ROLE {role};"
+    subprocess.run(command, input=undo, text=True, check=True, capture_output=True)
+
+
+def of_server(url: str, question: str) -> Any:
+    with psycopg.connect(url.replace("postgresql+psycopg://", "postgresql://", 1)) as connection:
+        row = connection.execute(question).fetchone()  # type: ignore[call-overload]
+    return row[0] if row is not None and len(row) == 1 else row
+
+
+def test_only_the_api_can_be_reached_from_outside_and_nothing_else_gets_out() -> None:
+    assert WHOLE["networks"]["inside"] == {"internal": True}
+    assert {name for name, service in SERVICES.items() if service["networks"] != ["inside"]} == {"api"}
+    assert SERVICES["api"]["networks"] == ["inside", "outside"]
+
+
+def test_every_container_has_a_memory_limit_and_nothing_to_write_but_its_volume() -> None:
+    for name, service in SERVICES.items():
+        assert re.fullmatch(r"(\$\{\w+:-)?\d+[gm]\}?", str(service["mem_limit"])), name
+        assert service["read_only"] is True and service["cap_drop"] == ["ALL"], name
 
 
 def test_no_secret_is_built_into_the_image() -> None:
