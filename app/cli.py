@@ -1,5 +1,6 @@
 """The `overread` command."""
 
+import errno
 import os
 import sys
 from importlib import metadata
@@ -72,7 +73,9 @@ def main() -> None:
         say(str(error))
         sys.exit(1)
     except OSError as error:
-        say(f"{error.filename}: {error.strerror}" if error.filename else str(error))
+        say(f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}")
+        if error.errno == errno.ENOSPC and error.filename is None:  # it was standard output: let it be, at the end too
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         sys.exit(1)
 
 

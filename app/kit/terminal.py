@@ -3,7 +3,6 @@
 import unicodedata
 
 _LAYOUT = "\n\t"
-_HARMFUL = {"Cc", "Cf", "Cs", "Zl", "Zp"}  # control, direction and other format characters, broken UTF-8, separators
 
 
 def printable(text: str) -> str:
@@ -14,6 +13,6 @@ def printable(text: str) -> str:
 
 
 def _written_out(character: str) -> str:
-    if character in _LAYOUT or unicodedata.category(character) not in _HARMFUL:
+    if character.isprintable() or character in _LAYOUT or unicodedata.category(character) == "Zs":  # Zs: blanks
         return character
     return character.encode("unicode_escape").decode("ascii")
