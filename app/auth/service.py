@@ -131,14 +131,15 @@ def revoke_key(session: Session, actor: str, key_id: uuid.UUID) -> None:
 def ensure_admin(session: Session, given: SecretStr | None) -> str | None:
     """Make sure an admin can get in; return a newly made key, to be shown once.
 
-    A key that the environment gives replaces the one it gave before, and ends when the environment gives none. One
-    that was revoked stays revoked.
+    A key of the environment opens as long as the environment gives it: another one, or none, ends it. One that somebody
+    revoked stays revoked.
     """
     queries.lock_bootstrap(session)
     sha256 = hash_key(given.get_secret_value()) if given is not None else None
     for old in queries.environment_keys(session):
         if old.sha256 != sha256:
-            _revoke(session, "environment", old)
+            audit.record(session, "environment", "delete", "api_key", old.id, before={"source": old.source})
+            session.delete(old)
     session.flush()
     if given is not None:
         key = given.get_secret_value()

@@ -13,7 +13,7 @@ from app.settings import Settings
 
 SHORTEST_KEY = 32
 """Bytes; as for `OVERREAD_PATIENT_KEY`."""
-_FINGERPRINTED = b"overread: fingerprint of the patient key"
+_FINGERPRINTED = b"overread: fingerprint of the patient key\n"  # ends in a blank, as no number that is hashed does
 
 
 class PatientKeyError(Exception):

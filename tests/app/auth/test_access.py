@@ -113,20 +113,6 @@ def test_the_space_around_a_name_is_not_kept(database: Database) -> None:
         assert service.create_user(session, "test", " core lab ", "reader").name == "core lab"
 
 
-def test_the_environments_key_replaces_the_one_before(settings: Settings, database: Database) -> None:
-    first, second = "a" * 40, "b" * 40
-    for key in (first, first, second):
-        given = Settings(admin_key=key, _env_file=None).admin_key
-        with database.begin() as session:
-            assert service.ensure_admin(session, given) is None
-    from app.auth.queries import active_key
-
-    with database.begin() as session:
-        assert active_key(session, service.hash_key(first)) is None
-        found = active_key(session, service.hash_key(second))
-        assert found is not None and found[1].role == "admin"
-
-
 def test_keys_are_stored_as_hashes_only(keys: dict[str, str], database: Database) -> None:
     from sqlalchemy import text
 
