@@ -45,12 +45,6 @@ class ReadEcg(NamedTuple):
     machine: Reading | None
 
 
-def has_real_waveforms(session: Session) -> bool:
-    """Return whether there is a waveform that is not simulated."""
-    real = select(Ecg.id).where(Ecg.waveform_sha256.is_not(None), ~Ecg.simulated).limit(1)
-    return session.scalar(real) is not None
-
-
 def read_after(session: Session, choice: Choice, digest: str, limit: int) -> list[ReadEcg]:
     """Return the ECGs of a choice whose waveform digests follow `digest`, in their order, with their readings.
 

@@ -9,6 +9,7 @@ from app.auth.access import ResearcherUser, ViewerUser
 from app.datasets import queries
 from app.datasets.schemas import FROZEN, DatasetIn, DatasetOut
 from app.datasets.tables import Dataset
+from app.ecgs.filters import check, wants_simulated
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
@@ -21,11 +22,12 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("dataset", FROZEN), **responses(409, 422)})
-def freeze_dataset(given: DatasetIn, user: ResearcherUser, start: StartJob) -> JobOut:
+def freeze_dataset(given: DatasetIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
     """Freeze a dataset: windows, labels of both readings, and a split by patient, under one hash.
 
     Answers with the job that does it; its result names the dataset.
     """
+    check(session, given, simulated=wants_simulated(session, given.simulated), prefix="")
     params = given.model_dump(mode="json", by_alias=True, exclude_none=True)
     return start(user, "dataset", params)
 

@@ -58,12 +58,6 @@ class DatasetIn(BaseModel):
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     fractions: Fractions = Fractions()
 
-    @model_validator(mode="after")
-    def _in_order(self) -> Self:
-        if self.recorded_from is not None and self.recorded_to is not None and self.recorded_from >= self.recorded_to:
-            raise ValueError("from: must be before to")
-        return self
-
 
 class DatasetOut(BaseModel):
     """A frozen dataset."""

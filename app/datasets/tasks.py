@@ -13,6 +13,7 @@ from app.datasets import queries
 from app.datasets.queries import Choice, ReadEcg, Reading
 from app.datasets.schemas import DatasetIn
 from app.datasets.tables import Dataset
+from app.ecgs.filters import wants_simulated
 from app.ecgs.service import record_fault
 from app.ecgs.tables import Ecg
 from app.jobs.run import Finish, JobFailed, JobRun
@@ -67,7 +68,7 @@ def build(run: JobRun) -> Finish:
                 run.progress(0.9 * _passed(read.ecg), f"{ecgs} ECGs cut into windows")
             run.check()
         if ecgs == 0:
-            raise JobFailed(_nothing(choice))
+            raise JobFailed(_nothing(choice, left_out))
         run.progress(0.9, f"{ecgs} ECGs cut into windows; hashing")
         fractions = request.fractions
         content_sha256 = writer.finish(request.seed, (fractions.train, fractions.validation, fractions.test))
@@ -92,7 +93,6 @@ def build(run: JobRun) -> Finish:
 
 def _choice(session: Session, request: DatasetIn, rules: ReadingRules) -> Choice:
     """Return what a request asks for; real ECGs, where it does not say and there are any."""
-    simulated = request.simulated
     return Choice(
         rules.id,
         request.recorded_from,
@@ -100,7 +100,7 @@ def _choice(session: Session, request: DatasetIn, rules: ReadingRules) -> Choice
         request.site,
         request.device,
         without_overread=request.overread == "absent",
-        simulated=not queries.has_real_waveforms(session) if simulated is None else simulated,
+        simulated=wants_simulated(session, request.simulated),
     )
 
 
@@ -128,11 +128,12 @@ def _passed(ecg: Ecg) -> float:
     return int((ecg.waveform_sha256 or "0")[:8], 16) / 2**32
 
 
-def _nothing(choice: Choice) -> str:
+def _nothing(choice: Choice, left_out: Counter[str]) -> str:
     kind = "simulated" if choice.simulated else "real"
+    left = f"; left out: {', '.join(f'{count} {code}' for code, count in left_out.items())}" if left_out else ""
     if choice.without_overread:
-        return f"no {kind} ECG of this choice without an over-read has a usable signal"
-    return f"no {kind} ECG of this choice has both an over-read and a usable signal"
+        return f"no {kind} ECG of this choice without an over-read has a usable signal{left}"
+    return f"no {kind} ECG of this choice has both an over-read and a usable signal{left}"
 
 
 class Statements:

@@ -95,11 +95,34 @@ def test_a_choice_without_an_ecg_fails_and_says_so(uploaded: list[str], freeze: 
     assert (job["state"], "no real ECG of this choice without an over-read" in job["error"]) == ("failed", True)
 
 
-def test_times_in_the_wrong_order_are_refused(client: httpx.Client) -> None:
-    for end in ("2026-01-01T00:00:00Z", "2025-01-01T00:00:00Z"):
-        asked = {"name": "d", "from": "2026-01-01T00:00:00Z", "to": end}
-        answer = client.post("/v1/datasets", json=asked)
-        assert (answer.status_code, "from: must be before to" in answer.text) == (422, True)
+@pytest.mark.parametrize(
+    ("asked", "field"),
+    [
+        ({"from": "2026-01-01T00:00:00Z", "to": "2026-01-01T00:00:00Z"}, "from"),
+        ({"from": "2026-01-01T00:00:00Z", "to": "2025-01-01T00:00:00Z"}, "from"),
+        ({"site": "nowhere"}, "site"),
+        ({"device": "none"}, "device"),
+    ],
+)
+def test_a_choice_that_can_match_nothing_is_refused(
+    client: httpx.Client, uploaded: list[str], asked: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/v1/datasets", json={"name": "d", **asked})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
+def test_an_ecg_whose_waveform_is_lost_is_left_out_and_counted(
+    uploaded: list[str], freeze: Freeze, settings: Settings
+) -> None:
+    objects = sorted((settings.data_dir / "objects").rglob("*"), key=lambda path: path.name)
+    waveforms = [path for path in objects if path.is_file()]
+    whole = freeze()["result"]
+    for path in waveforms:
+        path.write_bytes(b"damaged")
+    waveforms[0].unlink()
+    job = freeze()
+    assert whole["ecgs"] == 2 and job["state"] == "failed"
+    assert "object_damaged" in job["error"] and str(settings.data_dir) not in job["error"]
 
 
 def test_real_and_simulated_ecgs_are_kept_apart(
