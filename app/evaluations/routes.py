@@ -13,6 +13,7 @@ from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.csv_answers import WantsCsv
 from app.kit.database import SessionDep
+from app.kit.files import stored_file
 from app.kit.problems import check_known, responses
 from app.kit.state import SettingsDep
 from app.models.queries import by_id as model_by_id
@@ -49,7 +50,7 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherU
             },
             "description": "Everything that was measured; CSV on request",
         },
-        **responses(404, 409, 422),
+        **responses(404, 409, 410, 422),
     },
 )
 def get_evaluation(
@@ -62,4 +63,4 @@ def get_evaluation(
     jobs.finished(session, job_id, "evaluate", "evaluation")
     csv, json = ("metrics.csv", "text/csv; charset=utf-8"), ("metrics.json", "application/json")
     name, media_type = csv if wants_csv else json
-    return FileResponse(settings.runs_dir / str(job_id) / name, media_type=media_type)
+    return stored_file(settings.runs_dir / str(job_id) / name, media_type)

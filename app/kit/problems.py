@@ -89,6 +89,11 @@ def not_found(what: str) -> Problem:
     return Problem(404, "not_found", f"There is no such {what}.")
 
 
+def gone(code: str, detail: str) -> Problem:
+    """Build the 410 for something that is stored no more, or is damaged."""
+    return Problem(410, code, detail)
+
+
 def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
     """Build the 422 for one field."""
     return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
@@ -200,7 +205,7 @@ def _on_object_fault(request: Request, error: Exception) -> JSONResponse:
     assert isinstance(error, ObjectFault)
     log.error(error.code, key=error.key)
     detail = f"{str(error).capitalize()}. Upload the ECG again, or restore the object store from its backup."
-    return problem_response(request, Problem(410, error.code, detail))
+    return problem_response(request, gone(error.code, detail))
 
 
 def _on_crash(request: Request, error: Exception) -> JSONResponse:

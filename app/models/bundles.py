@@ -20,7 +20,7 @@ from starlette.responses import StreamingResponse
 from app.kit import audit
 from app.kit.children import python_module, secretless_environment
 from app.kit.database import DatabaseDep
-from app.kit.problems import FieldError, Problem, invalid, invalid_fields
+from app.kit.problems import FieldError, Problem, gone, invalid, invalid_fields
 from app.kit.state import SettingsDep
 from app.kit.text import Name
 from app.models import queries
@@ -64,7 +64,7 @@ def send(folder: Path, model: Model) -> Response:
 
 def damaged() -> Problem:
     """Return the problem of a model whose files have changed."""
-    return Problem(500, "bundle_damaged", "The model's files are not those that were registered.")
+    return gone("bundle_damaged", "The model's files are missing, or are not those that were registered.")
 
 
 @dataclass(frozen=True)

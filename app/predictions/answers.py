@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.database import Database, DatabaseDep, Json
 from app.kit.prefer import Preferences
-from app.kit.problems import FieldError, Problem, problem_details
+from app.kit.problems import FieldError, Problem, gone, problem_details
 from app.kit.state import SettingsDep, from_app
 from app.kit.watch import Watch
 from app.predictions import queries
@@ -136,15 +136,16 @@ def _unusable(error: Json) -> Problem:
     return Problem(422, "unusable_ecg", error["detail"], errors)
 
 
-def _object_fault(error: Json) -> Problem:
-    return Problem(410, error["code"], error["detail"])
+def _gone(error: Json) -> Problem:
+    return gone(error["code"], f"{error['detail'].capitalize()}.")
 
 
 _PROBLEMS: dict[str, Callable[[Json], Problem]] = {
     "timeout": _timeout,
     "unusable": _unusable,
-    "object_missing": _object_fault,
-    "object_damaged": _object_fault,
+    "object_missing": _gone,
+    "object_damaged": _gone,
+    "bundle_damaged": _gone,
 }
 
 

@@ -13,6 +13,7 @@ from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
+from app.kit.files import stored_file
 from app.kit.problems import check_known, not_found, responses
 from app.kit.state import SettingsDep
 from app.models.extras import check_text_extra
@@ -60,7 +61,7 @@ def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start
             },
             "description": "Everything that came out; the page on request",
         },
-        **responses(404, 409, 422),
+        **responses(404, 409, 410, 422),
     },
 )
 def get_study(
@@ -84,7 +85,7 @@ def get_study(
             },
             "description": "A table as CSV, a figure as SVG or PNG",
         },
-        **responses(404, 409, 422),
+        **responses(404, 409, 410, 422),
     },
 )
 def get_study_file(
@@ -105,4 +106,4 @@ def get_study_file(
 
 def _file(settings: Settings, job_id: uuid.UUID, name: str) -> FileResponse:
     path = settings.runs_dir / str(job_id) / name
-    return FileResponse(path, media_type=MEDIA_TYPES[PurePath(name).suffix], headers=CONTAINED)
+    return stored_file(path, media_type=MEDIA_TYPES[PurePath(name).suffix], headers=CONTAINED)

@@ -14,6 +14,7 @@ from typing import IO, Any
 import numpy as np
 import torch
 
+from ml.bundles.bundle import InvalidBundle
 from ml.inference.predictor import Predictor
 from ml.processes.frames import read_frame, write_frame
 from ml.signals.quality import Unusable
@@ -64,6 +65,10 @@ def _answer(bundles: Bundles, header: dict[str, Any], body: bytes) -> dict[str, 
     except Unusable as error:
         reasons = [{"code": reason.code, "detail": reason.detail} for reason in error.reasons]
         return {"error": {"code": "unusable", "detail": str(error), "reasons": reasons}}
+    except InvalidBundle as error:
+        print(error, file=sys.stderr, flush=True)  # noqa: T201
+        detail = "the model's files are missing, or are not those that were registered"
+        return {"error": {"code": "bundle_damaged", "detail": detail, "reasons": []}}
     except Exception as error:  # a question that fails must not end the process
         print(f"{type(error).__name__}: {error}", file=sys.stderr, flush=True)  # noqa: T201
         detail = f"the model could not answer ({type(error).__name__})"

@@ -160,5 +160,5 @@ def test_a_bundle_whose_files_have_changed_does_not_go_out(client: httpx.Client,
     model = send(client, tar(BUNDLE)).json()["id"]
     (settings.models_dir / model / "bundle.json").write_text("{}")
     answer = client.get(f"/v1/models/{model}/bundle")
-    assert (answer.status_code, answer.json()["type"]) == (500, "/problems/bundle_damaged")
+    assert (answer.status_code, answer.json()["type"]) == (410, "/problems/bundle_damaged")
     assert client.get("/v1/models/5b2c1b0e-0000-4000-8000-000000000000/bundle").status_code == 404

@@ -94,6 +94,19 @@ def test_a_missing_and_a_damaged_object_are_named_and_harm_no_other_question(
 
 
 @pytest.mark.usefixtures("answering")
+def test_a_model_whose_files_have_changed_is_named(
+    client: httpx.Client, settings: Settings, ecg_ids: list[str]
+) -> None:
+    (folder,) = settings.models_dir.iterdir()
+    weights = folder / "weights.safetensors"
+    weights.chmod(0o644)
+    weights.write_bytes(weights.read_bytes()[:-1] + b"x")
+    for _ in range(2):
+        answer = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]})
+        assert (answer.status_code, answer.json()["type"]) == (410, "/problems/bundle_damaged")
+
+
+@pytest.mark.usefixtures("answering")
 def test_the_service_and_its_worker_outlive_their_connections(
     client: httpx.Client, database: Database, ecg_ids: list[str]
 ) -> None:
