@@ -165,7 +165,7 @@ def fill(url: str, pairs: int) -> None:
     with database.begin() as session:
         rules = Labelers().active(session)
         for id_, words in session.execute(text("SELECT id, text FROM texts")).all():
-            rows = reports.labelings(session, rules, [(id_, words, None)])
+            rows = reports.labelings(session, [(rules, id_, (words, None))])
             report_queries.add_labelings(session, rows)
     vacuum(database, 0)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:

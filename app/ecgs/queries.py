@@ -1,9 +1,10 @@
 """SQL of ECGs."""
 
 import uuid
+from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, select, text
+from sqlalchemy import exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -15,25 +16,22 @@ def by_id(session: Session, ecg_id: uuid.UUID) -> Ecg | None:
     return session.get(Ecg, ecg_id)
 
 
-def by_digest(session: Session, waveform_sha256: str) -> Ecg | None:
-    """Find the ECG of a waveform, and lock it."""
-    return session.scalar(select(Ecg).where(Ecg.waveform_sha256 == waveform_sha256).with_for_update())
+def insert_if_absent(session: Session, values: dict[str, Any]) -> Ecg | None:
+    """Insert an ECG; None when its waveform or record is there already (also when a request has just put it there)."""
+    return session.scalar(insert(Ecg).values(values).on_conflict_do_nothing().returning(Ecg))
 
 
-def by_record(session: Session, record: str) -> Ecg | None:
-    """Find the ECG of a record, and lock it."""
-    return session.scalar(select(Ecg).where(Ecg.record == record).with_for_update())
+def same_ecgs(session: Session, waveform_sha256: str, record: str | None) -> Sequence[Ecg]:
+    """Return the ECGs of a waveform and of a record, and lock them."""
+    same = Ecg.waveform_sha256 == waveform_sha256
+    if record is not None:
+        same = or_(same, Ecg.record == record)
+    return session.scalars(select(Ecg).where(same).order_by(Ecg.id).with_for_update(key_share=True)).all()
 
 
 def has_record(session: Session, record: str) -> bool:
     """Return whether there is an ECG of this record."""
     return bool(session.scalar(select(exists().where(Ecg.record == record))))
-
-
-def insert_if_absent(session: Session, values: dict[str, Any]) -> bool:
-    """Insert an ECG; return False where its waveform or its record is there, also if another request just put it."""
-    inserted = session.execute(insert(Ecg).values(values).on_conflict_do_nothing().returning(Ecg.id))
-    return inserted.first() is not None
 
 
 def holds_real(session: Session) -> bool:

@@ -67,7 +67,15 @@ def upload_ecg(
     """
     upload = read_upload(file, metadata, machine_report, overread_report)
     rules = labelers.maintained(session)
-    stored = service.upload(session, archive, rules, user.name, upload.recording, upload.metadata, upload.readings)
+    stored = service.upload(
+        session,
+        archive,
+        rules,
+        user.name,
+        recording=upload.recording,
+        metadata=upload.metadata,
+        readings=upload.readings,
+    )
     if not stored.is_new:
         response.status_code = 200
     shown.add([stored.ecg.id])

@@ -5,9 +5,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Annotated, Any, NamedTuple
 
+from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
 
-from app.disagreement.queries import refresh_pair
+from app.disagreement.pairs.queries import refresh_pairs
 from app.ecgs import queries
 from app.ecgs.patients import PatientHasher
 from app.ecgs.schemas import EcgMetadata, EcgOut, EcgSummary
@@ -71,38 +72,53 @@ def upload(
     archive: Archive,
     rules: Sequence[ReadingRules],
     actor: str,
+    *,
     recording: formats.Recording,
     metadata: EcgMetadata,
     readings: Sequence[ReportIn],
 ) -> Uploaded:
     """Store a recording with its readings.
 
-    The object is durable before the row commits: a crash leaves an object nobody speaks of, never a row
-    without its waveform. The same waveform again is the same ECG: what was not known of it is filled in,
-    what differs is named and left as it was. A waveform whose record is known by its readings alone joins them.
+    The object is durable before the row commits: a crash leaves an object that no row names, never a row without its
+    waveform. The same waveform again is the same ECG, and so is the ECG that came without a waveform under the same
+    `record`: what was not known of it is filled in, what differs is named and left as it was. Raises the 409 of a
+    record that another waveform has.
     """
     digest = waveform.digest(recording)
     archive.store.put(_object_key(digest), waveform.encode(recording))
-    known = {
+    known = metadata.model_dump(exclude={"patient_id"})
+    known["patient_hash"] = archive.hash_patient(metadata.patient_id) if metadata.patient_id else None
+    signal = {
         "waveform_sha256": digest,
         "samples": recording.samples.shape[1],
         "sampling_rate_hz": recording.sampling_rate_hz,
-        **metadata.model_dump(exclude={"patient_id"}),
-        "patient_hash": archive.hash_patient(metadata.patient_id) if metadata.patient_id else None,
     }
-    is_new = queries.insert_if_absent(session, {"id": uuid.uuid4(), **known})
-    ecg = queries.by_digest(session, digest) or _of_record(session, metadata.record)
-    conflicts: list[str] = []
+    ecg = queries.insert_if_absent(session, {"id": uuid.uuid4(), **signal, **known})
+    is_new = ecg is not None
+    filled = Filled()
+    if ecg is None:
+        ecg = _same_ecg(session, digest, metadata.record)
+        filled = _fill_in(session, ecg, {**signal, **known})
+    stored = reports.store(session, actor, rules, ecg.id, readings)
+    if filled.after or any(each.is_new for each in stored):
+        refresh_pairs(session, ecg.id, [each.id for each in rules])
     if is_new:
         after: dict[str, Any] = {"waveform_sha256": digest, "simulated": metadata.simulated}
         audit.record(session, actor, "create", "ecg", ecg.id, after=after)
-    else:
-        conflicts = _fill_in(session, actor, ecg, known)
-    reports.store_texts(session, readings)
-    reports.read_texts(session, rules, readings)
-    for reading in readings:
-        reports.add(session, actor, rules, ecg.id, reading)
-    return Uploaded(outside_with_reports(session, ecg, conflicts), is_new)
+    elif filled.after:
+        audit.record(session, actor, "update", "ecg", ecg.id, dict.fromkeys(filled.after), filled.after)
+    return Uploaded(outside_with_reports(session, ecg, filled.conflicts), is_new)
+
+
+def _same_ecg(session: Session, digest: str, record: str | None) -> Ecg:
+    """Return the ECG of a waveform, else the one of a record that has no waveform yet; both are locked."""
+    found = queries.same_ecgs(session, digest, record)
+    same = next((ecg for ecg in found if ecg.waveform_sha256 == digest), None)
+    same = same or next((ecg for ecg in found if ecg.waveform_sha256 is None), None)
+    if same is None:
+        reason = "another waveform is stored under this record"
+        raise Problem(409, "record_taken", reason, [FieldError(field="metadata.record", code="taken", reason=reason)])
+    return same
 
 
 def get(session: Session, ecg_id: uuid.UUID) -> Ecg:
@@ -160,19 +176,16 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
     }
 
 
-def _of_record(session: Session, record: str | None) -> Ecg:
-    """Find the ECG of which only readings are known; raise a 409 where its record has another waveform."""
-    ecg = queries.by_record(session, record) if record is not None else None
-    assert ecg is not None
-    if ecg.waveform_sha256 is not None:
-        reason = "another waveform is stored under this record"
-        raise Problem(409, "record_taken", reason, [FieldError(field="metadata.record", code="taken", reason=reason)])
-    return ecg
+class Filled(NamedTuple):
+    """What was filled in of an ECG, as the audit log has it, and the fields that differ from what is stored."""
+
+    after: dict[str, Any] = {}  # noqa: RUF012 (never changed)
+    conflicts: Sequence[str] = ()
 
 
-def _fill_in(session: Session, actor: str, ecg: Ecg, known: Mapping[str, Any]) -> list[str]:
+def _fill_in(session: Session, ecg: Ecg, known: Mapping[str, Any]) -> Filled:
+    """Store what was not known of an ECG. A record that another ECG has differs as well."""
     conflicts: list[str] = []
-    before: dict[str, Any] = {}
     after: dict[str, Any] = {}
     for name, value in known.items():
         stored = getattr(ecg, name)
@@ -180,15 +193,17 @@ def _fill_in(session: Session, actor: str, ecg: Ecg, known: Mapping[str, Any]) -
             continue
         shown = "patient_id" if name == "patient_hash" else name
         if _says_nothing(name, stored) and not (name == "record" and queries.has_record(session, value)):
-            before[shown], after[shown] = None, _audited(value)
+            after[shown] = _audited(value)
             setattr(ecg, name, value)
         else:
             conflicts.append(shown)
-    if after:
+    try:
         session.flush()
-        refresh_pair(session, ecg.id)
-        audit.record(session, actor, "update", "ecg", ecg.id, before, after)
-    return conflicts
+    except IntegrityError as error:
+        raise Problem(
+            409, "stored_meanwhile", "Another upload of this waveform or record was faster; send it again."
+        ) from error
+    return Filled(after, conflicts)
 
 
 def _says_nothing(name: str, value: Any) -> bool:

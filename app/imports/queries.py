@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.disagreement.queries import remake_pairs
+from app.disagreement.pairs.queries import remake_pairs
 from app.imports.batch import Batch, Facts, Said
 from app.vocabularies.tables import VocabularyRow
 
@@ -93,7 +93,13 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
             _add_first_versions(session)
     for vocabulary in maintained:
         assert vocabulary.slot is not None
-        remake_pairs(session, vocabulary.id, vocabulary.slot, "SELECT id FROM arriving_ecgs WHERE touched")
+        remake_pairs(
+            session,
+            vocabulary.id,
+            vocabulary.slot,
+            ecgs="SELECT id FROM arriving_ecgs WHERE touched",
+            known="SELECT id FROM arriving_ecgs WHERE touched AND known",
+        )
     return Stored(new, len(batch.reports) - known, known, conflicts)
 
 

@@ -164,7 +164,13 @@ def _store(storage: Storage, session: Session, user: User, form: FormData) -> uu
     upload = read_upload(files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report"))
     rules = storage.labelers.maintained(session)
     return ecgs.upload(
-        session, storage.archive, rules, user.name, upload.recording, upload.metadata, upload.readings
+        session,
+        storage.archive,
+        rules,
+        user.name,
+        recording=upload.recording,
+        metadata=upload.metadata,
+        readings=upload.readings,
     ).ecg.id
 
 

@@ -55,6 +55,6 @@ def asked_by(session: Session, prediction_id: uuid.UUID, user: User) -> Asked:
 
 
 def _machine_report(session: Session, ecg_id: uuid.UUID) -> ReportOut | None:
-    """Return the machine's report among an ECG's current ones (the last, as for pairs)."""
-    machine = [report for report in reports.of_ecg(session, ecg_id, only_current=True) if report.source == "machine"]
-    return max(machine, key=lambda report: (report.authored_at or report.created_at, report.created_at), default=None)
+    """Return the machine's report that counts in the ECG's pair."""
+    current = reports.of_ecg(session, ecg_id, only_current=True)
+    return next((report for report in current if report.source == "machine" and report.counts), None)

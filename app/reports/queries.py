@@ -1,12 +1,13 @@
 """SQL of reports, texts and labelings."""
 
+import json
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import Row, cast, func, literal, select, text, update
-from sqlalchemy.dialects.postgresql import JSONB, insert
+from sqlalchemy import ColumnElement, Row, func, literal_column, select, text, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.ecgs.tables import Ecg
@@ -25,6 +26,52 @@ def counts_first(r: str = "reports") -> str:
     return f"{r}.final DESC, coalesce({r}.authored_at, {r}.created_at) DESC, {r}.created_at DESC, {r}.version DESC"
 
 
+def counting(chosen: str) -> str:
+    """SQL of the reports that count in the pairs of the chosen ECGs: one of a source."""
+    return (
+        "SELECT DISTINCT ON (ecg_id, source) ecg_id, source, id, text_id, reader, created_at FROM reports "  # noqa: S608
+        f"WHERE current AND {chosen} ORDER BY ecg_id, source, {counts_first()}"
+    )
+
+
+def agreed_text(overread: str) -> str:
+    """SQL of the text that an over-read agrees with, if it agrees; `overread` is a row with its ECG and time.
+
+    Meant is the machine's report that was current when the over-read was written, else the first that came after it.
+    """
+    return f"""(
+        SELECT m.text_id FROM reports m WHERE m.ecg_id = {overread}.ecg_id AND m.source = 'machine' AND NOT EXISTS (
+            SELECT FROM reports n WHERE n.ecg_id = m.ecg_id AND n.source = m.source AND n.reader = m.reader
+            AND n.version > m.version AND n.created_at <= {overread}.created_at
+        )
+        ORDER BY m.created_at > {overread}.created_at,
+            CASE WHEN m.created_at > {overread}.created_at THEN m.created_at END, {counts_first("m")}
+        LIMIT 1
+    )"""  # noqa: S608
+
+
+def agreed(overread: str, labeling: str, vocabulary: str = ":vocabulary") -> str:
+    """SQL of the machine's masks that an over-read agrees with; no row where it does not agree.
+
+    `overread` and `labeling` are the rows of the over-read and of its labeling under `vocabulary`.
+    """
+    return (
+        f"(SELECT present, uncertain FROM labelings WHERE {labeling}.stance = 'agrees' "  # noqa: S608
+        f"AND vocabulary_id = {vocabulary} AND text_id = {agreed_text(overread)} LIMIT 1)"
+    )
+
+
+def overread_mask(mask: str, labeling: str, agreed: str) -> str:
+    """SQL of an over-read's mask in its pair: its own, and where it agrees the machine's of labels it does not name."""
+    named = " | ".join(f"{labeling}.{name}" for name in ("present", "uncertain", "negated", "historical"))
+    return f"{labeling}.{mask} | coalesce({agreed}.{mask} & ~({named}), 0)"
+
+
+def is_read(labeling: str, agreed: str) -> str:
+    """SQL of whether an over-read can be paired: the tracing could be read, and what it agrees with is known."""
+    return f"({labeling}.stance = 'read' OR ({labeling}.stance = 'agrees' AND {agreed}.present IS NOT NULL))"
+
+
 def commit_soon(session: Session) -> None:
     """Let this transaction's commit not wait for the disk. A later one that does wait makes it durable too."""
     session.execute(text("SET LOCAL synchronous_commit = off"))
@@ -38,64 +85,69 @@ def lock_ecg(session: Session, ecg_id: uuid.UUID) -> bool:
     return session.scalar(select(Ecg.id).where(Ecg.id == ecg_id).with_for_update(key_share=True)) is not None
 
 
-def current(session: Session, ecg_id: uuid.UUID, source: str, reader: str) -> Report | None:
-    """Find the current version of one reader's reading."""
-    return session.scalar(
-        select(Report).where(Report.ecg_id == ecg_id, Report.source == source, Report.reader == reader, Report.current)
-    )
+class Version(NamedTuple):
+    """A version of one reader's reading."""
+
+    id: uuid.UUID
+    source: str
+    reader: str
+    version: int
+    current: bool
+    final: bool
+    text_id: int
+    authored_at: datetime | None
 
 
-def said_at(
-    session: Session, ecg_id: uuid.UUID, source: str, reader: str, text_id: int, final: bool, authored_at: datetime
-) -> Report | None:
-    """Find the version in which a reader has said this, at this time."""
-    return session.scalar(
-        select(Report)
-        .where(
-            Report.ecg_id == ecg_id,
-            Report.source == source,
-            Report.reader == reader,
-            Report.text_id == text_id,
-            Report.final == final,
-            Report.authored_at == authored_at,
-        )
-        .order_by(Report.version.desc())
-        .limit(1)
-    )
+def versions(session: Session, ecg_id: uuid.UUID) -> list[Version]:
+    """Return every version of every reading of an ECG, oldest first."""
+    columns = [getattr(Report, name) for name in Version._fields]
+    return [
+        Version(*row)
+        for row in session.execute(select(*columns).where(Report.ecg_id == ecg_id).order_by(Report.version))
+    ]
 
 
-def next_version(session: Session, ecg_id: uuid.UUID, source: str, reader: str) -> int:
-    """Give the number the next version gets."""
-    last = session.scalar(
-        select(func.max(Report.version)).where(
-            Report.ecg_id == ecg_id, Report.source == source, Report.reader == reader
-        )
-    )
-    return (last or 0) + 1
+def retire(session: Session, ids: Collection[uuid.UUID]) -> None:
+    """Make versions no longer the current ones."""
+    session.execute(update(Report).where(Report.id.in_(ids)).values(current=False))
 
 
-def retire(session: Session, report: Report) -> None:
-    """Make a version no longer the current one."""
-    session.execute(update(Report).where(Report.id == report.id).values(current=False))
+def add_reports(session: Session, rows: Sequence[dict[str, Any]]) -> None:
+    """Store new versions."""
+    session.execute(insert(Report), rows)
 
 
-def text_of(session: Session, words: str | None, codes: list[Json] | None) -> int:
-    """Find the stored text of these words or codes, adding it when it is new."""
-    kept = (
-        literal("t" + words)
-        if words is not None
-        else literal("c").concat(cast(cast(codes, JSONB), StoredText.text.type))
-    )
-    digest = func.sha256(func.convert_to(kept, "UTF8"))
-    found = session.scalar(select(StoredText.id).where(StoredText.sha256 == digest))
-    if found is None:
+Said = tuple[str | None, list[Json] | None]  # words, codes: one of them is None
+
+_SAID = """
+    SELECT place, words, codes, sha256(convert_to(coalesce('t' || words, 'c' || codes::text), 'UTF8')) AS sha256
+    FROM unnest(CAST(:words AS text[]), CAST(CAST(:codes AS text[]) AS jsonb[])) WITH ORDINALITY
+        said (words, codes, place)
+"""
+
+
+def text_ids(session: Session, said: Sequence[Said]) -> list[int]:
+    """Return the ids of stored texts; the new ones are added in an order in which no two writers wait in a circle."""
+    given = {
+        "words": [words for words, _ in said],
+        "codes": [None if codes is None else json.dumps(codes) for _, codes in said],
+    }
+    known = text(f"SELECT texts.id FROM ({_SAID}) said LEFT JOIN texts USING (sha256) ORDER BY place")  # noqa: S608
+    found = session.scalars(known, given).all()
+    if None in found:
         session.execute(
-            insert(StoredText)
-            .values(sha256=digest, text=words, codes=codes)
-            .on_conflict_do_nothing(index_elements=["sha256"])
+            text(
+                f"""
+                INSERT INTO texts (sha256, text, codes)
+                SELECT sha256, words, codes FROM (SELECT DISTINCT ON (sha256) * FROM ({_SAID}) said) new
+                WHERE NOT EXISTS (SELECT FROM texts WHERE texts.sha256 = new.sha256)
+                ORDER BY words COLLATE "C" ON CONFLICT DO NOTHING
+                """  # noqa: S608
+            ),
+            given,
         )
-        found = session.scalars(select(StoredText.id).where(StoredText.sha256 == digest)).one()
-    return found
+        found = session.scalars(known, given).all()
+    return list(found)
 
 
 def hold_dictionaries(session: Session) -> None:
@@ -107,9 +159,18 @@ def hold_dictionaries(session: Session) -> None:
     session.execute(select(func.pg_advisory_xact_lock(_DICTIONARIES)))
 
 
-def is_labelled(session: Session, text_id: int, vocabulary_id: uuid.UUID) -> bool:
-    """Whether a vocabulary has read a text."""
-    return session.get(Labeling, (vocabulary_id, text_id)) is not None
+def unread(
+    session: Session, vocabulary_ids: Sequence[uuid.UUID], text_ids: Sequence[int]
+) -> list[tuple[uuid.UUID, int]]:
+    """Return which of these vocabularies have not read which of these texts, texts in order."""
+    rows = session.execute(
+        text(
+            "SELECT v, t FROM unnest(CAST(:vocabularies AS uuid[])) v, unnest(CAST(:texts AS bigint[])) t "
+            "WHERE NOT EXISTS (SELECT FROM labelings WHERE vocabulary_id = v AND text_id = t) ORDER BY t, v"
+        ),
+        {"vocabularies": list(vocabulary_ids), "texts": sorted(set(text_ids))},
+    )
+    return [(vocabulary_id, text_id) for vocabulary_id, text_id in rows]
 
 
 def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
@@ -144,14 +205,14 @@ def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, st
         text(
             """
             INSERT INTO labelings
-                (vocabulary_id, text_id, present, uncertain, negated, historical, findings, unmapped)
+                (vocabulary_id, text_id, present, uncertain, negated, historical, findings, unmapped, stance)
             SELECT :vocabulary, (r ->> 0)::bigint, (r ->> 1)::bigint, (r ->> 2)::bigint, (r ->> 3)::bigint,
                 (r ->> 4)::bigint, r -> 5, (
                     SELECT coalesce(array_agg(id ORDER BY id), '{}')
                     FROM jsonb_array_elements(r -> 6) place, LATERAL (
                         SELECT (CAST(:statements AS bigint[]))[place::integer]
                     ) statement (id)
-                )
+                ), r ->> 7
             FROM jsonb_array_elements(CAST(:rows AS jsonb)) r
             ON CONFLICT DO NOTHING
             """
@@ -186,7 +247,10 @@ def count_texts(session: Session) -> int:
 
 
 class ReportRow(NamedTuple):
-    """A report with its words or codes, and what a vocabulary found there."""
+    """A report with its words or codes, and what a vocabulary found there.
+
+    `counts`: of the current reports of its ECG and source it is the one that the pair is made of.
+    """
 
     ecg_id: uuid.UUID
     id: uuid.UUID
@@ -200,12 +264,15 @@ class ReportRow(NamedTuple):
     authored_at: datetime | None
     created_at: datetime
     findings: list[Json]
+    stance: str
+    counts: bool
 
 
-_READING = [
-    getattr(StoredText if name in ("text", "codes") else Labeling if name == "findings" else Report, name)
-    for name in ReportRow._fields
-]
+_TABLES: dict[str, type] = {"text": StoredText, "codes": StoredText, "findings": Labeling, "stance": Labeling}
+_COUNTS: ColumnElement[bool] = literal_column(
+    f"(row_number() OVER (PARTITION BY reports.ecg_id, source ORDER BY current DESC, {counts_first()})) = 1 AND current"
+)
+_READING = [_COUNTS if name == "counts" else getattr(_TABLES.get(name, Report), name) for name in ReportRow._fields]
 
 
 def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[ReportRow]:

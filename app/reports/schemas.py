@@ -25,6 +25,9 @@ OVERREAD: dict[str, JsonValue] = {
     "codes": None,
     "authored_at": "2026-03-01T10:15:00Z",
     "created_at": "2026-03-01T10:15:02.730614Z",
+    "counts": True,
+    "agrees": False,
+    "unreadable": False,
     "findings": [
         {
             "label": "aflutter",
@@ -127,6 +130,13 @@ class ReportOut(BaseModel):
     codes: list[CodeIn] | None
     authored_at: datetime | None
     created_at: datetime
+    counts: bool = Field(
+        description="Whether it is the one of its source that counts in the pair: the adjudicated one, else the last."
+    )
+    agrees: bool = Field(
+        description="Whether it agrees with the machine's report: its labels are the machine's but for its findings."
+    )
+    unreadable: bool = Field(description="Whether it says that the tracing cannot be read: it makes no pair.")
     findings: list[FindingOut]
 
 

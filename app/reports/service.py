@@ -1,89 +1,117 @@
-"""Adding a reading: version, findings and pair in the caller's transaction."""
+"""Adding readings: versions and findings in the caller's transaction; the readings of ECGs, shown."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
 
-from app.disagreement.queries import refresh_pair
+from app.disagreement.pairs.queries import refresh_pairs
 from app.kit import audit
 from app.kit.database import Json
 from app.kit.problems import not_found
 from app.reports import queries
 from app.reports.schemas import ReportIn, ReportOut
-from app.reports.tables import Report
 from app.vocabularies.service import ReadingRules
 from ml.labeling.batch import read as read_text
 from ml.labeling.batch import row
 
 
 class Added(NamedTuple):
-    """The reading as it is now stored, and whether it is a new version."""
+    """A reading as it is now stored, and whether it is a new version."""
 
     report: ReportOut
     is_new: bool
 
 
-def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, given: ReportIn) -> Added:
-    """Store a reading as the current one of its source and reader, read by every vocabulary in `rules`.
+class Stored(NamedTuple):
+    """The id of a reading that is stored, and whether it is a new version."""
 
-    The current reading again, or any that the reader has said at the time that is given, changes nothing. Raises the
-    404 of an unknown ECG.
-    """
+    id: uuid.UUID
+    is_new: bool
+
+
+def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, given: ReportIn) -> Added:
+    """Store a reading and make its ECG's pairs; raises the 404 of an unknown ECG."""
     if not queries.lock_ecg(session, ecg_id):
         raise not_found("ECG")
-    codes = [code.model_dump() for code in given.codes] if given.codes is not None else None
-    reader = given.reader or ""
-    previous = queries.current(session, ecg_id, given.source, reader)
-    text_id = queries.text_of(session, given.text, codes)
-    same = previous
-    if given.authored_at is not None:  # a message that is sent twice takes no later correction back
-        same = queries.said_at(session, ecg_id, given.source, reader, text_id, given.final, given.authored_at)
-    if same is not None and (same.text_id, same.final) == (text_id, given.final):
-        return Added(_stored(session, same), is_new=False)
-
-    _read_new(session, rules, text_id, given.text, codes)
-    version = queries.next_version(session, ecg_id, given.source, reader)
-    if previous is not None:
-        queries.retire(session, previous)
-    report = Report(
-        ecg_id=ecg_id,
-        source=given.source,
-        reader=reader,
-        version=version,
-        current=True,
-        final=given.final,
-        text_id=text_id,
-        authored_at=given.authored_at,
-    )
-    session.add(report)
-    session.flush()
-    session.refresh(report, ["created_at"])
-    refresh_pair(session, ecg_id)
-    audit.record(
-        session,
-        actor,
-        "create",
-        "report",
-        report.id,
-        before={"version": previous.version, "report_id": previous.id} if previous is not None else None,
-        after={"ecg_id": ecg_id, "source": given.source, "version": version, "final": given.final},
-    )
-    return Added(_stored(session, report), is_new=True)
+    [stored] = store(session, actor, rules, ecg_id, [given])
+    if stored.is_new:
+        refresh_pairs(session, ecg_id, [each.id for each in rules])
+    report = next(report for report in of_ecg(session, ecg_id) if report.id == stored.id)
+    return Added(report, stored.is_new)
 
 
-def store_texts(session: Session, readings: Sequence[ReportIn]) -> None:
-    """Store what several readings say before anything else, sorted, so that no two writers wait for each other."""
-    for text in sorted(given.text for given in readings if given.text is not None):
-        queries.text_of(session, text, None)
+def store(
+    session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, readings: Sequence[ReportIn]
+) -> list[Stored]:
+    """Store readings of an ECG, each as the current one of its source and reader, read by every vocabulary in `rules`.
+
+    The current reading again, or any that the reader has said at the time that is given, changes nothing. The caller
+    holds the ECG's row, and makes its pairs afterwards.
+    """
+    if not readings:
+        return []
+    said: list[queries.Said] = [
+        (given.text, [code.model_dump() for code in given.codes] if given.codes is not None else None)
+        for given in readings
+    ]
+    text_ids = queries.text_ids(session, said)
+    known = {version.id: version for version in queries.versions(session, ecg_id)}
+    stored: list[Stored] = []
+    replaced: dict[uuid.UUID, queries.Version | None] = {}  # by new version: what was current until then
+    for given, text_id in zip(readings, text_ids, strict=True):
+        own = [each for each in known.values() if (each.source, each.reader) == (given.source, given.reader or "")]
+        if (same := _said_before(own, given, text_id)) is not None:
+            stored.append(Stored(same.id, is_new=False))
+            continue
+        previous = next((each for each in own if each.current), None)
+        if previous is not None:
+            known[previous.id] = previous._replace(current=False)
+        new = queries.Version(
+            id=uuid.uuid4(),
+            source=given.source,
+            reader=given.reader or "",
+            version=own[-1].version + 1 if own else 1,
+            current=True,
+            final=given.final,
+            text_id=text_id,
+            authored_at=given.authored_at,
+        )
+        known[new.id] = new
+        replaced[new.id] = previous
+        stored.append(Stored(new.id, is_new=True))
+    if replaced:
+        label_new(session, rules, dict(zip(text_ids, said, strict=True)))
+        if retired := {previous.id for previous in replaced.values() if previous is not None} - replaced.keys():
+            queries.retire(session, retired)
+        queries.add_reports(session, [{**known[new]._asdict(), "ecg_id": ecg_id} for new in replaced])
+    for new_id, previous in replaced.items():
+        new = known[new_id]
+        audit.record(
+            session,
+            actor,
+            "create",
+            "report",
+            new_id,
+            before={"version": previous.version, "report_id": previous.id} if previous is not None else None,
+            after={"ecg_id": ecg_id, "source": new.source, "version": new.version, "final": new.final},
+        )
+    return stored
 
 
-def read_texts(session: Session, rules: Sequence[ReadingRules], readings: Sequence[ReportIn]) -> None:
-    """Read what several stored texts say in the order of their ids, so that no two writers wait for each other."""
-    texts = [given.text for given in readings if given.text is not None]
-    for text_id, text in sorted((queries.text_of(session, text, None), text) for text in texts):
-        _read_new(session, rules, text_id, text, None)
+def _said_before(own: Sequence[queries.Version], given: ReportIn, text_id: int) -> queries.Version | None:
+    """Return the version that says the same: the current one, or the last of the time that is given.
+
+    A message that is sent twice thus takes no later correction back.
+    """
+    same = [
+        each
+        for each in own
+        if (each.text_id, each.final) == (text_id, given.final)
+        and (each.current if given.authored_at is None else each.authored_at == given.authored_at)
+    ]
+    return same[-1] if same else None
 
 
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
@@ -101,39 +129,33 @@ def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, l
 
 def _outside(reading: queries.ReportRow) -> ReportOut:
     known = reading._asdict()
+    stance = known.pop("stance")
+    agrees, unreadable = stance == "agrees", stance == "unreadable"
     del known["ecg_id"]
-    return ReportOut.model_validate({**known, "reader": reading.reader or None})
+    return ReportOut.model_validate(
+        {**known, "reader": reading.reader or None, "agrees": agrees, "unreadable": unreadable}
+    )
 
 
-def labelings(
-    session: Session, rules: ReadingRules, texts: Sequence[tuple[int, str | None, list[Json] | None]]
-) -> list[Json]:
-    """Read stored texts (id, words, codes) and give the rows of what was read."""
-    read = [(text_id, row(rules.labeler, read_text(rules.labeler, words, codes))) for text_id, words, codes in texts]
-    ids = queries.statement_ids(session, {form for _, each in read for form in each.unmapped})
+def labelings(session: Session, read: Sequence[tuple[ReadingRules, int, queries.Said]]) -> list[Json]:
+    """Label stored texts (rules, id, words or codes) and return the rows to be stored."""
+    rows = [(rules, text_id, row(rules.labeler, read_text(rules.labeler, *said))) for rules, text_id, said in read]
+    ids = queries.statement_ids(session, {form for *_, each in rows for form in each.unmapped})
     return [
         {
+            **each._asdict(),
             "vocabulary_id": rules.id,
             "text_id": text_id,
-            "present": each.present,
-            "uncertain": each.uncertain,
-            "negated": each.negated,
-            "historical": each.historical,
-            "findings": each.findings,
             "unmapped": sorted(ids[form] for form in each.unmapped),
         }
-        for text_id, each in read
+        for rules, text_id, each in rows
     ]
 
 
-def _read_new(
-    session: Session, rules: Sequence[ReadingRules], text_id: int, text: str | None, codes: list[Json] | None
-) -> None:
-    for each in rules:
-        if not queries.is_labelled(session, text_id, each.id):
-            queries.add_labelings(session, labelings(session, each, [(text_id, text, codes)]))
-
-
-def _stored(session: Session, report: Report) -> ReportOut:
-    rows = queries.with_findings(session, [report.ecg_id])
-    return next(_outside(reading) for reading in rows if reading.id == report.id)
+def label_new(session: Session, rules: Sequence[ReadingRules], said: Mapping[int, queries.Said]) -> None:
+    """Label the texts that a vocabulary has not read yet."""
+    by_id = {each.id: each for each in rules}
+    new = queries.unread(session, list(by_id), list(said))
+    if new:
+        read = [(by_id[vocabulary_id], text_id, said[text_id]) for vocabulary_id, text_id in new]
+        queries.add_labelings(session, labelings(session, read))

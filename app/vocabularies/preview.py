@@ -17,7 +17,7 @@ from app.reports.tables import StoredText
 from app.vocabularies.schemas import Counts, FindingChange, LabelChange, PreviewOut
 from app.vocabularies.service import ReadingRules
 from ml.corpus.sources import HEDGED
-from ml.labeling import Finding, LabeledReport, Labeler, Vocabulary
+from ml.labeling import Finding, LabeledReport, Labeler, Vocabulary, overread_masks
 from ml.labeling.batch import read
 
 Masks = tuple[int, int, int, int]
@@ -57,12 +57,15 @@ class Comparison:
 
     def add(self, session: Session, pairs: Sequence[SampledPair]) -> None:
         """Read some more pairs; each distinct text among them once."""
-        texts = reports.texts(session, {text for pair in pairs for text in (pair.machine_text, pair.overread_text)})
+        texts = reports.texts(
+            session, {text for pair in pairs for text in (pair.machine_text, pair.overread_text, pair.agreed_text)}
+        )
         before = {text_id: read(self._active.labeler, said.text, said.codes) for text_id, said in texts.items()}
         after = {text_id: read(self._labeler, said.text, said.codes) for text_id, said in texts.items()}
         changed = {text_id: _changes(before[text_id], after[text_id]) for text_id in texts}
-        self.pairs += len(pairs)
-        self._cells_before.update(_cells(pairs, before))
+        cells = list(_cells(pairs, before))
+        self.pairs += len(cells)
+        self._cells_before.update(cells)
         self._cells_after.update(_cells(pairs, after))
         self._reports_changed += sum(bool(changed[p.machine_text]) + bool(changed[p.overread_text]) for p in pairs)
         self._show(pairs, texts, changed)
@@ -122,9 +125,13 @@ def _changes(before: LabeledReport, after: LabeledReport) -> list[Change]:
     ]
 
 
-def _cells(pairs: Sequence[SampledPair], readings: dict[int, LabeledReport]) -> Iterator[Masks]:
-    masks = {text_id: reading.masks()[:2] for text_id, reading in readings.items()}
-    return ((*masks[pair.machine_text], *masks[pair.overread_text]) for pair in pairs)
+def _cells(pairs: Sequence[SampledPair], reports_by_text: dict[int, LabeledReport]) -> Iterator[Masks]:
+    masks = {text_id: report.masks() for text_id, report in reports_by_text.items()}
+    for pair in pairs:
+        machine, stance = masks[pair.machine_text], reports_by_text[pair.overread_text].stance
+        overread = overread_masks(stance, masks[pair.agreed_text], masks[pair.overread_text])
+        if overread is not None:
+            yield (*machine[:2], *overread[:2])
 
 
 def _table(vocabulary: Vocabulary, counted: Counter[Masks]) -> dict[str, Counts]:

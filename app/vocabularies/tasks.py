@@ -10,6 +10,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from sqlalchemy.orm import Session
 
 from app.disagreement import queries as disagreement
+from app.disagreement.pairs import queries as pair_queries
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
@@ -60,6 +61,7 @@ def relabel(run: JobRun) -> Finish:
     def switch(session: Session) -> Json:
         if not queries.switch(session, vocabulary_id):
             raise JobFailed("another activation has taken this one's place")
+        pair_queries.drop_unreadable(session, vocabulary_id, slots[1])
         audit.record(
             session,
             actor,
@@ -117,7 +119,7 @@ def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -
         def build(session: Session) -> int:
             if not queries.hold_slot(session, vocabulary_id, slots[1]):
                 raise LeaseLost(str(run.id))
-            return disagreement.build_pairs(session, vocabulary_id, slots, *ecgs)
+            return pair_queries.build_pairs(session, vocabulary_id, slots, *ecgs)
 
         return run.transaction(build)
 

@@ -10,7 +10,7 @@ from sqlalchemy import Connection, inspect, text
 
 from app.kit.database import Database
 from app.migrate import config
-from app.reports.queries import text_of
+from app.reports.queries import text_ids
 from app.tables import metadata
 
 
@@ -133,7 +133,7 @@ def test_data_of_the_first_schema_is_carried_over_and_back(database: Database) -
         assert outlines[0] == {"languages": ["de"], "labels": [{"key": "afib", "name": "AF"}]}
     with database.begin() as session:  # words and codes are found again as the service looks for them
         for _, _, _, _, words, codes in REPORTS_OF_0001:
-            text_of(session, words, json.loads(codes) if codes else None)
+            text_ids(session, [(words, json.loads(codes) if codes else None)])
         assert session.execute(text("SELECT count(*) FROM texts")).scalar_one() == 4
     with database.engine.begin() as connection:
         command.downgrade(config(connection), "0001")

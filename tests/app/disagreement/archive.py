@@ -10,10 +10,10 @@ from typing import Any
 from sqlalchemy import insert, text
 
 from app.disagreement.counting.selection import SEXES, PairFilter
-from app.disagreement.queries import _cell_id, _value_ids
+from app.disagreement.pairs.queries import _cell_id, _value_ids
 from app.ecgs.tables import Ecg
 from app.kit.database import Database
-from app.reports.queries import text_of
+from app.reports.queries import text_ids
 from app.reports.tables import Report
 from ml.labeling import builtin
 
@@ -99,7 +99,7 @@ def refused(pairs: Iterable[StoredPair], query: PairFilter) -> set[str]:
 def store(database: Database, pairs: Iterable[StoredPair]) -> None:
     """Store ECGs and pairs as they are; of their reports only whose over-read it is."""
     with database.begin() as session:
-        text_id = text_of(session, "AF", None)
+        [text_id] = text_ids(session, [("AF", None)])
         for pair in pairs:
             names = {name: getattr(pair, name) for name in ("site", "device", "device_software", "reader")}
             ids = _value_ids(session, names)

@@ -6,29 +6,38 @@ import uuid
 from collections import Counter
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import httpx
 import numpy as np
-from sqlalchemy import text
+from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
 from app.disagreement.counting.queries import Counted, count_by_cell
 from app.disagreement.counting.selection import SEXES, PairFilter
+from app.disagreement.pairs.queries import refresh_pairs
 from app.disagreement.queries import fold
 from app.ecgs import queries as ecgs
 from app.ecgs.service import _fill_in
 from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.reports import service as reports
+from app.reports.queries import lock_ecg
 from app.reports.schemas import ReportIn, Source
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.service import Labelers
-from ml.labeling import Labeler, Vocabulary
+from ml.labeling import Labeler, Vocabulary, overread_masks
 from tests.app.disagreement.archive import StoredPair, counted, shown
 from tests.app.vocabularies.test_vocabularies import MACHINE, OVERREAD, WITH_SYNONYM, activate, runner
 
 __all__ = ["runner"]  # a fixture
 
+OVERREADS = [
+    *OVERREAD,
+    "Agree with computer interpretation",
+    "Agree, but LBBB",
+    "ECG not interpretable due to artifact",
+]
 START = datetime(2025, 12, 30, tzinfo=UTC)
 FILTERS = [
     PairFilter(),
@@ -69,13 +78,16 @@ class Writer:
             what = self._draw.random() if self._mine else 0.0
             if what < 0.4:
                 self._add(session)
+            elif what < 0.5:
+                self._read(session, self._draw.choice(self._mine), self._reading("machine", None))
             elif what < 0.8:
                 ecg_id, reader = self._draw.choice(self._mine), self._draw.choice([None, "a", "b"])
                 self._read(session, ecg_id, self._reading("overread", reader))
             else:
-                ecg = ecgs.by_digest(session, self._draw.choice(self._mine).hex * 2)
-                assert ecg is not None
-                _fill_in(session, "test", ecg, known(self._draw))
+                rules = self._labelers.maintained(session)
+                [ecg] = ecgs.same_ecgs(session, self._draw.choice(self._mine).hex * 2, None)
+                if _fill_in(session, ecg, known(self._draw)).after:
+                    refresh_pairs(session, ecg.id, [each.id for each in rules])
 
     def _add(self, session: Session) -> None:
         ecg_id = uuid.uuid4()
@@ -89,15 +101,14 @@ class Writer:
 
     def _reading(self, source: Source, reader: str | None) -> ReportIn:
         return ReportIn(
-            source=source, text=self._draw.choice(MACHINE if source == "machine" else OVERREAD), reader=reader
+            source=source, text=self._draw.choice(MACHINE if source == "machine" else OVERREADS), reader=reader
         )
 
     def _read(self, session: Session, ecg_id: uuid.UUID, *readings: ReportIn) -> None:
         rules = self._labelers.maintained(session)
-        reports.store_texts(session, readings)  # as an upload does: or two that read the same texts wait for each other
-        reports.read_texts(session, rules, readings)
-        for reading in readings:
-            reports.add(session, "test", rules, ecg_id, reading)
+        lock_ecg(session, ecg_id)
+        reports.store(session, "test", rules, ecg_id, readings)
+        refresh_pairs(session, ecg_id, [each.id for each in rules])
 
 
 def check(database: Database) -> None:
@@ -126,29 +137,38 @@ def totals(counts: Counted) -> dict[tuple[int, int], int]:
 
 
 def recount(database: Database, yaml: str) -> list[StoredPair]:
-    """The slow reference: every ECG with its newest two readings, read again."""
+    """The slow reference: every ECG with its newest two readings, read again.
+
+    The machine has one reader here, so that of its versions the last before an over-read was current then.
+    """
     labeler = Labeler(Vocabulary.parse(yaml))
-    said: dict[uuid.UUID, dict[str, tuple[int, int, str]]] = {}
+    read = {words: labeler.read(words) for words in (*MACHINE, *OVERREADS)}
     with database.begin() as session:
         rows = session.execute(
             text(
-                "SELECT ecg_id, source, reader, text FROM reports JOIN texts ON texts.id = text_id WHERE current "
-                "ORDER BY coalesce(authored_at, reports.created_at), reports.created_at, version"
+                "SELECT ecg_id, source, reader, text, current, reports.created_at FROM reports "
+                "JOIN texts ON texts.id = text_id ORDER BY reports.created_at, version"
             )
         ).all()
         stored = {row.id: row for row in session.execute(text("SELECT * FROM ecgs"))}
-    for ecg_id, source, reader, words in rows:
-        present, uncertain, *_ = labeler.read(words).masks()
-        said.setdefault(ecg_id, {})[source] = (present, uncertain, reader)
-    return [
-        StoredPair(
-            (*readings["machine"][:2], *readings["overread"][:2]),
-            reader=readings["overread"][2] or None,
-            **{name: getattr(stored[ecg_id], name) for name in KEPT},
-        )
-        for ecg_id, readings in said.items()
-        if len(readings) == 2
-    ]
+    of_ecg: dict[uuid.UUID, list[Row[Any]]] = {}
+    for row in rows:
+        of_ecg.setdefault(row.ecg_id, []).append(row)
+    pairs = []
+    for ecg_id, own in of_ecg.items():
+        machine = [row for row in own if row.source == "machine"]
+        overreads = [row for row in own if row.source == "overread" and row.current]
+        if not overreads:
+            continue
+        newest = overreads[-1]
+        then = [row for row in machine if row.created_at <= newest.created_at][-1]
+        report = read[newest.text]
+        masks = overread_masks(report.stance, read[then.text].masks(), report.masks())
+        if masks is not None:
+            known = {name: getattr(stored[ecg_id], name) for name in KEPT}
+            cell = (*read[machine[-1].text].masks()[:2], *masks[:2])
+            pairs.append(StoredPair(cell, reader=newest.reader or None, **known))
+    return pairs
 
 
 KEPT = ("recorded_at", "site", "device", "device_software", "sex", "age")

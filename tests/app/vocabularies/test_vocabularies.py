@@ -12,6 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
+from app.disagreement.pairs.queries import refresh_pairs
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
@@ -19,6 +20,7 @@ from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.kit.store import ObjectStore
 from app.reports import service as reports
+from app.reports.queries import Said, text_ids
 from app.reports.schemas import ReportIn
 from app.settings import Settings
 from app.steps import KINDS
@@ -61,9 +63,8 @@ def add_ecg(database: Database, labelers: Labelers, machine: str, overread: str)
         )
         rules = labelers.maintained(session)
         readings = [ReportIn(source="machine", text=machine), ReportIn(source="overread", text=overread)]
-        reports.store_texts(session, readings)
-        for reading in readings:
-            reports.add(session, "test", rules, ecg_id, reading)
+        reports.store(session, "test", rules, ecg_id, readings)
+        refresh_pairs(session, ecg_id, [each.id for each in rules])
     return ecg_id
 
 
@@ -289,7 +290,7 @@ def test_writers_at_work_while_a_vocabulary_is_activated(
 def test_an_activation_that_is_cancelled_changes_nothing(
     client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.disagreement import queries
+    from app.disagreement.pairs import queries
 
     before = rows(client)
     client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
@@ -317,7 +318,7 @@ def test_an_activation_that_is_cancelled_changes_nothing(
 def test_another_worker_goes_on_where_one_stopped(
     client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.disagreement import queries
+    from app.disagreement.pairs import queries
     from app.jobs.run import WorkerStopping
     from app.vocabularies import tasks
 
@@ -346,7 +347,6 @@ def test_another_worker_goes_on_where_one_stopped(
 def test_who_changes_an_ecg_before_all_of_it_is_read_pairs_no_older_reading(
     client: httpx.Client, database: Database, runner: Runner, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    from app.disagreement.queries import refresh_pair
     from app.vocabularies import tasks
 
     labelers = Labelers()
@@ -360,9 +360,9 @@ def test_who_changes_an_ecg_before_all_of_it_is_read_pairs_no_older_reading(
         """All but the newest reading have been read when somebody says more of the ECG."""
         with database.begin() as session:
             rules = [labelers.version(session, "site-2")]
-            older = [ReportIn(source="machine", text="Sinus rhythm"), ReportIn(source="overread", text="LBBB")]
-            reports.read_texts(session, rules, older)
-            refresh_pair(session, ecg_id)
+            older: list[Said] = [("Sinus rhythm", None), ("LBBB", None)]
+            reports.label_new(session, rules, dict(zip(text_ids(session, older), older, strict=True)))
+            refresh_pairs(session, ecg_id, [each.id for each in labelers.maintained(session)])
         return read_texts(*given)
 
     monkeypatch.setattr(tasks, "_read_texts", meanwhile)
@@ -386,7 +386,6 @@ def test_an_activation_waits_for_who_began_before_all_was_read(
         with database.begin() as session:
             rules = labelers.maintained(session)
             reading = ReportIn(source="overread", text="AF")
-            reports.store_texts(session, [reading])
             reports.add(session, "test", rules, ecg_id, reading)
             begun.set()
             assert all_read.wait(60)

@@ -1,0 +1,267 @@
+"""SQL that keeps pairs in agreement with reports. What is counted of them follows by itself (see `tables.py`)."""
+
+import uuid
+from collections.abc import Sequence
+from typing import Any
+
+from sqlalchemy import delete, or_, select, text, tuple_
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.disagreement.counting.selection import NAMED, SEXES
+from app.disagreement.tables import AttributeValue, Cell, Pair
+from app.reports.queries import agreed, counting, hold_dictionaries, is_read, overread_mask
+
+_MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
+
+_WRITTEN = ("cell_id", "recorded_at", "age", "sex", "simulated", *(f"{attribute}_id" for attribute in NAMED))
+# Thousands of ECGs share a few of these: each is looked up once.
+_NAMED_TOGETHER = """
+    SELECT DISTINCT coalesce(site, '') AS site, coalesce(device, '') AS device,
+                    coalesce(device_software, '') AS device_software, reader
+    FROM fresh JOIN ecgs ON ecgs.id = ecg_id
+"""
+_NEW_VALUES = f"""
+    SELECT DISTINCT attribute, value FROM ({_NAMED_TOGETHER}) named, LATERAL (
+        VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
+    ) said (attribute, value)
+    WHERE value <> '' AND NOT EXISTS (
+        SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
+    )
+"""  # noqa: S608
+_BETWEEN = "ecg_id BETWEEN :first AND :last"
+_NAMED_BY = {name: "p" if name == "reader" else "e" for name in NAMED}
+_FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
+
+
+def refresh_pairs(session: Session, ecg_id: uuid.UUID, vocabulary_ids: Sequence[uuid.UUID]) -> None:
+    """Make the ECG's pairs, one a maintained vocabulary, agree with its current reports.
+
+    The caller holds the ECG's row lock, and the list of vocabularies. There is no pair where a report is missing, where
+    the over-read says that the tracing cannot be read, or where an activation has not read all of it: that pairs it.
+    """
+    found = session.execute(text(_ONE_ECG), {"ecg": ecg_id, "vocabularies": list(vocabulary_ids)}).mappings().all()
+    rows = [_row(session, ecg_id, dict(row)) for row in found if row["machine_present"] is not None]
+    if gone := [row["slot"] for row in found if row["machine_present"] is None and row["is_paired"]]:
+        session.execute(delete(Pair).where(Pair.slot.in_(gone), Pair.ecg_id == ecg_id))
+    if not rows:
+        return
+    statement = insert(Pair).values(rows)
+    new = {name: statement.excluded[name] for name in _WRITTEN}
+    differs = [getattr(Pair, name).is_distinct_from(value) for name, value in new.items()]
+    session.execute(statement.on_conflict_do_update(index_elements=["ecg_id", "slot"], set_=new, where=or_(*differs)))
+
+
+def _row(session: Session, ecg_id: uuid.UUID, found: dict[str, Any]) -> dict[str, Any]:
+    """Return a pair as it is stored, with what is new in the dictionaries added."""
+    ids = {attribute: found[f"{attribute}_id"] for attribute in NAMED}
+    if any(found[attribute] and ids[attribute] is None for attribute in NAMED):
+        ids = _value_ids(session, {attribute: found[attribute] for attribute in NAMED})
+    cell_id = found["cell_id"]
+    if cell_id is None:
+        cell_id = _cell_id(session, *(found[column.key] for column in _MASKS))
+    return {
+        "ecg_id": ecg_id,
+        "slot": found["slot"],
+        "cell_id": cell_id,
+        "recorded_at": found["recorded_at"],
+        "age": found["age"],
+        "sex": SEXES.index(found["sex"]),
+        "simulated": found["simulated"],
+        **{f"{attribute}_id": ids.get(attribute) or 0 for attribute in NAMED},
+    }
+
+
+def build_pairs(
+    session: Session, vocabulary_id: uuid.UUID, slots: tuple[int, int], first: uuid.UUID, last: uuid.UUID
+) -> int:
+    """Make the pairs of the ECGs from `first` to `last` (inclusive) for another vocabulary; return how many were made.
+
+    `slots`: where the active vocabulary's pairs stand, and where these shall. Of an ECG that is paired under both they
+    differ in nothing but the cell. A pair that is there already is a writer's, and newer than what is read here.
+    """
+    allow_memory(session, "32MB")
+    between = {"first": first, "last": last}
+    _collect(session, vocabulary_id, _BETWEEN, between)
+    columns = ", ".join(f"p.{name}" for name in _WRITTEN if name != "cell_id")
+    parameters = {"active": slots[0], "slot": slots[1], **between}
+    made = _insert(
+        session,
+        f"SELECT :slot, p.ecg_id, cells.id, {columns} FROM fresh JOIN cells USING ({_FOUR}) "  # noqa: S608
+        f"JOIN pairs p USING (ecg_id) WHERE p.slot = :active AND {_BETWEEN} ON CONFLICT DO NOTHING",
+        parameters,
+    )
+    session.execute(
+        text(
+            "DELETE FROM fresh USING pairs p WHERE p.ecg_id = fresh.ecg_id AND p.slot = :active "
+            "AND p.ecg_id BETWEEN :first AND :last"
+        ),
+        parameters,
+    )
+    made += _insert_collected(session, slots[1], "ON CONFLICT DO NOTHING")  # unreadable under the active vocabulary
+    return made
+
+
+def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, *, ecgs: str, known: str) -> int:
+    """Make the pairs of ECGs agree with their current reports; return how many were written.
+
+    `ecgs` and `known` are SQL of the ids of the ECGs, and of those among them that may have a pair. The caller holds
+    the rows of these ECGs, or has just inserted them.
+    """
+    _collect(session, vocabulary_id, f"ecg_id IN ({ecgs})", {})
+    session.execute(
+        text(
+            f"DELETE FROM pairs WHERE slot = :slot AND ecg_id IN ({known}) "  # noqa: S608
+            "AND NOT EXISTS (SELECT FROM fresh WHERE fresh.ecg_id = pairs.ecg_id)"
+        ),
+        {"slot": slot},
+    )
+    columns = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN)
+    before, after = (", ".join(f"{row}.{name}" for name in _WRITTEN) for row in ("pairs", "excluded"))
+    return _insert_collected(
+        session,
+        slot,
+        f"ON CONFLICT (ecg_id, slot) DO UPDATE SET {columns} WHERE ({before}) IS DISTINCT FROM ({after})",
+    )
+
+
+def drop_unreadable(session: Session, vocabulary_id: uuid.UUID, slot: int) -> None:
+    """Delete the pairs of ECGs whose over-read turned out to be unreadable while their pairs were made.
+
+    The caller holds off all writers. A writer that deletes a pair does not see one that is being made.
+    """
+    session.execute(
+        text(
+            f"""
+            DELETE FROM pairs p WHERE p.slot = :slot AND p.ecg_id IN (
+                SELECT r.ecg_id FROM labelings l JOIN reports r ON r.text_id = l.text_id
+                WHERE l.vocabulary_id = :vocabulary AND l.stance::text = 'unreadable' AND r.current
+                AND r.source = 'overread'
+            ) AND NOT EXISTS (SELECT FROM ({_paired("ecg_id = p.ecg_id")}) paired)
+            """  # noqa: S608
+        ),
+        {"vocabulary": vocabulary_id, "slot": slot},
+    )
+
+
+def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
+    """SQL of what the pairs of the chosen ECGs are made of: ECG, reader and four masks.
+
+    One look into the index a text, whatever the planner knows of the labelings: of a vocabulary that has just read its
+    first texts it knows nothing, and joins would compare each with every other.
+    """
+    labeling = f"SELECT * FROM labelings WHERE vocabulary_id = {vocabulary} AND text_id ="  # noqa: S608
+    return f"""
+        SELECT readings.ecg_id, reader, m.present AS machine_present, m.uncertain AS machine_uncertain,
+               {overread_mask("present", "o", "a")} AS overread_present,
+               {overread_mask("uncertain", "o", "a")} AS overread_uncertain
+        FROM (
+            SELECT ecg_id, max(text_id) FILTER (WHERE source = 'machine') AS machine,
+                   max(text_id) FILTER (WHERE source = 'overread') AS overread,
+                   max(reader) FILTER (WHERE source = 'overread') AS reader,
+                   max(created_at) FILTER (WHERE source = 'overread') AS created_at
+            FROM ({counting(chosen)}) counting GROUP BY ecg_id
+        ) readings, LATERAL ({labeling} machine LIMIT 1) m, LATERAL ({labeling} overread LIMIT 1) o
+        LEFT JOIN LATERAL {agreed("readings", "o", vocabulary)} a ON true
+        WHERE {is_read("o", "a")}
+    """  # noqa: S608
+
+
+_ONE_ECG = f"""
+    SELECT v.slot, p.machine_present, p.machine_uncertain, p.overread_present, p.overread_uncertain,
+           cells.id AS cell_id, e.recorded_at, e.age, e.sex, e.simulated, e.site, e.device, e.device_software, p.reader,
+           {
+    ", ".join(
+        f"(SELECT id FROM attribute_values WHERE attribute = '{name}' AND value = {row}.{name}) AS {name}_id"
+        for name, row in _NAMED_BY.items()
+    )
+},
+           EXISTS (SELECT FROM pairs WHERE pairs.slot = v.slot AND pairs.ecg_id = e.id) AS is_paired
+    FROM vocabularies v JOIN ecgs e ON e.id = :ecg
+    LEFT JOIN LATERAL ({_paired("ecg_id = :ecg", "v.id")}) p ON true
+    LEFT JOIN cells USING ({_FOUR})
+    WHERE v.id = ANY(:vocabularies) AND v.slot IS NOT NULL
+"""  # noqa: S608
+
+
+def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters: dict[str, Any]) -> None:
+    """Put what the pairs of the chosen ECGs are made of into the temporary table `fresh`, and their cells in place."""
+    session.execute(
+        text(f"CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS {_paired(chosen)}"),
+        {"vocabulary": vocabulary_id, **parameters},
+    )
+    missing = f"SELECT DISTINCT {_FOUR} FROM fresh EXCEPT SELECT {_FOUR} FROM cells"  # noqa: S608
+    if session.execute(text(f"{missing} LIMIT 1")).first() is not None:  # the dictionaries are soon complete
+        hold_dictionaries(session)
+        session.execute(text(f"INSERT INTO cells ({_FOUR}) {missing} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"))
+
+
+def _insert_collected(session: Session, slot: int, conflict: str) -> int:
+    """Insert the pairs in `fresh`, with what is new in the dictionaries; return how many were written."""
+    if session.execute(text(f"{_NEW_VALUES} LIMIT 1")).first() is not None:
+        hold_dictionaries(session)
+        session.execute(
+            text(f"INSERT INTO attribute_values (attribute, value) {_NEW_VALUES} ORDER BY 1, 2 ON CONFLICT DO NOTHING")
+        )
+    written = _insert(
+        session,
+        f"""
+        WITH ids AS MATERIALIZED (
+            SELECT named.*, coalesce(s.id, 0) AS site_id, coalesce(d.id, 0) AS device_id,
+                   coalesce(w.id, 0) AS device_software_id, coalesce(r.id, 0) AS reader_id
+            FROM ({_NAMED_TOGETHER}) named
+            LEFT JOIN attribute_values s ON s.attribute = 'site' AND s.value = site
+            LEFT JOIN attribute_values d ON d.attribute = 'device' AND d.value = device
+            LEFT JOIN attribute_values w ON w.attribute = 'device_software' AND w.value = device_software
+            LEFT JOIN attribute_values r ON r.attribute = 'reader' AND r.value = reader
+        )
+        SELECT :slot, ecg_id, cells.id, recorded_at, age,
+               CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END, simulated,
+               site_id, device_id, device_software_id, reader_id
+        FROM fresh JOIN cells USING ({_FOUR}) JOIN ecgs e ON e.id = ecg_id
+        JOIN ids ON ids.site = coalesce(e.site, '') AND ids.device = coalesce(e.device, '')
+                AND ids.device_software = coalesce(e.device_software, '') AND ids.reader = fresh.reader
+        {conflict}
+        """,  # noqa: S608
+        {"slot": slot},
+    )
+    session.execute(text("DROP TABLE fresh"))
+    return written
+
+
+def _insert(session: Session, rows: str, parameters: dict[str, Any]) -> int:
+    columns = ", ".join(_WRITTEN)
+    made = session.execute(text(f"INSERT INTO pairs (slot, ecg_id, {columns}) {rows}"), parameters)
+    return made.rowcount  # type: ignore[attr-defined, no-any-return]
+
+
+def allow_memory(session: Session, size: str) -> None:
+    """Let each sort and hash of this transaction have so much: what does not fit goes to disk and takes longer."""
+    session.execute(text("SELECT set_config('work_mem', :size, true)"), {"size": size})
+
+
+def _value_ids(session: Session, names: dict[str, str | None]) -> dict[str, int]:
+    """Find the ids of names by attribute, adding those that are new; what is not said has none."""
+    said = {attribute: name for attribute, name in names.items() if name}
+    known = select(AttributeValue.attribute, AttributeValue.id).where(
+        tuple_(AttributeValue.attribute, AttributeValue.value).in_(said.items())
+    )
+    found = dict(session.execute(known).all()) if said else {}
+    if missing := [attribute for attribute in NAMED if attribute in said and attribute not in found]:
+        hold_dictionaries(session)
+        rows = [{"attribute": attribute, "value": said[attribute]} for attribute in missing]
+        session.execute(insert(AttributeValue).values(rows).on_conflict_do_nothing())
+        found = dict(session.execute(known).all())
+    return found
+
+
+def _cell_id(session: Session, *masks: int) -> int:
+    """Find the cell of these masks, adding it when it is new (reading first: an insert that conflicts burns an id)."""
+    where = [column == mask for column, mask in zip(_MASKS, masks, strict=True)]
+    found = session.scalar(select(Cell.id).where(*where))
+    if found is not None:
+        return found
+    hold_dictionaries(session)
+    names = [column.key for column in _MASKS]
+    session.execute(insert(Cell).values(dict(zip(names, masks, strict=True))).on_conflict_do_nothing())
+    return session.scalars(select(Cell.id).where(*where)).one()
