@@ -12,7 +12,7 @@ from app.datasets.tables import Dataset
 from app.ecgs.tables import Ecg
 from app.kit.database import Json
 from app.kit.pagination import Position, after
-from app.reports.queries import counts_first
+from app.reports.queries import agreed, counts_first, is_read, overread_mask
 from app.reports.tables import Report
 
 
@@ -89,19 +89,20 @@ def _counting(
     rows = session.execute(
         text(
             f"""
-            SELECT chosen.ecg_id, texts.text, texts.codes, counting.present, counting.uncertain
+            SELECT chosen.ecg_id, texts.text, texts.codes,
+                   {overread_mask("present", "labeling", "agreed")}, {overread_mask("uncertain", "labeling", "agreed")}
             FROM unnest(CAST(:ecg_ids AS uuid[])) AS chosen (ecg_id)
             CROSS JOIN LATERAL (
-                SELECT reports.text_id, labeling.present, labeling.uncertain
-                FROM reports
-                CROSS JOIN LATERAL (
-                    SELECT present, uncertain FROM labelings
-                    WHERE vocabulary_id = :vocabulary AND text_id = reports.text_id LIMIT 1
-                ) AS labeling
-                WHERE reports.ecg_id = chosen.ecg_id AND reports.source = :source AND reports.current
+                SELECT ecg_id, text_id, created_at FROM reports
+                WHERE ecg_id = chosen.ecg_id AND source = :source AND current
                 ORDER BY {counts_first()} LIMIT 1
             ) AS counting
+            CROSS JOIN LATERAL (
+                SELECT * FROM labelings WHERE vocabulary_id = :vocabulary AND text_id = counting.text_id LIMIT 1
+            ) AS labeling
+            LEFT JOIN LATERAL {agreed("counting", "labeling")} AS agreed ON :source = 'overread'
             CROSS JOIN LATERAL (SELECT text, codes FROM texts WHERE id = counting.text_id LIMIT 1) AS texts
+            WHERE :source = 'machine' OR {is_read("labeling", "agreed")}
             """  # noqa: S608
         ),
         {"ecg_ids": list(ecg_ids), "vocabulary": vocabulary_id, "source": source},

@@ -12,9 +12,17 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.ecgs.filters import EcgFilter
-from app.reports.queries import counts_first
+from app.reports.queries import agreed, counts_first, is_read, overread_mask
 
 FETCHED = 5_000  # rows at a time
+
+# The labeling of a report `r`. An over-read that agrees has the machine's labels, an unreadable one counts nowhere.
+_LABELING = f"""
+    JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
+    LEFT JOIN LATERAL {agreed("r", "l")} a ON r.source = 'overread'
+"""
+_PRESENT, _UNCERTAIN = (overread_mask(mask, "l", "a") for mask in ("present", "uncertain"))
+_IS_READ = is_read("l", "a")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,10 +71,9 @@ def read_together(
             WITH several AS MATERIALIZED (
                 SELECT ecg_id FROM reports r WHERE {named} GROUP BY ecg_id HAVING count(*) > 1
             ), chosen AS MATERIALIZED (
-                SELECT r.ecg_id, r.reader, l.present, l.uncertain
+                SELECT r.ecg_id, r.reader, {_PRESENT} AS present, {_UNCERTAIN} AS uncertain
                 FROM several JOIN reports r USING (ecg_id) JOIN ecgs e ON e.id = r.ecg_id
-                JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
-                WHERE {named}{conditions}
+                {_LABELING} WHERE {named} AND {_IS_READ}{conditions}
             ), by_ecg AS (
                 SELECT array_agg(present ORDER BY present, uncertain) AS present,
                        array_agg(uncertain ORDER BY present, uncertain) AS uncertain
@@ -99,17 +106,15 @@ def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chose
         text(
             f"""
             WITH own AS MATERIALIZED (
-                SELECT r.ecg_id, l.present, l.uncertain
+                SELECT r.ecg_id, {_PRESENT} AS present, {_UNCERTAIN} AS uncertain
                 FROM reports r JOIN ecgs e ON e.id = r.ecg_id
-                JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
-                WHERE r.current AND r.source = 'overread' AND r.reader = :reader{conditions}
+                {_LABELING} WHERE r.current AND r.source = 'overread' AND r.reader = :reader AND {_IS_READ}{conditions}
             ), others AS MATERIALIZED (
-                SELECT own.ecg_id, own.present, own.uncertain, l.present AS other_present,
-                       l.uncertain AS other_uncertain, r.source, r.final,
+                SELECT own.ecg_id, own.present, own.uncertain, {_PRESENT} AS other_present,
+                       {_UNCERTAIN} AS other_uncertain, r.source, r.final,
                        row_number() OVER (PARTITION BY own.ecg_id, r.source ORDER BY {counts_first("r")}) AS place
-                FROM own JOIN reports r ON r.ecg_id = own.ecg_id AND r.current
-                JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
-                WHERE r.source = 'machine' OR r.reader <> :reader
+                FROM own JOIN reports r ON r.ecg_id = own.ecg_id AND r.current {_LABELING}
+                WHERE r.source = 'machine' OR (r.reader <> :reader AND {_IS_READ})
             ), counted (kind, present, uncertain, other_present, other_uncertain) AS (
                 SELECT 'alone', present, uncertain, 0, 0 FROM own
                 UNION ALL
