@@ -99,14 +99,15 @@ def upload(
     if ecg is None:
         ecg = _same_ecg(session, digest, metadata.record)
         filled = _fill_in(session, ecg, {**signal, **known})
-    stored = reports.store(session, actor, rules, ecg.id, readings)
-    if filled.after or any(each.is_new for each in stored):
-        refresh_pairs(session, ecg.id, [each.id for each in rules])
-    if is_new:
-        after: dict[str, Any] = {"waveform_sha256": digest, "simulated": metadata.simulated}
-        audit.record(session, actor, "create", "ecg", ecg.id, after=after)
-    elif filled.after:
-        audit.record(session, actor, "update", "ecg", ecg.id, dict.fromkeys(filled.after), filled.after)
+    with session.no_autoflush:  # the audit entries are written at once
+        if is_new:
+            after: dict[str, Any] = {"waveform_sha256": digest, "simulated": metadata.simulated}
+            audit.record(session, actor, "create", "ecg", ecg.id, after=after)
+        elif filled.after:
+            audit.record(session, actor, "update", "ecg", ecg.id, dict.fromkeys(filled.after), filled.after)
+        stored = reports.store(session, actor, rules, ecg.id, readings)
+        if filled.after or any(each.is_new for each in stored):
+            refresh_pairs(session, ecg.id, [each.id for each in rules])
     return Uploaded(outside_with_reports(session, ecg, filled.conflicts), is_new)
 
 

@@ -132,22 +132,27 @@ def text_ids(session: Session, said: Sequence[Said]) -> list[int]:
         "words": [words for words, _ in said],
         "codes": [None if codes is None else json.dumps(codes) for _, codes in said],
     }
-    known = text(f"SELECT texts.id FROM ({_SAID}) said LEFT JOIN texts USING (sha256) ORDER BY place")  # noqa: S608
-    found = session.scalars(known, given).all()
-    if None in found:
-        session.execute(
+    known = text(
+        f"SELECT said.sha256, texts.id FROM ({_SAID}) said LEFT JOIN texts USING (sha256) ORDER BY place"  # noqa: S608
+    )
+    found = [(digest, text_id) for digest, text_id in session.execute(known, given)]
+    if any(text_id is None for _, text_id in found):
+        added = session.execute(
             text(
                 f"""
                 INSERT INTO texts (sha256, text, codes)
                 SELECT sha256, words, codes FROM (SELECT DISTINCT ON (sha256) * FROM ({_SAID}) said) new
                 WHERE NOT EXISTS (SELECT FROM texts WHERE texts.sha256 = new.sha256)
-                ORDER BY words COLLATE "C" ON CONFLICT DO NOTHING
+                ORDER BY words COLLATE "C" ON CONFLICT DO NOTHING RETURNING sha256, id
                 """  # noqa: S608
             ),
             given,
         )
-        found = session.scalars(known, given).all()
-    return list(found)
+        new: dict[bytes, int] = dict(added.tuples().all())
+        found = [(digest, text_id or new.get(digest)) for digest, text_id in found]
+        if any(text_id is None for _, text_id in found):  # another writer has just added it
+            found = [(digest, text_id) for digest, text_id in session.execute(known, given)]
+    return [text_id for _, text_id in found]
 
 
 def hold_dictionaries(session: Session) -> None:
@@ -178,15 +183,20 @@ def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
     if not normals:
         return {}
     known = text("SELECT normal, id FROM statements WHERE normal = ANY(:normals)")
-    wanted = {"normals": list(normals)}
+    wanted = {"normals": list(set(normals))}
     found: dict[str, int] = dict(session.execute(known, wanted).all())
     if missing := sorted(set(normals) - set(found)):
         hold_dictionaries(session)
-        session.execute(
-            text("INSERT INTO statements (normal) SELECT unnest(CAST(:missing AS text[])) ON CONFLICT DO NOTHING"),
+        added = session.execute(
+            text(
+                "INSERT INTO statements (normal) SELECT unnest(CAST(:missing AS text[])) ON CONFLICT DO NOTHING "
+                "RETURNING normal, id"
+            ),
             {"missing": missing},
         )
-        found = dict(session.execute(known, wanted).all())
+        found |= dict(added.all())
+        if len(found) < len(wanted["normals"]):  # another writer has just added it
+            found = dict(session.execute(known, wanted).all())
     return found
 
 

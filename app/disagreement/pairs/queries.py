@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import delete, or_, select, text, tuple_
+from sqlalchemy import Select, delete, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -59,7 +59,7 @@ def _row(session: Session, ecg_id: uuid.UUID, found: dict[str, Any]) -> dict[str
         ids = _value_ids(session, {attribute: found[attribute] for attribute in NAMED})
     cell_id = found["cell_id"]
     if cell_id is None:
-        cell_id = _cell_id(session, *(found[column.key] for column in _MASKS))
+        cell_id = _add_cell(session, *(found[column.key] for column in _MASKS))
     return {
         "ecg_id": ecg_id,
         "slot": found["slot"],
@@ -257,11 +257,16 @@ def _value_ids(session: Session, names: dict[str, str | None]) -> dict[str, int]
 
 def _cell_id(session: Session, *masks: int) -> int:
     """Find the cell of these masks, adding it when it is new (reading first: an insert that conflicts burns an id)."""
-    where = [column == mask for column, mask in zip(_MASKS, masks, strict=True)]
-    found = session.scalar(select(Cell.id).where(*where))
-    if found is not None:
-        return found
+    found = session.scalar(_cell_of(masks))
+    return _add_cell(session, *masks) if found is None else found
+
+
+def _add_cell(session: Session, *masks: int) -> int:
     hold_dictionaries(session)
-    names = [column.key for column in _MASKS]
-    session.execute(insert(Cell).values(dict(zip(names, masks, strict=True))).on_conflict_do_nothing())
-    return session.scalars(select(Cell.id).where(*where)).one()
+    values = dict(zip((column.key for column in _MASKS), masks, strict=True))
+    added = session.scalar(insert(Cell).values(values).on_conflict_do_nothing().returning(Cell.id))
+    return session.scalars(_cell_of(masks)).one() if added is None else added
+
+
+def _cell_of(masks: Sequence[int]) -> Select[int]:
+    return select(Cell.id).where(*(column == mask for column, mask in zip(_MASKS, masks, strict=True)))
