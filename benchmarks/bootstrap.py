@@ -45,7 +45,7 @@ def timed(
 ) -> tuple[float, float, Drawn]:
     """Bootstrap once; seconds, and how much of them the processors worked, and figures."""
     start, worked = time.perf_counter(), time.process_time()
-    drawn = bootstrap(*rows, draws, seed=0, device=device, curves=curves)
+    drawn = bootstrap(*rows, draws=draws, seed=0, device=device, curves=curves)
     return time.perf_counter() - start, time.process_time() - worked, drawn
 
 

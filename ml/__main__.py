@@ -50,10 +50,20 @@ def main() -> int:
     try:
         folder = arguments.given if config is None else _run_folder(arguments.out, config, write=first)
         events.say("result", **_run(arguments.work)(folder, events, allow_own=from_file))
+        if arguments.work == "train":
+            _end_one_of_several()
     except Exception as error:
         events.say("error", message=f"{type(error).__name__}: {error}")
         raise  # the log gets the traceback
     return 0
+
+
+def _end_one_of_several() -> None:
+    """End a process of several at once: see `ml.processes.distributed.end_process`."""
+    from ml.processes import distributed
+
+    if distributed.one_of_several():
+        distributed.end_process()
 
 
 def _run(work: str) -> Callable[..., dict[str, Any]]:

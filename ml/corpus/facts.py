@@ -13,8 +13,9 @@ def facts(store: Store, hedged: Hedged) -> dict[str, Any]:
 
     Returns
     -------
-    `windows`, `ecgs`, `patients`, `simulated` (windows), `sites`, `sexes` and `splits`; a split has `windows`,
-    `patients` and, for each source, `windows` and `positives` by label.
+    `windows`, `ecgs`, `patients`, `simulated` (windows), `sites`, `sexes` and `splits`. A split has `windows`,
+    `patients` and, for each source, `windows` and `positives` by label. `test_patients_in_training` counts the patients
+    of the test split whom the train or validation split has too: none, unless the dataset was split by ECG.
     """
     splits = {}
     for split in SPLITS:
@@ -35,7 +36,13 @@ def facts(store: Store, hedged: Hedged) -> dict[str, Any]:
         "ecgs": len(store.table.column("ecg_id").unique()),
         "patients": len(store.table.column("patient").unique()),
         "simulated": int(simulated.sum()),
+        "test_patients_in_training": _test_patients_in_training(store),
         "sites": len(store.table.column("site").drop_null().unique()),
         "sexes": {str(name): int(count) for name, count in zip(*np.unique(sexes, return_counts=True), strict=True)},
         "splits": splits,
     }
+
+
+def _test_patients_in_training(store: Store) -> int:
+    patients, test = store.column("patient"), store.column("split") == "test"
+    return len(np.intersect1d(patients[test], patients[~test]))

@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.evaluation.draws import Drawn, Patients
-from ml.evaluation.metrics import Bools, Floats, rank_labels
+from ml.evaluation.metrics import Bools, Floats, check_finite, rank_labels
 
 _ROWS_WORTH_THREADS = 20_000  # below, the interpreter's lock costs more than a second core gives
 
@@ -17,9 +17,9 @@ def bootstrap(
     positive: Bools,
     counts: Bools,
     patients: NDArray[np.str_],
+    *,
     draws: int,
     seed: int,
-    *,
     curves: bool = False,
     device: str = "cpu",
     threads: int | None = None,
@@ -37,10 +37,13 @@ def bootstrap(
     threads
         On the CPU; all cores this process may use unless given. The numbers do not depend on it.
     """
+    check_finite(scores[counts], "scores")
     if device.startswith("cuda"):
         from ml.evaluation.bootstrap_on_gpu import bootstrap_on
 
-        return bootstrap_on(device, scores, positive, counts, Patients(patients, seed), draws, curves)
+        return bootstrap_on(
+            scores, positive, counts, Patients(patients, seed), draws=draws, curves=curves, device=device
+        )
     ranked, drawer = rank_labels(scores, positive, counts), Patients(patients, seed)
     result = Drawn.empty(draws, scores.shape[1], curves)
 

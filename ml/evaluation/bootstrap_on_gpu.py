@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 
 from ml.evaluation.draws import Drawn, Patients
-from ml.evaluation.metrics import CURVE_STEPS, Bools, Floats
+from ml.evaluation.metrics import CURVE_STEPS, Bools, Floats, check_finite
 from ml.processes.read_ahead import read_ahead
 
 _NUMBERS_AT_ONCE = 25_000_000  # rows × draws; a handful of such tensors are alive at a time
@@ -75,12 +75,13 @@ def _summed(values: Tensor) -> Tensor:
 
 
 def bootstrap_on(
-    device: str, scores: Floats, positive: Bools, counts: Bools, patients: Patients, draws: int, curves: bool
+    scores: Floats, positive: Bools, counts: Bools, patients: Patients, *, draws: int, curves: bool, device: str
 ) -> Drawn:
     """Measure every label in every draw, as `ml.evaluation.bootstrap.bootstrap` does; `device` is what torch calls it.
 
     The CPU draws patients, ahead of the device; all else, from ranking on, is the device's.
     """
+    check_finite(scores[counts], "scores")
     of_row, *columns = (torch.from_numpy(each).to(device) for each in (patients.of_row, scores, positive, counts))
     labels = [_Ranked(*(column[:, k] for column in columns)) for k in range(scores.shape[1])]
     result = Drawn.empty(draws, len(labels), curves)

@@ -9,6 +9,8 @@ from numpy.typing import NDArray
 from scipy.optimize import isotonic_regression, minimize
 from scipy.special import expit
 
+from ml.evaluation.metrics import check_finite
+
 MIN_OF_A_CLASS = 5
 DEFAULT_THRESHOLD = 0.5
 DEFAULT_SENSITIVITY = 0.9
@@ -79,6 +81,7 @@ def operating_point(
     positive: NDArray[np.bool_],
     threshold_rule: ChosenBy = "max_f1",
     calibrate: Calibrate = "platt",
+    *,
     sensitivity: float = DEFAULT_SENSITIVITY,
 ) -> OperatingPoint:
     """Choose a label's operating point on validation windows, (n,) each.
@@ -86,6 +89,7 @@ def operating_point(
     With one class only every threshold is a guess and the default stays. With fewer than five of a class there is too
     little to fit a calibration, and the probability is the score itself.
     """
+    check_finite(logits, "logits")
     positives, negatives = int(positive.sum()), int((~positive).sum())
     threshold, rule, chosen = DEFAULT_THRESHOLD, "default", {}
     if min(positives, negatives) > 0:
@@ -111,6 +115,7 @@ def thresholds(
     the share `sensitivity` of the positives. Of several equally good ones each takes the highest: the fewest
     positives. A threshold lies halfway to the next lower score.
     """
+    check_finite(scores, "scores")
     order = np.argsort(-scores, kind="stable")
     ranked = scores[order]
     ends = np.append(np.flatnonzero(np.diff(ranked)), len(ranked) - 1)
@@ -138,6 +143,7 @@ def platt(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[flo
     Targets are smoothed as Platt does, which keeps separable labels finite. The slope is never negative: calibration
     must not turn the ranking around.
     """
+    check_finite(logits, "logits")
     positives = int(positive.sum())
     negatives = len(positive) - positives
     target = np.where(positive, (positives + 1) / (positives + 2), 1 / (negatives + 2))
@@ -154,6 +160,7 @@ def platt(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[flo
 
 def isotonic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> Knots:
     """Give the rising step curve nearest to the labels (Zadrozny and Elkan 2002), as the two ends of each step."""
+    check_finite(logits, "logits")
     x, place, rows = np.unique(logits, return_inverse=True, return_counts=True)
     share = np.bincount(place, positive) / rows
     fitted = isotonic_regression(share, weights=rows).x

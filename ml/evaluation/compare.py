@@ -1,15 +1,16 @@
 """Two models on the same rows: paired bootstrap over patients, and DeLong's test."""
 
-from typing import Any, get_args
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.corpus.store import Hedged, Source, Store
+from ml.corpus.store import Hedged, Store
 from ml.evaluation.bootstrap import bootstrap
 from ml.evaluation.delong import delong
 from ml.evaluation.metrics import Bools, Floats, auroc_auprc, mean_defined, percentile_interval
 from ml.evaluation.ranking import TOO_FEW_DRAWS
+from ml.evaluation.report import macro_over, truths
 from ml.processes.run_folder import json_safe
 
 
@@ -18,6 +19,7 @@ def comparison(
     rows: NDArray[np.int64],
     scores: Floats,
     other: Floats,
+    *,
     hedged: Hedged,
     draws: int = 1000,
     seed: int = 0,
@@ -33,21 +35,14 @@ def comparison(
     less the other) with its 95 % percentile interval, and the bootstrap's two-sided `p`; for a label's AUROC also
     DeLong's `z` and `p`. None where a figure is undefined, with `undefined` saying why.
     """
-    result = {}
-    for source in get_args(Source):
-        targets, counted = store.targets(source, hedged)
-        positive, counts = targets[rows] > 0, counted[rows]
-        result[source] = compare(
-            [key for key, _ in store.labels],
-            (scores, other),
-            positive,
-            counts,
-            store.column("patient")[rows],
-            draws,
-            seed,
-            device,
+    read, patients = truths(store, rows, hedged), store.column("patient")[rows]
+    keys, over = [key for key, _ in store.labels], macro_over(read)
+    return {
+        source: compare(
+            keys, (scores, other), *truth, patients=patients, draws=draws, seed=seed, device=device, over=over
         )
-    return result
+        for source, truth in read.items()
+    }
 
 
 def compare(
@@ -55,21 +50,29 @@ def compare(
     scores: tuple[Floats, Floats],
     positive: Bools,
     counts: Bools,
+    *,
     patients: NDArray[np.str_],
     draws: int,
     seed: int,
     device: str = "cpu",
+    over: Bools | None = None,
 ) -> Any:
-    """Compare two models' scores against one source, all (rows, labels); see `comparison`."""
+    """Compare two models' scores against one source, all (rows, labels); see `comparison`.
+
+    `over`, (labels,), are the labels of the macro figures: all that have both classes unless given.
+    """
     values = [auroc_auprc(each, positive, counts) for each in scores]
-    drawn = [bootstrap(each, positive, counts, patients, draws, seed, device=device) for each in scores]
+    drawn = [bootstrap(each, positive, counts, patients, draws=draws, seed=seed, device=device) for each in scores]
     result: dict[str, Any] = {"macro": {}, "labels": {key: {} for key in labels}}
     for place, name in enumerate(("auroc", "auprc")):
         mine, theirs = (value[place] for value in values)
         apart = getattr(drawn[0], name) - getattr(drawn[1], name)
-        defined = np.isfinite(mine)
+        defined = np.isfinite(mine) if over is None else np.isfinite(mine) & over
+        result["macro_over"] = [key for key, use in zip(labels, defined, strict=True) if use]
         averaged = mean_defined(apart[:, defined], axis=1)
-        result["macro"][name] = difference(float(mean_defined(mine)), float(mean_defined(theirs)), averaged)
+        result["macro"][name] = difference(
+            float(mean_defined(mine[defined])), float(mean_defined(theirs[defined])), averaged
+        )
         for k, key in enumerate(labels):
             result["labels"][key][name] = difference(float(mine[k]), float(theirs[k]), apart[:, k])
     for k, key in enumerate(labels):

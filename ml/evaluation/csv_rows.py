@@ -30,6 +30,7 @@ def _of_part(reading: str, attribute: str, group: str, part: Mapping[str, Any]) 
             "low": low,
             "high": high,
             "undefined": reasons.get(f"macro_{metric}"),
+            "macro_over": " ".join(part["macro_over"]),
         }
     for key, label in part["labels"].items():
         for metric in METRICS:
@@ -37,7 +38,8 @@ def _of_part(reading: str, attribute: str, group: str, part: Mapping[str, Any]) 
                 low, high = label.get(f"{metric}_ci") or (None, None)
                 row = {**start, "label": key, "windows": label["windows"], "positives": label["positives"]}
                 reason = label["undefined"].get(metric) or label["undefined"].get(f"{metric}_ci")
-                yield {**row, "metric": metric, "value": label[metric], "low": low, "high": high, "undefined": reason}
+                row |= {"metric": metric, "value": label[metric], "low": low, "high": high}
+                yield {**row, "undefined": reason, "macro_over": None}
 
 
 def as_csv(rows: Sequence[Mapping[str, Any]]) -> str:

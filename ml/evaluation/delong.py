@@ -6,7 +6,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.evaluation.metrics import Bools, Floats
+from ml.evaluation.metrics import Bools, Floats, check_finite
 
 
 class Delong(NamedTuple):
@@ -39,6 +39,7 @@ def delong(scores: Floats, positive: Bools, patients: NDArray[np.str_]) -> Delon
     -------
     None where a class comes from fewer than two patients: there is no variance to speak of.
     """
+    check_finite(scores, "scores")
     distinct, patient = np.unique(patients, return_inverse=True)
     totals = [np.bincount(patient[use], minlength=len(distinct)) for use in (positive, ~positive)]
     witnesses = [int((total > 0).sum()) for total in totals]

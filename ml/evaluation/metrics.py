@@ -1,5 +1,6 @@
 """AUROC, AUPRC and their curves, of rows that may count several times; calibration metrics. NumPy only."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -10,6 +11,32 @@ Bools = NDArray[np.bool_]
 
 CURVE_STEPS = 100
 CURVE_GRID: Floats = np.arange(CURVE_STEPS + 1) / CURVE_STEPS  # false positive rates, and recalls
+
+
+class NotFinite(ValueError):
+    """Scores or probabilities are NaN or infinite: there is nothing to measure."""
+
+
+def check_finite(values: Floats, what: str) -> None:
+    """Raise `NotFinite` if any value is NaN or infinite. Sorting would rank NaN as if it were a score."""
+    wrong = int(values.size - np.isfinite(values).sum())
+    if wrong:
+        raise NotFinite(f"{wrong} of {values.size} {what} are NaN or infinite")
+
+
+def both_classes(positive: Bools, counts: Bools) -> Bools:
+    """Return which labels have a positive and a negative row among those that count, (labels,)."""
+    both: Bools = np.logical_and((positive & counts).any(axis=0), (~positive & counts).any(axis=0))
+    return both
+
+
+def labels_of_all(sources: Sequence[Bools]) -> Bools:
+    """Return the labels that have both classes by every source, (labels,), so that macro figures compare.
+
+    A source by which no label has both classes (there is no such report) does not count.
+    """
+    known = [labels for labels in sources if labels.any()]
+    return np.logical_and.reduce(known) if known else np.zeros_like(sources[0])
 
 
 class Measured(NamedTuple):
@@ -34,6 +61,7 @@ class Ranked:
     """
 
     def __init__(self, scores: Floats, positive: Bools, counts: Bools) -> None:
+        check_finite(scores[counts], "scores")
         self._thresholds = np.unique(-scores[counts & positive])
         k = len(self._thresholds)
         negatives = np.flatnonzero(counts & ~positive)
@@ -68,11 +96,11 @@ class Ranked:
             return Measured(auroc, auprc, np.zeros(0), np.zeros(0))
         steps = np.arange(CURVE_STEPS + 1.0)
         at = np.searchsorted(true, np.maximum(np.ceil(steps * positives / CURVE_STEPS), 1))
-        tpr = _true_positives(steps * negatives / CURVE_STEPS, p, true, false, tied) / positives
+        tpr = _true_positives(steps * negatives / CURVE_STEPS, p, true, false, tied=tied) / positives
         return Measured(auroc, auprc, tpr, precision[at])
 
 
-def _true_positives(wanted: Floats, p: Floats, true: Floats, false: Floats, tied: Floats | None) -> Floats:
+def _true_positives(wanted: Floats, p: Floats, true: Floats, false: Floats, *, tied: Floats | None) -> Floats:
     """Give the true positives at numbers of false ones: all that come no later, and a tie's in proportion."""
     at = np.searchsorted(false, wanted, side="right")
     reached = np.where(at > 0, true[at - 1], 0)
@@ -127,7 +155,8 @@ def mean_defined(values: Floats, axis: int = 0) -> Floats:
 
 
 def brier_score(probabilities: Floats, positive: Bools) -> float:
-    """Mean squared distance of probability and outcome (Brier 1950)."""
+    """Return the mean squared distance of probability and outcome (Brier 1950)."""
+    check_finite(probabilities, "probabilities")
     return float(np.mean((probabilities - positive) ** 2))
 
 
@@ -149,7 +178,8 @@ class Reliability(NamedTuple):
 
 
 def reliability(probabilities: Floats, positive: Bools, bins: int = 10) -> Reliability:
-    """Give the reliability curve of (n,) probabilities; n is one or more."""
+    """Return the reliability curve of (n,) probabilities; n is one or more."""
+    check_finite(probabilities, "probabilities")
     place = np.minimum((probabilities * bins).astype(int), bins - 1)
     rows = np.bincount(place, minlength=bins)
     with np.errstate(invalid="ignore"):

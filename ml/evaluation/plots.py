@@ -1,4 +1,4 @@
-"""Plots as SVG or PNG. Only children import this: matplotlib takes a second to load."""
+"""Plots as SVG or PNG. Only child processes import this: matplotlib takes a second to load."""
 
 import io
 from collections.abc import Mapping, Sequence
@@ -8,6 +8,9 @@ import numpy as np
 from matplotlib import rc_context
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.text import Text
+
+from ml.documents.xml import printable
 
 Format = Literal["svg", "png"]
 
@@ -20,7 +23,8 @@ _STYLE: Any = {
     "axes.spines.top": False,
     "axes.spines.right": False,
     "svg.fonttype": "none",  # text stays text: found by a search, and a fifth of the size
-    "svg.hashsalt": "overread",  # the same figures give the same file
+    "svg.hashsalt": "overread",  # the same numbers give the same file
+    "text.parse_math": False,  # a `$` in a name is a dollar sign
     "savefig.dpi": 150,
 }
 
@@ -29,8 +33,10 @@ styled = rc_context(_STYLE)  # a decorator: what a function draws has the style,
 
 @styled
 def render(figure: Figure, form: Format = "svg") -> bytes:
-    """Draw a figure into bytes that are the same every time."""
+    """Return a figure as a file that is the same every time. Characters that XML forbids are replaced."""
     content = io.BytesIO()
+    for text in figure.findobj(Text):
+        text.set_text(printable(text.get_text()))
     figure.savefig(content, format=form, metadata={"Date": None} if form == "svg" else {"Software": None})
     return content.getvalue()
 
@@ -38,12 +44,13 @@ def render(figure: Figure, form: Format = "svg") -> bytes:
 @styled
 def panels(
     count: int,
+    *,
     columns: int = 5,
     side_inches: float = _PANEL_INCHES,
     width_inches: float | None = None,
     foot_inches: float = 0.42,
 ) -> tuple[Figure, list[Axes]]:
-    """Make a figure of panels, `columns` in a row, square unless they have a width of their own."""
+    """Return a figure of panels, at most `columns` in a row. They are square unless a width is given."""
     columns = min(columns, max(1, count))
     rows = -(-max(1, count) // columns)
     width, height = (width_inches or side_inches) * columns, (side_inches + foot_inches - 0.42) * rows
@@ -56,7 +63,7 @@ def panels(
 
 @styled
 def curve_panels(labels: Mapping[str, Any], names: Mapping[str, str], grid: Sequence[float], kind: str) -> Figure:
-    """Draw each label's ROC (`kind` "roc") or PR curve ("pr") with its 95 % band; an empty panel says why."""
+    """Draw each label's ROC (`kind` "roc") or PR curve ("pr") with its 95 % band. An empty panel says why."""
     figure, axes = panels(len(labels))
     for ax, (key, label) in zip(axes, labels.items(), strict=True):
         ax.set_title(names[key])
@@ -64,14 +71,14 @@ def curve_panels(labels: Mapping[str, Any], names: Mapping[str, str], grid: Sequ
             _say(ax, label["undefined"]["auroc"])
             continue
         metric = "auroc" if kind == "roc" else "auprc"
-        draw_curve(ax, grid, label["curves"][kind], f"{metric.upper()} {label[metric]:.3f}", COLORS[0])
+        draw_curve(ax, grid, label["curves"][kind], f"{metric.upper()} {label[metric]:.3f}", color=COLORS[0])
         frame_curve(ax, kind)
         ax.legend(loc="lower right" if kind == "roc" else "lower left", frameon=False, handlelength=0)
     return figure
 
 
-def draw_curve(ax: Axes, grid: Sequence[float], curve: Mapping[str, Any], name: str, color: str) -> None:
-    """Draw one curve on the grid, over its band where it has one."""
+def draw_curve(ax: Axes, grid: Sequence[float], curve: Mapping[str, Any], name: str, *, color: str) -> None:
+    """Draw one curve on the grid, over its band if it has one."""
     if curve["low"] is not None:
         ax.fill_between(grid, curve["low"], curve["high"], color=color, alpha=0.2, linewidth=0)
     ax.plot(grid, curve["value"], color=color, linewidth=1.2, label=name)
@@ -88,7 +95,7 @@ def frame_curve(ax: Axes, kind: str) -> None:
 
 @styled
 def reliability_panels(labels: Mapping[str, Any], names: Mapping[str, str]) -> Figure:
-    """Draw each label's observed frequency over the predicted probability; a dot grows with its share of windows."""
+    """Draw each label's observed frequency against the predicted probability. A larger dot stands for more windows."""
     figure, axes = panels(len(labels))
     for ax, (key, label) in zip(axes, labels.items(), strict=True):
         ax.set_title(names[key])
@@ -111,7 +118,7 @@ def reliability_panels(labels: Mapping[str, Any], names: Mapping[str, str]) -> F
 
 @styled
 def history(epochs: Sequence[Mapping[str, Any]], best: int) -> Figure:
-    """Draw the loss and the validation macro AUPRC by epoch; a line marks the epoch that was kept."""
+    """Draw the loss and the validation macro AUPRC by epoch. A line marks the epoch that was kept."""
     figure, (left, right) = panels(2)
     numbers = [epoch["epoch"] for epoch in epochs]
     for ax, name, title in (

@@ -13,17 +13,20 @@ CURVE_DIGITS = 5
 TOO_FEW_DRAWS = "more than half of the bootstrap's draws have one class only"
 
 
-def ranking(measured: Measured, auroc: Floats, auprc: Floats, positive: Bools, counts: Bools) -> dict[str, Any]:
-    """Give a label's counts, AUROC and AUPRC with intervals from its draws, and why what is None is."""
+def ranking(measured: Measured, drawn: Drawn, label: int, positive: Bools, *, counts: Bools) -> dict[str, Any]:
+    """Return a label's counts, AUROC and AUPRC with intervals from its draws, and why a figure is None."""
     windows, positives = int(counts.sum()), int(positive[counts].sum())
     result: dict[str, Any] = {"windows": windows, "positives": positives}
     undefined: dict[str, str] = {}
-    for name, value, drawn in (("auroc", measured.auroc, auroc), ("auprc", measured.auprc, auprc)):
+    for name, value, draws in (
+        ("auroc", measured.auroc, drawn.auroc[:, label]),
+        ("auprc", measured.auprc, drawn.auprc[:, label]),
+    ):
         result |= {name: None, f"{name}_ci": None}
         if np.isnan(value):
             undefined |= dict.fromkeys((name, f"{name}_ci"), _why_not(windows, positives))
             continue
-        result |= {name: float(value), f"{name}_ci": percentile_interval(drawn)}
+        result |= {name: float(value), f"{name}_ci": percentile_interval(draws)}
         if result[f"{name}_ci"] is None:
             undefined[f"{name}_ci"] = TOO_FEW_DRAWS
     return {**result, "undefined": undefined}
@@ -37,15 +40,21 @@ def _why_not(windows: int, positives: int) -> str:
     return f"no window is {'negative' if positives else 'positive'}"
 
 
-def macro(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any]:
-    """Give the mean over the labels that have both classes, with its interval.
+def macro(measured: Sequence[Measured], drawn: Drawn, keys: Sequence[str], over: Bools) -> dict[str, Any]:
+    """Return the mean over some labels, with its interval, and which labels those are.
 
     A label that is undefined in a draw is left out of that draw's mean, not the draw.
+
+    Parameters
+    ----------
+    over
+        (labels,): the labels to average over. Those without both classes are left out.
     """
-    defined = np.array([np.isfinite(label.auroc) for label in measured])
+    defined = over & np.array([np.isfinite(label.auroc) for label in measured])
     result: dict[str, Any] = {"macro_labels": int(defined.sum())}
+    result["macro_over"] = [key for key, use in zip(keys, defined, strict=True) if use]
     for name, draws in (("auroc", drawn.auroc), ("auprc", drawn.auprc)):
-        values = np.array([getattr(label, name) for label in measured])
+        values = np.array([getattr(label, name) for label in measured])[defined]
         result[f"macro_{name}"] = float(mean_defined(values)) if defined.any() else None
         result[f"macro_{name}_ci"] = percentile_interval(mean_defined(draws[:, defined], axis=1))
     reason = TOO_FEW_DRAWS if defined.any() else "no label has both classes"
@@ -61,15 +70,15 @@ def curves(measured: Measured, tpr: Floats, precision: Floats) -> dict[str, Any]
     return {"roc": band(measured.tpr, tpr), "pr": band(measured.precision, precision)}
 
 
-def macro_curves(measured: Sequence[Measured], drawn: Drawn) -> dict[str, Any] | None:
-    """Give the mean curves over the labels that have both classes, with their bands (the paper's Figure A.2)."""
-    defined = np.array([np.isfinite(label.auroc) for label in measured])
+def macro_curves(measured: Sequence[Measured], drawn: Drawn, over: Bools) -> dict[str, Any] | None:
+    """Return the mean curves over some labels, with their bands (the paper's Figure A.2); see `macro`."""
+    defined = over & np.array([np.isfinite(label.auroc) for label in measured])
     if not defined.any():
         return None
     assert drawn.tpr is not None and drawn.precision is not None
     return {
         name: band(
-            mean_defined(np.stack([getattr(label, part) for label in measured])),
+            mean_defined(np.stack([getattr(label, part) for label in measured])[defined]),
             mean_defined(draws[:, defined], axis=1),
         )
         for name, part, draws in (("roc", "tpr", drawn.tpr), ("pr", "precision", drawn.precision))

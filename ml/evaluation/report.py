@@ -1,6 +1,7 @@
 """A model's metrics on some windows: ranking, calibration and subgroups, against the over-read and the machine."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from typing import Any, NamedTuple, get_args
 
 import numpy as np
@@ -10,7 +11,16 @@ from scipy.special import expit
 from ml.corpus.store import Hedged, Source, Store
 from ml.evaluation.bootstrap import bootstrap
 from ml.evaluation.calibration import Calibrated
-from ml.evaluation.metrics import CURVE_GRID, Bools, Floats, brier_score, rank_labels, reliability
+from ml.evaluation.metrics import (
+    CURVE_GRID,
+    Bools,
+    Floats,
+    both_classes,
+    brier_score,
+    labels_of_all,
+    rank_labels,
+    reliability,
+)
 from ml.evaluation.ranking import curves, macro, macro_curves, ranking
 from ml.evaluation.subgroups import MIN_PATIENTS, subgroups
 from ml.processes.run_folder import json_safe
@@ -37,10 +47,43 @@ def scored_with(points: Sequence[Calibrated], rows: NDArray[np.int64], logits: F
     return Scored(rows, logits, probabilities, np.array([point.threshold for point in points]))
 
 
+class Truth(NamedTuple):
+    """What a source says of some rows: `positive` and `counts`, (rows, labels) each."""
+
+    positive: Bools
+    counts: Bools
+
+
+def truths(store: Store, rows: NDArray[np.int64], hedged: Hedged) -> dict[Source, Truth]:
+    """Return what either source says of some rows of a store."""
+    read: dict[Source, Truth] = {}
+    for source in get_args(Source):
+        targets, counts = store.targets(source, hedged)
+        read[source] = Truth(targets[rows] > 0, counts[rows])
+    return read
+
+
+def macro_over(read: Mapping[Source, Truth]) -> Bools:
+    """Return the labels of macro figures, (labels,): the same ones against either source."""
+    return labels_of_all([both_classes(*truth) for truth in read.values()])
+
+
+@dataclass(frozen=True)
+class Bootstrap:
+    """How intervals are made: how many draws, from which seed, on which device."""
+
+    draws: int = DRAWS
+    seed: int = 0
+    device: str = "cpu"
+
+
 def metrics_of(
-    store: Store, scored: Scored, hedged: Hedged, draws: int = DRAWS, seed: int = 0, device: str = "cpu"
+    store: Store, scored: Scored, hedged: Hedged, *, draws: int = DRAWS, seed: int = 0, device: str = "cpu"
 ) -> dict[str, Any]:
     """Measure a model on some rows of a store against either source.
+
+    Macro figures are means over the same labels against either source, `macro_over`: those that have both classes by
+    both. (A source by which no label has both classes, such as one without reports, leaves no label out.)
 
     Returns
     -------
@@ -49,7 +92,12 @@ def metrics_of(
     For the over-read also the subgroups. A figure that is undefined is None, and the `undefined` beside it says why
     (where a label has no window at all, that of its AUROC).
     """
-    return {source: _against(source, store, scored, hedged, draws, seed, device) for source in get_args(Source)}
+    read, how = truths(store, scored.rows, hedged), Bootstrap(draws, seed, device)
+    over = macro_over(read)
+    measured = {source: _against(store, scored, truth, how, over=over) for source, truth in read.items()}
+    measured["overread"]["subgroups"] = list(_subgroups(store, scored, read["overread"], how))
+    cleaned: dict[str, Any] = json_safe(measured)
+    return cleaned
 
 
 def without_curves(measured: Mapping[str, Any]) -> dict[str, Any]:
@@ -66,55 +114,42 @@ def without_curves(measured: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _against(source: Source, store: Store, scored: Scored, hedged: Hedged, draws: int, seed: int, device: str) -> Any:
-    targets, counted = store.targets(source, hedged)
-    positive, counts = targets[scored.rows] > 0, counted[scored.rows]
+def _against(store: Store, scored: Scored, truth: Truth, how: Bootstrap, *, over: Bools) -> dict[str, Any]:
+    positive, counts = truth
     patients = store.column("patient")[scored.rows]
     once = np.ones(len(scored.rows))
     measured = [ranked.measure(once, curves=True) for ranked in rank_labels(scored.logits, positive, counts)]
-    drawn = bootstrap(scored.logits, positive, counts, patients, draws, seed, curves=True, device=device)
+    drawn = bootstrap(scored.logits, positive, counts, patients, **vars(how), curves=True)
     assert drawn.tpr is not None and drawn.precision is not None
     labels = {
         key: {
-            **ranking(measured[k], drawn.auroc[:, k], drawn.auprc[:, k], positive[:, k], counts[:, k]),
+            **ranking(measured[k], drawn, k, positive[:, k], counts=counts[:, k]),
             "curves": curves(measured[k], drawn.tpr[:, k], drawn.precision[:, k]),
             **_calibrated(scored, k, positive[:, k], counts[:, k]),
         }
         for k, (key, _) in enumerate(store.labels)
     }
-    result = {
+    return {
         "windows": int(counts.any(axis=1).sum()),
         "patients": len(np.unique(patients[counts.any(axis=1)])),
-        **macro(measured, drawn),
+        **macro(measured, drawn, list(labels), over),
         "curve_grid": CURVE_GRID.tolist(),
-        "macro_curves": macro_curves(measured, drawn),
+        "macro_curves": macro_curves(measured, drawn, over),
         "labels": labels,
     }
-    if source == "overread":
-        result["subgroups"] = [
-            {
-                "attribute": group.attribute,
-                "group": group.name,
-                **_in_group(store, scored, positive, counts & group.members[:, None], patients, draws, seed, device),
-            }
-            for group in subgroups(store, scored.rows)
-        ]
-    return json_safe(result)
 
 
-def _in_group(
-    store: Store,
-    scored: Scored,
-    positive: Bools,
-    counts: Bools,
-    patients: NDArray[np.str_],
-    draws: int,
-    seed: int,
-    device: str,
-) -> dict[str, Any]:
-    """Measure the ranking among some of the rows; labels with too few patients of a class are left undefined."""
-    here = counts.any(axis=1)
-    logits, positive, counts, patients = scored.logits[here], positive[here], counts[here], patients[here]
+def _subgroups(store: Store, scored: Scored, truth: Truth, how: Bootstrap) -> Iterator[dict[str, Any]]:
+    for group in subgroups(store, scored.rows):
+        members = Truth(truth.positive, truth.counts & group.members[:, None])
+        yield {"attribute": group.attribute, "group": group.name, **_in_group(store, scored, members, how)}
+
+
+def _in_group(store: Store, scored: Scored, truth: Truth, how: Bootstrap) -> dict[str, Any]:
+    """Measure the ranking among the rows that count. Labels with too few patients of a class stay undefined."""
+    here = truth.counts.any(axis=1)
+    logits, positive, counts = scored.logits[here], truth.positive[here], truth.counts[here]
+    patients = store.column("patient")[scored.rows][here]
     enough = np.array(
         [
             min(len(np.unique(patients[counts[:, k] & side])) for side in (positive[:, k], ~positive[:, k]))
@@ -125,12 +160,14 @@ def _in_group(
     measurable = counts & enough
     once = np.ones(len(logits))
     measured = [ranked.measure(once) for ranked in rank_labels(logits, positive, measurable)]
-    drawn = bootstrap(logits, positive, measurable, patients, draws if enough.any() else 0, seed, device=device)
+    draws = how.draws if enough.any() else 0
+    drawn = bootstrap(logits, positive, measurable, patients, draws=draws, seed=how.seed, device=how.device)
     labels = {
-        key: ranking(measured[k], drawn.auroc[:, k], drawn.auprc[:, k], positive[:, k], counts[:, k])
+        key: ranking(measured[k], drawn, k, positive[:, k], counts=counts[:, k])
         for k, (key, _) in enumerate(store.labels)
     }
-    return {"windows": len(logits), "patients": len(np.unique(patients)), **macro(measured, drawn), "labels": labels}
+    averaged = macro(measured, drawn, list(labels), enough)
+    return {"windows": len(logits), "patients": len(np.unique(patients)), **averaged, "labels": labels}
 
 
 def _calibrated(scored: Scored, label: int, positive: Bools, counts: Bools) -> dict[str, Any]:

@@ -7,6 +7,8 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict
 
+from ml.bundles.bundle import read_manifest
+from ml.bundles.patients import SeenPatients, read_seen, without_seen
 from ml.corpus.sources import HEDGED, Hedged
 from ml.corpus.store import Store
 from ml.evaluation.report import Scored, metrics_of, scored_with, without_curves
@@ -29,10 +31,11 @@ class Config(BaseModel):
 
 
 def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, Any]:
-    """Evaluate the bundle that a run folder's `config.json` names, beside a second one where it names one.
+    """Evaluate the bundle that a run folder's `config.json` names, and compare it with a second one if it names one.
 
-    Writes `metrics.json` (everything) and `metrics.csv` (every number with its interval, one a line); returns what is
-    in the first but the curves.
+    Patients whom one of the models has seen in training are left out: see `ml.bundles.patients.without_seen`.
+    Writes `metrics.json` (everything) and `metrics.csv` (a line for every number with its interval). Returns what is in
+    the first, without the curves.
     """
     import torch
 
@@ -45,20 +48,30 @@ def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, A
         rows = store.rows(config.split)
         if not len(rows):
             raise ValueError(f"the dataset's {config.split} split is empty")
+        rows, seen = without_seen(rows, store.column("patient")[rows], _seen(config))
         device = config.device or ("cuda" if torch.cuda.is_available() else "cpu")
         scored = _score(config.bundle, store, rows, device, allow_own=allow_own)
         hedged = config.hedged
-        events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; measuring")
+        events.say("progress", fraction=0.4, message=f"{len(rows)} windows scored; {seen['note']}")
         measured = metrics_of(store, scored, hedged, device=device)
         result: dict[str, Any] = {"split": config.split, "dataset_sha256": store.content_sha256, "hedged": hedged}
+        result["seen_patients"] = seen
         compared = {}
         if config.compare_with is not None:
             events.say("progress", fraction=0.7, message="comparing")
             other = _score(config.compare_with, store, rows, device, allow_own=allow_own)
-            compared = {"comparison": comparison(store, rows, scored.logits, other.logits, hedged, device=device)}
+            compared = {
+                "comparison": comparison(store, rows, scored.logits, other.logits, hedged=hedged, device=device)
+            }
         write_json(folder / "metrics.json", {**result, **measured, **compared})
         write_whole(folder / "metrics.csv", as_csv(metric_rows(measured)).encode())
         return {**result, "windows": len(rows), **without_curves(measured), **compared}
+
+
+def _seen(config: Config) -> dict[str, SeenPatients | None]:
+    """Return which patients each of the models has seen."""
+    bundles = {"model": config.bundle, "compare_with": config.compare_with}
+    return {name: read_seen(path, read_manifest(path)) for name, path in bundles.items() if path is not None}
 
 
 def _score(bundle: Path, store: Store, rows: NDArray[np.int64], device: str, *, allow_own: bool) -> Scored:

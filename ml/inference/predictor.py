@@ -12,6 +12,7 @@ from torch import Tensor
 
 from ml.bundles.bundle import read_manifest
 from ml.bundles.network import of_bundle, tokenizer_of
+from ml.evaluation.metrics import check_finite
 from ml.labeling.normaliser import normaliser
 from ml.networks.clip import Clip
 from ml.signals.preprocessing import Preprocessing, preprocess
@@ -105,6 +106,7 @@ class Predictor:
                     scores[part] = (self._model.encode_ecgs(batch) @ texts.T).double().cpu().numpy()
                 else:
                     scores[part] = self._model(batch).double().cpu().numpy()
+        check_finite(scores, "scores of the model")
         return scores
 
     def _embedded(self, phrases: Sequence[Sequence[str]]) -> Tensor:

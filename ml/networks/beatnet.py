@@ -58,7 +58,7 @@ BEAT_PRESETS = {
 class SeparableBlock(nn.Module):
     """Two separable convolutions (Chollet 2017) beside a shortcut, the first with the stride."""
 
-    def __init__(self, channels: int, out: int, stride: int, kernel: int = 7, dropout: float = 0.1) -> None:
+    def __init__(self, channels: int, out: int, stride: int, *, kernel: int = 7, dropout: float = 0.1) -> None:
         super().__init__()
         padding = kernel // 2
         self.body = nn.Sequential(
@@ -86,7 +86,9 @@ class Tower(nn.Module):
     With `places` the features keep where along the time they are; without, only their mean and maximum are kept.
     """
 
-    def __init__(self, width: int, blocks: int, stem: tuple[int, int], places: int | None, hidden: int, outputs: int):
+    def __init__(
+        self, width: int, blocks: int, stem: tuple[int, int], *, places: int | None, hidden: int, outputs: int
+    ):
         super().__init__()
         kernel, stride = stem
         layers: list[nn.Module] = [
@@ -125,8 +127,12 @@ class BeatNet(nn.Module):
         size = architecture
         self.share = size.share
         self.forest = Forest(outputs, size.trees, 2 * size.leaves - 1, size.depth)
-        self.beat = Tower(size.beat_width, size.beat_blocks, (5, 1), BEAT_PLACES, size.hidden, outputs)
-        self.strip = Tower(size.strip_width, size.strip_blocks, (11, 2), None, size.hidden, outputs)
+        self.beat = Tower(
+            size.beat_width, size.beat_blocks, (5, 1), places=BEAT_PLACES, hidden=size.hidden, outputs=outputs
+        )
+        self.strip = Tower(
+            size.strip_width, size.strip_blocks, (11, 2), places=None, hidden=size.hidden, outputs=outputs
+        )
 
     def forward(self, windows: Tensor) -> Tensor:
         """(batch, 12, 2500) → (batch, outputs)."""

@@ -37,7 +37,11 @@ def contrastive(inputs: BuildInputs, kind: type[ClipParadigm]) -> Built:
         start.copy_to(model, [])
     prompts = _prompts(store, options.prompts)
     paradigm = kind(
-        model, captions, tokenizer(captions.texts), [tokenizer(each) for each in prompts.values()], options.targets
+        model,
+        captions,
+        tokenizer(captions.texts),
+        [tokenizer(each) for each in prompts.values()],
+        targets=options.targets,
     )
     part = TextPart(
         config=encoder.config,

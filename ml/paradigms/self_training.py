@@ -29,7 +29,8 @@ def build(inputs: BuildInputs) -> Built:
 
     options = inputs.section(SelfTrainingOptions)
     model, labels, rows = labelled(inputs)
-    return Built(SelfTraining(model, labels[rows], options.weight, options.alpha, options.mask), rows)
+    how = {"weight": options.weight, "alpha": options.alpha}
+    return Built(SelfTraining(model, labels[rows], **how, mask=options.mask), rows)
 
 
 DEFINITION = Definition(

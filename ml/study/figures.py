@@ -1,33 +1,27 @@
 """The paper's figures from a study's result."""
 
-from collections.abc import Mapping, Sequence
-from typing import Any
+import traceback
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from matplotlib.figure import Figure
 
+from ml.documents.xml import printable
 from ml.evaluation.metrics import CURVE_GRID
 from ml.evaluation.plots import COLORS, Format, draw_curve, frame_curve, panels, render, styled
 from ml.paradigms.registry import PARADIGMS
 from ml.study import tables
 
 
-@styled
-def figures(result: Mapping[str, Any], forms: Sequence[Format] = ("svg", "png")) -> dict[str, bytes]:
-    """Draw every figure that the study has something for, by file name."""
-    drawn = {
-        "figure_3": _granularity(tables.figure_3(result)),
-        "figure_a2": _curves(result),
-        "figure_a3": _sweep(tables.figure_a3(result), "weight", "λ"),
-        "figure_a4": _sweep(tables.figure_a4(result), "unlabelled_fraction", "Share of the unlabelled corpus"),
-        "label_source": _label_source(tables.table_2(result)),
-    }
-    return {
-        f"figures/{name}.{form}": render(figure, form)
-        for name, figure in drawn.items()
-        if figure is not None
-        for form in forms
-    }
+class Figures(NamedTuple):
+    """The files of the figures by name, and why a figure is missing, by its name."""
+
+    files: dict[str, bytes]
+    missing: dict[str, str]
+
+
+Draw = Callable[[Mapping[str, Any]], Figure | None]
 
 
 def _curves(result: Mapping[str, Any]) -> Figure | None:
@@ -39,7 +33,7 @@ def _curves(result: Mapping[str, Any]) -> Figure | None:
         for arm, color in zip(arms, COLORS, strict=False):
             if arm["overread"]["macro_curves"]:
                 name = f"{arm['title']}, {arm['overread']['macro'][metric]['value']:.3f}"
-                draw_curve(ax, CURVE_GRID.tolist(), arm["overread"]["macro_curves"][kind], name, color)
+                draw_curve(ax, CURVE_GRID.tolist(), arm["overread"]["macro_curves"][kind], name, color=color)
         frame_curve(ax, kind)
         ax.set_title(f"Macro {metric.upper()}")
         ax.legend(loc="lower right" if kind == "roc" else "lower left", frameon=False)
@@ -83,7 +77,7 @@ def _bars(rows: Sequence[tables.Row], columns: Mapping[str, str]) -> Figure | No
             ax.bar(at, value, width, color=COLORS[number], label=name)
             reach = np.nan_to_num(np.clip([value - low, high - value], 0, None))
             ax.errorbar(at, np.nan_to_num(value), reach, fmt="none", ecolor="#333333", elinewidth=0.6)
-        ax.set_xticks(places, [row["name"] for row in rows], rotation=30, ha="right")
+        ax.set_xticks(places, [printable(row["name"]) for row in rows], rotation=30, ha="right")
         ax.set(xlim=(-0.6, len(rows) - 0.4), ylim=(0, 1.02), ylabel=metric.upper())
     axes[0].legend(loc="lower left", bbox_to_anchor=(0, 1), frameon=False, ncols=len(columns))
     return figure
@@ -102,3 +96,32 @@ def _sweep(rows: Sequence[tables.Row], column: str, title: str) -> Figure | None
     ax.set(xlabel=title, ylabel="Macro AUPRC")
     ax.legend(frameon=False)
     return figure
+
+
+UNLABELLED = "Share of the unlabelled dataset"
+FIGURES: Mapping[str, Draw] = {
+    "figure_3": lambda result: _granularity(tables.figure_3(result)),
+    "figure_a2": _curves,
+    "figure_a3": lambda result: _sweep(tables.figure_a3(result), "weight", "λ"),
+    "figure_a4": lambda result: _sweep(
+        tables.figure_a4(result), "unlabelled_fraction", "Share of the unlabelled corpus"
+    ),
+    "label_source": lambda result: _label_source(tables.table_2(result)),
+}
+
+
+@styled
+def figures(
+    result: Mapping[str, Any], forms: Sequence[Format] = ("svg", "png"), named: Mapping[str, Draw] = FIGURES
+) -> Figures:
+    """Draw every figure that the study has something for. One that cannot be drawn does not stop the others."""
+    drawn = Figures({}, {})
+    for name, draw in named.items():
+        try:
+            figure = draw(result)
+            if figure is not None:
+                drawn.files.update({f"figures/{name}.{form}": render(figure, form) for form in forms})
+        except Exception as error:  # days of training are worth more than a picture
+            traceback.print_exc()  # to the run's log
+            drawn.missing[name] = f"{type(error).__name__}: {error}"
+    return drawn

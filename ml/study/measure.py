@@ -1,4 +1,4 @@
-"""ArmMetrics of an arm: the mean over its seeds, with the interval of that mean over the same draws of patients."""
+"""Metrics of an arm: the mean over its seeds, with the interval of that mean from the same draws of patients."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.evaluation.bootstrap import bootstrap
 from ml.evaluation.compare import difference
-from ml.evaluation.metrics import Bools, Floats, mean_defined, percentile_interval, rank_labels
+from ml.evaluation.metrics import Bools, Floats, both_classes, mean_defined, percentile_interval, rank_labels
 from ml.evaluation.ranking import band
 from ml.processes.run_folder import json_safe
 
@@ -27,10 +27,12 @@ class Truth:
 
 @dataclass(frozen=True)
 class ArmMetrics:
-    """An arm against one reading. Labels' places are the dataset's; `macro` is over those with both classes.
+    """An arm's metrics against one source, the labels in the dataset's order.
 
     Attributes
     ----------
+    over
+        (labels,): the labels of macro figures.
     values
         By metric, (seeds, labels); NaN where a label has one class only.
     drawn
@@ -39,17 +41,20 @@ class ArmMetrics:
         Macro ROC and PR curve with bands.
     """
 
+    over: Bools
     values: dict[str, Floats]
     drawn: dict[str, Floats]
     curves: dict[str, Any]
 
     def summary(self, labels: Sequence[str]) -> dict[str, Any]:
         """Give every figure as JSON: `value`, its `ci`, and the standard deviation over the seeds."""
-        result: dict[str, Any] = {"macro": {}, "labels": {key: {} for key in labels}, "macro_curves": self.curves}
+        over = [key for key, use in zip(labels, self.over, strict=True) if use]
+        result: dict[str, Any] = {"macro": {}, "macro_over": over, "labels": {key: {} for key in labels}}
+        result["macro_curves"] = self.curves
         for metric in METRICS:
             by_seed, drawn = self.values[metric], self.drawn[metric]
-            macro, defined = mean_defined(by_seed, axis=1), np.isfinite(by_seed[0])
-            result["macro"][metric] = _figure(macro, mean_defined(drawn[:, defined], axis=1))
+            macro = mean_defined(by_seed[:, self.over], axis=1)
+            result["macro"][metric] = _figure(macro, mean_defined(drawn[:, self.over], axis=1))
             for k, key in enumerate(labels):
                 result["labels"][key][metric] = _figure(by_seed[:, k], drawn[:, k])
         summary: dict[str, Any] = json_safe(result)
@@ -63,8 +68,13 @@ def _figure(by_seed: Floats, drawn: Floats) -> dict[str, Any]:
     return {"value": float(by_seed.mean()), "ci": percentile_interval(drawn), "seed_sd": spread}
 
 
-def measure(scores: Sequence[Floats], truth: Truth, draws: int, device: str = "cpu") -> ArmMetrics:
-    """Measure an arm's scores, one (rows, labels) a seed, against one reading."""
+def measure(
+    scores: Sequence[Floats], truth: Truth, draws: int, device: str = "cpu", *, over: Bools | None = None
+) -> ArmMetrics:
+    """Measure an arm's scores, one (rows, labels) a seed, against one source.
+
+    `over`, (labels,), are the labels of macro figures: all that have both classes unless given.
+    """
     once = np.ones(len(truth.patients))
     values: dict[str, list[list[float]]] = {metric: [] for metric in METRICS}
     curves: dict[str, list[Any]] = {"roc": [], "pr": []}
@@ -76,12 +86,15 @@ def measure(scores: Sequence[Floats], truth: Truth, draws: int, device: str = "c
             values[metric].append([getattr(label, metric) for label in ranked])
         curves["roc"].append([label.tpr for label in ranked])
         curves["pr"].append([label.precision for label in ranked])
-        drawn.append(bootstrap(each, *rows, draws, 0, curves=True, device=device))
+        drawn.append(bootstrap(each, *rows, draws=draws, seed=0, curves=True, device=device))
     by_metric = {metric: np.array(values[metric]) for metric in METRICS}
+    defined = both_classes(truth.positive, truth.counts)
+    over = defined if over is None else defined & over
     return ArmMetrics(
+        over,
         by_metric,
         {metric: np.mean([getattr(each, metric) for each in drawn], axis=0) for metric in METRICS},
-        _curves(curves, drawn, np.isfinite(by_metric["auroc"][0])),
+        _curves(curves, drawn, over),
     )
 
 
@@ -102,9 +115,9 @@ def differences(arm: ArmMetrics, other: ArmMetrics, labels: Sequence[str]) -> li
     for metric in METRICS:
         mine, theirs = (measured.values[metric].mean(axis=0) for measured in (arm, other))
         apart = arm.drawn[metric] - other.drawn[metric]
-        defined = np.isfinite(mine)
+        over = arm.over
         macro = difference(
-            float(mean_defined(mine)), float(mean_defined(theirs)), mean_defined(apart[:, defined], axis=1)
+            float(mean_defined(mine[over])), float(mean_defined(theirs[over])), mean_defined(apart[:, over], axis=1)
         )
         rows.append({"metric": metric, "label": "macro", **macro})
         rows += [

@@ -25,8 +25,8 @@ FIGURES = {
 }
 
 
-def html(result: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
-    """Make the page; `drawn` are the figures as SVG by file name."""
+def html(result: Mapping[str, Any], drawn: Mapping[str, bytes], missing: Mapping[str, str]) -> str:
+    """Return the page. `drawn`: figures as SVG, by file name. `missing`: why a figure could not be drawn, by name."""
     dataset = result["dataset"]
     parts = [
         f"<h1>{escaped(result['title'])}</h1>",
@@ -53,6 +53,8 @@ def html(result: Mapping[str, Any], drawn: Mapping[str, bytes]) -> str:
             image = base64.b64encode(content).decode()
             parts += [f'<figure><img alt="{escaped(caption)}" src="data:image/svg+xml;base64,{image}">']
             parts += [f"<figcaption>{escaped(caption)}</figcaption></figure>"]
+        elif name in missing:
+            parts.append(f'<p class="notice">{escaped(caption)} It could not be drawn: {escaped(missing[name])}</p>')
     parts += ["<h2>Runs</h2>", _runs(result)]
     body = "\n".join(parts)
     notice = "Simulated ECGs. " if dataset["simulated"] else ""
@@ -76,12 +78,23 @@ def _about(result: Mapping[str, Any]) -> str:
             f'<p class="notice">{dataset["simulated"]:,} of {dataset["windows"]:,} windows are simulated: what follows'
             " is about the simulator.</p>"
         )
+    if shared := dataset.get("test_patients_in_training"):
+        lines.append(
+            f'<p class="notice">{shared:,} of the {dataset["splits"]["test"]["patients"]:,} patients of the test split'
+            " are in the train or validation split too: the figures are better than on new patients.</p>"
+        )
     sizes = ", ".join(f"{name} {split['windows']:,}" for name, split in dataset["splits"].items())
     seeds = ", ".join(map(str, plan["seeds"]))
     lines.append(
         f"<p>{dataset['windows']:,} windows of {dataset['ecgs']:,} ECGs of {dataset['patients']:,} patients ({sizes});"
         f" dataset <code>{dataset['sha256']}</code>. Preset {escaped(plan['preset'])}; seeds {seeds};"
         f" {plan['draws']:,} bootstrap draws; uncertain findings count as {escaped(plan['hedged'])}.</p>"
+    )
+    names = {label["key"]: label["name"] for label in result["labels"]}
+    over = ", ".join(escaped(names[key]) for key in result["macro_over"])
+    lines.append(
+        f"<p>Macro figures are over the same {len(result['macro_over'])} labels against either source, those with both"
+        f" classes by both sources: {over or 'none'}.</p>"
     )
     return "\n".join(lines)
 

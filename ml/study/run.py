@@ -13,6 +13,7 @@ from pydantic import ValidationError
 from ml.bundles.bundle import read_manifest
 from ml.corpus.facts import facts
 from ml.corpus.store import Source, Store
+from ml.evaluation.report import macro_over, truths
 from ml.paradigms.registry import PARADIGMS
 from ml.processes.durable import write_json, write_whole
 from ml.processes.events import Events
@@ -41,13 +42,14 @@ def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, A
         rows = store.rows("test")
         if not len(rows):
             raise ValueError("the dataset's test split is empty: a study has nothing to measure on")
-        scores = _carry_out(study, listed, store, rows, folder / "runs", events, allow_own=allow_own)
+        scores = _carry_out(study, listed, store, rows, runs=folder / "runs", events=events, allow_own=allow_own)
         events.say("progress", fraction=RUNS_SHARE, message="measuring")
         device = study.device or ("cuda" if torch.cuda.is_available() else "cpu")
-        result = _result(study, listed, store, rows, scores, folder / "runs", device)
+        result = _result(study, listed, store, rows, scores=scores, runs=folder / "runs", device=device)
         write_json(folder / "study.json", result)
-        made = {**tables.files(result), **figures(result)}
-        made["index.html"] = page.html(result, made).encode()
+        drawn = figures(result)
+        made = {**tables.files(result), **drawn.files}
+        made["index.html"] = page.html(result, made, drawn.missing).encode()
         for name, content in made.items():
             (folder / name).parent.mkdir(exist_ok=True)
             write_whole(folder / name, content)
@@ -75,9 +77,9 @@ def _carry_out(
     listed: Sequence[Arm],
     store: Store,
     rows: NDArray[np.int64],
+    *,
     runs: Path,
     events: Events,
-    *,
     allow_own: bool,
 ) -> dict[str, NDArray[np.float64]]:
     """Train what is not trained yet; the test split's scores, (rows, labels), by the run's folder."""
@@ -94,7 +96,7 @@ def _carry_out(
             place.mkdir(parents=True, exist_ok=True)
             write_json(place / "config.json", config)
             train(place, _RunEvents(events, f"{arm.title}, seed {seed}", number, len(wanted)), allow_own=allow_own)
-            _score(study, store, rows, place, allow_own)
+            _score(study, store, rows, place, allow_own=allow_own)
         scores[name] = np.load(place / "scores.npy", allow_pickle=False)
     return scores
 
@@ -111,7 +113,7 @@ def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabel
         raise ValueError(f"runs/{place.name} was trained on other data than is there now; remove that folder")
 
 
-def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path, allow_own: bool) -> None:
+def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path, *, allow_own: bool) -> None:
     """Keep a run's scores of the test split: written last, they say that the run is finished."""
     from ml.inference.predictor import Predictor
 
@@ -145,6 +147,7 @@ def _result(
     listed: Sequence[Arm],
     store: Store,
     rows: NDArray[np.int64],
+    *,
     scores: dict[str, NDArray[np.float64]],
     runs: Path,
     device: str,
@@ -153,18 +156,20 @@ def _result(
     labels = [key for key, _ in store.labels]
     patients = store.column("patient")[rows]
     measured: dict[str, dict[str, ArmMetrics]] = {arm.name: {} for arm in listed}
-    for source in get_args(Source):
-        targets, counted = store.targets(source, study.hedged)
-        truth = Truth(targets[rows] > 0, counted[rows], patients)
+    read = truths(store, rows, study.hedged)
+    over = macro_over(read)
+    for source, (positive, counts) in read.items():
+        truth = Truth(positive, counts, patients)
         for arm in listed:
             by_seed = [scores[arm.folder(study, seed)] for seed in study.seeds]
-            measured[arm.name][source] = measure(by_seed, truth, study.draws, device)
+            measured[arm.name][source] = measure(by_seed, truth, study.draws, device, over=over)
     first = listed[0]
     return {
         "title": study.title,
         "plan": json.loads(study.model_dump_json(exclude={"dataset", "unlabelled", "device", "threads"})),
         "dataset": {"sha256": store.content_sha256, **facts(store, study.hedged)},
         "labels": [{"key": key, "name": name} for key, name in store.labels],
+        "macro_over": [key for key, use in zip(labels, over, strict=True) if use],
         "table_a1": tables.disagreement(store, study.hedged),
         "arms": [
             {

@@ -100,7 +100,7 @@ def figure_3(result: Mapping[str, Any]) -> list[Row]:
 def _side_by_side(result: Mapping[str, Any], columns: list[tuple[str, str, str]]) -> list[Row]:
     rows = []
     keys = [(label["key"], label["name"]) for label in result["labels"]]
-    for key, name in [*keys, ("macro", "Macro")]:
+    for key, name in [*keys, ("macro", f"Macro over {len(result['macro_over'])} labels")]:
         row: Row = {"label": key, "name": name}
         for arm_name, reading, column in columns:
             against = arm_named(result, arm_name)[reading]
@@ -132,16 +132,16 @@ def figure_a2(result: Mapping[str, Any]) -> list[Row]:
 
 def figure_a3(result: Mapping[str, Any]) -> list[Row]:
     """Give macro AUPRC over λ: on validation, by which the paper chose, and on test."""
-    return _sweep(result, "self_training_weight_", "weight", result["plan"]["ablations"]["weights"], None)
+    return _sweep(result, "self_training_weight_", "weight", result["plan"]["ablations"]["weights"], zero=None)
 
 
 def figure_a4(result: Mapping[str, Any]) -> list[Row]:
     """Give macro AUPRC over the share of the unlabelled corpus; none of it is supervised learning."""
     shares = result["plan"]["ablations"]["unlabelled_fractions"]
-    return _sweep(result, "self_training_unlabelled_", "unlabelled_fraction", shares, "supervised")
+    return _sweep(result, "self_training_unlabelled_", "unlabelled_fraction", shares, zero="supervised")
 
 
-def _sweep(result: Mapping[str, Any], prefix: str, column: str, values: list[float], zero: str | None) -> list[Row]:
+def _sweep(result: Mapping[str, Any], prefix: str, column: str, values: list[float], *, zero: str | None) -> list[Row]:
     named = [(value, f"{prefix}{value:g}") for value in values]
     if named and zero is not None:
         named = [(0.0, zero), *named]
@@ -174,7 +174,10 @@ def every_arm(result: Mapping[str, Any]) -> list[Row]:
                     figure = part[metric]
                     start = {"arm": arm["name"], "reading": reading, "label": label, "metric": metric}
                     spread = {"seeds": len(arm["runs"]), "seed_sd": figure["seed_sd"]}
-                    rows.append({**start, "value": figure["value"], **_ends(figure["ci"]), **spread})
+                    over = " ".join(arm[reading]["macro_over"]) if label == "macro" else None
+                    rows.append(
+                        {**start, "value": figure["value"], **_ends(figure["ci"]), **spread, "macro_over": over}
+                    )
     return rows
 
 

@@ -31,10 +31,10 @@ class Sums:
         """Give every figure's mean over all processes; one number a label becomes an object by label."""
         said: dict[str, float | dict[str, float]] = {}
         for name, total in self._sums.items():
-            everyones = total.clone()
+            whole = total.clone()
             if distributed.count() > 1:
-                dist.all_reduce(everyones)
-            mean = everyones / (self._weight * distributed.count())
+                dist.all_reduce(whole)
+            mean = whole / (self._weight * distributed.count())
             said[name] = dict(zip(labels, mean.tolist(), strict=True)) if mean.ndim else float(mean)
         return said
 

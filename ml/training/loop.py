@@ -13,13 +13,13 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
-from ml.bundles import bundle, card
+from ml.bundles import bundle, card, patients
 from ml.bundles.network import describe_encoder
 from ml.corpus.choice import labelled_rows
 from ml.corpus.facts import facts
 from ml.corpus.store import Store
 from ml.evaluation.calibration import operating_point
-from ml.evaluation.metrics import macro_auprc
+from ml.evaluation.metrics import NotFinite, macro_auprc
 from ml.evaluation.report import metrics_of, scored_with, without_curves
 from ml.paradigms.paradigm import Batch, Labels, Outcome
 from ml.processes import distributed
@@ -139,7 +139,10 @@ class Training:
 
     def _validate(self) -> float:
         labels = self.labels[self.validation_rows]
-        return macro_auprc(self._logits(self.validation_rows), labels.positive > 0, labels.counts)
+        try:
+            return macro_auprc(self._logits(self.validation_rows), labels.positive > 0, labels.counts)
+        except NotFinite as error:
+            raise RuntimeError(f"{error} after epoch {self.epoch}: try a lower learning_rate") from error
 
     def _logits(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
         """Score rows, (rows, labels); each process its share."""
@@ -151,7 +154,7 @@ class Training:
             for part, windows in enumerate(read_ahead(parts, self.windows.__getitem__)):
                 scores = self.paradigm.logits(windows).double().cpu().numpy()
                 logits[part * EVALUATION_BATCH : part * EVALUATION_BATCH + len(scores)] = scores
-        return np.concatenate(distributed.everyone(logits))
+        return np.concatenate(distributed.all_gather_values(logits))
 
     def _read(self, parts: Parts) -> tuple[Parts, list[Batch]]:
         return parts, [self._batch(part.rows, part.unlabelled) for part in parts]
@@ -223,9 +226,9 @@ class Training:
         self._say_progress("measuring on the test split")
         rows = self.validation_rows
         logits, chosen = self._logits(rows), self.labels[rows]
-        rules = self.config.threshold_rule, self.config.calibration, self.config.sensitivity
+        rules = self.config.threshold_rule, self.config.calibration
         points = [
-            operating_point(logits[use, k], chosen.positive[use, k] > 0, *rules)
+            operating_point(logits[use, k], chosen.positive[use, k] > 0, *rules, sensitivity=self.config.sensitivity)
             for k, use in enumerate(chosen.counts.T)
         ]
         test = self.store.rows("test")
@@ -260,9 +263,19 @@ class Training:
                 "metrics": without_curves(metrics),
             },
             self.best["weights"],
-            lambda manifest: card.files(manifest, metrics),
+            lambda manifest: {**card.files(manifest, metrics), patients.FILE: self._seen_patients().to_bytes()},
         )
         return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
+
+    def _seen_patients(self) -> patients.SeenPatients:
+        """Return the patients of every window that training, early stopping and the choice of thresholds read."""
+        keys = self.store.column("patient")
+        seen = {*keys[self.train_rows].tolist(), *keys[self.validation_rows].tolist()}
+        if self.unlabelled is not None:
+            seen |= self.unlabelled.patients
+        start = self.config.start_from
+        before = patients.read_seen(start, bundle.read_manifest(start)) if start is not None else None
+        return patients.SeenPatients.of_run(seen, before, started=start is not None)
 
     def _say_progress(self, message: str) -> None:
         epochs = self.config.epochs

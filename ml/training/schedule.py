@@ -41,7 +41,8 @@ class Unlabelled:
         self.batch_size = options.batch_size or config.batch_size
         self.rows = unlabelled_rows(store, labelled, options.fraction, config.seed)
         if not len(self.rows):
-            raise ValueError("no window of the unlabelled dataset may be used: see unlabelled_rows")
+            raise ValueError("no window of the unlabelled dataset is left: its patients are all kept for measuring")
+        self.patients = set(store.column("patient")[self.rows].tolist())
         self.windows = Windows(store.windows, device, config.corpus_on_gpu)
 
     def at(self, step: int, seed: int) -> NDArray[np.int64]:

@@ -130,13 +130,13 @@ def _reports(said: int, meant: int, style: Style, random: Sequence[int]) -> tupl
     if said == meant and random[20] >= REWRITTEN * _FULL:
         overread = [*printed, *asides, closing]
     else:
-        overread = _overread(said, meant, kept, asides, random)
+        overread = _overread(said, meant, kept, asides, random=random)
     if random[22] < OWN * _FULL:
         overread.append(_filled(_pick(OWN_WORDS, random[23]), random))
     return "\n".join(machine), "\n".join(overread)
 
 
-def _overread(said: int, meant: int, kept: list[str], asides: list[str], random: Sequence[int]) -> list[str]:
+def _overread(said: int, meant: int, kept: list[str], asides: list[str], *, random: Sequence[int]) -> list[str]:
     """Write an over-read that changes something, or says the same in other words."""
     if said == meant:
         lines = _in_own_words(meant, random)

@@ -21,6 +21,7 @@ def clip_loss(
     similarity: Tensor,
     true: Tensor,
     targets: Targets = "diagonal",
+    *,
     wrong: Tensor | None = None,
     wrong_of: Tensor | None = None,
     owner: Tensor | None = None,
@@ -96,7 +97,7 @@ class ClipParadigm:
     hard_negatives = False
 
     def __init__(
-        self, model: Clip, captions: Captions, tokens: Tokens, prompts: list[Tokens], targets: Targets = "diagonal"
+        self, model: Clip, captions: Captions, tokens: Tokens, prompts: list[Tokens], *, targets: Targets = "diagonal"
     ) -> None:
         self.model = model
         self._captions, self._tokens, self._prompts, self._targets = captions, tokens, prompts, targets
@@ -117,21 +118,29 @@ class ClipParadigm:
         else:  # every weight has a gradient all the same: other processes wait for it
             ecgs = self.model.encode_ecgs(batch.windows[:1])[:0]
             texts = self.model.encode_texts(self._tokens.padded([0], device))[:0]
-        pairs = Pairs.joined(distributed.everyone(drawn.pairs()))
+        pairs = Pairs.joined(distributed.all_gather_values(drawn.pairs()))
         true = self._captions.true(pairs.rows, pairs.own)
         implied = None
         if self._targets != "diagonal":  # the paper's do not ask
             implied = on(device, self._captions.follow(pairs.rows, pairs.own) & ~true)
         wrong_of = on(device, self._captions.wrong_of(pairs.rows, pairs.wrong))
-        ecgs, said, unsaid = (distributed.gather(each) for each in (ecgs, texts[own], texts[wrong]))
-        scale = distributed.shared(self.model.scale())
-        bias = 0.0 if self.model.bias is None else distributed.shared(self.model.bias)
+        ecgs, said, unsaid = (distributed.all_gather_rows(each) for each in (ecgs, texts[own], texts[wrong]))
+        scale = distributed.divide_gradient(self.model.scale())
+        bias = 0.0 if self.model.bias is None else distributed.divide_gradient(self.model.bias)
         with torch.autocast(device.type, enabled=False):
             similarity, hard = (scale * ecgs @ each.T + bias for each in (said, unsaid))
             owner = on(device, pairs.owner)
-            loss = clip_loss(similarity, on(device, true), self._targets, hard, wrong_of, owner, implied)
+            loss = clip_loss(
+                similarity,
+                on(device, true),
+                self._targets,
+                wrong=hard,
+                wrong_of=wrong_of,
+                owner=owner,
+                implied=implied,
+            )
         return Outcome(
-            distributed.summed(loss),
+            distributed.scale_for_sum(loss),
             {"temperature": 1 / scale.detach(), "hard_negatives": loss.new_full((), len(pairs.owner))},
         )
 

@@ -43,7 +43,7 @@ class SelfTraining:
     """Equation 1 on labelled windows and λ times Equation 2's second term on unlabelled ones."""
 
     def __init__(
-        self, model: nn.Module, labels: Labels, weight: float = 1.0, alpha: float = 0.95, mask: Mask = "sample_max"
+        self, model: nn.Module, labels: Labels, *, weight: float = 1.0, alpha: float = 0.95, mask: Mask = "sample_max"
     ) -> None:
         if not 0 < alpha <= 1 or weight < 0:
             raise ValueError(f"a threshold in (0, 1] and a weight of 0 or more: {alpha}, {weight}")

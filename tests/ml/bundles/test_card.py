@@ -4,7 +4,7 @@ import xml.etree.ElementTree as ElementTree
 
 import pytest
 
-from ml.bundles import card
+from ml.bundles import card, patients
 from ml.bundles.bundle import Manifest, read_file, read_manifest
 
 
@@ -67,7 +67,8 @@ def test_every_epoch_is_in_the_training_history(manifest):
 def test_the_same_model_has_the_same_files(bundle_folder, manifest):
     measured = json.loads(read_file(bundle_folder, manifest, "evaluation.json"))
     again = card.files(manifest, measured)
-    assert {name: read_file(bundle_folder, manifest, name) for name in manifest.files} == again
+    described = manifest.files.keys() - {patients.FILE}  # whose salt is new each time
+    assert {name: read_file(bundle_folder, manifest, name) for name in described} == again
 
 
 def test_words_from_elsewhere_mean_nothing_to_markdown(manifest):
@@ -83,3 +84,36 @@ def test_without_a_test_split_the_card_says_so(manifest):
     made = card.files(Manifest.model_validate({**manifest.to_dict(), "metrics": {}}), {})
     assert b"The test split is empty" in made["card.md"]
     assert set(made) == {"card.md", "plots/training.svg"}
+
+
+HOSTILE = ["AF $\\frac{", "$", "$x$ & <b>", "NUL \x00 U+FFFF \uffff", "a\\b{c}_d^e"]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_any_label_name_can_be_plotted(manifest, bundle_folder, name):
+    measured = json.loads(read_file(bundle_folder, manifest, "evaluation.json"))
+    labels = [{**label, "name": name} for label in manifest.to_dict()["labels"]]
+    made = card.files(Manifest.model_validate({**manifest.to_dict(), "labels": labels}), measured)
+    assert {"plots/training.svg", "plots/roc.svg", "plots/pr.svg", "plots/reliability.svg"} <= made.keys()
+    for file, content in made.items():
+        if file.endswith(".svg"):
+            ElementTree.fromstring(content)
+    assert b"could not be drawn" not in made["card.md"]
+
+
+def test_a_plot_that_cannot_be_drawn_is_named_and_loses_nothing_else(manifest, bundle_folder):
+    measured = json.loads(read_file(bundle_folder, manifest, "evaluation.json"))
+    drawers = card.drawers_of(manifest, measured)
+
+    def fails():
+        raise ValueError("no [font]")
+
+    made = card.files(manifest, measured, {**drawers, "plots/roc.svg": fails})
+    assert "plots/roc.svg" not in made and {"plots/pr.svg", "card.md", "evaluation.csv"} <= made.keys()
+    text = made["card.md"].decode()
+    assert "this plot could not be drawn (ValueError: no \\[font\\])" in text and "](plots/roc.svg)" not in text
+
+
+def test_the_card_names_the_labels_of_its_macro_figures(text):
+    assert "Macro figures are over the same 2 labels on both sides" in text
+    assert "Left out of them: Never seen." in text

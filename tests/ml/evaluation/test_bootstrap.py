@@ -73,7 +73,7 @@ def test_torch_measures_the_same_draws_the_same(monkeypatch, levels):
     scores, positive, counts, patients = make_rows(150, levels=levels)
     counts[:, 1] &= ~positive[:, 1] | (np.cumsum(positive[:, 1]) < 2)  # one positive: some draws have none
     expected = bootstrap(scores, positive, counts, patients, draws=31, seed=4, curves=True)
-    on_torch = bootstrap_on("cpu", scores, positive, counts, Patients(patients, 4), 31, curves=True)
+    on_torch = bootstrap_on(scores, positive, counts, Patients(patients, 4), draws=31, curves=True, device="cpu")
     assert np.isnan(expected.auroc[:, 1]).any() and np.isfinite(expected.auroc[:, 1]).any()
     for a, b in zip(expected, on_torch, strict=True):
         np.testing.assert_allclose(a, b, atol=1e-12)

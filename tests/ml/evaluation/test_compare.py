@@ -16,7 +16,7 @@ def make_rows(n=300):
 def test_a_draw_s_difference_is_of_the_same_patients():
     scores, positive = make_rows()
     patients = np.repeat(np.arange(150), 2).astype(str)
-    result = compare(["a", "b", "never"], scores, positive, np.ones_like(positive), patients, draws=60, seed=3)
+    result = compare(["a", "b", "never"], scores, positive, np.ones_like(positive), patients=patients, draws=60, seed=3)
     differences = []
     for draw in range(60):
         rows = np.repeat(np.arange(300), Patients(patients, 3).draw(draw).astype(int))
@@ -38,7 +38,7 @@ def test_the_other_way_round_is_the_same_with_the_sign_turned():
     scores, positive = make_rows()
     patients = np.arange(300).astype(str)
     one, other = (
-        compare(["a", "b", "never"], pair, positive, np.ones_like(positive), patients, draws=50, seed=0)
+        compare(["a", "b", "never"], pair, positive, np.ones_like(positive), patients=patients, draws=50, seed=0)
         for pair in (scores, scores[::-1])
     )
     for key in "ab":
@@ -52,9 +52,9 @@ def test_what_cannot_be_compared_is_null_and_says_why():
     scores, positive = make_rows()
     positive[1:, 1] = False
     patients = np.arange(300).astype(str)
-    result = compare(["a", "b", "never"], scores, positive, np.ones_like(positive), patients, draws=20, seed=0)[
-        "labels"
-    ]
+    result = compare(
+        ["a", "b", "never"], scores, positive, np.ones_like(positive), patients=patients, draws=20, seed=0
+    )["labels"]
     assert result["never"]["auroc"]["difference"] is None
     assert result["never"]["auroc"]["undefined"] == "not both classes"
     assert result["b"]["delong"] == {"z": None, "p": None, "undefined": "a class comes from fewer than two patients"}

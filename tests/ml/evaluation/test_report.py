@@ -7,6 +7,8 @@ from sklearn.metrics import average_precision_score, brier_score_loss, confusion
 
 from ml.corpus.store import Store, StoreWriter
 from ml.evaluation.bootstrap import bootstrap
+from ml.evaluation.compare import comparison
+from ml.evaluation.csv_rows import metric_rows
 from ml.evaluation.report import Scored, metrics_of, without_curves
 from ml.evaluation.subgroups import SITES, subgroups
 from ml.signals import Preprocessing
@@ -96,7 +98,7 @@ def test_what_is_undefined_is_null_and_says_why(result):
 def test_bands_hold_the_draws_curves(measured_store, scored, result):
     positive, counts = (part[scored.rows] for part in measured_store.targets("overread", "positive"))
     patients = measured_store.column("patient")[scored.rows]
-    drawn = bootstrap(scored.logits, positive > 0, counts, patients, 100, 0, curves=True)
+    drawn = bootstrap(scored.logits, positive > 0, counts, patients, draws=100, seed=0, curves=True)
     curve = result["overread"]["labels"]["a"]["curves"]["roc"]
     np.testing.assert_allclose(curve["low"], np.percentile(drawn.tpr[:, 0], 2.5, axis=0), atol=1e-5)
     assert all(
@@ -171,3 +173,31 @@ def test_without_machine_readings_the_figures_are_null_not_wrong(tmp_path):
     label = machine["labels"]["a"]
     assert (label["windows"], label["auroc"], label["brier"], label["ece"]) == (0, None, None, None)
     assert label["undefined"]["auroc"] == "no window has this reading of the label"
+
+
+def test_macro_figures_are_over_the_same_labels_against_either_source(tmp_path):
+    """The machine never says b, and over-readers never say c."""
+    random = np.random.default_rng(3)
+    with StoreWriter(tmp_path / "store", [(key, key) for key in "abc"], Preprocessing().to_dict()) as writer:
+        for number in range(60):
+            a = int(random.random() < 0.4)
+            row = {"ecg_id": str(number), "start_s": 0.0, "patient": str(number), "overread_uncertain": 0}
+            row |= {"overread_present": a | 2 * int(random.random() < 0.4), "machine_uncertain": 0}
+            row["machine_present"] = (a ^ int(random.random() < 0.1)) | 4 * int(random.random() < 0.4)
+            writer.append(np.zeros((1, 12, 2500), np.float32), [row])
+        writer.finish(0, (0.0, 0.0, 1.0))
+    store = Store(tmp_path / "store")
+    logits = random.normal(size=(60, 3))
+    measured = metrics_of(store, Scored(store.rows("test"), logits, expit(logits)), "positive", draws=50)
+    for source, undefined in (("overread", "c"), ("machine", "b")):
+        against = measured[source]
+        assert (against["macro_over"], against["macro_labels"]) == (["a"], 1)
+        assert against["macro_auroc"] == against["labels"]["a"]["auroc"]
+        assert against["macro_auprc_ci"] == against["labels"]["a"]["auprc_ci"]
+        assert against["labels"][undefined]["auroc"] is None
+    compared = comparison(store, store.rows("test"), logits, -logits, hedged="positive", draws=50)
+    for source in ("overread", "machine"):
+        assert compared[source]["macro_over"] == ["a"]
+        assert compared[source]["macro"]["auroc"]["value"] == compared[source]["labels"]["a"]["auroc"]["value"]
+    rows = [row for row in metric_rows(measured) if row["label"] == "macro" and row["attribute"] == "all"]
+    assert {row["macro_over"] for row in rows} == {"a"}

@@ -88,7 +88,7 @@ WORLDS = [
 def test_the_loss_is_the_loop_s(of, targets, dtype):
     ecg, text, wrong, true, wrong_of, owner, implied = world(*of, dtype=dtype)
     s, hard = similarities(ecg, text, wrong)
-    loss = clip_loss(s, true, targets, hard, wrong_of, owner, implied)
+    loss = clip_loss(s, true, targets, wrong=hard, wrong_of=wrong_of, owner=owner, implied=implied)
     expected = slow_loss(
         s.tolist(), true.tolist(), targets, hard.tolist(), wrong_of.tolist(), owner.tolist(), implied.tolist()
     )
@@ -106,7 +106,9 @@ def test_the_gradient_is_that_of_finite_differences(targets):
     parts = [part.detach().requires_grad_() for part in (ecg, text, wrong)]
 
     def loss(ecg, text, wrong):
-        return clip_loss(5 * ecg @ text.T, true, targets, 5 * ecg @ wrong.T, wrong_of, owner, implied)
+        return clip_loss(
+            5 * ecg @ text.T, true, targets, wrong=5 * ecg @ wrong.T, wrong_of=wrong_of, owner=owner, implied=implied
+        )
 
     assert torch.autograd.gradcheck(loss, parts)
 
@@ -114,7 +116,7 @@ def test_the_gradient_is_that_of_finite_differences(targets):
 def test_without_hard_negatives_equation_4_is_equation_3():
     ecg, text, wrong, true, wrong_of, owner, _ = world(5, 0)
     s, hard = similarities(ecg, text, wrong)
-    assert torch.equal(clip_loss(s, true), clip_loss(s, true, "diagonal", hard, wrong_of, owner))
+    assert torch.equal(clip_loss(s, true), clip_loss(s, true, "diagonal", wrong=hard, wrong_of=wrong_of, owner=owner))
 
 
 def test_equation_3_is_cross_entropy_both_ways():
@@ -129,7 +131,7 @@ def test_a_hard_negative_pushes_only_the_ecgs_of_which_it_is_wrong():
     wrong_of = torch.zeros(3, 1, dtype=torch.bool)
     wrong_of[owner[0]] = True
     hard = torch.zeros(3, 1, requires_grad=True)
-    clip_loss(torch.zeros(3, 3), true, "diagonal", hard, wrong_of, owner).backward()
+    clip_loss(torch.zeros(3, 3), true, "diagonal", wrong=hard, wrong_of=wrong_of, owner=owner).backward()
     assert (hard.grad[:, 0] > 0).tolist() == wrong_of[:, 0].tolist()
 
 
@@ -161,6 +163,11 @@ def test_the_hottest_similarities_stay_finite():
     hard = torch.full((4, 2), 100.0)
     for targets in TARGETS:
         loss = clip_loss(
-            s, torch.eye(4, dtype=torch.bool), targets, hard, torch.ones(4, 2, dtype=torch.bool), torch.tensor([0, 3])
+            s,
+            torch.eye(4, dtype=torch.bool),
+            targets,
+            wrong=hard,
+            wrong_of=torch.ones(4, 2, dtype=torch.bool),
+            owner=torch.tensor([0, 3]),
         )
         assert loss.isfinite() and torch.autograd.grad(loss, s)[0].isfinite().all()

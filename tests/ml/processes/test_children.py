@@ -1,6 +1,7 @@
 """The children as a worker sees them: their lines, their exit, their end."""
 
 import json
+import os
 import signal
 import subprocess
 import sys
@@ -119,17 +120,30 @@ def test_a_corpus_that_is_not_there_is_named(config_file, tmp_path):
     assert child.returncode == 2 and b"gone is no folder" in log
 
 
+LEAVES_A_MARK = """
+import atexit, os, pathlib
+if "RANK" in os.environ:
+    atexit.register(lambda: pathlib.Path(os.environ["MARKS"], os.environ["RANK"] + ".ended").touch())
+"""
+
+
 @pytest.mark.parametrize("paradigm", ["supervised", pytest.param("negclip", marks=pytest.mark.slow)])
 def test_two_processes_train_one_model(config_file, store_folder, tmp_path, paradigm):
     arguments = ["torch.distributed.run", "--standalone", "--nproc-per-node=2", "-m", "ml", "train"]
     arguments += [config_file(paradigm, epochs=2), "--corpus", store_folder, "--out", tmp_path / "out"]
     command = [sys.executable, "-m", *map(str, arguments)]
-    done = subprocess.run(command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=200)
+    (tmp_path / "sitecustomize.py").write_text(LEAVES_A_MARK)
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path), "MARKS": str(tmp_path)}
+    done = subprocess.run(
+        command, capture_output=True, check=False, stdin=subprocess.DEVNULL, timeout=200, env=environment
+    )
     assert done.returncode == 0, done.stderr.decode()
     events = [json.loads(line) for line in done.stdout.splitlines()]
     assert [event["epoch"] for event in events if event["event"] == "metrics"] == [1, 2]  # one of them speaks
     assert [event["event"] for event in events].count("result") == 1
     assert (tmp_path / "out/bundle/weights.safetensors").is_file()
+    # neither takes its interpreter down, for a thread of gloo that wants its lock then would abort the process
+    assert sorted(path.name for path in tmp_path.glob("*.ended")) == []
 
 
 @pytest.mark.parametrize("arguments", [["train"], ["serve", "folder"], ["dance"], ["train", "x", "--out", "y"]])
