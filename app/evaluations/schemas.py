@@ -49,7 +49,8 @@ _FLUTTER: dict[str, JsonValue] = {
 _MACRO: dict[str, JsonValue] = {
     "windows": 100,
     "patients": 80,
-    "macro_labels": 13,
+    "macro_labels": 1,
+    "macro_over": ["aflutter"],
     "macro_auroc": 0.941,
     "macro_auroc_ci": [0.918, 0.96],
     "macro_auprc": 0.846,
@@ -68,6 +69,13 @@ MEASURED: dict[str, JsonValue] = {
     "split": "test",
     "dataset_sha256": "b896df7e6f2aef9c620d205fbdbf3efa563977ff7ed214c744ede002d08e629b",
     "hedged": "positive",
+    "seen_patients": {
+        "patients": 129,
+        "model": 49,
+        "compare_with": 0,
+        "excluded": 49,
+        "note": "49 of 129 patients were in training. They are left out of every figure.",
+    },
     "overread": {
         **_MACRO,
         "curve_grid": [0.0],
@@ -89,8 +97,8 @@ MEASURED: dict[str, JsonValue] = {
 }
 
 MEASURED_CSV = """\
-reading,attribute,group,label,windows,positives,metric,value,low,high,undefined
-overread,all,all,macro,100,,auroc,0.941,0.918,0.96,
+reading,attribute,group,label,windows,positives,metric,value,low,high,undefined,macro_over
+overread,all,all,macro,100,,auroc,0.941,0.918,0.96,,aflutter
 """
 
 

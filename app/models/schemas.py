@@ -33,14 +33,16 @@ TRAINED: dict[str, JsonValue] = {
     "created_at": "2026-03-02T08:52:07.805541Z",
     "metrics": {
         "overread": {
-            "macro_labels": 13,
+            "macro_labels": 1,
+            "macro_over": ["aflutter"],
             "macro_auroc": 0.941,
             "macro_auroc_ci": [0.918, 0.96],
             "macro_auprc": 0.846,
             "macro_auprc_ci": [0.812, 0.893],
         },
         "machine": {
-            "macro_labels": 13,
+            "macro_labels": 1,
+            "macro_over": ["aflutter"],
             "macro_auroc": 0.92,
             "macro_auroc_ci": [0.889, 0.945],
             "macro_auprc": 0.698,

@@ -36,6 +36,7 @@ _EXAMPLE = StudyIn.model_validate(MACHINE_OR_OVERREAD)
 STARTED: dict[str, JsonValue] = _EXAMPLE.model_dump(mode="json", exclude_none=True)
 
 _AGAINST: dict[str, JsonValue] = {
+    "macro_over": ["aflutter"],
     "macro": {
         "auroc": {"value": 0.979, "ci": [0.972, 0.987], "seed_sd": 0.001},
         "auprc": {"value": 0.943, "ci": [0.927, 0.962], "seed_sd": 0.004},
@@ -73,6 +74,7 @@ STUDY: dict[str, JsonValue] = {
         },
     },
     "labels": [{"key": "aflutter", "name": "Atrial Flutter"}],
+    "macro_over": ["aflutter"],
     "table_a1": [
         {
             "label": "aflutter",
@@ -104,6 +106,7 @@ STUDY: dict[str, JsonValue] = {
             ],
             "overread": _AGAINST,
             "machine": {
+                "macro_over": ["aflutter"],
                 "macro": {
                     "auroc": {"value": 0.927, "ci": [0.909, 0.945], "seed_sd": 0.002},
                     "auprc": {"value": 0.641, "ci": [0.607, 0.702], "seed_sd": 0.006},

@@ -117,7 +117,7 @@ def test_a_file_that_is_no_configuration_is_refused_in_words(config_file, store_
 def test_a_corpus_that_is_not_there_is_named(config_file, tmp_path):
     with start("train", config_file(), "--corpus", tmp_path / "gone", "--out", tmp_path / "out") as child:
         log = child.communicate(timeout=60)[1]
-    assert child.returncode == 2 and b"gone is no folder" in log
+    assert child.returncode == 2 and b"gone is not a folder" in log
 
 
 LEAVES_A_MARK = """
