@@ -83,6 +83,8 @@ def main() -> None:
     parser.add_argument("folder", type=Path, nargs="?", default=CASES)
     parser.add_argument("--url", help="an empty PostgreSQL database, postgresql://…")
     given = parser.parse_args()
+    if not given.folder.is_dir():
+        parser.error(f"there is no folder {given.folder}")
     folders = sorted(path for path in given.folder.iterdir() if path.is_dir())
     wrong = 0
     with running(given.url) as service:
