@@ -3,15 +3,19 @@
 import io
 import json
 import re
+import zipfile
 from collections.abc import Callable
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
+from app.ecgs.plot import plot_svg
 from app.ecgs.schemas import EcgMetadata
 from app.imports import lines as imports
 from app.jobs.paths import without_folders
@@ -21,9 +25,12 @@ from ml import formats
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
 from ml.formats.leads import known_lead
+from ml.inference.found import Unread
+from ml.inference.inputs import read_all
 from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin
 from ml.labeling import lines as reports
 from ml.labeling.batch import counted_form, row
+from ml.signals import Preprocessing
 from tests.contract.adversarial import Used, hostile, hostile_to, made_at_run_time, slow, used_patterns
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -54,9 +61,24 @@ def read_term(text: str) -> None:
 
 def read_header(text: str) -> None:
     leads = "\n".join(f"h.dat 16 {text}/mV 16 0 0 0 0 {lead}" for lead in ("I", text))
-    for header in (f"h 2 {text} 10\n{leads}\n", f"{text} 2 500 10\n{leads}\n", f"h 2 500 10\n# {text}\n{leads}\n"):
+    headers = [f"h 2 {text} 10\n{leads}\n", f"{text} 2 500 10\n{leads}\n", f"h 2 500 10\n# {text}\n{leads}\n"]
+    for header in [*headers, f"h/{text} 2 500 10\n{text} 1\n", text]:
         with suppress(formats.Unreadable):
-            formats.read({"h.hea": header.encode(), "h.dat": b"\0" * 40})
+            formats.read({"h.hea": header.encode(), f"{text}.dat": b"\0" * 40})
+
+
+def read_npz(text: str) -> None:
+    header = text.encode()
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "w.npz")
+        np.savez(path, ecg_id=np.array([text]), leads=np.array([text] * 12))
+        with zipfile.ZipFile(path, "a") as archive:
+            archive.writestr("X.npy", b"\x93NUMPY\x01\x00" + len(header).to_bytes(2, "little") + header)
+        assert isinstance(next(read_all([path], Preprocessing())), Unread)
+
+
+def draw_caption(text: str) -> None:
+    plot_svg(np.zeros((12, 10)), 500.0, caption=text)
 
 
 def read_import_line(text: str) -> None:
@@ -89,6 +111,8 @@ ENTRIES: list[Callable[[str], object]] = [
     read_vocabulary,
     read_term,
     read_header,
+    read_npz,
+    draw_caption,
     read_import_line,
     read_metadata,
     read_cursor,
