@@ -6,6 +6,7 @@ paths and compressed or sparse members have no way in, and nothing is unpickled.
 
 import hashlib
 import re
+import sys
 import tarfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -24,6 +25,8 @@ _BLOCK = 512
 _PIECE = 1024 * 1024
 _MAX_MEMBERS = 3 * MAX_FILES  # folders and attributes among them
 _MAX_ATTRIBUTES = 64 * 1024
+_MAX_FILE_BYTES = 64_000_000  # of a file that is read whole
+_LARGEST = {MANIFEST: MAX_MANIFEST_BYTES, SEAL: _BLOCK, WEIGHTS: sys.maxsize}
 _MAX_TENSORS = 10_000
 
 
@@ -55,7 +58,7 @@ def unpack(stream: IO[bytes], folder: Path, longest: int) -> Manifest:
     for member in _members(stream):
         if member.name in names:
             raise InvalidBundle(f"{member.name} is in the archive twice")
-        limit = min({MANIFEST: MAX_MANIFEST_BYTES, SEAL: _BLOCK}.get(member.name, longest), longest)
+        limit = min(_LARGEST.get(member.name, _MAX_FILE_BYTES), longest)
         if member.size > limit:
             raise InvalidBundle(f"{member.name} is larger than {limit:,} bytes")
         longest -= member.size
