@@ -48,7 +48,7 @@ class ReadEcg(NamedTuple):
 def read_after(session: Session, choice: Choice, digest: str, limit: int) -> list[ReadEcg]:
     """Return the ECGs of a choice whose waveform digests follow `digest`, in their order, with their readings.
 
-    Every ECG is looked up by its keys. A plan over all reports would cost the whole archive for each batch.
+    Each ECG's reports are looked up by index. A join over all reports would read the whole archive for each batch.
     """
     ecgs = list(session.scalars(_of_choice(choice, digest).limit(limit)))
     ids = [ecg.id for ecg in ecgs]
@@ -60,7 +60,7 @@ def _of_choice(choice: Choice, digest: str) -> Select[Ecg]:
     overread = (
         select(Report.id)
         .where(Report.ecg_id == Ecg.id, Report.source == "overread", Report.current)
-        .limit(1)  # a lookup for each ECG: PostgreSQL cannot make a join with all reports of it
+        .limit(1)  # an index lookup for each ECG: with the limit PostgreSQL makes no join over all reports
         .scalar_subquery()
     )
     statement = select(Ecg).where(
@@ -84,7 +84,7 @@ def _counting(
 ) -> dict[uuid.UUID, Reading]:
     """Return, by ECG, the source's reading that counts: the one that its pair is made of.
 
-    `LIMIT 1` keeps each lookup a plan of its own, by index, also where PostgreSQL knows nothing of the tables yet.
+    `LIMIT 1` makes PostgreSQL look up each ECG by index, also if it has no statistics of the tables yet.
     """
     rows = session.execute(
         text(
@@ -111,10 +111,10 @@ def _counting(
 
 
 def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:
-    """Find a dataset."""
+    """Return a dataset, or None."""
     return session.get(Dataset, dataset_id)
 
 
 def newest(session: Session, position: Position | None, limit: int) -> Sequence[Dataset]:
-    """List datasets, newest first, one more than `limit`."""
+    """Return datasets, newest first, one more than `limit`."""
     return session.scalars(after(select(Dataset), Dataset.created_at, Dataset.id, position, limit)).all()

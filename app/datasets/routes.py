@@ -41,7 +41,7 @@ def list_datasets(session: SessionDep, user: ViewerUser, limit: Limit = 50, curs
 
 @router.get("/{dataset_id}", responses=responses(404, 422))
 def get_dataset(dataset_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> DatasetOut:
-    """Show a dataset: its hash, its request, and what is in it."""
+    """Return a dataset: its hash, its request, and a summary of its content."""
     row = queries.by_id(session, dataset_id)
     if row is None:
         raise not_found("dataset")

@@ -1,4 +1,4 @@
-"""What datasets look like outside."""
+"""Requests for datasets, and datasets as the API shows them."""
 
 import uuid
 from datetime import datetime
@@ -49,7 +49,7 @@ class DatasetIn(BaseModel):
     device: Name | None = None
     overread: Literal["required", "absent"] = Field(
         default="required",
-        description="Take the ECGs that have a current over-read, or those that have none (for self-training).",
+        description="Take ECGs with a current over-read, or ECGs without one (for self-training).",
     )
     simulated: bool | None = Field(
         default=None,

@@ -33,9 +33,10 @@ READ_TEXTS = 50_000  # kept while a dataset is built
 
 
 def build(run: JobRun) -> Finish:
-    """Build the dataset a job asks for. An ECG that gives no window is left out and counted by reason.
+    """Build the dataset of a job. An ECG that gives no window is left out and counted by reason.
 
-    No transaction is open while signals are worked on: a batch of ECGs is read in one, each as it is at that moment.
+    Each batch of ECGs is read in a transaction of its own, so none is open while signals are processed. An ECG that is
+    corrected meanwhile is stored as it was when its batch was read.
     """
     request = DatasetIn.model_validate(run.params)
     options = Preprocessing()
@@ -92,13 +93,13 @@ def build(run: JobRun) -> Finish:
 
 
 def _choice(session: Session, request: DatasetIn, rules: ReadingRules) -> Choice:
-    """Return what a request asks for; real ECGs, where it does not say and there are any."""
+    """Return the choice that a request describes."""
     return Choice(
-        rules.id,
-        request.recorded_from,
-        request.recorded_to,
-        request.site,
-        request.device,
+        vocabulary_id=rules.id,
+        recorded_from=request.recorded_from,
+        recorded_to=request.recorded_to,
+        site=request.site,
+        device=request.device,
         without_overread=request.overread == "absent",
         simulated=wants_simulated(session, request.simulated),
     )
@@ -137,7 +138,7 @@ def _nothing(choice: Choice, left_out: Counter[str]) -> str:
 
 
 class Statements:
-    """What texts say, each read once: reports repeat themselves."""
+    """The statements of report texts. A text that comes again is not read again."""
 
     def __init__(self, labeler: Labeler) -> None:
         self._labeler = labeler
@@ -154,7 +155,7 @@ class Statements:
 
 
 def _row(read: ReadEcg, says: Statements, start_s: float) -> dict[str, Any]:
-    """Describe one window. Without a patient number an ECG stands for a patient of its own."""
+    """Return the row of one window. An ECG without a patient number is a patient of its own."""
     ecg = read.ecg
     masks: dict[str, int | None] = {}
     for source, reading in (("overread", read.overread), ("machine", read.machine)):

@@ -1,1 +1,1 @@
-"""`overread demo`: the whole way once, through the REST API alone."""
+"""`overread demo`: every step from upload to prediction, through the REST API alone."""

@@ -1,4 +1,4 @@
-"""What the demo uploads: simulated ECGs, or PTB-XL's."""
+"""The ECGs that the demo uploads: simulated ones, or PTB-XL's."""
 
 import ast
 import csv
@@ -31,10 +31,10 @@ class Case:
 
 
 class Corpus(NamedTuple):
-    """ECGs to show the service with, and what is true of them.
+    """The ECGs of a demo, and how its output names them.
 
-    `folder` is that of the demo's data: real and simulated ECGs never share one. `machine` and `overread` say what
-    stands in the place of each reading.
+    `folder` is the data folder of the demo: real and simulated ECGs never share one. `machine` and `overread` name the
+    reports of each source. `starter_knows`: the starter model may have been trained on these patients.
     """
 
     folder: str

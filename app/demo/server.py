@@ -1,4 +1,4 @@
-"""The service the demo talks to: `overread serve`, started as a user would, ended with the demo."""
+"""The service of the demo: `overread serve`, started as a user starts it, and ended with the demo."""
 
 import secrets
 import signal
@@ -19,14 +19,14 @@ STOP_WITHIN_S = 40
 
 
 class DemoFailed(Exception):
-    """The demo cannot go on; the message says why."""
+    """The demo cannot continue; the message says why."""
 
 
 @contextmanager
 def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client, str]]:
     """Run `overread serve` on a free port, and yield its process, a client with the admin's key, and the key.
 
-    It has a private PostgreSQL and workers of its own: the demo's ECGs never come into a configured database.
+    The service has a private PostgreSQL and its own workers: the demo writes nothing into a configured database.
     """
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     port = port if _is_free(port) else _any_free_port()
@@ -58,7 +58,7 @@ def service(settings: Settings, port: int) -> Iterator[tuple[subprocess.Popen[by
 
 
 def _own_settings(data_dir: Path, key: str) -> dict[str, str]:
-    """Return the settings of the demo's service; an empty one is as if it were not set."""
+    """Return the settings of the demo's service. An empty value counts as absent."""
     return {
         "OVERREAD_DATA_DIR": str(data_dir),
         "OVERREAD_ADMIN_KEY": key,

@@ -22,7 +22,7 @@ POLL_S = 0.3
 
 
 def run(settings: Settings, ptbxl: Path | None, port: int, exit_after: bool) -> int:
-    """Walk the whole way, and return the exit status."""
+    """Run every step, and return the exit status."""
     corpus = corpora.simulated_corpus(SIMULATED_ECGS + 1) if ptbxl is None else corpora.ptbxl_corpus(ptbxl)
     settings = settings.model_copy(update={"data_dir": settings.data_dir / corpus.folder})
     for number in (signal.SIGTERM, signal.SIGHUP):
@@ -46,7 +46,7 @@ def run(settings: Settings, ptbxl: Path | None, port: int, exit_after: bool) -> 
 
 
 def _end(number: int, _: object) -> None:
-    """End the demo wherever it is, and with it the service that it started."""
+    """End the demo at any step; the service that it started ends with it."""
     sys.exit(128 + number)
 
 
@@ -72,7 +72,9 @@ def _tour(client: httpx.Client, corpus: Corpus) -> None:
             _say(f"   test split against the {reading}: macro AUROC {auroc:.3f}, macro AUPRC {auprc:.3f}")
     answering = _answering(client)
     _say(f"\n5. Compare it with the model that answers now, {answering['name']}")
-    compared = _compare(client, trained["model_id"], answering, dataset["dataset_id"], corpus)
+    compared = _compare(
+        client, model_id=trained["model_id"], other=answering, dataset=dataset["dataset_id"], corpus=corpus
+    )
     _say("\n6. Promote the better one")
     _promote(client, trained["model_id"], answering, compared)
     _say("\n7. Predict a new ECG")
@@ -87,7 +89,7 @@ def _answering(client: httpx.Client) -> dict[str, Any]:
 
 
 def _compare(
-    client: httpx.Client, model_id: str, other: dict[str, Any], dataset: str, corpus: Corpus
+    client: httpx.Client, *, model_id: str, other: dict[str, Any], dataset: str, corpus: Corpus
 ) -> dict[str, Any]:
     """Measure two models on the same test split, and return their macro AUPRC against the over-read."""
     asked = {"model": model_id, "compare_with": other["id"], "dataset": dataset, "split": "test"}
@@ -123,7 +125,7 @@ def _promote(client: httpx.Client, model_id: str, other: dict[str, Any], compare
 
 
 def _all_but_one(cases: Iterator[Case]) -> tuple[Iterator[Case], Case]:
-    """Return the cases without the first that has a machine report, and that one: it is kept for the prediction."""
+    """Return the cases to upload, and the one for the prediction: the first that has a machine report."""
     seen: list[Case] = []
     for case in cases:
         if case.machine_report:
@@ -174,7 +176,7 @@ def _disagreement(client: httpx.Client, corpus: Corpus) -> None:
 
 
 def _job(client: httpx.Client, response: httpx.Response) -> dict[str, Any]:
-    """Follow a job to its end, printing what it says."""
+    """Wait until a job has ended, print its messages, and return its result."""
     _ok(response)
     url, said = response.headers["Location"], ""
     while True:

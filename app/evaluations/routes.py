@@ -27,9 +27,9 @@ router = APIRouter(prefix="/v1/evaluations", tags=["models"])
     responses={202: jobs.accepted("evaluate", {**TWO_MODELS, "split": "test"}), **responses(409, 422)},
 )
 def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
-    """Measure a model on a split of a dataset: AUROC and AUPRC per label with 95 % intervals, in the job's result.
+    """Measure a model on a split of a dataset. The job's result has AUROC and AUPRC by label, with 95 % intervals.
 
-    With `compare_with` the result has the differences between the two models too.
+    With `compare_with` the result also has the differences between the two models.
     """
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
     check_known(model_by_id(session, given.model), "model", "model")
@@ -48,7 +48,7 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherU
                 "application/json": {"schema": {"type": "object"}, "example": MEASURED},
                 "text/csv": {"schema": {"type": "string"}, "example": MEASURED_CSV},
             },
-            "description": "Everything that was measured; CSV on request",
+            "description": "All that was measured as JSON; as CSV with `Accept: text/csv`",
         },
         **responses(404, 409, 410, 422),
     },
@@ -56,9 +56,9 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherU
 def get_evaluation(
     job_id: uuid.UUID, settings: SettingsDep, session: SessionDep, user: ViewerUser, wants_csv: WantsCsv
 ) -> FileResponse:
-    """Give everything a finished evaluation measured, with ROC, PR and reliability curves.
+    """Return all that a finished evaluation measured, with ROC, PR and reliability curves.
 
-    Send `Accept: text/csv` for every number with its interval, one a line.
+    With `Accept: text/csv`: a line for each number, with its interval.
     """
     jobs.finished(session, job_id, "evaluate", "evaluation")
     csv, json = ("metrics.csv", "text/csv; charset=utf-8"), ("metrics.json", "application/json")

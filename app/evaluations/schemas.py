@@ -1,4 +1,4 @@
-"""What an evaluation is asked for."""
+"""Requests for evaluations, and examples of their results."""
 
 import uuid
 from typing import Literal
@@ -103,7 +103,7 @@ overread,all,all,macro,100,,auroc,0.941,0.918,0.96,,aflutter
 
 
 class EvaluationIn(BaseModel):
-    """A model to measure on a dataset, against both readings."""
+    """A model to measure on a split of a dataset, against both sources of labels."""
 
     model_config = ConfigDict(
         extra="forbid",

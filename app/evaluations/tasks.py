@@ -1,4 +1,4 @@
-"""Evaluating: let a child measure in a run folder; its result is the job's, the curves stay in the folder."""
+"""Evaluations: a child measures in a run folder. Its result is the job's; the curves stay in the folder."""
 
 from app.evaluations.schemas import EvaluationIn
 from app.jobs.child import pass_on, run_child, write_config
@@ -7,7 +7,7 @@ from app.models.tasks import bundle_folder
 
 
 def evaluate(run: JobRun) -> Finish:
-    """Measure a model on a split of a dataset, against the over-read and against the machine."""
+    """Measure a model on a split of a dataset, against both sources of labels."""
     request = EvaluationIn.model_validate(run.params)
     folder = run.settings.runs_dir / str(run.id)
     config = {

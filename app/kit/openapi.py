@@ -1,6 +1,6 @@
-"""OpenAPI as clients need it: examples as written, binary parts marked, no default where absent means the preset's.
+"""OpenAPI for generated clients: binary parts, examples as written, no default where a preset decides.
 
-FastAPI takes every null out of examples, and pydantic puts their keys in order.
+FastAPI removes every null from examples, and pydantic sorts their keys.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -25,10 +25,10 @@ def operation_id(route: APIRoute) -> str:
 def complete(
     app: FastAPI, routers: Sequence[APIRouter], *, by_hand: Sequence[type[BaseModel]], preset_decides: type[BaseModel]
 ) -> None:
-    """Let an application describe also what FastAPI does not see.
+    """Complete the OpenAPI description that FastAPI makes of an application.
 
-    `by_hand` are the models of bodies that a route reads itself. A field of `preset_decides` that is absent is the
-    preset's, so its description has no default.
+    `by_hand`: models of bodies that a route reads itself. `preset_decides`: a model whose absent fields have the
+    preset's values, so its description has no defaults.
     """
     generate = app.openapi
 
@@ -49,15 +49,15 @@ def complete(
 
 
 class AsWritten(GenerateJsonSchema):
-    """Leaves keys where they are."""
+    """Keeps the order of keys."""
 
     def sort(self, value: JsonSchemaValue, parent_key: str | None = None) -> JsonSchemaValue:
-        """Sort nothing."""
+        """Return the value unsorted."""
         return value
 
 
 def restore_examples(description: dict[str, Any], routers: Sequence[APIRouter]) -> None:
-    """Write the examples of models and of answers into an API's description once more."""
+    """Write the examples of models and answers into a description as they were written."""
     routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
     _, written = models_json_schema([(model, "serialization") for model in _models(routes)], schema_generator=AsWritten)
     schemas = description["components"]["schemas"]
@@ -74,7 +74,7 @@ def restore_examples(description: dict[str, Any], routers: Sequence[APIRouter]) 
 
 
 def _models(routes: Sequence[APIRoute]) -> list[type[BaseModel]]:
-    """Return what the routes take and answer with; models inside these come along."""
+    """Return the models of requests and answers; the models inside them are included later."""
     models = [each.get("model") for route in routes for each in route.responses.values()]
     for route in routes:
         models += [route.response_model, route.body_field and route.body_field.field_info.annotation]
@@ -114,7 +114,7 @@ def _without_null(field: dict[str, Any]) -> dict[str, Any]:
 
 
 def _leave_out_defaults(schemas: Mapping[str, Any], name: str) -> None:
-    """Take the defaults out of a schema and of those it refers to: a client would send them, and override a preset."""
+    """Remove the defaults of a schema and of the schemas in it: a client would send them and override the preset."""
     for referring in _nodes(schemas):
         if referring.get("$ref") == REF + name:
             referring.pop("default", None)

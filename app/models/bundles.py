@@ -1,4 +1,4 @@
-"""Bundles on their way out and in: a model trained elsewhere is registered here after everything in it was checked."""
+"""Downloads and uploads of bundles. A model that was trained elsewhere is checked whole before it is registered."""
 
 import json
 import tempfile
@@ -45,7 +45,7 @@ _NAME: TypeAdapter[str] = TypeAdapter(Name)
 
 
 class Received(NamedTuple):
-    """An archive that was sent, and the name the model shall have."""
+    """An uploaded archive, the name for its model, and the user who sent it."""
 
     file: IO[bytes]
     name: str | None
@@ -53,7 +53,7 @@ class Received(NamedTuple):
 
 
 def send(folder: Path, model: Model) -> Response:
-    """Answer with a model's bundle as one file, piece by piece."""
+    """Return a model's bundle as one file, sent in pieces."""
     try:
         length, pieces = pack(folder, read_manifest(folder))
     except (InvalidBundle, OSError) as error:
@@ -69,7 +69,7 @@ def damaged() -> Problem:
 
 @dataclass(frozen=True)
 class Registry:
-    """Registers bundles that were sent."""
+    """Registers uploaded bundles."""
 
     database: DatabaseDep
     settings: SettingsDep
@@ -77,9 +77,9 @@ class Registry:
 
     @asynccontextmanager
     async def receive(self, received: Received) -> AsyncIterator[Response]:
-        """Check a bundle and register it: 201, or 200 where the same one is registered already.
+        """Check a bundle and register it: 201, or 200 if the same bundle is registered already.
 
-        Its network is checked in a child, which knows torch; no thread and no connection is held meanwhile.
+        A child process, which imports torch, checks the network; meanwhile no thread and no connection is held.
         """
         make_folder(self.settings.models_dir, self.settings.data_dir)
         with tempfile.TemporaryDirectory(prefix=".received-", dir=self.settings.models_dir) as parent:
@@ -105,7 +105,7 @@ class Registry:
         return manifest
 
     def _known(self, session: Session, manifest: Manifest) -> ModelOut | None:
-        """Return the registered model that this bundle is; a 409 where one has its weights and another manifest."""
+        """Return the model of this bundle, if there is one; a 409 if its weights have another manifest here."""
         found = queries.of_weights(session, manifest.weights_sha256)
         try:
             for model in found:
@@ -157,7 +157,7 @@ def _answer(model: ModelOut, status: int) -> Response:
 
 
 async def _check_network(folder: Path) -> None:
-    """Build the bundle's network in a child, without its weights; a 422 where they do not fit it."""
+    """Build the bundle's network in a child process; a 422 if the weights do not fit it."""
     command = python_module("ml.bundles.check", str(folder))
     try:
         with anyio.fail_after(CHECK_WITHIN_S):
@@ -171,7 +171,7 @@ async def _check_network(folder: Path) -> None:
 
 
 def _unusable(manifest: Manifest) -> list[FieldError]:
-    """Return what this service cannot serve, or cannot store, of a whole bundle."""
+    """Return why this service cannot serve or store a bundle that is whole."""
     wrong = []
     if manifest.own_encoder is not None:
         wrong.append("own_encoder: the service runs no code that a bundle names")

@@ -12,17 +12,17 @@ from app.models.tables import Model
 
 
 def by_id(session: Session, model_id: uuid.UUID) -> Model | None:
-    """Find a model."""
+    """Return a model, or None."""
     return session.get(Model, model_id)
 
 
 def newest(session: Session, position: Position | None, limit: int) -> Sequence[Model]:
-    """List models, newest first, one more than `limit`."""
+    """Return models, newest first, one more than `limit`."""
     return session.scalars(after(select(Model), Model.created_at, Model.id, position, limit)).all()
 
 
 def promoted(session: Session) -> Model | None:
-    """Find the model that answers when none is named."""
+    """Return the promoted model: it answers predictions that name no model."""
     return session.scalar(select(Model).where(Model.promoted))
 
 
@@ -40,13 +40,13 @@ def add_once(session: Session, **values: object) -> bool:
 
 
 def shipped(session: Session) -> Model | None:
-    """Find the newest model that came with a release."""
+    """Return the newest model that came with a release, or None."""
     newest = select(Model).where(Model.origin == "shipped").order_by(Model.created_at.desc(), Model.id).limit(1)
     return session.scalar(newest)
 
 
 def promote(session: Session, model: Model) -> None:
-    """Make a model the promoted one; two at once wait for each other."""
+    """Promote a model instead of the one before; concurrent promotions wait for each other."""
     session.execute(select(func.pg_advisory_xact_lock(0x70726F6D)))
     session.execute(update(Model).where(Model.promoted).values(promoted=False, promoted_at=None))
     session.execute(update(Model).where(Model.id == model.id).values(promoted=True, promoted_at=func.now()))

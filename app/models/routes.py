@@ -91,7 +91,7 @@ def upload_model(
 
 @router.get("/models/{model_id}", responses=responses(404, 422))
 def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> ModelOut:
-    """Show a model."""
+    """Return a model."""
     return ModelOut.of(_find(session, model_id))
 
 
@@ -101,7 +101,7 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> Mod
     responses={
         200: {
             "content": {"text/markdown": {"schema": {"type": "string"}, "example": CARD_EXAMPLE}},
-            "description": "JSON, or the card on request",
+            "description": "JSON; the card as text with `Accept: text/markdown`",
         },
         **responses(404, 422),
     },
@@ -109,9 +109,9 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> Mod
 def get_model_card(
     model_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
 ) -> ModelCard | Response:
-    """Show everything that is known of a model.
+    """Return all that is known of a model.
 
-    Send `Accept: text/markdown` for the model card; the plots it shows are at `/v1/models/{id}/plots/…`.
+    With `Accept: text/markdown`: the model card as text. Its plots are at `/v1/models/{id}/plots/…`.
     """
     model = _find(session, model_id)
     if "text/markdown" in request.headers.get("accept", ""):
@@ -160,7 +160,7 @@ def get_model_plot(
 
 @router.post("/models/{model_id}/promote", responses=responses(404, 422))
 def promote_model(model_id: uuid.UUID, session: SessionDep, user: AdminUser) -> ModelOut:
-    """Make this the model that answers predictions when none is named."""
+    """Let this model answer the predictions that name no model."""
     model = _find(session, model_id)
     before = queries.promoted(session)
     queries.promote(session, model)
@@ -177,7 +177,7 @@ def _find(session: Session, model_id: uuid.UUID) -> Model:
 
 
 def _bundle_file(settings: Settings, model: Model, name: str, media_type: str) -> Response:
-    """Answer with a file that the model's own manifest names, and no other."""
+    """Return a file of a bundle. Only the files that the manifest names can be read."""
     folder = bundle_folder(settings.models_dir, model.id)
     try:
         content = read_file(folder, read_manifest(folder), name)
@@ -185,5 +185,5 @@ def _bundle_file(settings: Settings, model: Model, name: str, media_type: str) -
         raise not_found("file of this model") from error
     except InvalidBundle as error:
         raise damaged() from error
-    # a plot is looked at, and runs nothing
+    # a browser shows the file, and runs no script of it
     return Response(content, media_type=media_type, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})

@@ -1,4 +1,4 @@
-"""What training and models look like outside."""
+"""Requests for training, and models as the API shows them."""
 
 import uuid
 from datetime import datetime
@@ -93,7 +93,7 @@ MANIFEST: dict[str, JsonValue] = {
 
 
 class Overrides(Options):
-    """What to train differently from the preset: the options of `python -m ml train`, each within its bounds."""
+    """Options that differ from the preset; absent: the preset's. The keys are those of `python -m ml train`."""
 
 
 class TrainingIn(BaseModel):
@@ -119,8 +119,8 @@ class TrainingIn(BaseModel):
     dataset: uuid.UUID
     label_source: Literal["overread", "machine"] = "overread"
     preset: Preset = "paper"
-    unlabelled: uuid.UUID | None = Field(default=None, description="A dataset for self-training; labels are not read.")
-    start_from: uuid.UUID | None = Field(default=None, description="A model whose weights are the first ones.")
+    unlabelled: uuid.UUID | None = Field(default=None, description="A dataset for self-training, without labels.")
+    start_from: uuid.UUID | None = Field(default=None, description="A model whose weights training starts from.")
     overrides: Overrides = Overrides()
 
     @model_validator(mode="after")
@@ -193,7 +193,7 @@ class ModelOut(BaseModel):
 
 
 class ModelCard(ModelOut):
-    """Everything the bundle says of itself: architecture, labels, preprocessing, thresholds, calibration, metrics."""
+    """A model with its manifest: architecture, labels, preprocessing, thresholds, calibration, metrics."""
 
     model_config = ConfigDict(json_schema_extra={"examples": [{**TRAINED, "manifest": MANIFEST}]})
 

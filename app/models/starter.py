@@ -1,4 +1,4 @@
-"""The model that ships with the release: registered on the first start, asked when no other is promoted."""
+"""The model that ships with the release: it is registered at the first start, and answers until one is promoted."""
 
 import shutil
 import tempfile
@@ -17,9 +17,9 @@ _NAMESPACE = uuid.UUID("5d0c3b5e-8a51-4d0c-9a0e-6f0b7f6f2d11")
 
 
 def ensure_starter(session: Session, models_dir: Path) -> None:
-    """Register the shipped model unless it is; the next release's is another model, and this one stays.
+    """Register the shipped model, if it is not registered. The model of the next release is added beside it.
 
-    Its id follows from its weights, so that two servers that start at once register one model.
+    The id is computed from the weights, so two servers that start at once register one model.
     """
     manifest = read_manifest(BUNDLE)
     model_id = uuid.uuid5(_NAMESPACE, manifest.weights_sha256)
@@ -39,7 +39,7 @@ def ensure_starter(session: Session, models_dir: Path) -> None:
 
 
 def _copy(source: Path, target: Path) -> None:
-    """Copy a bundle, whole or not at all."""
+    """Copy a bundle: `target` is a whole bundle, or does not exist."""
     if target.exists():
         return
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Training: prepare a run folder, let a child work in it, register what it made."""
+"""Training: a child trains in a run folder, and its bundle is registered as a model."""
 
 import shutil
 import uuid
@@ -16,7 +16,7 @@ from ml.bundles.bundle import InvalidBundle, read_manifest
 
 
 def train(run: JobRun) -> Finish:
-    """Train a model. An attempt that takes over from a dead worker's goes on from its last checkpoint."""
+    """Train a model. An attempt after a lost worker continues from the last checkpoint."""
     request = TrainingIn.model_validate(run.params)
     folder = run.settings.runs_dir / str(run.id)
     settings = run.settings

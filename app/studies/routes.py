@@ -32,15 +32,15 @@ MEDIA_TYPES = {
 }
 PAGE_EXAMPLE = '<!doctype html>\n<html lang="en"><head><meta charset="utf-8"><title>Machine labels or over-reads…'
 FIGURE_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" …>…</svg>'
-# a page or a picture of a study is looked at, and runs nothing
+# a browser shows a page or a figure of a study, and runs no script of it
 CONTAINED = {"Content-Security-Policy": "default-src 'none'; img-src data:; style-src 'unsafe-inline'; sandbox"}
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("study", STARTED), **responses(409, 422)})
 def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
-    """Carry out a study: paradigms, label sources, seeds and ablations, then the paper's tables and figures.
+    """Start a study: it trains with each paradigm, label source and seed, and makes the paper's tables and figures.
 
-    A paradigm that is not known is refused by its name. The job's result lists the files.
+    `overrides` are those of `POST /v1/training-jobs`, without `seed` and `hedged`. The job's result lists the files.
     """
     check_text_extra(service.configurations(given))
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")
@@ -59,7 +59,7 @@ def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start
                 "application/json": {"schema": {"type": "object"}, "example": STUDY},
                 "text/html": {"schema": {"type": "string"}, "example": PAGE_EXAMPLE},
             },
-            "description": "Everything that came out; the page on request",
+            "description": "All results as JSON; as a page with `Accept: text/html`",
         },
         **responses(404, 409, 410, 422),
     },
@@ -67,7 +67,7 @@ def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start
 def get_study(
     job_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
 ) -> FileResponse:
-    """Give a finished study: JSON, or its page for `Accept: text/html`."""
+    """Return a finished study as JSON, or as a page with `Accept: text/html`."""
     jobs.finished(session, job_id, "study", "study")
     name = "index.html" if "text/html" in request.headers.get("accept", "") else "study.json"
     return _file(settings, job_id, name)
@@ -96,7 +96,7 @@ def get_study_file(
     session: SessionDep,
     user: ViewerUser,
 ) -> FileResponse:
-    """Give one of the files that a finished study's result lists, such as `tables/table_1.csv`."""
+    """Return one of the files that a finished study's result lists, such as `tables/table_1.csv`."""
     job = jobs.finished(session, job_id, "study", "study")
     assert job.result is not None
     if f"{folder}/{name}" not in job.result["files"]:

@@ -1,4 +1,4 @@
-"""What a study is asked for."""
+"""Requests for studies, and examples of their files."""
 
 import uuid
 
@@ -16,7 +16,7 @@ MACHINE_OR_OVERREAD: dict[str, JsonValue] = {
 
 
 class StudyIn(Plan):
-    """A study to carry out on a dataset."""
+    """A study of a dataset."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -28,7 +28,7 @@ class StudyIn(Plan):
     unlabelled: uuid.UUID | None = None
 
     def plan(self) -> Plan:
-        """Leave out what it is carried out on."""
+        """Return the plan, without the datasets."""
         return Plan.model_validate(self.model_dump(exclude={"dataset", "unlabelled"}))
 
 

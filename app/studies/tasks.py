@@ -1,4 +1,4 @@
-"""Studies: let a child train and measure in a run folder. A worker that takes over goes on where the last one was."""
+"""Studies: a child trains and measures in a run folder. A worker that takes over continues where the last one ended."""
 
 from app.jobs.child import pass_on, run_child, write_config
 from app.jobs.run import Finish, JobRun
@@ -6,7 +6,7 @@ from app.studies.schemas import StudyIn
 
 
 def study(run: JobRun) -> Finish:
-    """Carry out a study; its result names the files that were made."""
+    """Run a study; the result names the files that were made."""
     request = StudyIn.model_validate(run.params)
     folder = run.settings.runs_dir / str(run.id)
     config = {
