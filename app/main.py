@@ -44,6 +44,7 @@ from app.readers.routes import router as readers
 from app.reports.routes import router as reports
 from app.settings import Settings
 from app.studies.routes import router as studies
+from app.vocabularies.elsewhere import Elsewhere
 from app.vocabularies.routes import router as labels
 from app.vocabularies.service import Labelers
 
@@ -99,6 +100,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     app.state.signal_memory = signal_memory(settings.signal_memory_bytes)
     app.state.labelers = Labelers()
+    app.state.elsewhere = Elsewhere()
     app.state.cells = CellBook()
     app.state.event_feed = event_feed(database)
     app.state.answer_watch = answer_watch(database)

@@ -27,6 +27,7 @@ from app.vocabularies import service as vocabularies
 from app.vocabularies.service import Labelers
 from benchmarks.relabel import activate, servers
 from ml.corpus.sources import HEDGED
+from ml.labeling.elsewhere import answer
 
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = ROOT.parent / "shared/data/code_test"
@@ -79,8 +80,9 @@ def compare(folder: Path) -> None:
         for settings in servers(Path(temporary)):
             database = Database(settings)
             migrate(database)
+            yaml = VOCABULARY.read_text(encoding="utf-8")
             with database.begin() as session:
-                vocabularies.upload(session, "benchmark", VOCABULARY.read_text(encoding="utf-8"))
+                vocabularies.upload(session, "benchmark", yaml, answer({"vocabulary": yaml}))
             activate(database, settings, "code-test-1")
             file = io.BytesIO(written(lines(folder)).encode())
             loaded = import_reports(database, settings, "benchmark", file, lambda _: None)

@@ -38,6 +38,7 @@ from app.steps import KINDS
 from app.vocabularies import service as vocabularies
 from ml.corpus.simulator import table_a1
 from ml.labeling import builtin_text
+from ml.labeling.elsewhere import answer
 
 START = time.perf_counter()
 
@@ -154,7 +155,7 @@ def main() -> None:
                     changed = yaml.replace("version: overread-2", f"version: {name}", 1).replace(
                         "- nsr", f"- {line}", 1
                     )
-                    vocabularies.upload(session, "benchmark", changed)
+                    vocabularies.upload(session, "benchmark", changed, answer({"vocabulary": changed}))
             for name in (first, second, first):
                 with Memory() as memory:
                     seconds, result = activate(database, settings, name)

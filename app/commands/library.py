@@ -107,8 +107,13 @@ def extract(
 
 @labels.command("validate")
 def validate(file: Annotated[Path, typer.Argument(exists=True, dir_okay=False)]) -> None:
-    """Check a vocabulary file; each mistake is named with its line."""
+    """Check a vocabulary file; each mistake is named with its line, each term that finds nothing with what hides it."""
+    from ml.labeling import Labeler
+    from ml.labeling.hidden import hidden_terms
+
     vocabulary = _vocabulary(file, None)
+    for hidden in hidden_terms(Labeler(vocabulary)):
+        say(str(hidden))
     say(f"{file}: version {vocabulary.version}, {len(vocabulary.labels)} labels, {', '.join(vocabulary.languages)}")
 
 

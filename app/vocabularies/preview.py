@@ -14,11 +14,12 @@ from app.disagreement.statistics import Masks as MaskArrays
 from app.reports import queries as reports
 from app.reports.schemas import FindingOut, Source
 from app.reports.tables import StoredText
-from app.vocabularies.schemas import Counts, FindingChange, LabelChange, PreviewOut
+from app.vocabularies.schemas import Counts, FindingChange, HiddenTerm, LabelChange, PreviewOut
 from app.vocabularies.service import ReadingRules
 from ml.corpus.sources import HEDGED
 from ml.labeling import Finding, LabeledReport, Labeler, Vocabulary, overread_masks
 from ml.labeling.batch import read
+from ml.labeling.hidden import hidden_terms
 
 Masks = tuple[int, int, int, int]
 Change = tuple[str, Finding | None, Finding | None]
@@ -86,6 +87,7 @@ class Comparison:
                 for key, name in names.items()
             ],
             examples=self._examples,
+            hidden_terms=[HiddenTerm(**hidden._asdict()) for hidden in hidden_terms(self._labeler)],
         )
 
     def _show(

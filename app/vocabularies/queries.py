@@ -113,6 +113,12 @@ def by_version(session: Session, version: str) -> VocabularyRow | None:
     return session.scalar(select(VocabularyRow).where(VocabularyRow.version == version))
 
 
+def is_maintained(session: Session, version: str) -> bool:
+    """Whether a version is the active one, or on its way to be."""
+    row = by_version(session, version)
+    return row is not None and row.state != "inactive"
+
+
 def all_newest_first(session: Session) -> list[VocabularyRow]:
     """List every vocabulary."""
     return list(session.scalars(select(VocabularyRow).order_by(VocabularyRow.created_at.desc())))

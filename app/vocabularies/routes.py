@@ -10,10 +10,12 @@ from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
-from app.kit.problems import invalid, not_found, responses
+from app.kit.deferred import Deferred
+from app.kit.problems import not_found, responses
 from app.reports.schemas import Source
 from app.vocabularies import preview as previews
 from app.vocabularies import queries, service
+from app.vocabularies.answers import AnswersDep
 from app.vocabularies.schemas import (
     ExtractIn,
     ExtractOut,
@@ -41,17 +43,15 @@ def list_vocabularies(session: SessionDep, user: ViewerUser) -> VocabularyList:
 @router.post(
     "/vocabularies",
     status_code=201,
-    responses={200: {"model": VocabularyDetail, "description": "Stored already"}, **responses(409, 413, 422)},
+    response_model=VocabularyDetail,
+    responses={200: {"model": VocabularyDetail, "description": "Stored already"}, **responses(409, 413, 422, 503)},
 )
-def upload_vocabulary(
-    given: VocabularyIn, response: Response, session: SessionDep, user: AdminUser
-) -> VocabularyDetail:
-    """Store a vocabulary; a mistake in it answers 422 with its line. It changes nothing until it is activated."""
-    row, is_new = service.upload(session, user.name, given.yaml)
-    if not is_new:
-        response.status_code = 200
-    response.headers["Location"] = f"/v1/vocabularies/{row.version}"
-    return service.detail(row)
+def upload_vocabulary(given: VocabularyIn, answers: AnswersDep, user: AdminUser) -> Response:
+    """Store a vocabulary; a mistake in it answers 422 with its line. It changes nothing until it is activated.
+
+    `hidden_terms` names the terms that find nothing, and what hides each of them.
+    """
+    return Deferred(lambda: answers.stored(user.name, given.yaml))
 
 
 @router.post(
@@ -134,26 +134,16 @@ def list_unmapped(
     return found
 
 
-@router.post("/labels/extract", responses=responses(404, 413, 422))
-def extract_labels(given: ExtractIn, labelers: LabelersDep, session: SessionDep, user: ViewerUser) -> ExtractOut:
+@router.post("/labels/extract", response_model=ExtractOut, responses=responses(404, 413, 422, 503))
+def extract_labels(
+    given: ExtractIn, answers: AnswersDep, labelers: LabelersDep, session: SessionDep, user: ViewerUser
+) -> ExtractOut | Response:
     """Read a report: its statements, and the status of each label with the characters that say so.
 
-    Nothing is stored.
+    Nothing is stored. `stance` says whether the report reads the tracing, agrees with the machine's report, or says
+    that the tracing cannot be read.
     """
-    rules = labelers.version(session, given.vocabulary) if given.vocabulary else labelers.active(session)
-    labeler = rules.labeler
-    if given.profile is not None:
-        if given.profile not in rules.vocabulary.profiles:
-            raise invalid("profile", f"must be one of {', '.join(rules.vocabulary.profiles) or 'none'}")
-        labeler = labelers.profile(rules, given.profile)
-    reading = labeler.read(given.text)
-    return ExtractOut.model_validate(
-        {
-            "vocabulary": rules.vocabulary.version,
-            "statements": [
-                {**statement._asdict(), "normal": labeler.normal_form(statement.text)}
-                for statement in reading.statements
-            ],
-            "findings": [finding._asdict() for finding in reading.findings],
-        }
-    )
+    if given.vocabulary is not None and not queries.is_maintained(session, given.vocabulary):
+        yaml = service.stored_yaml(session, given.vocabulary)
+        return Deferred(lambda: answers.extracted(given, yaml))
+    return service.extract(labelers, session, given)

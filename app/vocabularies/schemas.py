@@ -8,6 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.kit.text import Name, ReportText
 from app.reports.schemas import FindingOut, Source
+from ml.labeling import Stance
 from ml.labeling.policy import Policy
 
 OVERREAD_1: dict[str, JsonValue] = {
@@ -43,6 +44,7 @@ NORTH_2: dict[str, JsonValue] = {
     "labels": [{"key": "afib", "name": "Atrial Fibrillation"}],
     "policy": Policy().model_dump(),
     "profiles": {},
+    "hidden_terms": [],
     "yaml": YAML,
 }
 
@@ -68,6 +70,15 @@ class VocabularyOut(BaseModel):
     labels: list[LabelOut]
 
 
+class HiddenTerm(BaseModel):
+    """A term that finds nothing."""
+
+    place: str = Field(description="Where it stands in the file.", examples=["rules.0.terms.en.3"])
+    term: str
+    words: str = Field(description="The words of it that find nothing.")
+    by: str = Field(description="What hides them.")
+
+
 class VocabularyDetail(VocabularyOut):
     """One version with what it says."""
 
@@ -75,6 +86,7 @@ class VocabularyDetail(VocabularyOut):
 
     policy: dict[str, str] = Field(description="The switches of the label policy.")
     profiles: dict[str, dict[str, str]] = Field(description="Named sets of switches.")
+    hidden_terms: list[HiddenTerm] = Field(description="Terms that find nothing.")
     yaml: str
 
 
@@ -182,6 +194,7 @@ class PreviewOut(BaseModel):
                             },
                         }
                     ],
+                    "hidden_terms": [],
                 }
             ]
         }
@@ -194,6 +207,7 @@ class PreviewOut(BaseModel):
     reports_changed: int = Field(description="Reports among them with a label of another status.")
     labels: list[LabelChange]
     examples: list[FindingChange]
+    hidden_terms: list[HiddenTerm] = Field(description="Terms of the vocabulary tried that find nothing.")
 
 
 class UnmappedExample(BaseModel):
@@ -293,6 +307,7 @@ class ExtractOut(BaseModel):
                             "cue_end": 21,
                         }
                     ],
+                    "stance": "read",
                 }
             ]
         }
@@ -301,3 +316,4 @@ class ExtractOut(BaseModel):
     vocabulary: str
     statements: list[StatementOut]
     findings: list[FindingOut]
+    stance: Stance = Field(description="Whether it reads the tracing, agrees, or says it cannot be read.")

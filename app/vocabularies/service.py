@@ -2,7 +2,7 @@
 
 import threading
 import uuid
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Annotated, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -17,6 +17,8 @@ from app.reports import queries as reports
 from app.reports.schemas import Source
 from app.vocabularies import queries
 from app.vocabularies.schemas import (
+    ExtractIn,
+    ExtractOut,
     PreviewIn,
     UnmappedExample,
     UnmappedList,
@@ -25,8 +27,9 @@ from app.vocabularies.schemas import (
     VocabularyOut,
 )
 from app.vocabularies.tables import VocabularyRow
-from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin_text
+from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin, builtin_text
 from ml.labeling.batch import read, unmapped_form
+from ml.labeling.elsewhere import labeled, outline
 from ml.labeling.vocabulary import MAX_BYTES
 
 KEPT = 8  # labelers; each holds a compiled vocabulary and what it has read
@@ -86,14 +89,8 @@ LabelersDep = Annotated[Labelers, from_app("labelers")]
 
 def install_builtin(session: Session) -> None:
     """Store the vocabulary this release ships; on a new database it is the active one."""
-    text = builtin_text()
-    add(session, Vocabulary.parse(text), text)
-
-
-def add(session: Session, vocabulary: Vocabulary, yaml: str) -> bool:
-    """Store a vocabulary that its file was read as, unless its version is there (then: False)."""
-    outline = vocabulary.model_dump(mode="json", include={"languages", "labels"})
-    return queries.add_if_absent(session, vocabulary.version, outline, yaml)
+    if queries.by_version(session, builtin().version) is None:
+        queries.add_if_absent(session, builtin().version, outline(Labeler(builtin())), builtin_text())
 
 
 def parse(yaml: str) -> Vocabulary:
@@ -116,11 +113,10 @@ def proposed(session: Session, labelers: Labelers, given: PreviewIn) -> tuple[Vo
     return vocabulary, Labeler(vocabulary)
 
 
-def upload(session: Session, actor: str, yaml: str) -> tuple[VocabularyRow, bool]:
-    """Store a vocabulary and say whether it is new; a 409 when its version is another file's."""
-    vocabulary = parse(yaml)
-    version = vocabulary.version
-    is_new = add(session, vocabulary, yaml)
+def upload(session: Session, actor: str, yaml: str, read: Json) -> tuple[VocabularyRow, bool]:
+    """Store a vocabulary as it was read, and say whether it is new; a 409 when its version is another file's."""
+    version = read["version"]
+    is_new = queries.add_if_absent(session, version, read["outline"], yaml)
     row = queries.by_version(session, version)
     assert row is not None
     if row.yaml != yaml:
@@ -128,6 +124,30 @@ def upload(session: Session, actor: str, yaml: str) -> tuple[VocabularyRow, bool
     if is_new:
         audit.record(session, actor, "create", "vocabulary", row.id, after={"version": version})
     return row, is_new
+
+
+def stored_yaml(session: Session, version: str) -> str:
+    """Return the file of a stored version; a 404 when there is none."""
+    row = queries.by_version(session, version)
+    if row is None:
+        raise not_found("vocabulary")
+    return row.yaml
+
+
+def extract(labelers: Labelers, session: Session, given: ExtractIn) -> ExtractOut:
+    """Read a text with the active vocabulary, or with another one that a labeler is kept for."""
+    rules = labelers.version(session, given.vocabulary) if given.vocabulary else labelers.active(session)
+    labeler = rules.labeler
+    if given.profile is not None:
+        check_profile(given.profile, list(rules.vocabulary.profiles))
+        labeler = labelers.profile(rules, given.profile)
+    return ExtractOut.model_validate({"vocabulary": rules.vocabulary.version, **labeled(labeler, given.text)})
+
+
+def check_profile(name: str, known: Sequence[str]) -> None:
+    """Raise a 422 for a profile that a vocabulary does not have."""
+    if name not in known:
+        raise invalid("profile", f"must be one of {', '.join(known) or 'none'}")
 
 
 def refuse_while_activating(session: Session, user: User, key: str | None) -> None:
@@ -160,11 +180,11 @@ def outside(row: VocabularyRow) -> VocabularyOut:
 
 
 def detail(row: VocabularyRow) -> VocabularyDetail:
-    """Show a stored vocabulary with what it says."""
-    vocabulary = _stored(row)
-    return VocabularyDetail.model_validate(
-        {**_shown(row), "policy": vocabulary.policy.model_dump(), "profiles": vocabulary.profiles, "yaml": row.yaml}
-    )
+    """Return a stored vocabulary with what it says."""
+    shown = _shown(row)
+    if "policy" not in shown:  # stored by a release that kept less
+        shown |= outline(Labeler(_stored(row)))
+    return VocabularyDetail.model_validate({**shown, "yaml": row.yaml})
 
 
 def _shown(row: VocabularyRow) -> Json:

@@ -37,7 +37,7 @@ class Lexicon:
     """Every term of a vocabulary that its policy's switches leave on, in one trie."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        entries = [(term, meaning) for phrases, meaning in _phrases(vocabulary) for term in phrases.all()]
+        entries = [(term, meaning) for phrases, meaning in meanings(vocabulary) for term in phrases.all()]
         self._terms = Terms(entries, ((mark, Meaning(kind)) for mark, kind in MARKS.items()))
         mentioning = words_in(term for term, meaning in entries if meaning.rule is not None)
         stance_words = words_in(
@@ -139,7 +139,7 @@ def _signatures(vocabulary: Vocabulary) -> frozenset[str]:
     return frozenset(words[0] for term in terms for words in variants(term))
 
 
-def _phrases(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:
+def meanings(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:
     """Give the terms in the order in which a later one replaces an earlier one of the same words."""
     policy = vocabulary.policy
     for rule in vocabulary.rules:

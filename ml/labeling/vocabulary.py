@@ -217,7 +217,7 @@ class Vocabulary(_Part):
 
     @model_validator(mode="after")
     def _hangs_together(self) -> Self:
-        parts = list(_parts(self))
+        parts = list(all_parts(self))
         too_many = _too_many_words(parts)
         for mistakes in (too_many, self._labels_alike(), self._not_listed(parts), self._of_two_names()):
             if found := [_error(mistake) for mistake in mistakes]:
@@ -253,15 +253,15 @@ class Vocabulary(_Part):
                     yield place, f"of two names: {' '.join(other[0])}"
 
 
-def _parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, _Part]]:
-    """Give the parts of a vocabulary, each with its place, those of parts too."""
+def all_parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, _Part]]:
+    """Yield every part of a vocabulary with its place, also parts of parts."""
     if isinstance(value, _Part):
         yield place, value
         for name, inner in value:
-            yield from _parts(inner, (*place, name))
+            yield from all_parts(inner, (*place, name))
     elif isinstance(value, tuple):
         for i, inner in enumerate(value):
-            yield from _parts(inner, (*place, i))
+            yield from all_parts(inner, (*place, i))
 
 
 def _terms(place: Place, part: _Part) -> Iterator[tuple[Place, str]]:

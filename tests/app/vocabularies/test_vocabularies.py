@@ -27,6 +27,7 @@ from app.steps import KINDS
 from app.vocabularies import queries
 from app.vocabularies.service import KEPT, Labelers, upload
 from ml.labeling import Labeler, Vocabulary, builtin_text
+from ml.labeling.elsewhere import answer
 
 MACHINE = ["Sinus rhythm", "Sinus rhythm\nNonspecific ST abnormality", "Wobbly baseline rhythm", "AF\nLBBB", "LVH"]
 OVERREAD = ["Sinus rhythm", "Wobbly baseline rhythm\nRBBB", "Atrial flutter", "AF", "Possible LVH", "Brugada pattern"]
@@ -409,15 +410,15 @@ def test_an_activation_waits_for_who_began_before_all_was_read(
 
 def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: dict[str, str]) -> None:
     unknown = changed("bad", ("  - labels: [sinus_rhythm]\n", "  - labels: [sinus_rythm]\n"))
-    answer = client.post("/v1/vocabularies", json={"yaml": unknown})
+    refused = client.post("/v1/vocabularies", json={"yaml": unknown})
     line = 1 + unknown.split("\n").index("  - labels: [sinus_rythm]")
     mistake = f"line {line}: rules.0.labels.0: no such label: sinus_rythm"
-    assert (answer.status_code, answer.json()["detail"]) == (422, mistake)
-    answer = client.post("/v1/vocabularies", json={"yaml": changed("bad", ("septal_mi: anterior", "septal_mi: both"))})
+    assert (refused.status_code, refused.json()["detail"]) == (422, mistake)
+    refused = client.post("/v1/vocabularies", json={"yaml": changed("bad", ("septal_mi: anterior", "septal_mi: both"))})
     line = 1 + changed("bad").split("\n").index("  septal_mi: anterior")
-    assert answer.status_code == 422 and f"line {line}" in answer.json()["detail"], answer.text
-    answer = client.post("/v1/vocabularies", json={"yaml": changed("overread-2", (SYNONYM, ""))})
-    assert answer.status_code == 409 and answer.json()["type"].endswith("version_taken")
+    assert refused.status_code == 422 and f"line {line}" in refused.json()["detail"], refused.text
+    refused = client.post("/v1/vocabularies", json={"yaml": changed("overread-2", (SYNONYM, ""))})
+    assert refused.status_code == 409 and refused.json()["type"].endswith("version_taken")
     assert client.post("/v1/vocabularies", json={"yaml": "x" * 1_000_001}).status_code == 413
     assert client.post("/v1/vocabularies/none/activate").status_code == 404
     assert client.get("/v1/vocabularies/none").status_code == 404
@@ -446,7 +447,8 @@ def test_a_process_keeps_a_few_labelers_and_builds_the_others_again(database: Da
     labelers = Labelers()
     with database.begin() as session:
         for number in range(KEPT + 2):
-            upload(session, "test", builtin_text().replace("overread-2", f"north-{number}"))
+            yaml = builtin_text().replace("overread-2", f"north-{number}")
+            upload(session, "test", yaml, answer({"vocabulary": yaml}))
         active = labelers.active(session).labeler
         strict = labelers.profile(labelers.active(session), "strict")
         first = labelers.version(session, "north-0").labeler
@@ -464,5 +466,5 @@ def test_what_another_release_stored_is_listed_and_refused_in_words(client: http
         queries.add_if_absent(session, "old", outline, "version: old\nlanguages: [en]\nswitches: none of today's\n")
     newest = client.get("/v1/vocabularies").json()["items"][0]
     assert (newest["version"], newest["languages"], newest["labels"]) == ("old", ["en"], outline["labels"])
-    for answer in (client.get("/v1/vocabularies/old"), client.get("/v1/vocabularies/old/unmapped")):
-        assert answer.status_code == 409 and "refuses the file of version old" in answer.json()["detail"]
+    for refused in (client.get("/v1/vocabularies/old"), client.get("/v1/vocabularies/old/unmapped")):
+        assert refused.status_code == 409 and "refuses the file of version old" in refused.json()["detail"]

@@ -1,0 +1,60 @@
+"""`python -m ml.labeling.elsewhere SECONDS MEBIBYTES`: one question about a vocabulary, in a process with limits.
+
+Reads one line of JSON, `{"vocabulary": YAML, "profile": NAME | null, "text": TEXT | null}`, and writes one: the
+vocabulary's version, languages, labels, policy, profiles and hidden terms, and what the text says where one is given;
+or `{"mistakes": …}` where the file is refused. It ends by itself, killed where it needs more than its limits.
+"""
+
+import json
+import resource
+import sys
+from typing import Any
+
+from ml.labeling.hidden import hidden_terms
+from ml.labeling.labeler import Labeler
+from ml.labeling.vocabulary import Vocabulary, VocabularyError
+
+
+def outline(labeler: Labeler) -> dict[str, Any]:
+    """Return what is shown of a vocabulary: all but its terms."""
+    shown = labeler.vocabulary.model_dump(mode="json", include={"languages", "labels", "policy", "profiles"})
+    return {**shown, "hidden_terms": [hidden._asdict() for hidden in hidden_terms(labeler)]}
+
+
+def labeled(labeler: Labeler, text: str) -> dict[str, Any]:
+    """Return what a text says: its statements with their normal forms, the findings, and the stance."""
+    report = labeler.read(text)
+    return {
+        "statements": [
+            {**statement._asdict(), "normal": labeler.normal_form(statement.text)} for statement in report.statements
+        ],
+        "findings": [finding._asdict() for finding in report.findings],
+        "stance": report.stance,
+    }
+
+
+def answer(question: dict[str, Any]) -> dict[str, Any]:
+    """Answer one question."""
+    try:
+        vocabulary = Vocabulary.parse(question["vocabulary"])
+    except VocabularyError as error:
+        return {"mistakes": str(error)}
+    profile, text = question.get("profile"), question.get("text")
+    if text is None:
+        return {"version": vocabulary.version, "outline": outline(Labeler(vocabulary))}
+    if profile is not None and profile not in vocabulary.profiles:
+        return {"version": vocabulary.version, "profiles": list(vocabulary.profiles)}
+    labeler = Labeler(vocabulary if profile is None else vocabulary.profile(profile))
+    return {"version": vocabulary.version, "report": labeled(labeler, text)}
+
+
+def main() -> None:
+    """Answer the question on standard input, within the limits that the arguments give."""
+    seconds, mebibytes = map(int, sys.argv[1:])
+    resource.setrlimit(resource.RLIMIT_CPU, (seconds, seconds))
+    resource.setrlimit(resource.RLIMIT_AS, (mebibytes << 20, mebibytes << 20))
+    json.dump(answer(json.loads(sys.stdin.buffer.readline())), sys.stdout)
+
+
+if __name__ == "__main__":
+    main()
