@@ -148,7 +148,7 @@ def text_ids(session: Session, said: Sequence[Said]) -> list[int]:
             ),
             given,
         )
-        new: dict[bytes, int] = dict(added.tuples().all())
+        new: dict[bytes, int] = dict(added.all())
         found = [(digest, text_id or new.get(digest)) for digest, text_id in found]
         if any(text_id is None for _, text_id in found):  # another writer has just added it
             found = [(digest, text_id) for digest, text_id in session.execute(known, given)]
