@@ -8,6 +8,7 @@ from typing import NamedTuple
 import numpy as np
 
 from app.disagreement.statistics import Masks, count, kappa
+from ml.corpus.sources import HEDGED
 from ml.labeling import Code, Labeler
 
 # What a text may say that comes near a label, and the codes that do: a disagreement is grouped by them.
@@ -59,7 +60,7 @@ def print_agreement(labeler: Labeler, reports: Sequence[Coded], classes: int) ->
     combinations = Masks(
         *np.array(masks, dtype=np.int64).reshape(-1, 4).T
     )  # the text as the machine's, codes as over-read
-    said = count(combinations, len(keys), "positive", each, once, np.zeros_like(each), 1)
+    said = count(combinations, len(keys), HEDGED, cell=each, pairs=once, group=np.zeros_like(each), groups=1)
     agreement = kappa(said).value[0]
     for bit, key in enumerate(keys):
         both, text, code = int(said.both[0, bit]), int(said.removed[0, bit]), int(said.added[0, bit])

@@ -16,7 +16,8 @@ from typing import Any
 
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import PairFilter
-from app.disagreement.service import Asked, disagreement
+from app.disagreement.service import disagreement
+from app.disagreement.tally import Asked
 from app.ecgs.filters import EcgFilter
 from app.imports.service import import_reports
 from app.kit.database import Database
@@ -89,7 +90,9 @@ def compare(folder: Path) -> None:
             with database.begin() as session:
                 rules = Labelers().active(session)
                 together = agreement(session, rules, OverreadFilter(), HEDGED)
-                one, two = (profile(session, rules, f"cardiologist-{number}", EcgFilter(), HEDGED) for number in (1, 2))
+                one, two = (
+                    profile(session, rules, f"cardiologist-{number}", EcgFilter(), hedged=HEDGED) for number in (1, 2)
+                )
                 table = disagreement(session, CellBook(), rules, Asked(PairFilter()))
             database.close()
     print(f"{loaded.lines:,} readings of {loaded.ecgs} ECGs\n")

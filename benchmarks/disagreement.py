@@ -558,7 +558,7 @@ def explain(database: Database) -> None:
             position = Position(datetime(2023, 1, 1, tzinfo=UTC), uuid.UUID(int=0))
             event.listen(database.engine, "before_cursor_execute", remember_too)
             outcomes = outcomes_of(LABELS.index("anterior_mi"), "removed", "ignore")
-            drilldown.changes(session, 0, chosen, outcomes, position, 51)
+            drilldown.changes(session, 0, chosen, outcomes, position=position, limit=51)
             event.remove(database.engine, "before_cursor_execute", remember_too)
             _plan(session, f"drill-down: {name}", *statements[-1])
 

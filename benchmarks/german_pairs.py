@@ -15,6 +15,7 @@ import numpy as np
 
 from app.disagreement.statistics import Masks as PairMasks
 from app.disagreement.statistics import count, kappa
+from ml.corpus.sources import HEDGED
 from ml.labeling import Code, Labeler, Masks, builtin
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
@@ -61,7 +62,9 @@ def main() -> None:
     for readings in (machine, counted):
         masks = np.array([(*m[:2], *e[:2]) for m, e in zip(readings, expert, strict=True)], np.int64).T
         pairs = np.arange(len(rows))
-        counts = count(PairMasks(*masks), len(keys), "positive", pairs, np.ones_like(pairs), one_group, 1)
+        counts = count(
+            PairMasks(*masks), len(keys), HEDGED, cell=pairs, pairs=np.ones_like(pairs), group=one_group, groups=1
+        )
         tables.append((counts, kappa(counts).value[0]))
     for key in KEYWORDS:
         at = keys.index(key)

@@ -17,7 +17,8 @@ from typing import Any
 
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import PairFilter
-from app.disagreement.service import Asked, disagreement
+from app.disagreement.service import disagreement
+from app.disagreement.tally import Asked
 from app.imports.service import import_reports
 from app.kit.database import Database
 from app.migrate import migrate

@@ -9,8 +9,8 @@ from sqlalchemy.orm import Session
 
 from app.disagreement import parameters, service
 from app.disagreement.counting.cells import CellBook
-from app.disagreement.service import Asked
 from app.disagreement.sheets import as_text, table_csv
+from app.disagreement.tally import Asked
 from app.ecgs.filters import settled
 from app.kit.problems import FieldError, Problem, field_errors
 from app.vocabularies.service import Labelers

@@ -6,7 +6,7 @@ from fastapi import Depends, Query
 
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import GroupBy, PairFilter
-from app.disagreement.service import Asked
+from app.disagreement.tally import Asked
 from app.ecgs.filters import settled
 from app.ecgs.parameters import Device, From, Simulated, Site, To
 from app.ecgs.schemas import Sex

@@ -56,6 +56,7 @@ def vacuum(database: Database, slot: int) -> None:
     tables = ", ".join(f"{name}_{slot:d}" for name in ("pairs", "changes", "pair_totals", "pair_deltas"))
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"VACUUM (ANALYZE) {tables}"))
+        connection.execute(text("ANALYZE ecgs, reports, texts, labelings, statements, cells, attribute_values"))
 
 
 class SampledPair(NamedTuple):

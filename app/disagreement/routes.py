@@ -9,8 +9,8 @@ from app.auth.access import ViewerUser
 from app.disagreement import service
 from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedges
 from app.disagreement.schemas import BY_MONTH, BY_SITE, READ_INSTEAD, Disagreement, Flow, Trend
-from app.disagreement.service import Asked
 from app.disagreement.sheets import flow_csv, table_csv, trend_csv
+from app.disagreement.tally import Asked
 from app.kit.csv_answers import WantsCsv, csv_answer, json_or_csv
 from app.kit.database import SessionDep
 from app.kit.problems import invalid, responses
@@ -61,7 +61,7 @@ def get_trend(
     rules = labelers.active(session)
     if unknown := set(label) - {known.key for known in rules.vocabulary.labels}:
         raise invalid("query.label", f"{min(unknown)!r} is no label of the active vocabulary")
-    answer = service.trend(session, book, rules, Asked(chosen, hedged), label)
+    answer = service.trend(session, book, rules, Asked(chosen, hedged), only=label)
     return csv_answer(trend_csv(answer)) if wants_csv else JSONResponse(answer)
 
 

@@ -92,7 +92,14 @@ class Rate:
 
 
 def count(
-    masks: Masks, labels: int, hedged: Hedged, cell: Integers, pairs: Integers, group: Integers, groups: int
+    masks: Masks,
+    labels: int,
+    hedged: Hedged,
+    *,
+    cell: Integers,
+    pairs: Integers,
+    group: Integers,
+    groups: int,
 ) -> LabelCounts:
     """Count the tables of the first `labels` labels in each of `groups` groups: arrays of (group, label).
 

@@ -67,4 +67,4 @@ def get_reader(
 ) -> dict[str, Any]:
     """Show how one reader reads: how often each label, beside the machine, the final reading and the other readers."""
     rules = labelers.active(session)
-    return service.profile(session, rules, reader, settled(session, given), hedged)
+    return service.profile(session, rules, reader, settled(session, given), hedged=hedged)

@@ -2,7 +2,6 @@
 
 from collections.abc import Sequence
 from contextlib import closing
-from math import isnan
 from typing import Any
 
 import numpy as np
@@ -10,8 +9,8 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.disagreement import statistics
-from app.disagreement.service import label_rows
-from app.disagreement.statistics import LabelCounts, Masks, Rate
+from app.disagreement.rows import intervals, label_rows, plain
+from app.disagreement.statistics import LabelCounts, Masks
 from app.ecgs.filters import EcgFilter
 from app.ecgs.queries import has_overread_by
 from app.kit.database import Json
@@ -59,7 +58,7 @@ def agreement(session: Session, rules: ReadingRules, chosen: OverreadFilter, hed
     }
 
 
-def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilter, hedged: Hedged) -> Json:
+def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilter, *, hedged: Hedged) -> Json:
     """Answer `schemas.Profile`; a 404 for who never read."""
     rows = queries.beside_others(session, rules.id, reader, chosen)
     if not rows and not has_overread_by(session, reader):
@@ -70,8 +69,8 @@ def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilte
     shown = {
         "readings": alone.pairs.tolist(),
         "positive": alone.machine.tolist(),
-        "prevalence": _plain(prevalence.value),
-        "prevalence_ci": _intervals(prevalence),
+        "prevalence": plain(prevalence.value),
+        "prevalence_ci": intervals(prevalence),
     }
     against_machine = _beside([_swapped(row) for row in rows], "machine", labels, hedged)
     one_group = LabelCounts(*(getattr(against_machine, name)[None] for name in ("both", "added", "removed", "neither")))
@@ -109,9 +108,11 @@ def _pairs(rows: Sequence[ReadTogether], labels: Sequence[Label], hedged: Hedged
     group = np.array([place[row.readers[0], row.readers[1]] for row in rows], np.int64)
     first, second, first_hedged, second_hedged, ecgs = columns.T
     masks = Masks(first, first_hedged, second, second_hedged)
-    counts = statistics.count(masks, len(labels), hedged, np.arange(len(rows)), ecgs, group, len(names))
+    counts = statistics.count(
+        masks, len(labels), hedged, cell=np.arange(len(rows)), pairs=ecgs, group=group, groups=len(names)
+    )
     kappa = statistics.kappa(counts)
-    values, intervals = _plain(kappa.value), _intervals(kappa)
+    values, ranges = plain(kappa.value), intervals(kappa)
     return [
         {
             "readers": pair,
@@ -123,7 +124,7 @@ def _pairs(rows: Sequence[ReadTogether], labels: Sequence[Label], hedged: Hedged
                     "only_first": counts.removed[at].tolist(),
                     "only_second": counts.added[at].tolist(),
                     "kappa": values[at],
-                    "kappa_ci": intervals[at],
+                    "kappa_ci": ranges[at],
                 },
             ),
         }
@@ -134,7 +135,7 @@ def _pairs(rows: Sequence[ReadTogether], labels: Sequence[Label], hedged: Hedged
 def _fleiss(histogram: Integers, labels: Sequence[Label]) -> list[Json]:
     kappa = fleiss(histogram)
     ecgs = histogram.sum(axis=1).tolist()
-    return _rows(labels, {"ecgs": ecgs, "kappa": _plain(kappa.value), "kappa_ci": _intervals(kappa)})
+    return _rows(labels, {"ecgs": ecgs, "kappa": plain(kappa.value), "kappa_ci": intervals(kappa)})
 
 
 def _beside(rows: Sequence[Beside], other: str, labels: Sequence[Label], hedged: Hedged) -> LabelCounts:
@@ -143,7 +144,9 @@ def _beside(rows: Sequence[Beside], other: str, labels: Sequence[Label], hedged:
     present, uncertain, other_present, other_uncertain, readings = np.array(wanted, np.int64).reshape(-1, 5).T
     masks = Masks(present, uncertain, other_present, other_uncertain)
     cell = np.arange(len(wanted))
-    counts = statistics.count(masks, len(labels), hedged, cell, readings, np.zeros_like(cell), 1)
+    counts = statistics.count(
+        masks, len(labels), hedged, cell=cell, pairs=readings, group=np.zeros_like(cell), groups=1
+    )
     return LabelCounts(*(getattr(counts, name)[0] for name in ("both", "added", "removed", "neither")))
 
 
@@ -160,8 +163,8 @@ def _compared(counts: LabelCounts, labels: Sequence[Label], independent: bool) -
             "both": counts.both.tolist(),
             "only_this": counts.removed.tolist(),
             "only_other": counts.added.tolist(),
-            "kappa": _plain(kappa.value),
-            "kappa_ci": _intervals(kappa) if independent else [None] * len(labels),
+            "kappa": plain(kappa.value),
+            "kappa_ci": intervals(kappa) if independent else [None] * len(labels),
         },
     )
 
@@ -171,18 +174,3 @@ def _rows(labels: Sequence[Label], columns: dict[str, list[Any]]) -> list[Json]:
         {"label": label.key, "name": label.name, **dict(zip(columns, row, strict=True))}
         for label, row in zip(labels, zip(*columns.values(), strict=True), strict=True)
     ]
-
-
-def _plain(values: NDArray[np.float64]) -> list[Any]:
-    plain = values.astype(object)
-    plain[np.isnan(values)] = None
-    shown: list[Any] = plain.tolist()
-    return shown
-
-
-def _intervals(rate: Rate) -> list[Any]:
-    """Give intervals, of one axis or of two, None where they are not defined."""
-    if rate.value.ndim == 2:
-        return [_intervals(Rate(*row)) for row in zip(rate.value, rate.low, rate.high, strict=True)]
-    pairs = zip(rate.low.tolist(), rate.high.tolist(), strict=True)
-    return [None if isnan(low) else (low, high) for low, high in pairs]

@@ -141,7 +141,9 @@ def _table(vocabulary: Vocabulary, counted: Counter[Masks]) -> dict[str, Counts]
     rows = np.arange(len(table))
     labels = vocabulary.labels
     masks = MaskArrays(*table[:, :4].T)
-    counts = statistics.count(masks, len(labels), HEDGED, rows, table[:, 4], np.zeros_like(rows), groups=1)
+    counts = statistics.count(
+        masks, len(labels), HEDGED, cell=rows, pairs=table[:, 4], group=np.zeros_like(rows), groups=1
+    )
     return {
         label.key: Counts(machine=machine, overread=overread, added=added, removed=removed)
         for label, machine, overread, added, removed in zip(

@@ -68,7 +68,7 @@ def count_by_cell(session: Session, slot: int, chosen: PairFilter, group_by: Seq
     ids = value_ids(session, chosen.names)
     session.execute(text(_GENEROUS))
     columns = {_COLUMN[grouping] for grouping in group_by} | _filtered(chosen)
-    source = _from_totals(slot, chosen, ids, group_by, columns) if len(columns) <= 1 else None
+    source = _from_totals(slot, chosen, ids, group_by=group_by, columns=columns) if len(columns) <= 1 else None
     query, parameters = source or _from_pairs(slot, chosen, ids, group_by)
     names = [f"g{number}" for number in range(len(group_by))]
     packed = ", ".join(f"array_send(array_agg({name}))" for name in (*names, "cell_id", "pairs"))
@@ -155,7 +155,7 @@ def _from_pairs(
 
 
 def _from_totals(
-    slot: int, chosen: PairFilter, ids: dict[str, int], group_by: Sequence[GroupBy], columns: set[str]
+    slot: int, chosen: PairFilter, ids: dict[str, int], *, group_by: Sequence[GroupBy], columns: set[str]
 ) -> tuple[str, dict[str, Any]]:
     """Count by one attribute: its totals, the changes not yet in them, and the pairs at the edges of a range."""
     column = next(iter(columns), EVERYTHING)

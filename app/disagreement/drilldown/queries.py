@@ -31,7 +31,13 @@ class Change(NamedTuple):
 
 
 def changes(
-    session: Session, slot: int, chosen: PairFilter, outcomes: Sequence[int], position: Position | None, limit: int
+    session: Session,
+    slot: int,
+    chosen: PairFilter,
+    outcomes: Sequence[int],
+    *,
+    position: Position | None = None,
+    limit: int,
 ) -> list[Change]:
     """List the chosen pairs with one of these outcomes, newest recording first, from after `position` on."""
     where, parameters = conditions(chosen, value_ids(session, chosen.names))

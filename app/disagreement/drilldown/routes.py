@@ -36,7 +36,7 @@ def list_most_changed_ecgs(
 ) -> Response:
     """List the ECGs on which most labels differ, the newest recording first among equals."""
     rules = labelers.active(session)
-    found = service.most_changed(session, book, rules, chosen, hedged, limit, cursor)
+    found = service.most_changed(session, book, rules, chosen, hedged=hedged, limit=limit, cursor=cursor)
     shown.add(item.ecg.id for item in found.items)
     return _json(found)
 
@@ -67,7 +67,9 @@ def list_changed_statements(
     if label is not None and label not in keys:
         raise invalid("query.label", f"{label!r} is no label of the active vocabulary")
     bit = None if label is None else keys.index(label)
-    found = changed_statements(session, rules, chosen, hedged, bit, direction, sample, limit)
+    found = changed_statements(
+        session, rules, chosen, hedged=hedged, label=bit, direction=direction, sample=sample, limit=limit
+    )
     shown.add(statement.example.ecg_id for statement in (*found.added, *found.removed))
     return _json(found)
 
@@ -95,7 +97,9 @@ def list_differing_ecgs(
     if label not in keys:
         raise not_found("label")
     bit = keys.index(label)
-    found = service.of_label(session, book, rules, chosen, hedged, bit, direction, limit, cursor)
+    found = service.of_label(
+        session, book, rules, chosen, hedged=hedged, label=bit, direction=direction, limit=limit, cursor=cursor
+    )
     shown.add(item.ecg.id for item in found.items)
     return _json(found)
 

@@ -26,6 +26,7 @@ def of_label(
     book: CellBook,
     rules: ReadingRules,
     chosen: PairFilter,
+    *,
     hedged: Hedged,
     label: int,
     direction: Direction,
@@ -35,11 +36,11 @@ def of_label(
     """List the ECGs whose over-read added, or removed, a label; newest recording first, those of unknown time last."""
     assert rules.slot is not None
     outcomes = outcomes_of(label, direction, hedged)
-    found = queries.changes(session, rules.slot, chosen, outcomes, decode(cursor), limit + 1)
+    found = queries.changes(session, rules.slot, chosen, outcomes, position=decode(cursor), limit=limit + 1)
     shown = found[:limit]
     return EcgPage(
         simulated=bool(chosen.simulated),
-        items=_shown(session, book, rules, hedged, shown),
+        items=_shown(session, book, rules, shown, hedged=hedged),
         next_cursor=encode(Position(shown[-1].at, shown[-1].ecg_id)) if len(found) > limit else None,
     )
 
@@ -49,6 +50,7 @@ def most_changed(
     book: CellBook,
     rules: ReadingRules,
     chosen: PairFilter,
+    *,
     hedged: Hedged,
     limit: int,
     cursor: str | None,
@@ -63,7 +65,8 @@ def most_changed(
         after = position if changed == most else None
         missing = limit + 1 - len(found)
         found += [
-            (changed, change) for change in queries.changes(session, rules.slot, chosen, outcomes, after, missing)
+            (changed, change)
+            for change in queries.changes(session, rules.slot, chosen, outcomes, position=after, limit=missing)
         ]
         if len(found) > limit:
             break
@@ -74,7 +77,7 @@ def most_changed(
         next_cursor = f"{changed}.{encode(Position(last.at, last.ecg_id))}"
     return EcgPage(
         simulated=bool(chosen.simulated),
-        items=_shown(session, book, rules, hedged, [change for _, change in shown]),
+        items=_shown(session, book, rules, [change for _, change in shown], hedged=hedged),
         next_cursor=next_cursor,
     )
 
@@ -90,7 +93,7 @@ def _counted(cursor: str | None) -> tuple[int | None, Position | None]:
 
 
 def _shown(
-    session: Session, book: CellBook, rules: ReadingRules, hedged: Hedged, found: Sequence[Change]
+    session: Session, book: CellBook, rules: ReadingRules, found: Sequence[Change], *, hedged: Hedged
 ) -> list[DifferingEcg]:
     """Show pairs with their ECGs and readings."""
     assert rules.slot is not None

@@ -53,6 +53,7 @@ def changed_statements(
     session: Session,
     rules: ReadingRules,
     chosen: PairFilter,
+    *,
     hedged: Hedged,
     label: int | None,
     direction: Direction,
@@ -66,7 +67,7 @@ def changed_statements(
         outcomes = [outcome for _, alike in found for outcome in alike]
     else:
         outcomes = outcomes_of(label, direction, hedged)
-    newest = queries.changes(session, rules.slot, chosen, outcomes, None, sample + 1)
+    newest = queries.changes(session, rules.slot, chosen, outcomes, limit=sample + 1)
     pairs = {pair.ecg_id: pair for pair in pairs_of(session, [change.ecg_id for change in newest[:sample]])}
     said = _statements(session, rules, [text for p in pairs.values() for text in (p.machine_text, p.overread_text)])
     added, removed = _Seen(), _Seen()

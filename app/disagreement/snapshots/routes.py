@@ -33,7 +33,7 @@ def pin_question(
 ) -> Response:
     """Pin a question: the parameters are those of `GET /v1/disagreement`, and the answer is kept for good."""
     rules = labelers.active(session)
-    snapshot = service.pin(session, user.name, book, rules, asked, name)
+    snapshot = service.pin(session, user.name, book, rules, asked=asked, name=name)
     headers = {"Location": f"/v1/disagreement/snapshots/{snapshot.id}"}
     return JSONResponse(service.outside(snapshot), 201, headers)
 

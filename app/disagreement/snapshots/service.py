@@ -3,16 +3,19 @@
 from sqlalchemy.orm import Session
 
 from app.disagreement.counting.cells import CellBook
-from app.disagreement.service import Asked, disagreement
+from app.disagreement.service import disagreement
 from app.disagreement.tables import Snapshot
+from app.disagreement.tally import Asked
 from app.kit import audit
 from app.kit.database import Json
 from app.kit.times import written
 from app.vocabularies.service import ReadingRules
 
 
-def pin(session: Session, actor: str, book: CellBook, rules: ReadingRules, asked: Asked, name: str | None) -> Snapshot:
-    """Answer a question and keep the answer."""
+def pin(
+    session: Session, actor: str, book: CellBook, rules: ReadingRules, *, asked: Asked, name: str | None
+) -> Snapshot:
+    """Answer a question and store the answer with it."""
     answer = disagreement(session, book, rules, asked)
     snapshot = Snapshot(
         name=name, created_by=actor, vocabulary=rules.vocabulary.version, query=_written(asked), answer=answer

@@ -28,7 +28,9 @@ def one(both: int, added: int, removed: int, neither: int) -> LabelCounts:
 def test_counting_cells_is_counting_pairs(pairs: list[tuple[int, int, int, int, int]], hedged: Hedged) -> None:
     columns = np.array(pairs, np.int64).reshape(-1, 5).T
     rows = np.arange(len(pairs))
-    counts = statistics.count(Masks(*columns[:4]), 13, hedged, rows, np.ones_like(rows), columns[4], groups=3)
+    counts = statistics.count(
+        Masks(*columns[:4]), 13, hedged, cell=rows, pairs=np.ones_like(rows), group=columns[4], groups=3
+    )
     names = {(True, True): "both", (False, True): "added", (True, False): "removed", (False, False): "neither"}
     expected = {name: np.zeros((3, 13), np.int64) for name in names.values()}
     for machine, machine_hedged, overread, overread_hedged, group in pairs:

@@ -12,7 +12,7 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.disagreement import service
+from app.disagreement import tally
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.queries import fold, fold_when_worth_it
 from app.kit.database import Database
@@ -217,7 +217,7 @@ def test_what_cannot_be_asked_is_refused_by_name(
     ]:
         answer = client.get("/v1/disagreement", params=query)
         assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == field, answer.text
-    monkeypatch.setattr(service, "MAX_GROUPS", 5)
+    monkeypatch.setattr(tally, "MAX_GROUPS", 5)
     assert client.get("/v1/disagreement", params={"group_by": "sex"}).status_code == 200
     answer = client.get("/v1/disagreement", params={"group_by": ["reader", "month"]})
     assert answer.status_code == 422 and answer.json()["errors"][0]["code"] == "too_many_groups"

@@ -1,0 +1,128 @@
+"""From counted cells to counts of labels, by group."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from sqlalchemy.orm import Session
+
+from app.disagreement import statistics
+from app.disagreement.counting import queries
+from app.disagreement.counting.cells import CellBook
+from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, month_name
+from app.disagreement.statistics import LabelCounts
+from app.kit.problems import invalid
+from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import HEDGED, Hedged
+
+MAX_GROUPS = 2_000
+"""More groups are a query to be narrowed: each has a row a label."""
+
+Integers = NDArray[np.int64]
+Key = tuple[str | int | None, ...]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """A question: which pairs, what a hedge counts as, and by what they are grouped."""
+
+    chosen: PairFilter
+    hedged: Hedged = HEDGED
+    group_by: tuple[GroupBy, ...] = ()
+
+
+class Tally(NamedTuple):
+    """What was counted, by group: `keys` in order; arrays of (group, label) and of (group,)."""
+
+    keys: list[Key]
+    counts: LabelCounts
+    pairs: Integers
+    differing: Integers
+
+    def summed(self) -> "Tally":
+        """Return all groups as one."""
+        both, added, removed, neither = (
+            getattr(self.counts, name).sum(axis=0, keepdims=True) for name in ("both", "added", "removed", "neither")
+        )
+        whole = LabelCounts(both=both, added=added, removed=removed, neither=neither)
+        return Tally([()], whole, self.pairs.sum(keepdims=True), self.differing.sum(keepdims=True))
+
+
+def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -> Tally:
+    """Count the chosen pairs by group and label; raise a 422 where there are too many groups."""
+    assert rules.slot is not None
+    counted = queries.count_by_cell(session, rules.slot, asked.chosen, asked.group_by)
+    present, group = _compact(counted.groups, len(counted.cell_ids))
+    size = len(present[0]) if present else 1
+    if size > MAX_GROUPS:
+        raise invalid(
+            "query.group_by",
+            f"makes {size:,} groups, and an answer holds at most {MAX_GROUPS:,}: narrow the choice",
+            "too_many_groups",
+        )
+    (cell_ids,), cell = _compact([counted.cell_ids], len(counted.cell_ids))
+    masks = book.masks(session, cell_ids)
+    counts = statistics.count(
+        masks, len(rules.vocabulary.labels), asked.hedged, cell=cell, pairs=counted.pairs, group=group, groups=size
+    )
+    differs = ((masks.added(asked.hedged) | masks.removed(asked.hedged)) != 0)[cell]
+    pairs, differing = (
+        np.bincount(group, weights=weights, minlength=size).astype(np.int64)
+        for weights in (counted.pairs, counted.pairs * differs)
+    )
+    if not asked.group_by:
+        return Tally([()], counts, pairs, differing)
+    keys = _keys(session, asked.group_by, present)
+    # a group may be all corrections that cancel out
+    kept = [at for at in range(size) if pairs[at]]
+    order = np.array(sorted(kept, key=lambda at: [(name is None, name) for name in keys[at]]), np.int64)
+    in_order = LabelCounts(
+        both=counts.both[order], added=counts.added[order], removed=counts.removed[order], neither=counts.neither[order]
+    )
+    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order])
+
+
+def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], Integers]:
+    """Return the distinct rows of some columns, a column each, and for every row which of them it is.
+
+    Sorting a million rows takes longer than counting them; ids and months are small enough for a table.
+    """
+    number = np.zeros(rows, np.int64)
+    found: list[Integers] = []
+    for column in columns:
+        base = int(column.min(initial=0))
+        width = int(column.max(initial=0)) - base + 1
+        combined = number * width + (column - base)
+        size = width * (len(found[0]) if found else 1)
+        if size <= 4 * rows + 1_000:
+            seen = np.flatnonzero(np.bincount(combined, minlength=size))
+            place = np.zeros(size, np.int64)
+            place[seen] = np.arange(seen.size)
+            number = place[combined]
+        else:
+            seen, number = np.unique(combined, return_inverse=True)
+        found = [values[seen // width] for values in found] + [seen % width + base]
+    return found, number
+
+
+def _keys(session: Session, group_by: Sequence[GroupBy], values: Sequence[Integers]) -> list[Key]:
+    """Return what the pairs of each group have in common."""
+    ids = {int(id_) for grouping, column in zip(group_by, values, strict=True) if grouping in NAMED for id_ in column}
+    names = queries.names_of(session, ids) if ids else {}
+    columns = [
+        [_name(grouping, int(value), names) for value in column]
+        for grouping, column in zip(group_by, values, strict=True)
+    ]
+    return list(zip(*columns, strict=True))
+
+
+def _name(grouping: GroupBy, value: int, names: dict[int, str]) -> str | int | None:
+    if grouping in NAMED:
+        return names.get(value)
+    if grouping == "sex":
+        return SEXES[value]
+    if value < 0:
+        return None
+    return month_name(value) if grouping == "month" else value
