@@ -229,7 +229,7 @@ _AFTER = [
 
 
 def _drop_indexes(cursor: Any) -> list[str]:
-    """Drop keys and indexes of the large tables, and give the statements that make them again as they were."""
+    """Drop keys and indexes of the large tables, and return the statements that make them again as they were."""
     tables = ["ecgs", "reports", "pairs", "changes", "pair_totals"]
     cursor.execute(
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid), contype = 'f' FROM pg_constraint "
@@ -315,7 +315,7 @@ DRILL_DOWNS: list[tuple[str, str, dict[str, Any]]] = [
 
 
 def ask(client: httpx.Client, path: str, query: dict[str, Any]) -> tuple[float, Any]:
-    """Ask once; give milliseconds and the answer."""
+    """Ask once; return milliseconds and the answer."""
     start = time.perf_counter()
     answer = client.get(f"/v1/disagreement{path}", params=query)
     spent = 1000 * (time.perf_counter() - start)
@@ -332,7 +332,7 @@ def median(client: httpx.Client, path: str, query: dict[str, Any]) -> float:
 
 
 def later_page(client: httpx.Client, path: str, query: dict[str, Any], pages: int = 20) -> dict[str, Any] | None:
-    """Give the query of a later page, None when there are not so many."""
+    """Return the query of a later page, None when there are not so many."""
     found = None
     for _ in range(pages):
         cursor = ask(client, path, query if found is None else {**query, "cursor": found})[1]["next_cursor"]
@@ -393,7 +393,7 @@ _INSERT = (
 
 
 def writers(url: str, table: str, cells: list[int], numbers: Callable[[], int]) -> float:
-    """Let eight connections insert pairs, a transaction each; give how many a second."""
+    """Let eight connections insert pairs, a transaction each; return how many a second."""
     over = threading.Event()
     done = [0] * WRITERS
 
@@ -417,7 +417,7 @@ def writers(url: str, table: str, cells: list[int], numbers: Callable[[], int]) 
 
 
 def write_rates(database: Database, url: str) -> tuple[float, float]:
-    """Give inserts of pairs a second: into a bare table (no index, key or trigger), and into the real one."""
+    """Return inserts of pairs a second: into a bare table (no index, key or trigger), and into the real one."""
     with database.begin() as session:
         cells = list(session.execute(text("SELECT cell_id FROM pairs_0 ORDER BY ecg_id LIMIT 5000")).scalars())
         session.execute(text("CREATE TABLE bare_pairs (LIKE pairs INCLUDING GENERATED)"))
@@ -448,7 +448,7 @@ def write_rates(database: Database, url: str) -> tuple[float, float]:
 
 
 def correction_ms(database: Database, corrections: int = 300) -> tuple[float, float]:
-    """Give the database's milliseconds of a corrected over-read, commit included: median, 95th percentile."""
+    """Return the database's milliseconds of a corrected over-read, commit included: median, 95th percentile."""
     labelers, spent = Labelers(), []
     with database.begin() as session:
         some = session.execute(
@@ -492,7 +492,7 @@ _NAIVE = """
 
 
 def naive(database: Database) -> tuple[float, str, list[tuple[int, ...]]]:
-    """Make one row per ECG, source and label; give the query's seconds, the size, and the counts."""
+    """Make one row per ECG, source and label; return the query's seconds, the size, and the counts."""
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as plain:
         plain.execute(text(_NAIVE_ROWS))
         plain.execute(text("ANALYZE naive"))
@@ -508,7 +508,7 @@ def naive(database: Database) -> tuple[float, str, list[tuple[int, ...]]]:
 
 
 def sizes(database: Database) -> list[tuple[str, str, str]]:
-    """Give the size of each table and index of pairs."""
+    """Return the size of each table and index of pairs."""
     with database.begin() as session:
         rows = session.execute(
             text(

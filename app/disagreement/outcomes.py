@@ -18,7 +18,7 @@ _SHIFTS: dict[Hedged, int] = {"positive": 12, "negative": 6, "ignore": 0}
 
 
 def outcomes_of(label: int, direction: Direction, hedged: Hedged) -> list[int]:
-    """Give the outcomes in which the over-read added, or removed, a label."""
+    """Return the outcomes in which the over-read added, or removed, a label."""
     return [
         16 * label + machine + 4 * overread
         for machine in range(4)
@@ -28,12 +28,12 @@ def outcomes_of(label: int, direction: Direction, hedged: Hedged) -> list[int]:
 
 
 def changed(outcome: int, hedged: Hedged) -> int:
-    """Give how many labels differ, of an outcome that counts them."""
+    """Return the number of differing labels of an outcome that counts them."""
     return outcome >> _SHIFTS[hedged] & 63
 
 
 def by_count(outcomes: Iterable[int], hedged: Hedged) -> Iterator[tuple[int, list[int]]]:
-    """Sort outcomes that count into those of one count each, the largest first; without those of none."""
+    """Group outcomes that count differing labels by their count, the largest first; a count of 0 is left out."""
     found: dict[int, list[int]] = {}
     for outcome in outcomes:
         found.setdefault(changed(outcome, hedged), []).append(outcome)

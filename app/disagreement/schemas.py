@@ -1,4 +1,4 @@
-"""Disagreement tables outside."""
+"""What disagreement tables look like outside."""
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -105,7 +105,7 @@ class LabelRow(BaseModel):
     added_pct_ci: Confidence
     removed_pct: float | None = Field(description="100 · removed / machine")
     removed_pct_ci: Confidence
-    kappa: float | None = Field(description="Cohen's kappa; null where both readings always say the same one thing.")
+    kappa: float | None = Field(description="Cohen's kappa; null where all readings are positive, or all negative.")
     kappa_ci: Confidence
     ppv: float | None = Field(description="Of the machine's positives, the share the expert kept.")
     ppv_ci: Confidence
@@ -117,7 +117,7 @@ class LabelRow(BaseModel):
 
 
 class Totals(BaseModel):
-    """What is counted of some pairs whatever the label."""
+    """Counts over all labels."""
 
     pairs: int
     differing: int = Field(description="Pairs on which at least one label differs.")
@@ -199,7 +199,7 @@ class FlowTo(BaseModel):
 
 
 class FlowRow(BaseModel):
-    """What went with a label's addition or removal. A pair with two other labels counts for both."""
+    """What changed together with one label. A pair in which two other labels changed counts for both."""
 
     label: str
     name: str

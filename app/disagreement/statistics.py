@@ -116,19 +116,19 @@ def count(
 
 
 def proportion(successes: Integers, trials: Integers) -> Rate:
-    """Give binomial proportions with Wilson's score interval (Wilson 1927)."""
+    """Return binomial proportions with Wilson's score interval (Wilson 1927)."""
     n = np.where(trials > 0, trials, np.nan)
     p = successes / n
     centre = (p + Z95**2 / (2 * n)) / (1 + Z95**2 / n)
     half = Z95 / (1 + Z95**2 / n) * np.sqrt(p * (1 - p) / n + Z95**2 / (4 * n**2))
-    # at the ends the interval touches 0 and 1 exactly; rounding would leave 1e-17
+    # at the ends the interval is exactly 0 or 1; rounding would leave 1e-17
     low = np.where(successes == 0, 0 * p, np.maximum(0, centre - half))
     high = np.where(successes == trials, 1 + 0 * p, np.minimum(1, centre + half))
     return Rate(p, low, high)
 
 
 def relative_gain(added: Integers, machine: Integers) -> Rate:
-    """Give added / machine, a ratio of two disjoint counts, with its interval.
+    """Return added / machine, a ratio of two disjoint counts, with its interval.
 
     Given their sum, the added count is binomial with p = odds / (1 + odds), where the odds are the ratio
     itself: Wilson's interval of p, as odds. It holds for added = 0 and never crosses zero.
@@ -140,9 +140,9 @@ def relative_gain(added: Integers, machine: Integers) -> Rate:
 
 
 def kappa(counts: LabelCounts) -> Rate:
-    """Give Cohen's kappa with the large-sample interval of Fleiss, Cohen & Everitt (1969).
+    """Return Cohen's kappa with the large-sample interval of Fleiss, Cohen & Everitt (1969).
 
-    Not defined where both readers say the same one thing of every ECG.
+    Not defined where both readings are positive for every ECG, or negative for every ECG.
     """
     n = np.where(counts.pairs > 0, counts.pairs, np.nan)
     a, b, c, d = counts.both / n, counts.removed / n, counts.added / n, counts.neither / n
@@ -159,7 +159,7 @@ def kappa(counts: LabelCounts) -> Rate:
 
 
 def mcnemar(counts: LabelCounts) -> Reals:
-    """Give McNemar's exact two-sided p: are additions and removals equally likely? 1 where there is neither."""
+    """Return McNemar's exact two-sided p for "added and removed are equally likely"; 1 where there is neither."""
     n = counts.disagreement
     fewer = np.minimum(counts.added, counts.removed)
     # the binomial's distribution function at `fewer` with p = ½ is a regularised incomplete beta function

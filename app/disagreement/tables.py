@@ -54,7 +54,7 @@ class Cell(Base):
 
 
 class CellOutcome(Base):
-    """What a cell says of a label its readings differ on, and of how many they differ: see `outcomes.py`."""
+    """The outcomes of a cell: one for each label on which the readings differ, one with their number (`outcomes.py`)."""
 
     __tablename__ = "cell_outcomes"
 
@@ -175,7 +175,7 @@ changes = Table(
 
 
 class Snapshot(Base):
-    """A question about disagreement with the answer it had: the same for ever, whatever arrives later."""
+    """A question about disagreement with the answer it had, which nothing that arrives later changes."""
 
     __tablename__ = "disagreement_snapshots"
     __table_args__ = (Index("ix_disagreement_snapshots_newest", text("created_at DESC"), text("id DESC")),)

@@ -33,7 +33,7 @@ class OverreadFilter(EcgFilter):
 
 
 class ReadTogether(NamedTuple):
-    """How many ECGs were read so. `reader`: by one; `pair`: by two; `ecg`: by all who read it, in no order of readers.
+    """A count of ECGs by their readings: of one reader, of a pair of readers, or (`ecg`) of all readers of the ECG.
 
     `present` and `uncertain` are masks, one a reading.
     """
@@ -46,7 +46,7 @@ class ReadTogether(NamedTuple):
 
 
 class Beside(NamedTuple):
-    """How many times a reading of `reader`'s stands beside another of the same ECG; masks of both."""
+    """A count of a reader's readings by their masks and those of another reading of the same ECG."""
 
     other: Literal["alone", "machine", "final", "reader"]
     present: int
@@ -59,7 +59,7 @@ class Beside(NamedTuple):
 def read_together(
     session: Session, vocabulary_id: uuid.UUID, chosen: OverreadFilter
 ) -> Generator[ReadTogether, None, None]:
-    """Count the current over-reads of the ECGs that several (of the named, or any) readers read; readers come first."""
+    """Count the current over-reads of ECGs that several of the chosen readers read; the counts of readers come first."""
     conditions, parameters = _where(chosen)
     named = "r.current AND r.source = 'overread' AND r.reader <> ''"
     if chosen.reader:

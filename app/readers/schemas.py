@@ -1,4 +1,4 @@
-"""Agreement between readers outside."""
+"""What agreement between readers looks like outside."""
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
@@ -11,7 +11,7 @@ RBBB: dict[str, JsonValue] = {"label": "rbbb", "name": "RBBB"}
 
 
 class Kappa(BaseModel):
-    """Agreement on one label. Null: not defined, because both (or all) always say the same one thing."""
+    """Agreement on one label. Null: not defined, because all readings are positive, or all negative."""
 
     label: str
     name: str
@@ -43,7 +43,7 @@ class FleissKappa(Kappa):
 
 
 class ReaderCount(BaseModel):
-    """A reader and how many ECGs that others read too."""
+    """A reader, and how many of the reader's ECGs others read too."""
 
     reader: str
     ecgs: int
@@ -95,7 +95,7 @@ class Agreement(BaseModel):
 
 
 class Prevalence(BaseModel):
-    """How often a reader calls a label."""
+    """How often a reader calls a label positive."""
 
     label: str
     name: str

@@ -23,13 +23,13 @@ from ml.corpus.sources import Hedged
 from ml.labeling import Label
 
 MAX_READERS = 40
-"""More make more pairs than anybody reads."""
+"""More readers make more pairs than a table can show."""
 
 Integers = NDArray[np.int64]
 
 
 def agreement(session: Session, rules: ReadingRules, chosen: OverreadFilter, hedged: Hedged) -> Json:
-    """Answer `schemas.Agreement`; a 422 when more readers read together than an answer holds."""
+    """Return the answer of `schemas.Agreement`; raise a 422 where more readers read together than an answer holds."""
     labels = rules.vocabulary.labels
     known: list[tuple[str, int]] = []
     pairs: list[ReadTogether] = []
@@ -59,7 +59,7 @@ def agreement(session: Session, rules: ReadingRules, chosen: OverreadFilter, hed
 
 
 def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilter, *, hedged: Hedged) -> Json:
-    """Answer `schemas.Profile`; a 404 for who never read."""
+    """Return the answer of `schemas.Profile`; raise a 404 where there is no over-read by this reader."""
     rows = queries.beside_others(session, rules.id, reader, chosen)
     if not rows and not has_overread_by(session, reader):
         raise not_found("reader")

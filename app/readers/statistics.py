@@ -7,12 +7,12 @@ from app.disagreement.statistics import Z95, Rate
 
 
 def fleiss(histogram: NDArray[np.int64]) -> Rate:
-    """Give Fleiss' kappa (Fleiss 1971) of a finding that every ECG's n readers have or have not.
+    """Return Fleiss' kappa (Fleiss 1971) of a finding, for ECGs that n readers each read.
 
     `histogram` is (…, n + 1), n ≥ 2: how many ECGs 0, 1, … n of the readers called positive. Not defined where all
-    readings say the same one thing. The 95 % interval is large-sample: kappa is a function of two means over ECGs, the
-    share of agreeing pairs of readers and of positive readings, so its variance is that of its influence function
-    (the delta method); readers are taken as they are, ECGs as a sample.
+    readings are positive, or all negative. The 95 % interval is for large samples: kappa is a function of two means over
+    ECGs, the share of agreeing pairs of readers and the share of positive readings, so its variance is that of its
+    influence function (the delta method). The readers are fixed, the ECGs are a sample.
     """
     n = histogram.shape[-1] - 1
     positive = np.arange(n + 1)

@@ -9,7 +9,7 @@ METRICS = ("auroc", "auprc", "brier", "ece")
 
 
 def metric_rows(measured: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Give what `ml.evaluation.report.metrics_of` measured, one number with its interval a row."""
+    """Return what `ml.evaluation.report.metrics_of` measured, one number with its interval a row."""
     rows: list[dict[str, Any]] = []
     for reading, against in measured.items():
         rows += _of_part(reading, "all", "all", against)

@@ -1,4 +1,4 @@
-"""The masks of cells, read once a process: a cell never changes, so nothing here can be stale."""
+"""The masks of cells, read once by each process: a cell never changes."""
 
 import threading
 
@@ -21,7 +21,7 @@ class CellBook:
         self._lock = threading.Lock()
 
     def masks(self, session: Session, cell_ids: Integers) -> Masks:
-        """Give the masks of these cells, in their order, asking the database for those never seen."""
+        """Return the masks of these cells, in their order; read from the database those not seen yet."""
         with self._lock:
             size = int(cell_ids.max(initial=-1)) + 1
             if size > len(self._known):

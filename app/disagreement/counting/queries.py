@@ -1,8 +1,9 @@
 """SQL that counts pairs by cell.
 
-A question about one attribute or none is answered from `pair_totals` (a few thousand rows however many pairs there
-are), what `pair_deltas` holds, and, where a range of time or age cuts a month or a year, the pairs at its edges; all in
-one statement, so in one state of the database. A question about several attributes reads the chosen pairs.
+Real and simulated pairs have totals of their own. A question about one attribute or none is answered from `pair_totals`
+(a few thousand rows, however many pairs there are), from what `pair_deltas` holds, and, where a range of time or age
+cuts a month or a year, from the pairs at its edges: all in one statement, so in one state of the database. A question
+about several attributes reads the chosen pairs.
 """
 
 from collections.abc import Collection, Sequence
@@ -32,7 +33,7 @@ _GENEROUS = (
     "SELECT set_config('work_mem', '64MB', true), set_config('parallel_setup_cost', '100', true), "
     "set_config('parallel_tuple_cost', '0.01', true)"
 )
-"""For one transaction: groups by cell fit in memory, and what a worker hands over is a few integers."""
+"""For one transaction: memory for groups by cell, and parallel workers priced for rows of a few integers."""
 
 _COLUMN: dict[GroupBy, str] = {
     **{attribute: f"{attribute}_id" for attribute in NAMED},  # type: ignore[misc]
@@ -83,7 +84,7 @@ def count_pairs(session: Session, slot: int) -> int:
 
 
 def value_ids(session: Session, names: dict[str, str]) -> dict[str, int]:
-    """Give the ids of names by attribute; -1 for a name that no pair has."""
+    """Return the ids of names by attribute; -1 for a name that no pair has."""
     if not names:
         return {}
     rows = session.execute(
@@ -96,13 +97,13 @@ def value_ids(session: Session, names: dict[str, str]) -> dict[str, int]:
 
 
 def names_of(session: Session, ids: Collection[int]) -> dict[int, str]:
-    """Give the names of attributes' values by id."""
+    """Return the names of attributes' values by id."""
     rows = session.execute(select(AttributeValue.id, AttributeValue.value).where(AttributeValue.id.in_(ids)))
     return dict(rows.all())
 
 
 def masks(session: Session, cell_ids: Collection[int]) -> NDArray[np.int64]:
-    """Give cells as an array (cell, 5): id, machine present, uncertain, over-read present, uncertain."""
+    """Return cells as an array (cell, 5): id, machine present, uncertain, over-read present, uncertain."""
     rows = session.execute(
         select(
             Cell.id, Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain
@@ -112,7 +113,7 @@ def masks(session: Session, cell_ids: Collection[int]) -> NDArray[np.int64]:
 
 
 def conditions(chosen: PairFilter, ids: dict[str, int]) -> tuple[list[str], dict[str, Any]]:
-    """Give the WHERE of a choice, on `pairs` or `changes`."""
+    """Return the conditions of a filter on `pairs` or `changes`, and their parameters."""
     wanted = {
         "recorded_at >= :recorded_from": chosen.recorded_from,
         "recorded_at < :recorded_to": chosen.recorded_to,

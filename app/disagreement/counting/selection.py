@@ -31,12 +31,12 @@ class PairFilter(EcgFilter):
 
     @property
     def says_when(self) -> bool:
-        """Whether the time of recording matters."""
+        """Whether there is a filter on the time of recording."""
         return self.recorded_from is not None or self.recorded_to is not None
 
     @property
     def says_age(self) -> bool:
-        """Whether age matters."""
+        """Whether there is a filter on age."""
         return self.age_min is not None or self.age_max is not None
 
 
@@ -95,16 +95,16 @@ def years_of_age(age_min: float | None, age_max: float | None) -> Whole:
 
 
 def month_of(at: datetime) -> int:
-    """Number a time's month: 12 · year + month - 1, in UTC."""
+    """Return the number of a time's month: 12 · year + month - 1, in UTC."""
     at = at.astimezone(UTC)
     return 12 * at.year + at.month - 1
 
 
 def month_start(month: int) -> datetime:
-    """Give the instant a month begins."""
+    """Return the instant at which a month begins."""
     return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
 
 
 def month_name(month: int) -> str:
-    """Write a month as ISO 8601 does."""
+    """Return a month as ISO 8601 writes it."""
     return f"{month // 12:04d}-{month % 12 + 1:02d}"

@@ -1,7 +1,7 @@
 """SQL that finds the ECGs behind a number.
 
-Each outcome is a stream of `changes` in the order of its index; a page is the first rows of some streams merged, so it
-costs the same wherever it begins and however many pairs there are.
+An index of `changes` holds the rows of each outcome in the order of the list. A page merges the first rows of a few
+outcomes, so it costs the same wherever it begins and however many pairs there are.
 """
 
 import uuid
@@ -19,7 +19,7 @@ from app.ecgs.tables import Ecg
 from app.kit.pagination import Position
 
 UNKNOWN = datetime.min.replace(tzinfo=UTC)
-"""When an ECG without a time of recording stands in `changes`: last."""
+"""The time in `changes` of an ECG whose time of recording is not known: it sorts last."""
 
 
 class Change(NamedTuple):
@@ -65,7 +65,7 @@ def changes(
 
 
 def counting_outcomes(session: Session, slot: int) -> list[int]:
-    """List the outcomes that count how many labels differ, of which there are pairs: a step in the index each."""
+    """List the outcomes that count differing labels and that some pair has; one step in the index finds each."""
     rows = session.execute(
         text(
             f"""
@@ -83,12 +83,12 @@ def counting_outcomes(session: Session, slot: int) -> list[int]:
 
 
 def ecgs(session: Session, ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ecg]:
-    """Give ECGs by id."""
+    """Return ECGs by id."""
     return {ecg.id: ecg for ecg in session.scalars(select(Ecg).where(Ecg.id.in_(ids)))}
 
 
 def cells_of(session: Session, slot: int, ecg_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, int]:
-    """Give the cells of pairs by ECG."""
+    """Return the cell of each ECG's pair."""
     rows = session.execute(
         text(f"SELECT ecg_id, cell_id FROM pairs_{slot:d} WHERE ecg_id = ANY(:ids)"),  # noqa: S608
         {"ids": list(ecg_ids)},

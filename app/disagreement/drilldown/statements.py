@@ -26,7 +26,7 @@ class _Place(NamedTuple):
 
 
 class _Seen:
-    """How many ECGs have a statement, and where it was seen first."""
+    """How many ECGs have each statement, and where it was seen first."""
 
     def __init__(self) -> None:
         self.ecgs: dict[str, int] = {}
@@ -91,7 +91,7 @@ def changed_statements(
 
 
 def _statements(session: Session, rules: ReadingRules, ids: Sequence[int]) -> dict[int, dict[str, _Place]]:
-    """Give each text's statements by normal form, with where the first of a form stands."""
+    """Return each text's statements by normal form, with the place of the first of each form."""
     said = {}
     for id_, stored in reports.texts(session, set(ids)).items():
         places: dict[str, _Place] = {}

@@ -28,7 +28,7 @@ def pin(
 
 
 def outside(snapshot: Snapshot) -> Json:
-    """Show a snapshot as `schemas.SnapshotOut` does."""
+    """Return a snapshot as `schemas.SnapshotOut` shows it."""
     return {
         "id": str(snapshot.id),
         "name": snapshot.name,
@@ -41,7 +41,7 @@ def outside(snapshot: Snapshot) -> Json:
 
 
 def _written(asked: Asked) -> Json:
-    """Write a question as the parameters it was asked with."""
+    """Return a question as the parameters it was asked with."""
     chosen = asked.chosen
     start, end = (written(at) if at is not None else None for at in (chosen.recorded_from, chosen.recorded_to))
     said = {

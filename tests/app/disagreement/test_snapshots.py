@@ -31,7 +31,7 @@ def test_a_snapshot_stays_while_data_and_vocabularies_change(
     assert again == pinned.json() and again["vocabulary"] == "overread-2" and again["created_by"] == "admin"
     # its query asks the question again
     assert client.get("/v1/disagreement", params=again["query"]).status_code == 200
-    assert again["query"] == {**question, "from": "2019-06-01T00:00:00+00:00", "simulated": False}
+    assert again["query"] == {**question, "from": "2019-06-01T00:00:00Z", "simulated": False}
     lines = list(csv.DictReader(io.StringIO(client.get(place, headers={"accept": "text/csv"}).text)))
     assert len(lines) == 13 * len(answer["groups"]) and set(lines[0]) >= {"site", "year"}
     with database.begin() as session:
