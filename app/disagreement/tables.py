@@ -54,7 +54,7 @@ class Cell(Base):
 
 
 class CellOutcome(Base):
-    """The outcomes of a cell: one for each label on which the readings differ, one with their number (`outcomes.py`)."""
+    """The outcomes of a cell: one for each label on which its readings differ, one with their count (`outcomes.py`)."""
 
     __tablename__ = "cell_outcomes"
 

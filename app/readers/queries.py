@@ -59,7 +59,7 @@ class Beside(NamedTuple):
 def read_together(
     session: Session, vocabulary_id: uuid.UUID, chosen: OverreadFilter
 ) -> Generator[ReadTogether, None, None]:
-    """Count the current over-reads of ECGs that several of the chosen readers read; the counts of readers come first."""
+    """Count the current over-reads of ECGs that several of the chosen readers read; rows of readers come first."""
     conditions, parameters = _where(chosen)
     named = "r.current AND r.source = 'overread' AND r.reader <> ''"
     if chosen.reader:

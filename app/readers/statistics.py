@@ -10,7 +10,7 @@ def fleiss(histogram: NDArray[np.int64]) -> Rate:
     """Return Fleiss' kappa (Fleiss 1971) of a finding, for ECGs that n readers each read.
 
     `histogram` is (…, n + 1), n ≥ 2: how many ECGs 0, 1, … n of the readers called positive. Not defined where all
-    readings are positive, or all negative. The 95 % interval is for large samples: kappa is a function of two means over
+    readings are positive, or all negative. The 95 % interval is for large samples: kappa is a function of two means of
     ECGs, the share of agreeing pairs of readers and the share of positive readings, so its variance is that of its
     influence function (the delta method). The readers are fixed, the ECGs are a sample.
     """
