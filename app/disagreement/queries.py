@@ -79,16 +79,21 @@ def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
 
 
 def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair]:
-    """Give the pairs of these ECGs, whatever the vocabulary."""
-    return _read_pairs(session, "ecg_id = ANY(:ids)", {"ids": list(ecg_ids)})
+    """Return the pairs of these ECGs, whatever the vocabulary."""
+    each = (
+        "SELECT counting.* FROM unnest(CAST(:ids AS uuid[])) asked (id), "  # noqa: S608
+        f"LATERAL ({counting('ecg_id = asked.id')}) counting"  # a lookup for each: never all reports
+    )
+    return _read_pairs(session, each, {"ids": list(ecg_ids)})
 
 
 def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
-    """Give the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
-    return _read_pairs(session, "ecg_id BETWEEN :first AND :last", {"first": first, "last": last})
+    """Return the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
+    return _read_pairs(session, counting("ecg_id BETWEEN :first AND :last"), {"first": first, "last": last})
 
 
-def _read_pairs(session: Session, chosen: str, parameters: dict[str, Any]) -> list[SampledPair]:
+def _read_pairs(session: Session, readings: str, parameters: dict[str, Any]) -> list[SampledPair]:
+    """Return the pairs of some ECGs; `readings` is SQL of their reports that count (`counting`)."""
     columns = ", ".join(
         f"(array_agg({name}) FILTER (WHERE source = '{source}'))[1] AS {source}_{name}"
         for source in ("machine", "overread")
@@ -100,7 +105,7 @@ def _read_pairs(session: Session, chosen: str, parameters: dict[str, Any]) -> li
             SELECT ecg_id, machine_id, machine_text_id, overread_id, overread_text_id, {agreed_text("overread")}
             FROM (
                 SELECT ecg_id, {columns}, max(created_at) FILTER (WHERE source = 'overread') AS created_at
-                FROM ({counting(chosen)}) counting GROUP BY ecg_id HAVING count(*) = 2
+                FROM ({readings}) counting GROUP BY ecg_id HAVING count(*) = 2
             ) overread ORDER BY ecg_id
             """  # noqa: S608
         ),

@@ -6,7 +6,7 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, func, literal_column, select, text, update
+from sqlalchemy import ColumnElement, Row, func, literal_column, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -278,22 +278,29 @@ class ReportRow(NamedTuple):
     counts: bool
 
 
-_TABLES: dict[str, type] = {"text": StoredText, "codes": StoredText, "findings": Labeling, "stance": Labeling}
 _COUNTS: ColumnElement[bool] = literal_column(
     f"(row_number() OVER (PARTITION BY reports.ecg_id, source ORDER BY current DESC, {counts_first()})) = 1 AND current"
 )
-_READING = [_COUNTS if name == "counts" else getattr(_TABLES.get(name, Report), name) for name in ReportRow._fields]
 
 
 def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[ReportRow]:
-    """List the reports of these ECGs with what the active vocabulary found, oldest first."""
+    """List the reports of these ECGs with what the active vocabulary found, oldest first.
+
+    `LIMIT 1` makes a lookup for each report. A join with all labelings would read the whole archive where PostgreSQL
+    knows nothing of the tables yet.
+    """
+    active = select(VocabularyRow.id).where(VocabularyRow.state == "active").scalar_subquery()
+    of_text = (Labeling.text_id == Report.text_id, Labeling.vocabulary_id == active)
+    read = select(Labeling.findings, Labeling.stance).where(*of_text).limit(1).lateral("read")
+    said = select(StoredText.text, StoredText.codes).where(StoredText.id == Report.text_id).limit(1).lateral("said")
+    looked_up = {**said.c, **read.c, "counts": _COUNTS}
+    columns = [looked_up[name] if name in looked_up else getattr(Report, name) for name in ReportRow._fields]
     statement = (
-        select(*_READING)
+        select(*columns)
         .select_from(Report)
-        .join(StoredText, StoredText.id == Report.text_id)
-        .join(Labeling, Labeling.text_id == Report.text_id)
-        .join(VocabularyRow, VocabularyRow.id == Labeling.vocabulary_id)
-        .where(Report.ecg_id.in_(ecg_ids), VocabularyRow.state == "active")
+        .join(said, true())
+        .join(read, true())
+        .where(Report.ecg_id.in_(ecg_ids))
         .order_by(Report.created_at, Report.source, Report.version)
     )
     if only_current:
