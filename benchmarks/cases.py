@@ -12,6 +12,7 @@ import logging
 import os
 import re
 import secrets
+import subprocess
 import sys
 import tempfile
 from collections.abc import Callable, Iterator
@@ -24,10 +25,8 @@ import structlog
 from fastapi.testclient import TestClient
 from numpy.typing import NDArray
 from sqlalchemy import MetaData, Text, cast, func, literal_column, select
-from typer.testing import CliRunner
 
 from app.auth import service as auth
-from app.cli import cli
 from app.embedded.postgres import EmbeddedPostgres
 from app.kit.database import Database
 from app.main import create_app
@@ -39,7 +38,8 @@ from ml.inference.found import Record
 from ml.inference.inputs import read_all
 from ml.signals import Preprocessing, preprocess
 
-CASES = Path(__file__).resolve().parents[2] / "shared" / "cases"
+ROOT = Path(__file__).resolve().parents[1]
+CASES = ROOT.parent / "shared" / "cases"
 EXPECTED = "expected_mv.npy"
 SAMPLING_RATE_HZ = 500.0  # of every expected signal
 TOLERANCE_MV = 1e-9
@@ -159,8 +159,8 @@ def one_identity(service: Service, folder: Path) -> Answer:
 
 def windows_refused(service: Service, folder: Path) -> Answer:
     """Give an `.npz` to the command; none of its windows may be answered."""
-    ended = CliRunner().invoke(cli, ["predict", *map(str, sorted(folder.glob("*.npz")))])
-    return Answer(f"status {ended.exit_code}: {one_line(ended.stderr)}", ended.exit_code == 1 and not ended.stdout)
+    ended = command("predict", *sorted(folder.glob("*.npz")))
+    return Answer(f"status {ended.returncode}: {one_line(ended.stderr)}", ended.returncode == 1 and not ended.stdout)
 
 
 def imported(service: Service, folder: Path) -> Answer:
@@ -231,9 +231,14 @@ def files_of(folder: Path) -> dict[str, bytes]:
 def import_reports(folder: Path) -> tuple[int, str]:
     """Run `overread import reports` on the file of a case; return its status and what it said."""
     [file] = folder.glob("*.jsonl")
-    ended = CliRunner().invoke(cli, ["import", "reports", str(file)])
-    said = one_line(ended.output) or str(ended.exception)
-    return ended.exit_code, f"status {ended.exit_code}: {said}"
+    ended = command("import", "reports", file)
+    return ended.returncode, f"status {ended.returncode}: {one_line(ended.stdout + ended.stderr)}"
+
+
+def command(*arguments: str | Path) -> "subprocess.CompletedProcess[str]":
+    """Run an `overread` command."""
+    line = [sys.executable, "-m", "app.cli", *map(str, arguments)]
+    return subprocess.run(line, cwd=ROOT, capture_output=True, text=True, check=False)
 
 
 def one_line(text: str) -> str:
