@@ -1,7 +1,8 @@
 """The lines of an import file, understood one by one."""
 
+import codecs
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import BinaryIO
 
 from pydantic import ConfigDict, ValidationError
@@ -10,18 +11,28 @@ from app.ecgs.patients import PatientHasher
 from app.ecgs.schemas import EcgMetadata
 from app.imports.batch import Facts, Line
 from app.kit.declared import repeated_keys
-from app.kit.problems import field_errors
+from app.kit.problems import FieldError, field_errors
 from app.kit.text import Name
 from app.reports.schemas import ReportIn
 
 LONGEST = 1024 * 1024  # bytes of a line
 
 
-class BadLine(ValueError):
-    """A line that is no reading; the message names its number and the field, and repeats nothing of it."""
+MISTAKES_NAMED = 20
+_OTHER_ENCODINGS = {
+    codecs.BOM_UTF32_LE: "UTF-32",
+    codecs.BOM_UTF32_BE: "UTF-32",
+    codecs.BOM_UTF16_LE: "UTF-16",
+    codecs.BOM_UTF16_BE: "UTF-16",
+}
 
-    def __init__(self, number: int, field: str, reason: str) -> None:
-        super().__init__(f"line {number}: {field}: {reason}" if field else f"line {number}: {reason}")
+
+class BadLine(ValueError):
+    """Lines of a file that are no readings; the message names their numbers and fields, and repeats nothing of them."""
+
+    def __init__(self, mistakes: Sequence[str], others: int = 0) -> None:
+        more = [f"{others:,} more mistakes"] if others else []
+        super().__init__("\n".join([*mistakes, *more]))
 
 
 class ReportLine(ReportIn, EcgMetadata):
@@ -47,22 +58,51 @@ class ReportLine(ReportIn, EcgMetadata):
 
 
 def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:
-    """Read JSON lines; `BadLine` at the first that is no reading. Empty lines are passed over."""
-    number = 0
-    while raw := file.readline(LONGEST + 1):
-        number += 1
-        if len(raw) > LONGEST:
-            raise BadLine(number, "", f"is longer than {LONGEST:,} bytes")
+    """Yield the readings of a file of JSON lines; a byte order mark and empty lines are passed over.
+
+    Raises `BadLine` at the end when lines were no readings: it names every mistake, up to a number of them.
+    """
+    named: list[str] = []
+    mistakes = 0
+    for number, raw in enumerate(_raw_lines(file), 1):
         if not raw.strip():
             continue
-        if repeated := repeated_keys(raw, ""):
-            raise BadLine(number, "", repeated[0].reason)
-        try:
-            given = ReportLine.model_validate_json(raw)
-        except ValidationError as error:
-            first = field_errors(error.errors())[0]
-            raise BadLine(number, first.field, first.reason) from error
-        yield _line(given, hash_patient)
+        given = _understood(raw)
+        if isinstance(given, ReportLine):
+            if not mistakes:
+                yield _line(given, hash_patient)
+            continue
+        mistakes += len(given)
+        room = MISTAKES_NAMED - len(named)
+        named += [f"line {number}: {error.field}{': ' if error.field else ''}{error.reason}" for error in given[:room]]
+    if mistakes:
+        raise BadLine(named, mistakes - len(named))
+
+
+def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
+    """Yield a file's lines, of one that is too long its beginning; raises `BadLine` where it is not UTF-8 at all."""
+    first = True
+    while raw := file.readline(LONGEST + 1):
+        if first:
+            encoding = next((name for mark, name in _OTHER_ENCODINGS.items() if raw.startswith(mark)), None)
+            if encoding or b"\0" in raw[:4]:
+                raise BadLine([f"line 1: the file is {encoding or 'UTF-16'}; save it as UTF-8"])
+            raw, first = raw.removeprefix(codecs.BOM_UTF8), False
+        yield raw
+        while len(raw) > LONGEST and not raw.endswith(b"\n"):  # the rest of that line
+            raw = file.readline(LONGEST + 1)
+
+
+def _understood(raw: bytes) -> ReportLine | list[FieldError]:
+    """Return what a line says, or everything that is wrong with it."""
+    if len(raw) > LONGEST:
+        return [FieldError(field="", code="too_large", reason=f"is longer than {LONGEST:,} bytes")]
+    if repeated := repeated_keys(raw, ""):
+        return repeated
+    try:
+        return ReportLine.model_validate_json(raw)
+    except ValidationError as error:
+        return field_errors(error.errors())
 
 
 def _line(given: ReportLine, hash_patient: PatientHasher) -> Line:

@@ -19,7 +19,7 @@ Progress = Callable[[Loaded], None]
 
 
 def import_reports(database: Database, settings: Settings, actor: str, file: BinaryIO, progress: Progress) -> Loaded:
-    """Store the readings of a file of JSON lines; `BadLine`, and nothing is stored, when a line is none.
+    """Store the readings of a file of JSON lines; `BadLine`, and nothing is stored, when lines are none.
 
     The file is read twice, from a private copy: first to understand every line, then to store. Stored is a batch at a
     time: an import that is killed has stored whole batches, and the same file again adds the rest.

@@ -17,6 +17,11 @@ def _printable(value: str) -> str:
     return value
 
 
+def _without_page_breaks(value: str) -> str:
+    """Return a text in which form feeds and vertical tabs are the line ends that they stand for."""
+    return value.replace("\f", "\n").replace("\v", "\n")
+
+
 def _fits(value: str) -> str:
     if len(value) > LONGEST_REPORT:
         raise PydanticCustomError("too_large", "is longer than {longest} characters", {"longest": LONGEST_REPORT})
@@ -26,4 +31,10 @@ def _fits(value: str) -> str:
 Name = Annotated[
     str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
 ]
-ReportText = Annotated[str, StringConstraints(min_length=1), AfterValidator(_fits), AfterValidator(_printable)]
+ReportText = Annotated[
+    str,
+    StringConstraints(min_length=1),
+    AfterValidator(_fits),
+    AfterValidator(_without_page_breaks),
+    AfterValidator(_printable),
+]

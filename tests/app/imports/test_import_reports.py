@@ -21,7 +21,7 @@ from app.datasets.queries import Choice
 from app.ecgs.patients import PatientHasher
 from app.imports import loader
 from app.imports.batch import Facts, Line
-from app.imports.lines import BadLine, read
+from app.imports.lines import MISTAKES_NAMED, BadLine, read
 from app.imports.loader import Loaded, Loader
 from app.imports.service import import_reports
 from app.kit.database import Database
@@ -181,6 +181,57 @@ def test_a_bad_line_is_named_and_nothing_of_its_file_is_stored(
         import_reports(database, settings, "test", io.BytesIO(written(*PAIR) + line + b"\n"), lambda _: None)
     assert str(refused.value).startswith(why) and "Miller" not in str(refused.value)
     assert {count(database, table) for table in ("ecgs", "texts", "reports", "audit_log")} == {0}
+
+
+def refused(database: Database, settings: Settings, file: bytes) -> list[str]:
+    with pytest.raises(BadLine) as raised:
+        import_reports(database, settings, "test", io.BytesIO(file), lambda _: None)
+    return str(raised.value).splitlines()
+
+
+def test_all_bad_lines_are_named_at_once(database: Database, settings: Settings) -> None:
+    file = b'{}\n\nnonsense\n{"record": "x", "source": "nurse", "text": "AF", "age": -1}\n'
+    named = [line.split(": ")[:2] for line in refused(database, settings, file)]
+    assert sorted(named) == [
+        ["line 1", "record"],
+        ["line 1", "source"],
+        ["line 3", "Invalid JSON"],
+        ["line 4", "age"],
+        ["line 4", "source"],
+    ]
+    many = refused(database, settings, b"nonsense\n" * 50)
+    assert len(many) == MISTAKES_NAMED + 1 and many[-1] == "30 more mistakes"
+    assert count(database, "reports") == 0
+
+
+def test_a_line_too_long_does_not_hide_the_next(database: Database, settings: Settings) -> None:
+    named = refused(database, settings, b'"' + b"a" * 3 * 2**20 + b'"\n{}\n')
+    assert named[0].startswith("line 1: is longer than") and named[1].startswith("line 2: ")
+
+
+def test_a_byte_order_mark_is_dropped_and_null_is_absent(
+    client: httpx.Client, database: Database, settings: Settings
+) -> None:
+    line = {
+        "record": "p/1",
+        "source": "overread",
+        "text": "AF\fLVH\vRBBB",
+        "sex": None,
+        "simulated": None,
+        "final": None,
+    }
+    file = b"\xef\xbb\xbf" + json.dumps(line).encode()
+    import_reports(database, settings, "test", io.BytesIO(file), lambda _: None)
+    [ecg] = client.get("/v1/ecgs").json()["items"]
+    [report] = client.get(f"/v1/ecgs/{ecg['id']}").json()["reports"]
+    assert (ecg["sex"], report["final"], report["text"]) == ("unknown", False, "AF\nLVH\nRBBB")
+    assert {finding["label"] for finding in report["findings"]} == {"afib", "lvh", "rbbb"}
+
+
+@pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
+def test_another_encoding_is_named(database: Database, settings: Settings, encoding: str) -> None:
+    [named] = refused(database, settings, '{"record": "p/1"}\n'.encode(encoding))
+    assert named == f"line 1: the file is {encoding[:6].upper()}; save it as UTF-8"
 
 
 def test_the_command_names_the_line_in_one_line(
