@@ -14,8 +14,10 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from ml.corpus.statements import StatementReader
 from ml.deidentify import without_identifiers
 from ml.deidentify.spans import identifiers
+from ml.labeling import Labeler, builtin
 
 ROOT = Path(__file__).resolve().parents[1]
 SHARED = ROOT.parent / "shared"
@@ -50,11 +52,22 @@ def main() -> None:
             if show:
                 print(*(f"missed: {worn(row['text'])!r}" for row in missed), sep="\n")
                 print(*(f"damaged: {text!r}" for text in damaged), sep="\n")
+    reader = StatementReader(labeler := Labeler(builtin()))
     for name, texts in _real_reports():
         began = time.perf_counter()
         removed = Counter(text[start:end] for text in texts for start, end in identifiers(text))
         each = (time.perf_counter() - began) / len(texts)
         print(f"\n{name}: {len(texts):,} reports, {1e6 * each:.0f} µs each; removed: {dict(removed)}")
+        words = Counter(
+            word
+            for text in texts
+            for statement in labeler.read(text).statements
+            for word in labeler.normal_form(statement.text).split()
+        )
+        lost = Counter({word: count for word, count in words.items() if not reader.keeps(word)})
+        share = lost.total() / words.total()
+        print(f"not in datasets: {lost.total():,} of {words.total():,} words ({share:.2%}), most often", end=" ")
+        print(", ".join(f"{word} ({count})" for word, count in lost.most_common(20)))
 
 
 def _is_clean(row: dict[str, Any], worn: Callable[[str], str]) -> bool:

@@ -21,7 +21,7 @@ from app.kit.database import Json
 from app.kit.store import ObjectFault
 from app.vocabularies.queries import active, yaml_of
 from app.vocabularies.service import Labelers, ReadingRules
-from ml.corpus.statements import Statement, statements_of
+from ml.corpus.statements import Statement, StatementReader
 from ml.corpus.store import StoreWriter
 from ml.labeling import Labeler
 from ml.labeling.batch import read as read_report
@@ -142,6 +142,7 @@ class Statements:
 
     def __init__(self, labeler: Labeler) -> None:
         self._labeler = labeler
+        self._reader = StatementReader(labeler)
         self._read_again = lru_cache(maxsize=READ_TEXTS)(self._read)
 
     def of(self, reading: Reading | None) -> tuple[Statement, ...] | None:
@@ -151,7 +152,7 @@ class Statements:
         return self._read_again(reading.text, json.dumps(reading.codes))
 
     def _read(self, words: str | None, codes: str) -> tuple[Statement, ...]:
-        return tuple(statements_of(self._labeler, read_report(self._labeler, words, json.loads(codes))))
+        return tuple(self._reader.statements_of(read_report(self._labeler, words, json.loads(codes))))
 
 
 def _row(read: ReadEcg, says: Statements, start_s: float) -> dict[str, Any]:

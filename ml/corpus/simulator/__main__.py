@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any, get_args
 
 from ml.corpus.simulator.cases import Rates, simulate
-from ml.corpus.statements import statements_of
+from ml.corpus.statements import StatementReader
 from ml.corpus.store import StoreWriter
 from ml.labeling import Labeler, Vocabulary, builtin_text
 from ml.signals import Preprocessing, preprocess
@@ -25,6 +25,7 @@ def main() -> int:
         parser.error(f"{arguments.folder} is there already")
     vocabulary = builtin_text()
     labeler, options = Labeler(Vocabulary.parse(vocabulary)), Preprocessing()
+    reader = StatementReader(labeler)
     labels = [(label.key, label.name) for label in labeler.vocabulary.labels]
     with StoreWriter(arguments.folder, labels, options.to_dict(), vocabulary) as writer:
         for number, ecg in enumerate(simulate(arguments.ecgs, arguments.seed, arguments.rates)):
@@ -38,7 +39,7 @@ def main() -> int:
                 reading = labeler.read(text)
                 masks = reading.masks()
                 row |= {f"{source}_present": masks.present, f"{source}_uncertain": masks.uncertain}
-                row[f"{source}_statements"] = statements_of(labeler, reading)
+                row[f"{source}_statements"] = reader.statements_of(reading)
             row |= {
                 "recorded_at": ecg.recorded_at,
                 "sex": ecg.sex,

@@ -1,7 +1,7 @@
 import pytest
 
-from ml.corpus.statements import Statement, statements_of
-from ml.labeling import Labeler, builtin
+from ml.corpus.statements import Statement, StatementReader
+from ml.labeling import Labeler, Vocabulary, builtin, builtin_text
 
 
 @pytest.fixture(scope="module")
@@ -15,7 +15,7 @@ def bits(labeler, *keys):
 
 
 def said(labeler, text):
-    return statements_of(labeler, labeler.read(text))
+    return StatementReader(labeler).statements_of(labeler.read(text))
 
 
 def test_two_wordings_and_two_languages_are_one_statement(labeler):
@@ -32,5 +32,33 @@ def test_what_is_hedged_is_asserted_and_what_is_denied_is_not(labeler):
 
 
 def test_a_statement_of_any_length_is_bounded(labeler):
-    [statement] = said(labeler, "abcdef " * 1000)
+    [statement] = said(labeler, "wave " * 1000)
     assert len(statement.text) <= 500
+
+
+def test_only_known_words_and_short_numbers_are_kept(labeler):
+    texts = [
+        each.text for each in said(labeler, "Nonspecific change as told to Fezziwig\nPauses on 12 March 2019\nXyzzy")
+    ]
+    assert texts == ["nonspecific change as to", "pauses on 12 march"]
+
+
+@pytest.mark.parametrize("name", ["Fezziwig", "McBlarney", "Quistgaard-Thorne", "Жуков", "QZX"])
+def test_no_unknown_word_reaches_a_dataset_whatever_stands_around_it(labeler, name):
+    for text in (f"AF {name}", f"{name}: LVH", f"Seen with {name}\nNo {name} RBBB", f"{name} {name} {name}"):
+        kept = " ".join(each.text for each in said(labeler, text))
+        assert not set(name.lower().replace("'", " ").replace("-", " ").split()) & set(kept.split())
+
+
+def test_words_of_the_vocabulary_are_kept():
+    added = "        - wobbly quux rhythm\n"
+    yaml = builtin_text().replace("        - nsr\n", "        - nsr\n" + added, 1)
+    own = Labeler(Vocabulary.parse(yaml.replace("version: ", "version: x-", 1)))
+    [statement] = said(own, "No wobbly quux lines")
+    assert "wobbly quux" in statement.text
+
+
+def test_a_label_loses_no_statement(labeler):
+    for text in ("AF", "Possible RBBB", "Vorhofflimmern mit Zorbing", "No LVH per Fezziwig"):
+        [statement] = said(labeler, text)
+        assert statement.asserts | statement.denies
