@@ -77,7 +77,7 @@ def create_app(settings: Settings) -> FastAPI:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        # each request with a connection uses one thread at a time; some are left for what needs no connection
+        # a request with a connection uses one thread at a time; the others are for requests without one
         to_thread.current_default_thread_limiter().total_tokens = settings.database_pool_size + SPARE_THREADS
         yield
         for watch in (app.state.event_feed, app.state.answer_watch):
@@ -93,7 +93,7 @@ def create_app(settings: Settings) -> FastAPI:
         license_info=None,
         generate_unique_id_function=openapi.operation_id,
         dependencies=[Depends(only_declared)],
-        form_limits={"max_part_size": settings.max_upload_bytes},  # a long text is refused by field, not here
+        form_limits={"max_part_size": settings.max_upload_bytes},  # the length of a text is checked by its field
     )
     app.state.settings = settings
     app.state.database = database
@@ -128,5 +128,5 @@ def create_app(settings: Settings) -> FastAPI:
 
 
 async def _to_docs() -> RedirectResponse:
-    """Lead people to the description of the API."""
+    """Redirect to the description of the API."""
     return RedirectResponse("/docs")

@@ -1,4 +1,4 @@
-"""Every kind of job, and what is put in order after jobs that ended without their worker.
+"""Every kind of job, and the functions that tidy up after jobs whose worker died.
 
 A new kind is one entry of `KINDS`: the queue whose workers do it, and its step. Routes start it by its name.
 """

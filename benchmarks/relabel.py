@@ -105,7 +105,7 @@ def activate(database: Database, settings: Settings, version: str) -> tuple[floa
     with database.begin() as session:
         user = auth.create_user(session, "benchmark", f"u-{uuid.uuid4().hex[:8]}", "admin")
         job = service.create(
-            session, Doorbell(settings), user, "relabel", {"version": version, "actor": user.name}, None
+            session, Doorbell(settings), user, "relabel", params={"version": version, "actor": user.name}
         )
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
     start = time.perf_counter()

@@ -117,4 +117,4 @@ def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:
 
 def newest(session: Session, position: Position | None, limit: int) -> Sequence[Dataset]:
     """Return datasets, newest first, one more than `limit`."""
-    return session.scalars(after(select(Dataset), Dataset.created_at, Dataset.id, position, limit)).all()
+    return session.scalars(after(select(Dataset), Dataset.created_at, Dataset.id, position, limit=limit)).all()

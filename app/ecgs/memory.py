@@ -1,4 +1,4 @@
-"""The memory that signals take, bounded: a request waits for its share before it has a connection, or gets 503."""
+"""The memory for signals is bounded: a request waits for its share before it has a connection, or gets 503."""
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -32,7 +32,7 @@ def signal_memory(size: int) -> Admission:
 
 
 async def hold_upload_memory(request: Request, memory: SignalMemoryDep) -> AsyncIterator[None]:
-    """Hold the memory that the request's files take; they have been received already, and lie on disk."""
+    """Hold the memory that the request's files need. They have been received already, and are on disk."""
     form = await request.form()
     size = sum(part.size or 0 for _, part in form.multi_items() if isinstance(part, UploadFile))
     async with memory.admit(UPLOADED * size):
@@ -40,12 +40,12 @@ async def hold_upload_memory(request: Request, memory: SignalMemoryDep) -> Async
 
 
 HoldUploadMemory = Annotated[None, Depends(hold_upload_memory, scope="function")]
-"""A route names it before its session: who waits for memory holds no connection."""
+"""A route names it before its session: a request that waits for memory holds no connection."""
 
 
 @dataclass(frozen=True)
 class Signals:
-    """Stored signals, read back within the memory that they take."""
+    """Stored signals, read within the bounded memory."""
 
     archive: ArchiveDep
     database: DatabaseDep

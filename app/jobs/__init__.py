@@ -1,1 +1,1 @@
-"""Jobs: anything slow. The database is the queue, the broker only a doorbell."""
+"""Jobs: slow work. The database is the queue; the broker only wakes workers."""

@@ -1,4 +1,4 @@
-"""A `python -m ml …` child in its own process group: its events, its end, and ending it."""
+"""A `python -m ml …` child in its own process group: start it, read its events, end it."""
 
 import contextlib
 import json
@@ -48,13 +48,13 @@ def run_child(run: JobRun, arguments: Sequence[str], log_path: Path, on_event: C
 
 
 def write_config(folder: Path, config: Json) -> None:
-    """Write a run folder's `config.json`, whole."""
+    """Write the `config.json` of a run folder."""
     folder.mkdir(parents=True, exist_ok=True)
     write_json(folder / "config.json", config)
 
 
 def pass_on(run: JobRun) -> Callable[[str, Json], None]:
-    """Make a listener that passes a child's events on as the job's."""
+    """Return a listener that writes a child's events as events of the job."""
 
     def listen(kind: str, payload: Json) -> None:
         if kind == "progress":
@@ -118,12 +118,12 @@ def _how_it_ended(status: int) -> str:
 
 
 def end_group(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything it started: kindly, then not."""
+    """End the child and everything it started: SIGTERM, and SIGKILL after `GRACE_S`."""
     if child.poll() is None:
         _signal_group(child, signal.SIGTERM)
         with contextlib.suppress(subprocess.TimeoutExpired):
             child.wait(GRACE_S)
-    _signal_group(child, signal.SIGKILL)  # the leader may be gone and its children not
+    _signal_group(child, signal.SIGKILL)  # its children may still run
     child.wait()
     for pipe in (child.stdin, child.stdout):
         if pipe is not None:

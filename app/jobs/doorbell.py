@@ -1,4 +1,4 @@
-"""Celery as a doorbell: a message carries a job's id and nothing else; losing or doubling it changes nothing."""
+"""Celery as a doorbell: a message carries a job's id alone. A message that is lost or comes twice does no harm."""
 
 import uuid
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ log = structlog.get_logger(__name__)
 
 
 def celery_app(settings: Settings) -> Celery:
-    """Configure Celery: Redis where one is given, else a folder below the data folder."""
+    """Return a configured Celery: on Redis where one is set, else on a folder in the data folder."""
     app = Celery("overread", set_as_current=False)
     app.conf.update(
         task_ignore_result=True,
@@ -52,21 +52,21 @@ def _transport_options(settings: Settings) -> dict[str, object]:
 
 
 def make_broker_folders(settings: Settings) -> None:
-    """Make the file broker's folders; harmless when they are there, needed again when somebody wiped them."""
+    """Make the folders of the file broker where they are missing."""
     if settings.broker_url is None:
         for name in ("messages", "control", "processed"):
             (settings.broker_dir / name).mkdir(parents=True, exist_ok=True)
 
 
 class Doorbell:
-    """Rings for jobs. A bell that does not ring is logged and no error: an idle worker looks by itself."""
+    """Rings for jobs. A failure to ring is logged and not raised: idle workers look for jobs by themselves."""
 
     def __init__(self, settings: Settings, app: Celery | None = None) -> None:
         self._settings = settings
         self._app = app or celery_app(settings)
 
     def ring(self, job_id: uuid.UUID, queue: str) -> None:
-        """Ring once."""
+        """Send one message for a job to the workers of its queue."""
         try:
             make_broker_folders(self._settings)
             self._app.send_task(TASK, args=[str(job_id)], queue=queue, retry=False)
@@ -74,7 +74,7 @@ class Doorbell:
             log.warning("doorbell_silent", job_id=str(job_id), error=type(error).__name__)
 
     def ring_after_commit(self, session: Session, job_id: uuid.UUID, queue: str) -> None:
-        """Ring when, and only when, the session's transaction has committed."""
+        """Ring once the session's transaction has committed; not if it is rolled back."""
 
         def ring(_: Session) -> None:
             self.ring(job_id, queue)
@@ -82,7 +82,7 @@ class Doorbell:
         event.listen(session, "after_commit", ring, once=True)
 
     def ring_all(self, jobs: Sequence[tuple[uuid.UUID, str]]) -> None:
-        """Ring for several."""
+        """Ring for several jobs."""
         for job_id, queue in jobs:
             self.ring(job_id, queue)
 

@@ -1,4 +1,4 @@
-"""Events of jobs for all who follow them: one look serves every stream."""
+"""Events of jobs for every open event stream: one query serves them all."""
 
 import uuid
 from collections.abc import Sequence
@@ -21,7 +21,7 @@ Place = tuple[uuid.UUID, int]
 
 
 class Event(NamedTuple):
-    """One thing a job said."""
+    """One event of a job."""
 
     id: int
     kind: str
@@ -29,7 +29,7 @@ class Event(NamedTuple):
 
 
 class News(NamedTuple):
-    """The events after a place, and whether there will be no more."""
+    """The events after a place, and whether the job has ended."""
 
     events: list[Event]
     over: bool
@@ -46,7 +46,7 @@ def event_feed(database: Database) -> EventFeed:
 
 def look(session: Session, places: Sequence[Place]) -> dict[Place, News]:
     """Return what is new at these places: events, or that the job has ended."""
-    # first: what a job said before it ended is then among the events
+    # asked first: the last events of a job that has ended are then among those read next
     ended = queries.ended(session, {job_id for job_id, _ in places})
     events: dict[Place, list[Event]] = {}
     for place, event in queries.events_after(session, places, EVENTS_A_LOOK):

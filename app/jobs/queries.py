@@ -1,4 +1,4 @@
-"""SQL of jobs: the claim, the lease, and writes that only the lease's holder can make."""
+"""SQL of jobs: claim, lease, and the writes that need the lease."""
 
 import uuid
 from collections.abc import Sequence, Set
@@ -15,16 +15,16 @@ from app.kit.pagination import Position, after
 
 
 class LeaseLost(Exception):
-    """Another worker has the job now, or nobody: whoever hears this must stop and write nothing more."""
+    """This worker no longer has the job's lease: it must stop and write nothing more."""
 
 
 def by_id(session: Session, job_id: uuid.UUID) -> Job | None:
-    """Find a job as it is now."""
+    """Return a job as it is stored now."""
     return session.get(Job, job_id, populate_existing=True)
 
 
 def newest(
-    session: Session, state: str | None, kind: str | None, position: Position | None, limit: int
+    session: Session, state: str | None, kind: str | None, position: Position | None, *, limit: int
 ) -> Sequence[Job]:
     """List jobs, newest first, one more than `limit`."""
     statement = select(Job)
@@ -32,22 +32,22 @@ def newest(
         statement = statement.where(Job.state == state)
     if kind is not None:
         statement = statement.where(Job.kind == kind)
-    return session.scalars(after(statement, Job.created_at, Job.id, position, limit)).all()
+    return session.scalars(after(statement, Job.created_at, Job.id, position, limit=limit)).all()
 
 
 def insert_once(session: Session, job: dict[str, Any]) -> bool:
-    """Insert a job; False when this user's idempotency key has been used."""
+    """Insert a job. Return False when this user has used its idempotency key before."""
     statement = insert(Job).values(job).on_conflict_do_nothing(index_elements=["user_id", "idempotency_key"])
     return session.execute(statement.returning(Job.id)).first() is not None
 
 
 def by_idempotency_key(session: Session, user_id: uuid.UUID, key: str) -> Job:
-    """Find the job a key made."""
+    """Return the job that was created with an idempotency key."""
     return session.scalars(select(Job).where(Job.user_id == user_id, Job.idempotency_key == key)).one()
 
 
 def unfinished(session: Session, kind: str) -> Job | None:
-    """Find a job of a kind that has not ended."""
+    """Return a job of this kind that has not ended."""
     return session.scalar(select(Job).where(Job.kind == kind, Job.finished_at.is_(None)).limit(1))
 
 
@@ -56,7 +56,7 @@ def _free() -> ColumnElement[bool]:
 
 
 def claim(session: Session, job_id: uuid.UUID, lease_s: float) -> Job | None:
-    """Take a job that is queued, or whose lease ran out; None when it is somebody's, or over."""
+    """Claim a job that is queued or whose lease has expired. Return None when a worker has it, or it has ended."""
     return session.scalar(
         update(Job)
         .where(Job.id == job_id, _free(), Job.cancel_requested_at.is_(None))
@@ -86,7 +86,7 @@ def _write(session: Session, job_id: uuid.UUID, token: uuid.UUID, **values: Any)
 
 
 def extend(session: Session, job_id: uuid.UUID, token: uuid.UUID, lease_s: float) -> bool:
-    """Heartbeat: keep the lease; True when somebody asked to cancel."""
+    """Extend the lease. Return True when somebody has asked to cancel the job."""
     job = _write(session, job_id, token, lease_expires_at=func.now() + timedelta(seconds=lease_s))
     return job.cancel_requested_at is not None
 
@@ -96,11 +96,12 @@ def report(
     job_id: uuid.UUID,
     token: uuid.UUID,
     kind: str,
+    *,
     payload: Json,
     progress: float | None = None,
     message: str | None = None,
 ) -> None:
-    """Write an event, and progress where it is told."""
+    """Write an event, and the job's progress and message where given."""
     changed: dict[str, Any] = {"message": Job.message if message is None else message}
     if progress is not None:
         changed["progress"] = progress
@@ -109,7 +110,7 @@ def report(
 
 
 def lock_lease(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
-    """Hold the job's row until the transaction ends, so that what is written with it is written once."""
+    """Lock the job's row until the transaction ends. Raises `LeaseLost` when another worker has the lease."""
     held = session.scalar(
         select(Job.id).where(Job.id == job_id, Job.state == "running", Job.lease_token == token).with_for_update()
     )
@@ -122,32 +123,32 @@ def _ended(state: str) -> dict[str, Any]:
 
 
 def succeed(session: Session, job_id: uuid.UUID, token: uuid.UUID, result: Json) -> None:
-    """End a job well."""
+    """End a job as succeeded."""
     _write(session, job_id, token, **_ended("succeeded"), result=result, progress=1.0)
     _say(session, job_id, "succeeded")
 
 
 def fail(session: Session, job_id: uuid.UUID, token: uuid.UUID, error: str) -> None:
-    """End a job badly."""
+    """End a job as failed."""
     _write(session, job_id, token, **_ended("failed"), error=error)
     _say(session, job_id, "failed", error=error)
 
 
 def cancelled(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
-    """End a job whose work was stopped because somebody asked."""
+    """End a job as cancelled."""
     _write(session, job_id, token, **_ended("cancelled"))
     _say(session, job_id, "cancelled")
 
 
 def give_back(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
-    """Put a job back in the queue because this worker is stopping; the attempt does not count."""
+    """Put a job back in the queue because this worker is stopping. The attempt does not count."""
     freed = {"state": "queued", "lease_token": None, "lease_expires_at": None}
     _write(session, job_id, token, **freed, attempts=Job.attempts - 1)
     _say(session, job_id, "queued")
 
 
 def try_again(session: Session, job_id: uuid.UUID, token: uuid.UUID, max_attempts: int) -> None:
-    """Put a job back in the queue because the database ended its transactions; after too many attempts it fails."""
+    """Put a job back in the queue after a database failure. After `max_attempts` attempts it ends as failed."""
     job = by_id(session, job_id)
     if job is not None and job.attempts >= max_attempts:
         fail(session, job_id, token, f"gave up: the database went away in each of {max_attempts} attempts")
@@ -157,7 +158,7 @@ def try_again(session: Session, job_id: uuid.UUID, token: uuid.UUID, max_attempt
 
 
 def request_cancel(session: Session, job_id: uuid.UUID) -> Job | None:
-    """Ask for a job to stop: one nobody works on is over at once, a running one when its worker hears of it."""
+    """Ask for a job to stop. A queued job ends at once, a running one at its worker's next heartbeat."""
     job = session.scalar(select(Job).where(Job.id == job_id).with_for_update())
     if job is None or job.finished_at is not None:
         return job
@@ -173,7 +174,7 @@ def request_cancel(session: Session, job_id: uuid.UUID) -> Job | None:
 
 
 def bury(session: Session, max_attempts: int) -> None:
-    """End the jobs nobody may claim any more: cancelled ones whose worker died, and those that outlived too many."""
+    """End jobs whose worker died and that no worker may claim: cancelled ones, and those with too many attempts."""
     dead = (Job.state == "running") & (Job.lease_expires_at < func.now())
     unheard = update(Job).where(dead, Job.cancel_requested_at.is_not(None)).values(_ended("cancelled"))
     for job_id in session.scalars(unheard.returning(Job.id)).all():
@@ -185,7 +186,7 @@ def bury(session: Session, max_attempts: int) -> None:
 
 
 def waiting(session: Session, queues: Sequence[str], limit: int) -> list[tuple[uuid.UUID, str]]:
-    """List the jobs of some queues that nobody works on, oldest first."""
+    """Return the jobs of these queues that no worker has, oldest first."""
     rows = session.execute(
         select(Job.id, Job.queue).where(Job.queue.in_(queues), _free()).order_by(Job.created_at).limit(limit)
     )
@@ -193,7 +194,7 @@ def waiting(session: Session, queues: Sequence[str], limit: int) -> list[tuple[u
 
 
 def ended(session: Session, job_ids: Set[uuid.UUID]) -> set[uuid.UUID]:
-    """Return which of these jobs have ended, or are not there."""
+    """Return the ids of those jobs that have ended, or do not exist."""
     open_jobs = select(Job.id).where(Job.id.in_(job_ids), Job.finished_at.is_(None))
     return set(job_ids) - set(session.scalars(open_jobs))
 
@@ -201,7 +202,7 @@ def ended(session: Session, job_ids: Set[uuid.UUID]) -> set[uuid.UUID]:
 def events_after(
     session: Session, places: Sequence[tuple[uuid.UUID, int]], limit: int
 ) -> list[tuple[tuple[uuid.UUID, int], JobEvent]]:
-    """List the events after each place (a job, and the last event seen), in order, at most `limit` of each."""
+    """Return the events after each place (a job and the last event seen), in order, at most `limit` a place."""
     place = values(column("job_id", Uuid), column("last_id", BigInteger), name="place").data(list(places))
     after_place = (
         select(JobEvent)

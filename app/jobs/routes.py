@@ -50,7 +50,7 @@ def list_jobs(
     """List jobs, newest first."""
     if kind is not None and kind not in KINDS:
         raise invalid("query.kind", f"must be one of {', '.join(KINDS)}", "unknown")
-    rows = queries.newest(session, state, kind, decode(cursor), limit)
+    rows = queries.newest(session, state, kind, decode(cursor), limit=limit)
     shown.add_from([job.result for job in rows[:limit]])
     return page(rows, limit, lambda job: Position(job.created_at, job.id), outside)
 

@@ -1,4 +1,4 @@
-"""One job being worked on: its lease, its heartbeat, and what a step may say while it works."""
+"""A running job: its lease, its heartbeat, and what its step may report."""
 
 import threading
 import time
@@ -30,7 +30,7 @@ class JobFailed(Exception):
 
 
 class JobCancelled(Exception):
-    """Somebody asked for the job to stop."""
+    """Somebody has asked to cancel the job."""
 
 
 class WorkerStopping(Exception):
@@ -39,7 +39,7 @@ class WorkerStopping(Exception):
 
 @dataclass(frozen=True)
 class Workplace:
-    """What every job of a worker works with."""
+    """What a worker gives to each of its jobs."""
 
     settings: Settings
     database: Database
@@ -48,7 +48,7 @@ class Workplace:
 
 
 class JobRun:
-    """A claimed job. Every write goes through its lease: once that is lost nothing more is written."""
+    """A claimed job. Every write checks the lease; after the lease is lost nothing more is written."""
 
     def __init__(self, workplace: Workplace, job_id: uuid.UUID, token: uuid.UUID, params: Json) -> None:
         self.id = job_id
@@ -72,24 +72,26 @@ class JobRun:
             raise WorkerStopping
 
     def progress(self, fraction: float, message: str) -> None:
-        """Say how far the work is."""
+        """Report how far the work is (0 to 1), with a message."""
         self.check()
         fraction = min(max(fraction, 0.0), 1.0)
         payload = {"fraction": fraction, "message": message}
         self.transaction(
-            lambda session: queries.report(session, self.id, self._token, "progress", payload, fraction, message)
+            lambda session: queries.report(
+                session, self.id, self._token, "progress", payload=payload, progress=fraction, message=message
+            )
         )
 
     def event(self, kind: str, payload: Json) -> None:
-        """Say something else, such as an epoch's metrics."""
+        """Write another event, such as the metrics of an epoch."""
         self.check()
-        self.transaction(lambda session: queries.report(session, self.id, self._token, kind, payload))
+        self.transaction(lambda session: queries.report(session, self.id, self._token, kind, payload=payload))
 
     def transaction(self, work: Callable[[Session], Result]) -> Result:
         """Return what `work` returns, called in a transaction of its own.
 
-        Where the database ends the transaction because it restarts or drops connections, `work` is called again, for
-        as long as a lease lasts; so it must only do what its transaction undoes.
+        After a failure of the database (a restart, a dropped connection) `work` is called again, until as much time
+        has passed as a lease lasts. So `work` must have no effects but those of its transaction.
         """
         deadline = time.monotonic() + self.settings.lease_s
         pause_s = FIRST_PAUSE_S
@@ -106,7 +108,7 @@ class JobRun:
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)
 
     def finish(self, finish: Finish) -> None:
-        """End the job: what `finish` writes and the job's end commit together or not at all."""
+        """End the job: what `finish` writes is committed together with the job's end."""
 
         def end(session: Session) -> None:
             queries.lock_lease(session, self.id, self._token)
@@ -115,7 +117,7 @@ class JobRun:
         self.transaction(end)
 
     def hold(self, session: Session) -> None:
-        """Hold the lease until the session's transaction ends; raises `LeaseLost` when it is another worker's."""
+        """Lock the lease until the session's transaction ends. Raises `LeaseLost` when another worker has it."""
         queries.lock_lease(session, self.id, self._token)
 
     def end(self, write: Callable[[Session, uuid.UUID, uuid.UUID], None]) -> None:
@@ -125,7 +127,7 @@ class JobRun:
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:
-        """Keep the lease while the block runs."""
+        """Extend the lease again and again while the block runs."""
         thread = threading.Thread(target=self._beat, name=f"heartbeat-{self.id}", daemon=True)
         thread.start()
         try:
@@ -136,7 +138,7 @@ class JobRun:
 
     def _beat(self) -> None:
         lease_s = self.settings.lease_s
-        interval = min(lease_s / 3, 2.0)  # cancel is heard of at each beat, so a beat is at most two seconds
+        interval = min(lease_s / 3, 2.0)  # a cancel is noticed at a heartbeat, so within two seconds
         held_until = time.monotonic() + lease_s
         while not self._ended.wait(interval):
             asked_at = time.monotonic()

@@ -1,4 +1,4 @@
-"""From a rung bell to a job's end."""
+"""Running one job: claim, step, end."""
 
 import uuid
 from collections.abc import Callable, Mapping
@@ -26,7 +26,7 @@ class JobKind(NamedTuple):
 
 
 class Runner:
-    """Runs jobs one at a time. A bell for a job that is somebody's, or over, is ignored."""
+    """Runs jobs one at a time. A job that another worker has, or that has ended, is ignored."""
 
     def __init__(self, workplace: Workplace, kinds: Mapping[str, JobKind]) -> None:
         self._workplace = workplace
@@ -34,7 +34,7 @@ class Runner:
         self.busy = False
 
     def run(self, job_id: uuid.UUID) -> None:
-        """Claim a job and see it through."""
+        """Claim a job, run its step and end it."""
         self.busy = True
         try:
             self._run(job_id)
@@ -64,7 +64,7 @@ class Runner:
         except Exception as error:
             try:
                 self._end(run, error)
-            except TRANSIENT as away:  # the lease runs out, and the job is taken up again
+            except TRANSIENT as away:  # the lease will expire, and another worker takes the job
                 log.warning("job_left", job_id=str(job_id), error=type(away).__name__)
 
     def _step(self, kind: str) -> Step:

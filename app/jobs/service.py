@@ -1,4 +1,4 @@
-"""Creating jobs, once an idempotency key."""
+"""Creating jobs: at most one for each idempotency key."""
 
 import hashlib
 import json
@@ -33,12 +33,14 @@ IdempotencyKey = Annotated[
 
 
 def accepted(kind: str, params: Json) -> Json:
-    """Describe, for OpenAPI, the answer of a route that creates such a job."""
+    """Return the OpenAPI description of the answer of a route that creates such a job."""
     example = {**QUEUED, "kind": kind, "queue": KINDS[kind].queue, "params": params}
     return {"content": {"application/json": {"example": example}}}
 
 
-def create(session: Session, doorbell: Doorbell, user: User, kind: str, params: Json, key: str | None) -> JobOut:
+def create(
+    session: Session, doorbell: Doorbell, user: User, kind: str, *, params: Json, key: str | None = None
+) -> JobOut:
     """Write a job's row in the request's transaction, and ring when it has committed.
 
     Answers 409 when the key was used for a different request.
@@ -63,7 +65,7 @@ def create(session: Session, doorbell: Doorbell, user: User, kind: str, params: 
 
 
 class Starter:
-    """Starts the job that a request asks for, once an idempotency key, and says in the answer where it is shown."""
+    """Starts the job that a request asks for, and sets status 202 and `Location`. The same key gives the same job."""
 
     def __init__(
         self,
@@ -82,8 +84,8 @@ class Starter:
         self.idempotency_key = idempotency_key
 
     def __call__(self, user: User, kind: str, params: Json) -> JobOut:
-        """Start it, or find the one that this key has started."""
-        job = create(self._session, self._doorbell, user, kind, params, self.idempotency_key)
+        """Start a job, or return the one that was started with this idempotency key."""
+        job = create(self._session, self._doorbell, user, kind, params=params, key=self.idempotency_key)
         self._response.status_code = 202
         self._response.headers.update({"Location": f"/v1/jobs/{job.id}", **self._applied})
         return job
@@ -93,7 +95,7 @@ StartJob = Annotated[Starter, Depends()]
 
 
 def finished(session: Session, job_id: uuid.UUID, kind: str, what: str) -> Job:
-    """Find a job of a kind that has succeeded; 404 where there is none, 409 where it has no result (yet)."""
+    """Return a job of this kind that has succeeded. Answers 404 where there is none, 409 where it has no result."""
     job = queries.by_id(session, job_id)
     if job is None or job.kind != kind:
         raise not_found(what)
@@ -103,7 +105,7 @@ def finished(session: Session, job_id: uuid.UUID, kind: str, what: str) -> Job:
 
 
 def outside(job: Job) -> JobOut:
-    """Show a stored job."""
+    """Return a job as the API shows it."""
     return JobOut(
         id=job.id,
         kind=job.kind,

@@ -10,9 +10,9 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class Job(Base):
-    """One slow piece of work.
+    """One piece of slow work.
 
-    Who holds `lease_token` may write; everyone else's writes find no row. A lease that ran out is free to claim.
+    Only a worker that has the `lease_token` may write. A job whose lease has expired can be claimed again.
     """
 
     __tablename__ = "jobs"
@@ -52,7 +52,7 @@ class Job(Base):
 
 
 class JobEvent(Base):
-    """Something a job said. Written while its job's row is locked, so ids of one job grow in commit order."""
+    """An event of a job, written while the job's row is locked: the ids of a job's events grow in commit order."""
 
     __tablename__ = "job_events"
     __table_args__ = (Index(None, "job_id", "id"),)

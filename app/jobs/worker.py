@@ -1,4 +1,4 @@
-"""The Celery worker: it hears the bell, and when idle looks by itself for jobs whose bell was not heard."""
+"""The Celery worker. It runs the jobs it is rung for; when idle it looks for jobs whose message was lost."""
 
 import threading
 import uuid
@@ -30,7 +30,7 @@ def work(
     kinds: Mapping[str, JobKind],
     tidy: Sequence[Callable[[Session], None]] = (),
 ) -> None:
-    """Work on jobs of some queues, one at a time, until SIGTERM; a job under way then goes back to its queue.
+    """Run the jobs of these queues, one at a time, until SIGTERM; a running job then goes back to its queue.
 
     `tidy` is called now and then: it puts in order what jobs left that ended without their worker.
     """
@@ -86,7 +86,7 @@ def _reap(
     queue_names: Sequence[str],
     tidy: Sequence[Callable[[Session], None]],
 ) -> None:
-    """Ring again for jobs that nobody works on. Only an idle worker does: bells never pile up behind a long job."""
+    """Ring again for jobs that no worker has. Only an idle worker does this, so messages do not pile up."""
     settings = workplace.settings
     while not workplace.stopping.wait(settings.reap_every_s):
         try:

@@ -1,4 +1,4 @@
-"""Admission: a bounded resource is waited for in a bounded queue, without a thread, and refused in time."""
+"""Admission to a bounded resource: requests wait in a bounded queue, without a thread, or are refused in time."""
 
 import asyncio
 from collections import deque
@@ -11,7 +11,7 @@ RETRY_AFTER_S = 5
 
 
 class Admission:
-    """A weighted semaphore of one event loop: first come, first served.
+    """A weighted semaphore for one event loop, in order of arrival.
 
     Requests wait for `patience_s` at most, and at most `longest_queue` of them; the others get 503 with `Retry-After`.
     """
@@ -25,7 +25,7 @@ class Admission:
 
     @asynccontextmanager
     async def admit(self, weight: int = 1) -> AsyncIterator[None]:
-        """Hold `weight` of the capacity while the block runs; more than all of it counts as all of it."""
+        """Hold `weight` of the capacity while the block runs; at most all of it."""
         weight = min(weight, self.capacity)
         await self._enter(weight)
         try:
@@ -73,6 +73,6 @@ def busy() -> Problem:
     return Problem(
         503,
         "busy",
-        "The service has too much to do at the moment; try again.",
+        "The service is busy; try again.",
         headers={"Retry-After": str(RETRY_AFTER_S)},
     )

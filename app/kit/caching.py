@@ -1,4 +1,4 @@
-"""Answers that a client may keep: it must ask each time whether it may still use them, and is then told by ETag."""
+"""Answers that a client may keep, with `ETag`: it asks before each use, and gets 304 when nothing has changed."""
 
 import hashlib
 import json
@@ -7,16 +7,16 @@ from typing import Any
 from fastapi import Request, Response
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
-"""A shared cache keeps nothing; a private one asks before each use, so that each use is authorised and on record."""
+"""Shared caches keep nothing. Private ones ask before each use, so each use is authorised and recorded."""
 
 
 def etag_of(*parts: Any) -> str:
-    """Return an ETag of everything an answer is made of; weak, because an answer may be sent compressed or not."""
+    """Return an ETag of everything an answer is made of. It is weak: an answer may be sent compressed or not."""
     return f'W/"{hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]}"'
 
 
 def not_modified(request: Request, etag: str) -> Response | None:
-    """Return 304 where the client has this answer already (`If-None-Match`), else None."""
+    """Return a 304 when the client has this answer already (`If-None-Match`), else None."""
     given = request.headers.get("if-none-match", "")[:10_000]
     known = {tag.strip().removeprefix("W/") for tag in given.split(",")}
     if etag.removeprefix("W/") in known or "*" in known:

@@ -23,7 +23,7 @@ Json = dict[str, Any]
 Result = TypeVar("Result")
 
 TRANSIENT = (OperationalError, InterfaceError, PoolTimeout)
-"""What the database raises when it is away, restarts or ends a connection: the same work may succeed again."""
+"""Errors of a database that is down, restarts or drops a connection: the same work may succeed when repeated."""
 
 LONGEST_QUEUE = 1_000  # requests that wait for a connection
 CONNECTING: Json = {
@@ -63,12 +63,12 @@ CreatedAt = Annotated[datetime, mapped_column(server_default=func.now())]
 class Database:
     """An engine and its sessions. Owned by the application or the worker, never a module global.
 
-    A request waits for a connection in `admission`, where it holds neither a thread nor a connection; the pool is as
-    large as the admission, so that no thread ever waits for a connection.
+    Requests wait for `admission`, where they hold neither a thread nor a connection. The pool has as many connections
+    as are admitted, so no thread ever waits for one.
     """
 
     def __init__(self, settings: Settings, *, lock_timeout_s: float = 0) -> None:
-        """Make the engine; it connects when it is used. Who waits longer for a lock gets an error (0: waits on)."""
+        """Make the engine, which connects when it is used. A lock that takes longer than `lock_timeout_s` fails."""
         if settings.database_url is None:
             raise ValueError("OVERREAD_DATABASE_URL is not set and no private PostgreSQL was started")
         self.url = settings.database_url
@@ -98,7 +98,7 @@ class Database:
 
     @asynccontextmanager
     async def begin_admitted(self) -> AsyncIterator[Session]:
-        """Open a session as `begin` does, for an event loop: what it blocks on, it does in a thread."""
+        """Open a session as `begin` does, from an event loop: wait for admission, and commit in a thread."""
         async with self.admission.admit():
             session = self._sessions()  # connects at its first statement
             try:

@@ -1,4 +1,4 @@
-"""What a request says and its operation does not read is refused: a mistyped filter would answer for everything."""
+"""Whatever an operation does not read is refused. A mistyped filter would otherwise return everything."""
 
 from collections.abc import Iterable, Iterator, Set
 from typing import Any, NamedTuple, get_args, get_origin
@@ -17,7 +17,7 @@ SHOWN = 60  # characters of a name that is not known
 
 
 class Declared(NamedTuple):
-    """The names an operation reads: those of one value, those that may be repeated, those whose values are files."""
+    """The names an operation reads: with one value, with several values, and with files as values."""
 
     once: Set[str]
     repeatable: Set[str]
@@ -64,7 +64,7 @@ def repeated_keys(text: str | bytes, field: str = "body") -> list[FieldError]:
 
 
 def misgiven(given: ImmutableMultiDict[str, Any], declared: Declared, prefix: str = "") -> list[FieldError]:
-    """Name what was given otherwise than declared; its value is not repeated, it may name a patient."""
+    """Return an error for each name that is not given as declared. Values are not repeated: they may name a patient."""
     items = given.multi_items()
     names = [name for name, _ in items]
     known = declared.once | declared.repeatable
@@ -81,12 +81,12 @@ def misgiven(given: ImmutableMultiDict[str, Any], declared: Declared, prefix: st
 
 
 def content_type(request: Request) -> str:
-    """Give the media type of a request's body, without its parameters."""
+    """Return the media type of a request's body, without parameters."""
     return request.headers.get("content-type", "").partition(";")[0].strip().lower()
 
 
 def has_body(request: Request) -> bool:
-    """Whether a body comes with a request; it is not read."""
+    """Return whether a request has a body, without reading it."""
     return request.headers.get("content-length", "0") != "0" or "transfer-encoding" in request.headers
 
 

@@ -8,10 +8,10 @@ from starlette.types import Receive, Scope, Send
 
 
 class Deferred(Response):
-    """A response that is made when it is to be sent: the request's session has been committed and closed by then.
+    """A response that is made when it is sent: after the request's session has been committed and closed.
 
-    What is waited for in `make`, is waited for without a connection; what `make` holds, it holds until the answer has
-    been sent. It may raise a `Problem` before it yields.
+    So `make` may wait: the request holds no connection. What `make` holds, it holds until the answer has been sent.
+    It may raise a `Problem` before it yields.
     """
 
     def __init__(self, make: Callable[[], AbstractAsyncContextManager[Response]]) -> None:

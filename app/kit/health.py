@@ -1,4 +1,4 @@
-"""Whether the service lives, and whether it can work."""
+"""Health checks: is the process alive, and can it serve requests."""
 
 from typing import Literal
 
@@ -23,13 +23,13 @@ class Health(BaseModel):
 
 @router.get("/healthz")
 async def healthz() -> Health:
-    """Answer while the process lives; touches nothing else."""
+    """Answer while the process is alive; use nothing else."""
     return Health()
 
 
 @router.get("/readyz", responses={503: responses(503)[503]})
 async def readyz(database: DatabaseDep) -> Health:
-    """Answer when the database does and its schema is this release's; 503 otherwise."""
+    """Answer 200 when the database answers and its schema is this release's, else 503."""
     try:
         current = await database.run(schema_is_current)
     except SQLAlchemyError as error:

@@ -1,4 +1,4 @@
-"""`HEAD` and `OPTIONS` for every operation, as plain ASGI, and which methods an address takes."""
+"""`HEAD` and `OPTIONS` for every operation, as plain ASGI, and the methods an address accepts."""
 
 import anyio
 from fastapi import Response
@@ -9,7 +9,7 @@ METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 
 
 def allowed_methods(scope: Scope) -> list[str]:
-    """Return the methods that the address of a request takes; none where there is no such address."""
+    """Return the methods that a request's address accepts; an empty list when there is no such address."""
     routes = scope["app"].router.routes
     allowed = [
         method

@@ -18,7 +18,7 @@ log = structlog.get_logger("access")
 
 
 class RequestContext:
-    """Give each request an id (the client's `X-Request-ID` where it is harmless), log it, and name it back."""
+    """Give each request an id (the client's `X-Request-ID` if it is valid), log the request, and return the id."""
 
     def __init__(self, app: ASGIApp) -> None:
         self.app = app
@@ -61,7 +61,7 @@ class RequestContext:
 
 
 class BodyLimit:
-    """Refuse, with 413, a body over the limit, whether its length was announced or not."""
+    """Refuse a body over the limit with 413, whether `Content-Length` is given or not."""
 
     def __init__(self, app: ASGIApp, *, max_upload_bytes: int, max_json_bytes: int, uploads: Mapping[str, int]) -> None:
         """`uploads` has the limits of the paths whose uploads have one of their own."""

@@ -1,4 +1,4 @@
-"""Keyset pagination: a cursor names the last row seen, so pages stay right while rows arrive."""
+"""Keyset pagination: a cursor names the last row of a page, so new rows do not move the pages."""
 
 import base64
 import binascii
@@ -38,21 +38,21 @@ class Page(BaseModel, Generic[Item]):
 
 
 class Position(NamedTuple):
-    """Where a page ends: newest first, ties by id."""
+    """The last row of a page: its time and id."""
 
     at: datetime
     id: uuid.UUID
 
 
 def encode(position: Position) -> str:
-    """Write a position as an opaque cursor."""
+    """Return a position as an opaque cursor."""
     return (
         base64.urlsafe_b64encode(json.dumps([position.at.isoformat(), str(position.id)]).encode()).decode().rstrip("=")
     )
 
 
 def decode(cursor: str | None) -> Position | None:
-    """Read a cursor; a 422 naming `cursor` when it is none of ours."""
+    """Return the position of a cursor. Answers 422 when it is not a cursor of this service."""
     if cursor is None:
         return None
     try:
@@ -70,9 +70,10 @@ def after(
     at: ColumnElement[datetime] | Any,
     identifier: Any,
     position: Position | None,
+    *,
     limit: int,
 ) -> Chosen:
-    """Order newest first, start after `position`, and fetch one row more than the page to see whether more follow."""
+    """Return the statement for the page after `position`, newest first, with one row more than `limit`."""
     if position is not None:
         statement = statement.where(tuple_(at, identifier) < tuple_(position.at, position.id))
     return statement.order_by(at.desc(), identifier.desc()).limit(limit + 1)
@@ -81,7 +82,7 @@ def after(
 def page(
     rows: Sequence[Row], limit: int, position_of: Callable[[Row], Position], item_of: Callable[[Row], Item]
 ) -> Page[Item]:
-    """Cut the extra row off and say where the next page begins."""
+    """Return the page: at most `limit` rows, and the cursor of the next page where there are more."""
     shown = rows[:limit]
     more = len(rows) > limit
     return Page(

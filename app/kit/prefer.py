@@ -1,4 +1,4 @@
-"""The `Prefer` header (RFC 7240): what an operation does not honour is refused, as for parameters."""
+"""The `Prefer` header (RFC 7240). A preference that an operation does not honour is refused."""
 
 import re
 from typing import Annotated, NamedTuple
@@ -14,13 +14,13 @@ _WAIT = re.compile(r"wait=([0-9]{1,4})")
 
 
 class Preferences(NamedTuple):
-    """Whether the client would rather not wait for the answer, and for how long it would."""
+    """Whether the client wants no wait (`respond-async`), and how long it waits at most (`wait`)."""
 
     respond_async: bool = False
     wait_s: float | None = None
 
     def applied(self) -> dict[str, str]:
-        """Return the header that names what was honoured."""
+        """Return the `Preference-Applied` header."""
         parts = ["respond-async"] if self.respond_async else []
         parts += [f"wait={self.wait_s:.0f}"] if self.wait_s is not None else []
         return {"Preference-Applied": ", ".join(parts)} if parts else {}
@@ -36,7 +36,7 @@ async def preferences(
         ),
     ] = None,
 ) -> Preferences:
-    """Read what the client prefers; 422 for anything else than `respond-async` and `wait`."""
+    """Return the client's preferences. Answers 422 for anything but `respond-async` and `wait`."""
     found = Preferences()
     for part in (part.strip().lower() for line in prefer or () for part in line[:200].split(",")):
         if part == "respond-async":

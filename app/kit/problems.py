@@ -90,7 +90,7 @@ def not_found(what: str) -> Problem:
 
 
 def gone(code: str, detail: str) -> Problem:
-    """Build the 410 for something that is stored no more, or is damaged."""
+    """Build the 410 for stored data that is missing or damaged."""
     return Problem(410, code, detail)
 
 
@@ -108,14 +108,14 @@ def invalid_fields(errors: Sequence[FieldError], code: str = "invalid_request") 
 
 
 def check_known(found: Found | None, field: str, what: str) -> Found:
-    """Give what a request's field names, or refuse the request: there is no such thing."""
+    """Return what was found for a request's field, or answer 422: there is no such thing."""
     if found is None:
         raise invalid(field, f"there is no such {what}", "unknown")
     return found
 
 
 def problem_details(problem: Problem, request_id: str | None = None) -> ProblemDetails:
-    """Return a problem as it is written."""
+    """Return the body of a problem."""
     return ProblemDetails(
         type=f"/problems/{problem.code}",
         title=HTTPStatus(problem.status_code).phrase,
@@ -138,7 +138,7 @@ def problem_response(request: Request, problem: Problem) -> JSONResponse:
 
 
 def field_errors(errors: Sequence[Any], prefix: str = "") -> list[FieldError]:
-    """Turn pydantic's errors into field errors; the offending input is not repeated (it may name a patient)."""
+    """Return pydantic's errors as field errors. The input is not repeated: it may name a patient."""
     found = []
     for error in errors:
         where = [str(part) for part in error["loc"]]
@@ -225,7 +225,7 @@ def install(app: FastAPI) -> None:
 
 
 def responses(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """Describe, for OpenAPI, the problems a route answers with; 401 and 403 always among them."""
+    """Return the OpenAPI description of the problems of a route: 401, 403 and these."""
     return {
         status: {
             "model": ProblemDetails,

@@ -1,4 +1,4 @@
-"""What `create_app` made, as typed dependencies of routes."""
+"""The objects of the application, as typed dependencies of routes."""
 
 from typing import Annotated, Any
 
@@ -8,7 +8,7 @@ from app.settings import Settings
 
 
 def from_app(name: str) -> Any:
-    """Return the dependency that gives a route what `app.state` has under `name`.
+    """Return the dependency that gives a route the object `app.state.<name>`.
 
     Used once for each thing, beside its class: `ArchiveDep = Annotated[Archive, from_app("archive")]`.
     """

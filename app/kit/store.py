@@ -1,4 +1,4 @@
-"""Content-addressed object store in a local folder: an object that `put` returned for survives a crash."""
+"""Content-addressed object store in a local folder. After `put` has returned, the object survives a crash."""
 
 import re
 from pathlib import Path
@@ -9,7 +9,7 @@ _KEY = re.compile(r"[a-z]+/[0-9a-f]{64}")
 
 
 class ObjectFault(Exception):
-    """A stored object cannot be had. `code` is a stable word for programs, the message a sentence for people."""
+    """A stored object cannot be read. `code` is a stable word for programs, the message a sentence for people."""
 
     code = "object_fault"
 

@@ -1,4 +1,4 @@
-"""Text that a client sends, as PostgreSQL and people can keep it."""
+"""Text that clients send: without control characters, and of bounded length."""
 
 import re
 from typing import Annotated

@@ -1,4 +1,4 @@
-"""Times that a client sends or gets, in UTC, as PostgreSQL and Python can both keep them."""
+"""Times as clients send and get them: in UTC, and in the range of both PostgreSQL and Python."""
 
 import re
 from datetime import UTC, date, datetime
@@ -10,7 +10,7 @@ _BEGINS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
 def _written_out(value: object) -> object:
-    """Refuse numbers, and digits alone, which pydantic would take as seconds since 1970."""
+    """Refuse numbers and strings of digits, which pydantic reads as seconds since 1970."""
     if isinstance(value, date) or (isinstance(value, str) and _BEGINS.match(value)):
         return value
     raise ValueError("is not written as ISO 8601 does: 2026-03-01T10:00:00Z")
@@ -27,11 +27,11 @@ def _in_utc(value: datetime) -> datetime:
 
 
 def written(value: datetime) -> str:
-    """Return a time as every answer writes it: UTC, `2026-03-01T10:00:00.123456Z`."""
+    """Return a time as all answers write it, in UTC: `2026-03-01T10:00:00.123456Z`."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
 Time = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
-"""Without an offset it is taken as UTC."""
+"""A time without an offset is UTC."""
 TimeWithOffset = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
-"""Its offset has to be said."""
+"""The offset is required."""

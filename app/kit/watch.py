@@ -1,4 +1,4 @@
-"""Waiting for news in the database: one poller asks for all who wait, and they hold neither thread nor connection."""
+"""Waiting for changes in the database: one poller asks for all waiting requests, which hold no thread or connection."""
 
 import asyncio
 from collections.abc import Callable, Hashable, Mapping, Sequence
@@ -22,11 +22,11 @@ class Watch(Generic[Key, News]):
     Parameters
     ----------
     look
-        Return the news of those keys that have any. Called in a thread, with all keys that are waited for.
+        Return the news of those keys that have any. It is called in a thread, with all keys that are waited for.
     first_pause_s, longest_pause_s
         The pause between two looks grows from the first to the longest while there is no news.
     most
-        More who wait get 503.
+        How many may wait; the next gets 503.
     """
 
     def __init__(
@@ -49,7 +49,7 @@ class Watch(Generic[Key, News]):
         self._poller: asyncio.Task[None] | None = None
 
     async def news(self, key: Key, within_s: float | None = None) -> News | None:
-        """Return the news of `key` as soon as there is any; None when there is none within that time."""
+        """Return the news of `key` as soon as there is any, or None when there is none within that time."""
         if self._count >= self._most:
             raise busy()
         future: asyncio.Future[News] = asyncio.get_running_loop().create_future()
@@ -85,7 +85,7 @@ class Watch(Generic[Key, News]):
             found: Mapping[Key, News] = {}
             try:
                 found = await self._look_for(keys)
-            except Exception as error:  # those who wait go on waiting: the next look may succeed
+            except Exception as error:  # the next look may succeed
                 log.warning("look_failed", error=type(error).__name__)
             for key, news in found.items():
                 for future in self._waiting.pop(key, ()):

@@ -18,7 +18,7 @@ def by_id(session: Session, model_id: uuid.UUID) -> Model | None:
 
 def newest(session: Session, position: Position | None, limit: int) -> Sequence[Model]:
     """Return models, newest first, one more than `limit`."""
-    return session.scalars(after(select(Model), Model.created_at, Model.id, position, limit)).all()
+    return session.scalars(after(select(Model), Model.created_at, Model.id, position, limit=limit)).all()
 
 
 def promoted(session: Session) -> Model | None:

@@ -1,1 +1,1 @@
-"""Predictions: an ECG's labels as a model sees them, beside what the machine said."""
+"""Predictions: a model's labels for an ECG, beside the machine's report."""

@@ -1,4 +1,4 @@
-"""Waiting for a model's answer, and what it means beside the machine's report."""
+"""Waiting for a model's answer, and showing it beside the machine's report."""
 
 import uuid
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -30,7 +30,7 @@ AnswerWatchDep = Annotated[AnswerWatch, from_app("answer_watch")]
 
 
 def answer_watch(database: Database) -> AnswerWatch:
-    """Return the watch over an application's questions."""
+    """Return the watch that waits for the answers of an application's questions."""
     return Watch(database, _ended, first_pause_s=FIRST_PAUSE_S, longest_pause_s=LONGEST_PAUSE_S, most=MOST_WAITING)
 
 
@@ -39,7 +39,7 @@ def _ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> dict[uuid.U
 
 
 class Asked(NamedTuple):
-    """A question that was put: what its answer is shown with."""
+    """A question, with what its answer is shown beside."""
 
     row: Prediction
     model: ModelReference
@@ -48,7 +48,7 @@ class Asked(NamedTuple):
 
 @dataclass(frozen=True)
 class Answers:
-    """Waits for answers: no connection and no thread is held meanwhile."""
+    """Waits for answers, without a connection and without a thread."""
 
     watch: AnswerWatchDep
     database: DatabaseDep
@@ -56,7 +56,7 @@ class Answers:
 
     @asynccontextmanager
     async def answer(self, asked: Asked, prefers: Preferences) -> AsyncIterator[Response]:
-        """Make the answer to `POST /v1/predictions`: 200 with the prediction, or 202 where the client would not wait.
+        """Return the response of `POST /v1/predictions`: 200 with the prediction, or 202 when the client does not wait.
 
         Raises a 503 when no inference worker answers in time, and the problem that a failed question has.
         """
@@ -77,7 +77,7 @@ class Answers:
 
 
 def outside(asked: Asked) -> PredictionOut:
-    """Return an answered question as a prediction; raises the problem of a failed one."""
+    """Return the prediction of an answered question. Raises the problem of a failed one."""
     row = asked.row
     if row.error is not None:
         raise problem(row.error)
@@ -100,7 +100,7 @@ def outside(asked: Asked) -> PredictionOut:
 
 
 def status(asked: Asked) -> PredictionStatus:
-    """Return how far a question is, with its answer or the problem that it ended with."""
+    """Return the state of a question, with its answer or its problem."""
     row = asked.row
     return PredictionStatus(
         id=row.id,

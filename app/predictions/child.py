@@ -1,4 +1,4 @@
-"""The warm child: `python -m ml serve`, kept running, spoken to in frames."""
+"""The inference process: `python -m ml serve`, started once and asked over pipes."""
 
 import io
 import subprocess
@@ -18,11 +18,11 @@ from ml.processes.frames import FrameError, read_frame, write_frame
 
 
 class ChildDied(Exception):
-    """The child ended, or said nothing for too long, or nonsense; the next question starts another."""
+    """The process ended, was too slow, or sent bytes that are not a frame. The next question starts another."""
 
 
 class WarmChild:
-    """One inference process, started when first needed and again when it died."""
+    """One inference process, started when it is first needed, and again after it died."""
 
     def __init__(self, log_path: Path) -> None:
         self._log_path = log_path
@@ -37,7 +37,7 @@ class WarmChild:
         self._end()
 
     def start(self) -> None:
-        """Start the process unless it runs, so that the first question does not wait for its imports."""
+        """Start the process unless it runs already: its imports take seconds."""
         if self._process is not None and self._process.poll() is None:
             return
         self._end()
@@ -58,10 +58,11 @@ class WarmChild:
         bundle: Path,
         signal_mv: NDArray[np.float64],
         sampling_rate_hz: float,
+        *,
         phrases: Sequence[str],
         timeout_s: float,
     ) -> Json:
-        """Ask about one ECG (12 × samples, mV) and any phrases; `{"answer": …}` or `{"error": …}`."""
+        """Ask about one ECG (12 × samples, mV) and any phrases. Return `{"answer": …}` or `{"error": …}`."""
         self.start()
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None

@@ -14,9 +14,9 @@ CHANNEL = "overread_predictions"
 
 
 def ask(
-    session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID, phrases: Sequence[str]
+    session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID, *, phrases: Sequence[str]
 ) -> Prediction:
-    """Write a question; inference workers hear of it when it commits."""
+    """Write a question. Inference workers are notified when it is committed."""
     prediction = Prediction(ecg_id=ecg_id, model_id=model_id, user_id=user_id, phrases=list(phrases))
     session.add(prediction)
     session.flush()
@@ -26,18 +26,18 @@ def ask(
 
 
 def by_id(session: Session, prediction_id: uuid.UUID) -> Prediction | None:
-    """Find a question."""
+    """Return a question."""
     return session.get(Prediction, prediction_id)
 
 
 def ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> Sequence[Prediction]:
-    """List those of these questions that are answered, or failed."""
+    """Return those of these questions that are answered or failed."""
     over = Prediction.state.in_(["answered", "failed"])
     return session.scalars(select(Prediction).where(Prediction.id.in_(prediction_ids), over)).all()
 
 
 def claim_oldest(session: Session, lease_s: float) -> Prediction | None:
-    """Take the oldest question that nobody answers (or whose worker went silent)."""
+    """Claim the oldest question that is open, or whose lease has expired."""
     oldest = (
         select(Prediction.id)
         .where(
@@ -61,7 +61,7 @@ def claim_oldest(session: Session, lease_s: float) -> Prediction | None:
 
 
 def extend(session: Session, prediction_id: uuid.UUID, lease_s: float) -> None:
-    """Keep a claimed question for longer."""
+    """Extend the lease of a claimed question."""
     session.execute(
         update(Prediction)
         .where(Prediction.id == prediction_id, Prediction.state == "claimed")
@@ -70,12 +70,12 @@ def extend(session: Session, prediction_id: uuid.UUID, lease_s: float) -> None:
 
 
 def answer(session: Session, prediction_id: uuid.UUID, given: Json) -> None:
-    """Answer; harmless when somebody did already."""
+    """Write the answer, unless the question has ended already."""
     _end(session, prediction_id, state="answered", answer=given)
 
 
 def fail(session: Session, prediction_id: uuid.UUID, error: Json) -> None:
-    """Say why there is no answer; harmless when there is one."""
+    """Write why there is no answer, unless the question has ended already."""
     _end(session, prediction_id, state="failed", error=error)
 
 

@@ -1,4 +1,4 @@
-"""`POST /v1/predictions`: an upload, or a stored ECG, answered by a model."""
+"""Predictions over HTTP."""
 
 import uuid
 from collections.abc import AsyncIterator
@@ -143,8 +143,10 @@ def predict(
         model = service.chosen_model(session, _model_id(asked))
         ecg_id = _store(storage, session, user, asked)
     shown.add([ecg_id])
-    put = service.ask(session, ecg_id, model, phrases, user)
-    return Deferred(lambda: answers.answer(put, prefers))  # once the question is committed, it can be answered
+    put = service.ask(session, ecg_id, model, phrases=phrases, user=user)
+    return Deferred(
+        lambda: answers.answer(put, prefers)
+    )  # made after the commit: only then can the question be answered
 
 
 @router.get("/{prediction_id}", responses=responses(404, 422))

@@ -1,4 +1,4 @@
-"""What predictions look like outside."""
+"""Predictions as the API shows them."""
 
 import uuid
 from datetime import datetime

@@ -18,7 +18,7 @@ from app.reports.schemas import ReportOut
 
 
 def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
-    """Find the model to ask: the one named, else the promoted one, else the one that came with the release."""
+    """Return the model to ask: the named one, else the promoted one, else the starter model."""
     if model_id is not None:
         return check_known(models.by_id(session, model_id), "model", "model")
     model = models.promoted(session) or models.shipped(session)
@@ -33,19 +33,19 @@ def check_waveform(session: Session, ecg_id: uuid.UUID) -> None:
         raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
 
 
-def ask(session: Session, ecg_id: uuid.UUID, model: Model, phrases: Sequence[str], user: User) -> Asked:
-    """Put the question; it is answered after the caller's transaction has committed.
+def ask(session: Session, ecg_id: uuid.UUID, model: Model, *, phrases: Sequence[str], user: User) -> Asked:
+    """Store the question. It is answered after the caller's transaction has been committed.
 
     Raises the 422 of phrases for a model that knows its labels only.
     """
     if phrases and model.manifest.get("text") is None:
         raise invalid("statements", f"{model.name} knows its labels only; ask a CLIP or NegCLIP model", "no_text_side")
-    row = queries.ask(session, ecg_id, model.id, user.id, phrases)
+    row = queries.ask(session, ecg_id, model.id, user.id, phrases=phrases)
     return Asked(row, ModelReference(id=model.id, name=model.name), _machine_report(session, ecg_id))
 
 
 def asked_by(session: Session, prediction_id: uuid.UUID, user: User) -> Asked:
-    """Find a question of this user's, or anybody's for an admin; 404 otherwise."""
+    """Return a question of this user (for an admin: of any user). Answers 404 otherwise."""
     row = queries.by_id(session, prediction_id)
     if row is None or (row.user_id != user.id and user.role != "admin"):
         raise not_found("prediction")

@@ -10,7 +10,7 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class Prediction(Base):
-    """One question to a model. Inference workers claim open rows; the API waits for the answer in the row."""
+    """One question to a model. Inference workers claim open rows and write the answer into them."""
 
     __tablename__ = "predictions"
     __table_args__ = (

@@ -1,4 +1,4 @@
-"""The inference worker: it hears of questions, asks its one warm child, and writes the answers."""
+"""The inference worker: it takes questions from the database, asks its inference process, and writes the answers."""
 
 import signal
 import threading
@@ -26,9 +26,9 @@ from app.settings import Settings
 log = structlog.get_logger(__name__)
 
 ACTOR = "inference worker"
-LOOK_S = 1.0  # a notification lost with its connection costs a question at most this long
+LOOK_S = 1.0  # a question whose notification was lost waits at most this long
 ANSWER_WITHIN_S = 60.0
-LEASE_S = 6.0  # a worker that is killed is noticed after this long
+LEASE_S = 6.0  # after a worker is killed, its question is free after this long
 WRITE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses before an answer is written again
 
 
@@ -69,7 +69,7 @@ def _listen(
 
 
 def _answer_one(database: Database, archive: Archive, child: WarmChild, settings: Settings) -> bool:
-    """Answer the oldest question; False when there is none. Nothing that one question brings up ends the worker."""
+    """Answer the oldest question. Return False when there is none. No failure of one question ends the worker."""
     with database.begin() as session:
         asked = queries.claim_oldest(session, LEASE_S)
         if asked is None:
@@ -96,8 +96,8 @@ def _reply(archive: Archive, child: WarmChild, settings: Settings, asked: Predic
             bundle_folder(settings.models_dir, asked.model_id),
             recording.millivolts(),
             recording.sampling_rate_hz,
-            asked.phrases,
-            ANSWER_WITHIN_S,
+            phrases=asked.phrases,
+            timeout_s=ANSWER_WITHIN_S,
         )
     except ChildDied as died:
         log.error("inference_child_died", prediction_id=str(asked.id), why=str(died))
@@ -117,7 +117,7 @@ def _fail_by_fault(session: Session, asked: Prediction, fault: ObjectFault) -> N
 
 
 def _write(database: Database, write: Callable[[Session], None]) -> None:
-    """Write in a transaction of its own, and again where the database ended it: the answer is there already."""
+    """Write in a transaction of its own; repeat it after a failure of the database, so that no answer is lost."""
     for pause_s in WRITE_AGAIN_S:
         try:
             with database.begin() as session:
@@ -131,7 +131,7 @@ def _write(database: Database, write: Callable[[Session], None]) -> None:
 
 @contextmanager
 def _lease_kept(database: Database, asked: Prediction) -> Iterator[None]:
-    """Keep a question's lease while the block runs, so that no other worker takes it up."""
+    """Extend the lease of a question while the block runs, so that no other worker claims it."""
     over = threading.Event()
 
     def keep() -> None:

@@ -1,1 +1,1 @@
-"""Processes together: messages between parent and child, run folders, gradients of several processes."""
+"""Several processes: messages between parent and child, run folders, durable files, distributed gradients."""

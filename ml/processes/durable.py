@@ -1,4 +1,4 @@
-"""Durable writes: a file is on the disk and whole under its name, or it is not there."""
+"""Durable writes: after a crash a file is complete under its name, or absent."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import Any
 
 
 def write_whole(path: Path, content: bytes) -> None:
-    """Write a file: temporary file beside it, fsync, rename, fsync of the folder."""
+    """Write a file durably: temporary file beside it, fsync, rename, fsync of the folder."""
     descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
     temporary = Path(name)
     try:
@@ -25,12 +25,12 @@ def write_whole(path: Path, content: bytes) -> None:
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
-    """Write JSON, whole."""
+    """Write a JSON file durably."""
     write_whole(path, json.dumps(value, indent=2, allow_nan=False).encode())
 
 
 def make_folder(path: Path, within: Path) -> None:
-    """Make a folder and its missing parents durably; `within` is a parent that is there already, or is made too."""
+    """Make a folder and its missing parents durably, up to and including the parent `within`."""
     if path.is_dir():
         return
     path.mkdir(parents=True, exist_ok=True)
@@ -41,7 +41,7 @@ def make_folder(path: Path, within: Path) -> None:
 
 
 def sync(path: Path) -> None:
-    """Write what the system still holds of a file, or of a folder's names, to the disk."""
+    """Call fsync on a file or a folder."""
     descriptor = os.open(path, os.O_RDONLY)
     try:
         os.fsync(descriptor)

@@ -1,4 +1,4 @@
-"""What a child says to its parent: one JSON object a line on standard output. Its log is standard error."""
+"""Events from a child to its parent: one JSON object a line on standard output. Standard error is the log."""
 
 import json
 import os
@@ -9,7 +9,7 @@ from typing import IO, Any
 
 
 class Events:
-    """The line to the parent."""
+    """Writes events to the parent."""
 
     def __init__(self, stream: IO[bytes]) -> None:
         self._stream = stream
@@ -21,7 +21,7 @@ class Events:
 
 
 def take_stdout() -> IO[bytes]:
-    """Take standard output for the parent alone: what any library prints goes to the log from now on."""
+    """Return standard output for events alone. From now on, whatever a library prints goes to the log."""
     sys.stdout.flush()
     stream = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)
@@ -29,16 +29,16 @@ def take_stdout() -> IO[bytes]:
 
 
 def end_with_parent() -> None:
-    """End this process group when standard input closes: whoever started us is gone.
+    """End this process group when standard input closes, because the parent has ended.
 
     A SIGTERM needs no handler: the default ends the process at once, even inside a long step of torch where a Python
     handler would wait, and whatever is on disk was renamed into place whole.
     """
 
     def wait() -> None:
-        while os.read(0, 1024):  # not sys.stdin: its lock would be held when the interpreter ends
+        while os.read(0, 1024):  # not sys.stdin, whose lock would be held when the interpreter ends
             pass
-        if os.getpgid(0) == os.getpid():  # only a group of our own
+        if os.getpgid(0) == os.getpid():  # only when this process leads its group
             os.killpg(0, signal.SIGKILL)
         os._exit(1)
 

@@ -1,4 +1,4 @@
-"""A run's folder: one child at a time works in it. What JSON cannot hold is written as null."""
+"""The folder of a run: its lock, and values that JSON can hold."""
 
 import fcntl
 import math
@@ -10,14 +10,14 @@ from typing import Any
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:
-    """Hold the run folder: a second child of the same job waits until a dying first one is gone."""
+    """Lock the run folder. A second child of the same job waits until the first has ended."""
     with (folder / "lock").open("w") as file:
         fcntl.flock(file, fcntl.LOCK_EX)
         yield
 
 
 def json_safe(value: Any) -> Any:
-    """Replace NaN and infinity, which JSON does not know, by null."""
+    """Return the value with None for NaN and infinity, which JSON does not have."""
     if isinstance(value, Mapping):
         return {key: json_safe(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

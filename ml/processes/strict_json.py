@@ -1,4 +1,4 @@
-"""JSON in which every key stands once: readers differ in which of two they take, so neither is taken."""
+"""JSON without repeated keys. Parsers differ in which of two equal keys they keep, so both are refused."""
 
 import json
 from typing import Any
@@ -7,7 +7,7 @@ SHOWN = 60  # characters of a key in a message
 
 
 class RepeatedKey(ValueError):
-    """An object has a key twice; the message names it."""
+    """An object has the same key twice; the message names it."""
 
 
 def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
@@ -21,7 +21,7 @@ def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def refuse_repeated_keys(text: str | bytes) -> None:
-    """Raise `RepeatedKey` where an object in a JSON text has a key twice; what is no JSON is not judged here."""
+    """Raise `RepeatedKey` where an object in a JSON text has a key twice; other errors are left to the parser."""
     try:
         json.loads(text, object_pairs_hook=once_each)
     except RepeatedKey:

@@ -64,7 +64,7 @@ def submit(
     with database.begin() as session:
         bell = Doorbell(settings)
         params = {"folder": str(folder), "seconds": seconds}
-        job = jobs.create(session, bell, user, "dataset", params, None)
+        job = jobs.create(session, bell, user, "dataset", params=params)
     if ring:
         bell.ring(job.id, "cpu")
     return job.id

@@ -93,7 +93,7 @@ def pairs(database: Database) -> None:
 def submit(database: Database, settings: Settings, user: User) -> uuid.UUID:
     with database.begin() as session:
         params = {"version": "site-2", "actor": user.name}
-        return jobs.create(session, Doorbell(settings), user, "relabel", params, None).id
+        return jobs.create(session, Doorbell(settings), user, "relabel", params=params).id
 
 
 def until(condition: Callable[[], bool]) -> None:

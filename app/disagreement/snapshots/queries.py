@@ -24,4 +24,4 @@ def newest(
     statement = select(
         Snapshot.id, Snapshot.name, Snapshot.created_by, Snapshot.created_at, Snapshot.vocabulary, Snapshot.query
     )
-    return session.execute(after(statement, Snapshot.created_at, Snapshot.id, position, limit)).all()
+    return session.execute(after(statement, Snapshot.created_at, Snapshot.id, position, limit=limit)).all()

@@ -23,16 +23,16 @@ EXAMINED = 5_000
 def newest(session: Session, chosen: EcgSearch, position: Position | None, limit: int) -> Sequence[Ecg]:
     """List the chosen ECGs, newest first, one more than `limit`; with a finding, of the next `EXAMINED` ones."""
     if chosen.finding is None:
-        return session.scalars(after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit)).all()
-    examined = after(_matching(chosen), Ecg.created_at, Ecg.id, position, EXAMINED - 1).subquery()
+        return session.scalars(after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit=limit)).all()
+    examined = after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit=EXAMINED - 1).subquery()
     ecg = aliased(Ecg, examined, name="ecg")
     found = select(ecg).where(_has(ecg, chosen.finding))
-    return session.scalars(after(found, ecg.created_at, ecg.id, None, limit)).all()
+    return session.scalars(after(found, ecg.created_at, ecg.id, None, limit=limit)).all()
 
 
 def last_examined(session: Session, chosen: EcgSearch, position: Position | None) -> Position | None:
     """Return where the ECGs end that a page of a finding examines; None where it examines all that are left."""
-    ends = after(_matching(chosen), Ecg.created_at, Ecg.id, position, 0).offset(EXAMINED - 1)
+    ends = after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit=0).offset(EXAMINED - 1)
     row = session.execute(ends.with_only_columns(Ecg.created_at, Ecg.id)).first()
     return None if row is None else Position(*row)
 

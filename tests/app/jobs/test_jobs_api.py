@@ -32,7 +32,7 @@ def test_events_stream_to_the_end_and_resume(client: httpx.Client, database: Dat
         job = queries.claim(session, job_id, 60)
         assert job is not None and job.lease_token is not None
         for i in range(3):
-            queries.report(session, job_id, job.lease_token, "progress", {"fraction": i / 3}, i / 3, f"step {i}")
+            queries.report(session, job_id, job.lease_token, "progress", payload={"fraction": i / 3})
         queries.fail(session, job_id, job.lease_token, "because")
     whole = client.get(f"{url}/events").text
     assert whole.count("event: progress") == 3 and '"state": "failed"' in whole

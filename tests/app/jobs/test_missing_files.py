@@ -22,7 +22,7 @@ def test_a_finished_job_without_its_files(
     with database.begin() as session:
         user = users.user_by_name(session, "admin")
         assert user is not None
-        job_id: uuid.UUID = service.create(session, Doorbell(settings), user, kind, {}, None).id
+        job_id: uuid.UUID = service.create(session, Doorbell(settings), user, kind, params={}).id
         job = queries.claim(session, job_id, 60)
         assert job is not None and job.lease_token is not None
         queries.succeed(session, job_id, job.lease_token, {"files": ["tables/table_1.csv"]})

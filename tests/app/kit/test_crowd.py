@@ -14,6 +14,8 @@ from app.jobs import service as jobs
 from app.jobs.doorbell import Doorbell
 from app.kit.database import Database
 from app.settings import Settings
+from ml.corpus.simulator import simulate
+from ml.formats.wfdb import write_wfdb
 from tests.app.serving import served
 
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=None)
@@ -59,9 +61,29 @@ def test_a_lock_that_is_held_for_long_is_a_prompt_503(
         asyncio.run(crowd(address))
 
 
+def test_signals_share_a_bounded_memory(settings: Settings, keys: dict[str, str]) -> None:
+    """With memory for one signal at a time, uploads and answers take turns; with one connection, none waits with it."""
+    ecgs = list(simulate(4, seed=2))
+
+    async def crowd(address: str) -> None:
+        async with client(address, keys["reader"]) as asking:
+            uploads = [
+                asking.post("/v1/ecgs", files=[("file", item) for item in write_wfdb(ecg.recording, "r").items()])
+                for ecg in ecgs
+            ]
+            stored = await asyncio.gather(*uploads)
+            assert {answer.status_code for answer in stored} == {201}
+            paths = [f"{answer.headers['location']}/waveform?format=npy" for answer in stored]
+            read = await asyncio.gather(*(asking.get(path) for path in paths for _ in range(5)))
+            assert {answer.status_code for answer in read} == {200}
+
+    with served(settings.model_copy(update={"signal_memory_bytes": 1, "database_pool_size": 1})) as address:
+        asyncio.run(crowd(address))
+
+
 def test_three_hundred_event_streams_stop_nobody(settings: Settings, keys: dict[str, str], database: Database) -> None:
     with database.begin() as session:
-        job_ids = [jobs.create(session, Doorbell(settings), admin(session), "dataset", {}, None).id for _ in range(30)]
+        job_ids = [jobs.create(session, Doorbell(settings), admin(session), "dataset", params={}).id for _ in range(30)]
 
     async def follow(asking: httpx.AsyncClient, path: str, open_streams: list[None]) -> str:
         async with asking.stream("GET", path) as stream:
