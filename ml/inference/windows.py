@@ -75,7 +75,7 @@ def _reason_against(window: NDArray[np.float32]) -> str | None:
         named = ", ".join(lead for lead, affected in zip(LEADS, constant.tolist(), strict=True) if affected)
         return f"the window has no signal (a constant) in {named}"
     lowest, highest = _DEVIATIONS
-    if np.abs(window).max() > _MAX_VALUE or not lowest <= np.median(window.std(axis=1)) <= highest:
+    if np.abs(window).max() > _MAX_VALUE or not lowest <= float(np.median(window.std(axis=1))) <= highest:
         return "the window is not z-scored: each lead needs mean 0 and standard deviation 1"
     return None
 
@@ -102,7 +102,9 @@ def _npz_rows(path: Path, options: Preprocessing) -> Iterator[tuple[str, NDArray
             if info.file_size > max(_MAX_WHOLE_BYTES, _MAX_EXPANSION * info.compress_size):
                 raise ValueError(f"X is compressed more than {_MAX_EXPANSION}-fold; no ECG is")
             for name, stored in zip(names, _values(member, layout), strict=True):
-                yield name, stored[order].astype(np.float32) * (np.float32(scale) * signs)
+                with np.errstate(over="ignore", invalid="ignore"):  # what becomes infinite is refused by its window
+                    window = stored[order].astype(np.float32) * (np.float32(scale) * signs)
+                yield name, window
 
 
 def _dataset_rows(path: Path, options: Preprocessing) -> Iterator[tuple[str, NDArray[np.float32]]]:

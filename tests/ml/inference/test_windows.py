@@ -123,6 +123,8 @@ def test_an_npz_of_another_form_is_refused(tmp_path: Path, fields: dict[str, Any
         (lambda window: window[3, 5:6].fill(np.inf), "missing or infinite"),
         (lambda window: np.multiply(window, 0.2, out=window), "z-scored"),
         (lambda window: np.multiply(window, 1000, out=window), "z-scored"),
+        (lambda window: np.multiply(window, 1e37, out=window), "z-scored"),
+        (lambda window: np.multiply(window, 1e300, out=window), "missing or infinite"),
     ],
 )
 def test_one_bad_window_is_named_and_does_not_stop_the_others(tmp_path: Path, spoil: Any, reason: str) -> None:
