@@ -1,8 +1,8 @@
 """A model as a folder: `weights.safetensors` and `bundle.json`, with everything inference needs and nothing pickled.
 
-Beside them lie a model card with its plots and the whole evaluation. `bundle.json` has the SHA-256 of every other
-file, `bundle.json.sha256` its own (as `sha256sum` writes it): a changed byte anywhere is refused. What a bundle says of
-itself is read without torch.
+The folder also has a model card with its plots, the whole evaluation, and hashes of the patients the model has seen.
+`bundle.json` has the SHA-256 of every other file, and `bundle.json.sha256` the SHA-256 of `bundle.json` (in the format
+of `sha256sum`), so a changed byte in any file is refused. The manifest is read without torch.
 """
 
 import contextlib
@@ -67,7 +67,7 @@ class BundleLabel(_Part):
     @classmethod
     def _rising(cls, knots: Knots) -> Knots:
         if any(not (x < next_x and y <= next_y) for (x, y), (next_x, next_y) in pairwise(knots)):
-            raise ValueError("the knots of a calibration rise")
+            raise ValueError("the knots of a calibration must rise")
         return knots
 
     def probability(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
@@ -76,17 +76,17 @@ class BundleLabel(_Part):
 
 
 class EncoderShape(_Part):
-    """Size of the ECG encoder: bottlenecks a stage and the first stage's width."""
+    """Size of the ECG encoder: the number of bottleneck blocks of each stage, and the width of the first stage."""
 
     blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=8)]
     width: Annotated[int, Field(ge=1, le=1024)]
 
 
 class TextPart(_Part):
-    """The text side of a CLIP model: everything that turns a phrase into its vector but the weights.
+    """The text encoder of a CLIP model: everything that turns a phrase into its embedding, except the weights.
 
-    `config` is that of `transformers`' CLIP text model, `tokenizer` the JSON of `tokenizers`, `prompts` the phrases
-    each label is scored by, and `vocabulary` the YAML that brings phrases into normal form, if there is one.
+    `config` is the configuration of `transformers`' CLIP text model, `tokenizer` the JSON of `tokenizers`, `prompts`
+    the phrases that score each label, and `vocabulary` the YAML that brings phrases into normal form, if any.
     """
 
     config: dict[str, float | int | str | None]
@@ -98,11 +98,11 @@ class TextPart(_Part):
 
 
 class Manifest(_Part):
-    """Everything a bundle says of itself.
+    """The content of `bundle.json`.
 
-    In a bundle with a `text` a label's logit is the cosine similarity with its prompts. `dataset` counts what it was
-    trained, chosen and measured on, see `ml.corpus.facts`; `metrics` are the figures on the test split, without the
-    curves, which are in the file `evaluation.json`.
+    With a `text` part, a label's logit is the cosine similarity with its prompts. `dataset` counts the windows of each
+    split, see `ml.corpus.facts`. `metrics` are those of the test split without the curves, which are in
+    `evaluation.json`.
     """
 
     format: Literal[1] = 1
@@ -144,7 +144,7 @@ class Manifest(_Part):
     @classmethod
     def _each_once(cls, labels: tuple[BundleLabel, ...]) -> tuple[BundleLabel, ...]:
         if len({label.key for label in labels}) < len(labels):
-            raise ValueError("a label is there twice")
+            raise ValueError("a label appears twice")
         return labels
 
     @field_validator("preprocessing")
@@ -157,11 +157,11 @@ class Manifest(_Part):
         return steps
 
     def to_dict(self) -> dict[str, Any]:
-        """Give the manifest as JSON values."""
+        """Return the manifest as JSON values."""
         return self.model_dump(mode="json")
 
     def to_card(self) -> dict[str, Any]:
-        """Give the manifest for people: without tokenizer and vocabulary, which are long and are in the bundle."""
+        """Return the manifest for people: without tokenizer and vocabulary, which are long and are in the bundle."""
         return self.model_dump(mode="json", exclude={"text": {"tokenizer", "vocabulary"}})
 
 
@@ -171,10 +171,10 @@ def save(
     weights: "Mapping[str, Tensor]",
     describe: Callable[[Manifest], Mapping[str, bytes]] | None = None,
 ) -> Manifest:
-    """Write a bundle; a folder of that name is a whole bundle or there is none.
+    """Write a bundle. A folder of that name is either a whole bundle or does not exist.
 
-    `manifest` has the fields of `Manifest` but `created_at`, `versions`, `weights_sha256` and `files`, which are added
-    here. `describe` gives what else belongs into the bundle, by name: `ml.bundles.card.files`.
+    `manifest` has the fields of `Manifest`, except `created_at`, `versions`, `weights_sha256` and `files`: they are
+    added here. `describe` returns the other files of the bundle by name, see `ml.bundles.card.files`.
     """
     from safetensors.torch import save_file
 
@@ -200,7 +200,7 @@ def save(
     (building / SEAL).write_bytes(_seal(text))
     for path in (*(path for path in building.rglob("*")), building):
         sync(path)
-    if folder.exists():  # an earlier attempt's: moved away whole, for half a bundle must never have this name
+    if folder.exists():  # of an earlier attempt. It is moved away whole: half a bundle must never have this name
         old = folder.with_name(f".{folder.name}.old")
         shutil.rmtree(old, ignore_errors=True)
         folder.rename(old)
@@ -211,7 +211,7 @@ def save(
 
 
 def read_manifest(folder: Path) -> Manifest:
-    """Read what a bundle says of itself, without its weights (and without torch)."""
+    """Read a bundle's manifest, without its weights and without torch."""
     path = folder / "bundle.json"
     try:
         if path.stat().st_size > MAX_MANIFEST_BYTES:
@@ -233,7 +233,7 @@ def read_file(folder: Path, manifest: Manifest, name: str) -> bytes:
     path = folder / name
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != manifest.files[name]:
-        raise InvalidBundle(f"{folder.name}: {name} is not the one that the manifest speaks of")
+        raise InvalidBundle(f"{folder.name}: {name} was changed: its SHA-256 is not the one in the manifest")
     return content
 
 
@@ -246,7 +246,7 @@ def read_weights(folder: Path, manifest: Manifest) -> "dict[str, Tensor]":
     path = folder / "weights.safetensors"
     content = path.read_bytes() if path.is_file() else b""
     if hashlib.sha256(content).hexdigest() != manifest.weights_sha256:
-        raise InvalidBundle(f"{folder.name}: the weights are not those the manifest speaks of")
+        raise InvalidBundle(f"{folder.name}: the weights were changed: their SHA-256 is not the one in the manifest")
     return load(content)  # the bytes that were hashed, not the file a second time
 
 

@@ -19,7 +19,7 @@ FEW_POSITIVES = 20
 
 
 def files(manifest: Manifest, measured: Mapping[str, Any], drawers: "Drawers | None" = None) -> dict[str, bytes]:
-    """Return what a bundle has beside manifest and weights, by file name.
+    """Return the files that a bundle has besides manifest and weights, by name.
 
     A plot that cannot be drawn does not stop the others: the card says which one is missing, and why.
 
@@ -132,7 +132,7 @@ def _data(manifest: Manifest) -> str:
 
 
 def _shared_patients(dataset: Mapping[str, Any]) -> str:
-    """Say whether patients of the test split were in training."""
+    """Return whether patients of the test split were in training."""
     shared = dataset.get("test_patients_in_training")
     if shared is None:
         return "Whether the splits share patients is unknown."
@@ -151,8 +151,8 @@ def _preprocessing(manifest: Manifest) -> str:
         [
             "## Preprocessing",
             "",
-            "In the bundle and replayed on every ECG: refuse what cannot be used, bring to the target rate, cut",
-            "windows, take out the baseline, z-score each lead, notch out the mains. A longer ECG gets the mean of",
+            "The bundle applies these steps to every ECG: refuse unusable signals, resample to the target rate, cut",
+            "windows, remove the baseline, z-score each lead, filter out the mains. A longer ECG gets the mean over",
             "its windows.",
             "",
             *table(["Step", "Value"], rows),
@@ -175,11 +175,11 @@ def _limits(manifest: Manifest, measured: Mapping[str, Any]) -> str:
 
 def _what_limits(manifest: Manifest, measured: Mapping[str, Any]) -> Iterator[str]:
     yield "**Not for clinical use.** No figure here says anything about patients elsewhere."
-    yield "Labels are read from reports by rules: what the rules miss is missing here, and over-readers err too."
+    yield "Labels come from reports by rules. What the rules miss is missing here, and over-readers err too."
     if manifest.dataset.get("simulated"):
-        yield "Simulated ECGs are simpler than patients': figures on them are of the simulator, not of medicine."
+        yield "Simulated ECGs are simpler than those of patients: figures on them say nothing about medicine."
     if manifest.training.get("label_source") == "machine":
-        yield "It learned the machine's reading, with the machine's errors; figures against that reading flatter it."
+        yield "It learned the machine's labels with the machine's errors, so figures against the machine are too good."
     if not measured:
         yield "The test split is empty: nothing was measured."
         return
@@ -191,9 +191,9 @@ def _what_limits(manifest: Manifest, measured: Mapping[str, Any]) -> Iterator[st
         if labels[label.key]["auroc"] is not None and labels[label.key]["positives"] < FEW_POSITIVES
     ]
     if unmeasured:
-        yield f"Not measured, for want of both classes: {', '.join(map(plain, unmeasured))}."
+        yield f"Not measured, because the test split has one class only: {', '.join(map(plain, unmeasured))}."
     if few:
         yield f"Fewer than {FEW_POSITIVES} positive windows in the test split: {', '.join(map(plain, few))}."
     uncalibrated = [label.name for label in manifest.labels if label.calibration_rule == "identity"]
     if uncalibrated:
-        yield f"Not calibrated, for want of validation windows: {', '.join(map(plain, uncalibrated))}."
+        yield f"Not calibrated, too few validation windows of a class: {', '.join(map(plain, uncalibrated))}."

@@ -34,7 +34,7 @@ def metrics(manifest: Manifest, measured: Mapping[str, Any], missing: Missing) -
 
 
 def _macro_labels(manifest: Manifest, measured: Mapping[str, Any]) -> list[str]:
-    """Say which labels macro figures are over: the same ones against either source."""
+    """Return which labels macro figures are over: the same ones against either source."""
     over = set(measured["overread"]["macro_over"])
     left_out = [plain(label.name) for label in manifest.labels if label.key not in over]
     words = (
@@ -58,7 +58,7 @@ def subgroups(manifest: Manifest, against: Mapping[str, Any]) -> str:
     """Return the section of the subgroups."""
     lines = ["## Subgroups", ""]
     if not against["subgroups"]:
-        return "\n".join([*lines, "Sex, age and site are known of no window of the test split."])
+        return "\n".join([*lines, "Sex, age and site are unknown for every window of the test split."])
     rows = [
         [
             plain(group["attribute"]),
@@ -110,8 +110,8 @@ def operating_points(manifest: Manifest, measured: Mapping[str, Any], missing: M
         "## Thresholds and calibration",
         "",
         "Chosen on the validation split, measured on the test split against the over-read. A threshold is on the",
-        "score, the probability is calibrated; `default` and `identity` mean that validation had too little to choose",
-        "by.",
+        "score, the probability is calibrated; `default` and `identity` mean that validation had too few windows to",
+        "choose.",
         "",
         *table(header, rows),
     ]

@@ -1,4 +1,4 @@
-"""Which windows a run learns from: a share of the labelled ones, and those of another corpus."""
+"""Which windows a run learns from: a share of the labelled ones, and those of an unlabelled dataset."""
 
 import hashlib
 import math
@@ -11,7 +11,7 @@ from ml.corpus.store import Store
 
 
 def share_of_patients(patients: Sequence[str], share: float, seed: int) -> NDArray[np.bool_]:
-    """Say which rows belong to a share of the patients; a larger share has all of a smaller one's.
+    """Return which rows belong to a share of the patients. A larger share includes every smaller one.
 
     The choice follows from patients and seed alone, not from the order of the rows.
     """
@@ -21,16 +21,16 @@ def share_of_patients(patients: Sequence[str], share: float, seed: int) -> NDArr
 
 
 def labelled_rows(store: Store, share: float, seed: int) -> NDArray[np.int64]:
-    """Give the training split's rows, of a share of its patients."""
+    """Return the rows of the training split that belong to a share of its patients."""
     rows = store.rows("train")
     return rows[share_of_patients(store.column("patient")[rows].tolist(), share, seed)]
 
 
 def unlabelled_rows(other: Store, labelled: Store, share: float, seed: int) -> NDArray[np.int64]:
-    """Give the rows of a corpus that is learnt from without labels.
+    """Return the rows of the unlabelled dataset to learn from.
 
-    All of them but those of patients whom the labelled corpus keeps for validation or test: what a model is measured
-    on it must not have seen, not even unlabelled.
+    Patients in the validation or test split of the labelled dataset are left out: a model must not have seen the
+    patients it is measured on, not even without their labels.
     """
     held = set(labelled.column("patient")[labelled.column("split") != "train"].tolist())
     patients = other.column("patient").tolist()

@@ -1,4 +1,4 @@
-"""What a store holds, counted for a model card."""
+"""Counts of a store for a model card."""
 
 from typing import Any, get_args
 

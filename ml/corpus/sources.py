@@ -1,4 +1,4 @@
-"""Whose reading labels come from, and what its hedged findings count as."""
+"""Where labels come from, and what uncertain findings count as."""
 
 from typing import Literal
 

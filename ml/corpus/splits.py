@@ -1,4 +1,4 @@
-"""Splits by patient: no one's ECGs are on two sides."""
+"""Splits by patient: all ECGs of a patient are in one split."""
 
 import hashlib
 import math
@@ -14,11 +14,11 @@ FRACTIONS = (0.64, 0.16, 0.20)  # the paper's: 80 % development, of which 80 % t
 def split_by_patient(
     patients: Sequence[str], seed: int, fractions: tuple[float, float, float] = FRACTIONS
 ) -> NDArray[np.str_]:
-    """Give each row's split; all rows of a patient share one.
+    """Return each row's split. All rows of a patient are in the same split.
 
-    Patients are ordered by a seeded hash and dealt by cumulative share: the split follows from seed and patients
-    alone, not from the order of the rows, and the shares of patients are exact. Where there are enough patients no
-    split is empty whose share is not. Given record numbers instead of patients, it splits as the paper did.
+    Patients are sorted by a seeded hash and divided by cumulative share. So the split depends on seed and patients
+    only, not on the order of the rows, and the shares of patients are exact. If there are enough patients, no split
+    with a share above zero is empty. With record numbers instead of patients this is the paper's split.
 
     Parameters
     ----------
@@ -41,7 +41,7 @@ def split_by_patient(
 
 
 def _sizes(patients: int, fractions: tuple[float, float, float]) -> list[int]:
-    """Deal by cumulative share, then let the largest split give to those that rounding left empty."""
+    """Divide by cumulative share, then move patients from the largest split to splits that rounding left empty."""
     ends = [round(patients * sum(fractions[: k + 1])) for k in range(len(fractions))]
     sizes = [end - start for start, end in zip([0, *ends], ends, strict=False)]
     for k, fraction in enumerate(fractions):

@@ -1,4 +1,4 @@
-"""The training store: windows as a plain `.npy` memory map, labels and statements as Parquet, what they are as JSON."""
+"""The training store: windows as a `.npy` memory map, labels and statements as Parquet, a description as JSON."""
 
 import hashlib
 import json
@@ -52,13 +52,13 @@ _STATEMENTS = pa.schema([("text", pa.string()), ("asserts", pa.int64()), ("denie
 
 
 class InvalidStore(ValueError):
-    """The folder is not a whole store."""
+    """The folder is not a complete store."""
 
 
 class StoreWriter:
-    """Writes a store window by window; memory holds the labels, never the signals.
+    """Writes a store window by window. Memory holds the labels but never the signals.
 
-    Everything is written beside `folder` and renamed when it is whole: a folder of that name is a finished store.
+    Everything is written to a temporary folder, which is renamed to `folder` when it is complete.
     """
 
     def __init__(
@@ -68,7 +68,7 @@ class StoreWriter:
         preprocessing: Mapping[str, Any],
         vocabulary: str | None = None,
     ) -> None:
-        """`vocabulary` is the YAML the statements were brought into normal form with."""
+        """`vocabulary`: the YAML of the vocabulary that brought the statements into normal form."""
         if len(labels) > MAX_LABELS:
             raise ValueError(f"{len(labels)} labels; a mask has room for {MAX_LABELS}")
         self._folder = folder
@@ -96,7 +96,7 @@ class StoreWriter:
         shutil.rmtree(self._building, ignore_errors=True)
 
     def append(self, values: NDArray[np.float32], rows: Sequence[Mapping[str, Any]]) -> None:
-        """Add windows (k, 12, 2500), and for each a row of what is known of it.
+        """Add windows (k, 12, 2500) and a row of metadata for each.
 
         A row has `ecg_id`, `start_s`, `patient` (an opaque key) and the masks `overread_present`,
         `overread_uncertain`, `machine_present`, `machine_uncertain`: bit i is label i, all of a reading None where
@@ -106,7 +106,7 @@ class StoreWriter:
         if values.shape != (len(rows), *WINDOW_SHAPE):
             raise ValueError(f"{len(rows)} rows for windows of shape {values.shape}")
         if not np.isfinite(values).all():
-            raise ValueError("a window has a value that is no number")
+            raise ValueError("a window has a value that is NaN or infinite")
         content = values.astype("<f2").tobytes()
         self._content.update(content)
         self._file.write(content)
@@ -120,7 +120,7 @@ class StoreWriter:
         fractions: tuple[float, float, float] = FRACTIONS,
         split_by: Literal["patient", "ecg_id"] = "patient",
     ) -> str:
-        """Split, write everything durably, and give the SHA-256 of windows, labels and split."""
+        """Split, write everything to the disk, and return the SHA-256 of windows, labels and split."""
         self._close_batch()
         table = pa.Table.from_batches(self._batches, _COLUMNS)
         split = split_by_patient(table.column(split_by).to_pylist(), seed, fractions)
@@ -151,7 +151,7 @@ class StoreWriter:
         return content_sha256
 
     def _numbered(self, statements: Sequence[Statement] | None) -> list[int] | None:
-        """Write each distinct statement once: a corpus says few things, often."""
+        """Return the indices of statements. Each distinct statement is stored once: few are distinct."""
         if statements is None:
             return None
         return [self._statements.setdefault(statement, len(self._statements)) for statement in statements]
@@ -164,7 +164,7 @@ class StoreWriter:
             (self._building / "vocabulary.yaml").write_text(self._vocabulary, encoding="utf-8")
 
     def _close_batch(self) -> None:
-        """Keep rows as columns: a hundred bytes each, where dictionaries take a thousand."""
+        """Store rows as columns: a hundred bytes a row, where dictionaries take a thousand."""
         self._batches.append(pa.RecordBatch.from_pylist(self._rows, schema=_COLUMNS))
         self._rows = []
 
@@ -181,14 +181,14 @@ class StoreWriter:
 
 
 class Said(NamedTuple):
-    """What reports say: row i says `numbers[starts[i] : starts[i + 1]]`; `known` is false where there is no report."""
+    """The statements of reports: row i has `numbers[starts[i] : starts[i + 1]]`, and a report if `known[i]`."""
 
     starts: NDArray[np.int64]
     numbers: NDArray[np.int64]
     known: NDArray[np.bool_]
 
     def of_rows(self, rows: NDArray[np.int64]) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
-        """Give all that some rows say, (k,), and before it which of `rows` says it, (k,)."""
+        """Return, for every statement of some rows, its place in `rows` (k,) and its index (k,)."""
         counts = self.starts[rows + 1] - self.starts[rows]
         owner = np.repeat(np.arange(len(rows)), counts)
         first = np.repeat(self.starts[rows] - np.append(0, np.cumsum(counts)[:-1]), counts)
@@ -203,13 +203,13 @@ class Store:
     windows
         (n, 12, 2500) float16 in standard deviations, a read-only memory map.
     table
-        What is known of each window, with its split.
+        A row for each window, with its split.
     labels
-        Key and name of each label; its place is its bit in the masks.
+        Key and name of each label; its index is its bit in the masks.
     statements
         The distinct statements of all reports.
     vocabulary
-        The YAML that statements were brought into normal form with, None where it is unknown.
+        The YAML of the vocabulary that brought the statements into normal form; None if unknown.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -230,21 +230,21 @@ class Store:
         except (OSError, ValueError, KeyError, TypeError, pa.ArrowException) as error:
             raise InvalidStore(f"{folder.name} is not a dataset: {error}") from error
         if self.windows.dtype != np.float16 or self.windows.shape != (len(self.table), *WINDOW_SHAPE):
-            raise InvalidStore(f"{folder.name}: the windows and their labels do not belong together")
+            raise InvalidStore(f"{folder.name}: windows.npy and windows.parquet do not have the same rows")
         if self.table.schema.names != [*_COLUMNS.names, "split"]:
             raise InvalidStore(f"{folder.name}: the labels have other columns than this release writes")
 
     def rows(self, split: str) -> NDArray[np.int64]:
-        """Give the row numbers of a split."""
+        """Return the row numbers of a split."""
         return np.flatnonzero(self.column("split") == split)
 
     def column(self, name: str) -> NDArray[Any]:
-        """Give a column of the table, (n,)."""
+        """Return a column of the table, (n,)."""
         values: NDArray[Any] = self.table.column(name).to_numpy()
         return values
 
     def targets(self, source: Source, hedged: Hedged) -> tuple[NDArray[np.float32], NDArray[np.bool_]]:
-        """Give the labels of a source, (n, labels) 0 or 1, and which of them count, (n, labels).
+        """Return the labels of a source, (n, labels) 0 or 1, and which of them count, (n, labels).
 
         `hedged` says what an uncertain finding is: positive, negative, or ignore (does not count). A window whose
         ECG has no such source does not count at all.
@@ -259,7 +259,7 @@ class Store:
         return positive.astype(np.float32), counts
 
     def said(self, source: Source) -> Said:
-        """Give what each window's report says, in the numbers of `statements`."""
+        """Return what each window's report says, in the numbers of `statements`."""
         column = self.table.column(f"{source}_statements").combine_chunks()
         counts = pc.list_value_length(column).fill_null(0).to_numpy()
         starts = np.append(0, np.cumsum(counts, dtype=np.int64))
@@ -272,7 +272,7 @@ class Store:
 
 
 def _without_statements(table: pa.Table) -> pa.Table:
-    """Bring a table of format 1 into today's form."""
+    """Return a table of format 1 with the columns of today's format."""
     for place, name in enumerate(_STATEMENT_COLUMNS, start=table.num_columns - 1):
         field = _COLUMNS.field(name)
         table = table.add_column(place, field, pa.nulls(len(table), field.type))
@@ -284,7 +284,7 @@ def _read_statements(folder: Path) -> list[Statement]:
 
 
 def _described(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Give the rows as they are hashed: ids differ between two installations with the same ECGs, content does not."""
+    """Yield the rows as they are hashed: without the ids, which differ between installations with the same ECGs."""
     for batch in table.to_batches(_ROWS_A_BATCH):
         for row in batch.to_pylist():
             yield {**row, "ecg_id": None, "recorded_at": str(row["recorded_at"])}

@@ -15,7 +15,7 @@ _NUMBERS_AT_ONCE = 25_000_000  # rows × draws; a handful of such tensors are al
 
 
 class _Ranked:
-    """One label's rows in the order of falling score, and where in it each score that a positive has begins and ends.
+    """One label's rows sorted by falling score, and the first and last row of each score that a positive row has.
 
     Attributes
     ----------
@@ -69,7 +69,7 @@ class _Ranked:
 
 
 def _summed(values: Tensor) -> Tensor:
-    """Give sums up to each place, (draws, n + 1) float64: nothing at the first, everything at the last."""
+    """Return cumulative sums, (draws, n + 1) float64, beginning with 0."""
     sums = torch.cumsum(values, 1, dtype=torch.int32).double()
     return torch.nn.functional.pad(sums, (1, 0))
 
@@ -77,9 +77,9 @@ def _summed(values: Tensor) -> Tensor:
 def bootstrap_on(
     scores: Floats, positive: Bools, counts: Bools, patients: Patients, *, draws: int, curves: bool, device: str
 ) -> Drawn:
-    """Measure every label in every draw, as `ml.evaluation.bootstrap.bootstrap` does; `device` is what torch calls it.
+    """Measure every label in every draw, as `ml.evaluation.bootstrap.bootstrap` does; on a torch device.
 
-    The CPU draws patients, ahead of the device; all else, from ranking on, is the device's.
+    The CPU draws the patients ahead of the device. Everything else is computed on the device.
     """
     check_finite(scores[counts], "scores")
     of_row, *columns = (torch.from_numpy(each).to(device) for each in (patients.of_row, scores, positive, counts))

@@ -37,7 +37,7 @@ class Calibrated(Protocol):
 
 @dataclass(frozen=True)
 class OperatingPoint:
-    """Where a label's score turns positive, and how its logit becomes a probability.
+    """A label's threshold, and the calibration of its logit to a probability.
 
     Attributes
     ----------
@@ -48,7 +48,7 @@ class OperatingPoint:
     slope, bias
         The probability is σ(slope · logit + bias), unless there are knots.
     knots
-        Logit and probability, rising: an isotonic calibration, linear in between and level outside.
+        An isotonic calibration as pairs of logit and probability, rising; linear between them and constant outside.
     """
 
     threshold: float
@@ -138,10 +138,10 @@ def _below(ranked: NDArray[np.float64], ends: NDArray[np.int64], place: int) -> 
 
 
 def platt(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[float, float]:
-    """Give slope and bias of a logistic regression of the label on the logit (Platt 1999).
+    """Return slope and bias of a logistic regression of the label on the logit (Platt 1999).
 
-    Targets are smoothed as Platt does, which keeps separable labels finite. The slope is never negative: calibration
-    must not turn the ranking around.
+    Targets are smoothed as in Platt 1999, which keeps the fit finite for separable labels. The slope is never negative:
+    calibration must not reverse the ranking.
     """
     check_finite(logits, "logits")
     positives = int(positive.sum())
@@ -159,7 +159,7 @@ def platt(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> tuple[flo
 
 
 def isotonic(logits: NDArray[np.float64], positive: NDArray[np.bool_]) -> Knots:
-    """Give the rising step curve nearest to the labels (Zadrozny and Elkan 2002), as the two ends of each step."""
+    """Return the isotonic regression of the labels (Zadrozny and Elkan 2002), as the two ends of each step."""
     check_finite(logits, "logits")
     x, place, rows = np.unique(logits, return_inverse=True, return_counts=True)
     share = np.bincount(place, positive) / rows

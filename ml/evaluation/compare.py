@@ -27,7 +27,7 @@ def comparison(
 ) -> dict[str, Any]:
     """Compare two models' scores, (rows, labels) each, against either source.
 
-    Both see the same draws of patients, so a draw's difference is one of the same patients.
+    Both are measured on the same draws of patients (paired bootstrap).
 
     Returns
     -------
@@ -83,7 +83,7 @@ def compare(
 
 
 def difference(value: float, other: float, drawn: Floats) -> dict[str, Any]:
-    """Give two figures, their difference with its interval from the draws' differences, and its two-sided p."""
+    """Return two figures and their difference, with interval and two-sided p from the differences of the draws."""
     if np.isnan(value):
         return {
             **dict.fromkeys(("value", "other", "difference", "difference_ci", "p")),

@@ -1,4 +1,4 @@
-"""DeLong's test of two AUROCs on the same rows, for rows that come in patients."""
+"""DeLong's test of two AUROCs on the same rows, where a patient may have several rows."""
 
 import math
 from typing import NamedTuple
@@ -24,9 +24,8 @@ class Delong(NamedTuple):
 def delong(scores: Floats, positive: Bools, patients: NDArray[np.str_]) -> Delong | None:
     """Compare two AUROCs.
 
-    With a row a patient this is DeLong, DeLong and Clarke-Pearson 1988, by midranks as in Sun and Xu 2014. Several rows
-    of a patient are no independent witnesses: then it is Obuchowski 1997, which is the same with placements summed by
-    patient.
+    With one row for each patient this is DeLong, DeLong and Clarke-Pearson 1988, by midranks as in Sun and Xu 2014.
+    Several rows of a patient are not independent: then it is Obuchowski 1997, with placements summed by patient.
 
     Parameters
     ----------
@@ -37,7 +36,7 @@ def delong(scores: Floats, positive: Bools, patients: NDArray[np.str_]) -> Delon
 
     Returns
     -------
-    None where a class comes from fewer than two patients: there is no variance to speak of.
+    None if a class comes from fewer than two patients: the variance is undefined.
     """
     check_finite(scores, "scores")
     distinct, patient = np.unique(patients, return_inverse=True)
@@ -62,7 +61,7 @@ def delong(scores: Floats, positive: Bools, patients: NDArray[np.str_]) -> Delon
 
 
 def _placements(scores: Floats, positive: Bools) -> Floats:
-    """Give, (n, 2), the share of the other class that each row is on the right side of; ties count half."""
+    """Return for each row the share of the other class that is ranked correctly against it, (n, 2); ties count half."""
     placed = np.empty(scores.shape)
     for model, column in enumerate(scores.T):
         everywhere = _midranks(column)

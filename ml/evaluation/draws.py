@@ -23,21 +23,21 @@ class Drawn(NamedTuple):
 
     @classmethod
     def empty(cls, draws: int, labels: int, curves: bool) -> "Drawn":
-        """Make room for every draw."""
+        """Return arrays for every draw, not yet filled."""
         shape = (draws, labels)
         of_curves = [np.empty((*shape, CURVE_STEPS + 1)) for _ in range(2)] if curves else [None, None]
         return cls(np.empty(shape), np.empty(shape), *of_curves)
 
 
 class Patients:
-    """Who is drawn. Draw number d follows from the seed and d alone, whoever asks for it and in which order.
+    """The patients of each draw. Draw d depends on the seed and d only, not on the order of the calls.
 
     Attributes
     ----------
     count
-        How many distinct patients there are.
+        The number of distinct patients.
     of_row
-        (n,): whose each row is, 0 to `count` − 1.
+        (n,): the patient of each row, 0 to `count` − 1.
     """
 
     def __init__(self, patients: NDArray[np.str_], seed: int) -> None:
@@ -45,10 +45,10 @@ class Patients:
         self.count, self._seed = len(distinct), seed
 
     def chosen(self, number: int) -> NDArray[np.int64]:
-        """Give the patients of a draw, (count,), with replacement."""
+        """Return the patients of a draw, (count,), with replacement."""
         return np.random.default_rng([self._seed, number]).integers(0, self.count, self.count, dtype=np.int64)
 
     def draw(self, number: int) -> Floats:
-        """Give how often each row counts, (n,): a patient is drawn with all of their rows."""
+        """Return how often each row counts, (n,): a patient is drawn with all of their rows."""
         times = np.bincount(self.chosen(number), minlength=self.count).astype(np.float64)
         return times.take(self.of_row)

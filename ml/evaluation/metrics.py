@@ -1,4 +1,4 @@
-"""AUROC, AUPRC and their curves, of rows that may count several times; calibration metrics. NumPy only."""
+"""AUROC, AUPRC and their curves for weighted rows, and calibration metrics. NumPy only."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
@@ -40,7 +40,7 @@ def labels_of_all(sources: Sequence[Bools]) -> Bools:
 
 
 class Measured(NamedTuple):
-    """What was measured of a label; NaN throughout where it has one class only.
+    """The ranking metrics of a label; all NaN if it has one class only.
 
     `tpr` and `precision` are (101,): the true positive rate at each false positive rate of `CURVE_GRID`, and the
     precision at each recall of it. The area under the first is the AUROC; the step-wise sum under the second the AUPRC.
@@ -55,9 +55,9 @@ class Measured(NamedTuple):
 class Ranked:
     """One label's rows in the order of falling score: sorted once, then measured under many weightings.
 
-    The metrics follow from two sums at each distinct score that a positive has: the positives there (`p`), and the
-    negatives from the last such score down to it (`f`). Every row is given the number of its sum once; a weighting is
-    then one pass over the rows and arithmetic on as many numbers as there are positives, few where a label is rare.
+    The metrics follow from two sums for each distinct score of a positive row: the positives with that score (`p`), and
+    the negatives between the next higher such score and this one (`f`). Each row gets the index of its sum once. A
+    weighting then takes one pass over the rows, and arithmetic on as many numbers as there are positives.
     """
 
     def __init__(self, scores: Floats, positive: Bools, counts: Bools) -> None:
@@ -66,7 +66,7 @@ class Ranked:
         k = len(self._thresholds)
         negatives = np.flatnonzero(counts & ~positive)
         place = np.searchsorted(self._thresholds, -scores[negatives])  # the first threshold that takes it in
-        self._sum_of = np.full(len(scores), 2 * k + 1)  # the last sum is nobody's: rows that do not count
+        self._sum_of = np.full(len(scores), 2 * k + 1)  # the last sum is of the rows that do not count
         self._sum_of[negatives] = k + place
         taken = counts & positive
         self._sum_of[taken] = np.searchsorted(self._thresholds, -scores[taken])
@@ -101,7 +101,7 @@ class Ranked:
 
 
 def _true_positives(wanted: Floats, p: Floats, true: Floats, false: Floats, *, tied: Floats | None) -> Floats:
-    """Give the true positives at numbers of false ones: all that come no later, and a tie's in proportion."""
+    """Return the true positives at given numbers of false positives; a tie counts in proportion."""
     at = np.searchsorted(false, wanted, side="right")
     reached = np.where(at > 0, true[at - 1], 0)
     if tied is not None:
@@ -116,7 +116,7 @@ def _sums(number: NDArray[np.int64], values: Floats, length: int) -> Floats:
 
 
 def _dot(a: Floats, b: Floats) -> float:
-    """a · b without BLAS, whose threads wait for each other where every core has work already."""
+    """Return a · b without BLAS, whose threads wait for each other when all cores are busy."""
     return float(np.einsum("i,i->", a, b))
 
 
@@ -133,12 +133,12 @@ def auroc_auprc(scores: Floats, positive: Bools, counts: Bools) -> tuple[Floats,
 
 
 def macro_auprc(scores: Floats, positive: Bools, counts: Bools) -> float:
-    """Mean AUPRC over the labels that have both classes: what early stopping watches. NaN where none has."""
+    """Return the mean AUPRC over the labels that have both classes: what early stopping watches. NaN where none has."""
     return float(mean_defined(auroc_auprc(scores, positive, counts)[1]))
 
 
 def percentile_interval(draws: Floats) -> tuple[float, float] | None:
-    """Give the 95 % percentile interval; None where the figure is undefined in more than half of the draws."""
+    """Return the 95 % percentile interval; None where the figure is undefined in more than half of the draws."""
     defined = draws[np.isfinite(draws)]
     if not len(defined) or len(defined) < len(draws) / 2:
         return None
@@ -147,7 +147,7 @@ def percentile_interval(draws: Floats) -> tuple[float, float] | None:
 
 
 def mean_defined(values: Floats, axis: int = 0) -> Floats:
-    """Mean over what is defined; NaN where nothing is."""
+    """Return the mean over the values that are not NaN; NaN if all are."""
     defined = np.isfinite(values)
     count = defined.sum(axis=axis)
     total = np.where(defined, values, 0).sum(axis=axis)
@@ -171,7 +171,7 @@ class Reliability(NamedTuple):
     observed: Floats
 
     def expected_calibration_error(self) -> float:
-        """Mean distance of predicted and observed frequency over the bins, weighted by their rows."""
+        """Return the mean distance of predicted and observed frequency over the bins, weighted by their rows."""
         filled = self.rows > 0
         gap = np.abs(self.predicted[filled] - self.observed[filled])
         return float(gap @ self.rows[filled] / self.rows.sum())

@@ -28,7 +28,7 @@ _STYLE: Any = {
     "savefig.dpi": 150,
 }
 
-styled = rc_context(_STYLE)  # a decorator: what a function draws has the style, whoever else uses matplotlib
+styled = rc_context(_STYLE)  # a decorator: the style holds inside the function only
 
 
 @styled

@@ -1,4 +1,4 @@
-"""What is said of how scores rank: values with intervals, curves with bands, and why there is none."""
+"""Ranking metrics as JSON: values with intervals, curves with bands, and the reason where there is none."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -34,7 +34,7 @@ def ranking(measured: Measured, drawn: Drawn, label: int, positive: Bools, *, co
 
 def _why_not(windows: int, positives: int) -> str:
     if windows == 0:
-        return "no window has this reading of the label"
+        return "no window has a report of this source"
     if 0 < positives < windows:  # both classes are there and it was not measured: a subgroup too small for it
         return f"fewer than {MIN_PATIENTS} patients of a class"
     return f"no window is {'negative' if positives else 'positive'}"
@@ -64,7 +64,7 @@ def macro(measured: Sequence[Measured], drawn: Drawn, keys: Sequence[str], over:
 
 
 def curves(measured: Measured, tpr: Floats, precision: Floats) -> dict[str, Any] | None:
-    """Give a label's ROC and PR curves on the grid with their bands, from draws (draws, 101)."""
+    """Return a label's ROC and PR curves on the grid with their bands, from draws (draws, 101)."""
     if np.isnan(measured.auroc):
         return None
     return {"roc": band(measured.tpr, tpr), "pr": band(measured.precision, precision)}
@@ -86,7 +86,7 @@ def macro_curves(measured: Sequence[Measured], drawn: Drawn, over: Bools) -> dic
 
 
 def band(curve: Floats, draws: Floats) -> dict[str, Any]:
-    """Give a curve (101,) on the grid with the band that 95 % of its draws (draws, 101) leave, point by point."""
+    """Return a curve (101,) on the grid with the band that 95 % of its draws (draws, 101) leave, point by point."""
     defined = draws[np.isfinite(draws[:, 0])]
     band: list[list[float] | None] = [None, None]
     if len(defined) and len(defined) >= len(draws) / 2:

@@ -29,7 +29,7 @@ DRAWS = 1000
 
 
 class Scored(NamedTuple):
-    """What a model made of some rows of a store.
+    """A model's scores of some rows of a store.
 
     `logits` and `probabilities` are (rows, labels): ranking is measured on the first, calibration on the second.
     `thresholds` are on the score σ(logit), (labels,).
@@ -189,7 +189,7 @@ def _calibrated(scored: Scored, label: int, positive: Bools, counts: Bools) -> d
 
 
 def _found(called: Bools, truth: Bools) -> dict[str, Any]:
-    """Give what a threshold finds: counts and their shares, None where a share is of nothing."""
+    """Return what a threshold finds: counts and their shares, None where a share is of nothing."""
     true_positive, false_positive = int((called & truth).sum()), int((called & ~truth).sum())
     false_negative, true_negative = int((~called & truth).sum()), int((~called & ~truth).sum())
 

@@ -23,7 +23,7 @@ class Subgroup(NamedTuple):
 
 
 def subgroups(store: Store, rows: NDArray[np.int64]) -> Iterator[Subgroup]:
-    """Give the subgroups that there are among some rows. What is known of no row divides nothing and is left out."""
+    """Return the subgroups that there are among some rows. What is known of no row divides nothing and is left out."""
     for attribute, names in (
         ("sex", _known(store.column("sex")[rows])),
         ("age", _age_bands(store.column("age")[rows].astype(np.float64))),

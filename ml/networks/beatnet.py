@@ -1,4 +1,4 @@
-"""A network that measures before it learns: fixed code works out measurements and the averaged beat from a window.
+"""A network on measurements: fixed code computes measurements and the averaged beat of a window.
 
 Three towers give a logit a label and are added up: a forest on the measurements, a convolutional network on the
 averaged beat, and another on the whole strip. All leads but the chest leads' absolute size are there again (see
@@ -142,7 +142,7 @@ class BeatNet(nn.Module):
 
 
 def views(windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
-    """Work out what the towers see: measurements (n, m), beats (n, 12, 125) and strips (n, 12, 1000)."""
+    """Return the inputs of the towers: measurements (n, m), beats (n, 12, 125) and strips (n, 12, 1000)."""
     measurements = np.empty((len(windows), len(MEASUREMENTS)), np.float32)
     beats = np.empty((len(windows), LEADS, BEAT_SAMPLES), np.float32)
     strips = np.empty((len(windows), LEADS, windows.shape[-1] * 2 // 5), np.float32)
@@ -153,6 +153,6 @@ def views(windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
 
 
 def beat_view(beats: Windows) -> Windows:
-    """Halve the rate of averaged beats, (n, 12, 250) → (n, 12, 125)."""
+    """Return averaged beats at half the rate, (n, 12, 250) → (n, 12, 125)."""
     halved: Windows = (beats[..., 0::2] + beats[..., 1::2]) / np.float32(2)
     return halved

@@ -1,4 +1,4 @@
-"""Boosted trees as a layer: thresholds, branches and leaf values are tensors, and all trees are walked at once."""
+"""Boosted trees as a layer: thresholds, branches and leaf values are tensors, and all trees are evaluated at once."""
 
 import torch
 from torch import Tensor, nn
@@ -7,8 +7,8 @@ from torch import Tensor, nn
 class Forest(nn.Module):
     """Sums of trees, one sum an output: measurements (batch, m) → logits (batch, outputs).
 
-    A tree has room for `nodes` nodes; node 0 is its root. A leaf is its own child on either side, so that walking
-    `depth` steps from the root ends in a leaf whatever the tree's shape.
+    A tree has at most `nodes` nodes; node 0 is the root. A leaf is its own left and right child, so that `depth` steps
+    from the root always end in a leaf.
     """
 
     feature: Tensor

@@ -1,7 +1,7 @@
 """The text side of CLIP: a byte-level tokenizer and the CLIP text transformer (Radford et al. 2021).
 
-`transformers` and `tokenizers` are the optional extra `[text]`; they are loaded only where a text is read. Nothing is
-ever fetched: weights are random or lie in a local folder.
+`transformers` and `tokenizers` are the optional extra `[text]`; they are imported only when a text is read. Nothing is
+downloaded: weights are random or come from a local folder.
 """
 
 import os
@@ -26,7 +26,7 @@ CONFIG = (
 
 
 class TextExtraMissing(ImportError):
-    """CLIP paradigms need the extra: pip install 'overread[text]'."""
+    """CLIP and NegCLIP need the extra `text`: pip install 'overread[text]'."""
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class TextSize:
 
 
 class Tokens:
-    """Texts as token numbers, each with its begin and end."""
+    """Texts as token indices, each with its begin and end token."""
 
     def __init__(self, ids: Sequence[NDArray[np.int64]]) -> None:
         self._ids = ids
@@ -50,13 +50,13 @@ class Tokens:
 
     @classmethod
     def joined(cls, parts: "Sequence[Tokens]") -> "Tokens":
-        """Put several lists of texts into one."""
+        """Return several lists of texts as one."""
         return cls([ids for part in parts for ids in part._ids])
 
     def padded(self, numbers: Iterable[int], device: torch.device) -> Tensor:
-        """Give some of the texts, (k, longest of them), padded with their end.
+        """Return some of the texts, (k, longest of them), padded with the end token.
 
-        Attention looks back only and the first end is what is read: how far a text is padded changes nothing.
+        Padding does not change an embedding: attention is causal, and the first end token is the one that is read.
         """
         chosen = [self._ids[number] for number in numbers]
         table = np.empty((len(chosen), max(map(len, chosen))), np.int64)
@@ -66,14 +66,14 @@ class Tokens:
 
 
 class Tokenizer:
-    """Byte-level BPE over lower-case text; any text has tokens.
+    """Byte-level BPE over lower-case text, so that every text has tokens.
 
     Parameters
     ----------
     content
         The JSON of the `tokenizers` library.
     context
-        Tokens of a text at most, begin and end included; what is longer is cut.
+        Most tokens of a text, with begin and end. Longer texts are cut.
     """
 
     def __init__(self, content: str, context: int) -> None:
@@ -86,7 +86,7 @@ class Tokenizer:
 
     @classmethod
     def trained(cls, texts: Sequence[str], size: int, context: int) -> "Tokenizer":
-        """Make a tokenizer of at most `size` tokens from a corpus' texts. The same texts give the same tokenizer."""
+        """Train a tokenizer of at most `size` tokens. The same texts give the same tokenizer."""
         library = _library("tokenizers")
         tokenizer = library.Tokenizer(library.models.BPE())
         tokenizer.normalizer = library.normalizers.Lowercase()
@@ -107,14 +107,14 @@ class Tokenizer:
         return cls((folder / "tokenizer.json").read_text(encoding="utf-8"), context)
 
     def __call__(self, texts: Sequence[str]) -> Tokens:
-        """Give texts as tokens."""
+        """Tokenize texts."""
         ids = self._tokenizer.encode_batch(list(texts), add_special_tokens=False)
         room = self._context - 2
         return Tokens([np.array([self.begin, *each.ids[:room], self.end], np.int64) for each in ids])
 
 
 class TextEncoder(nn.Module):
-    """CLIP's text transformer with its projection: token numbers (k, n) → (k, dimension).
+    """CLIP's text transformer with its projection: token indices (k, n) → (k, dimension).
 
     Parameters
     ----------
@@ -130,7 +130,7 @@ class TextEncoder(nn.Module):
 
     @classmethod
     def random(cls, size: TextSize, tokenizer: Tokenizer, dimension: int) -> "TextEncoder":
-        """Make one with random weights."""
+        """Return an encoder with random weights."""
         return cls(
             {
                 "vocab_size": tokenizer.size,

@@ -1,4 +1,4 @@
-"""What is said of each window, and what is true and wrong of it, as numbers of distinct texts."""
+"""The texts of each window: which ones its report has, which ones are true of it, and which ones are wrong."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,7 +19,7 @@ BETWEEN_STATEMENTS = "; "  # of a whole report
 
 
 class Pairs(NamedTuple):
-    """Pairs of a row of the store (p,) and a text (p,); hard negatives (n,) with the pairs they belong to (n,)."""
+    """Pairs of a store row (p,) and a text index (p,); hard negatives (n,) with the index of their pair (n,)."""
 
     rows: Numbers
     own: Numbers
@@ -28,7 +28,7 @@ class Pairs(NamedTuple):
 
     @classmethod
     def joined(cls, parts: "Sequence[Pairs]") -> "Pairs":
-        """Put the pairs of several processes one after the other."""
+        """Concatenate the pairs of several processes."""
         before = np.cumsum([0, *(len(part.rows) for part in parts[:-1])])
         owners = [part.owner + start for part, start in zip(parts, before, strict=True)]
         rows, own, wrong, _ = (np.concatenate(each) for each in zip(*parts, strict=True))
@@ -37,18 +37,18 @@ class Pairs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class DrawnTexts:
-    """What was drawn for a batch.
+    """The texts drawn for a batch.
 
     Attributes
     ----------
     places
-        (p,): which rows of the batch have a text.
+        (p,): the indices of the batch's rows that have a text.
     texts
-        (u,): the distinct texts to encode.
+        (u,): the indices of the distinct texts to encode.
     own, wrong
-        (p,), (n,): places in `texts`.
+        (p,), (n,): indices into `texts`.
     owner
-        (n,): the pair each hard negative belongs to.
+        (n,): the index of the pair of each hard negative.
     rows
         (p,): the pairs' rows in the store.
     """
@@ -61,21 +61,21 @@ class DrawnTexts:
     rows: Numbers
 
     def pairs(self) -> Pairs:
-        """Give the pairs in numbers that mean the same to every process."""
+        """Return the pairs with the indices of the store, which are the same in every process."""
         return Pairs(self.rows, self.texts[self.own], self.texts[self.wrong], self.owner)
 
 
 class Captions:
-    """Texts of a store: one reading's statements, or whole reports.
+    """Texts of a store: the statements of one source, or its whole reports.
 
-    A text of the other reading is wrong of an ECG unless the ECG's own report has it, or the labels say that it is
-    true: what it asserts the report asserts too, and what it denies the report does not assert. So "AF" is not wrong
-    of "atrial fibrillation with rapid ventricular response", nor "no LVH" of a report that does not speak of it.
+    A text of the other source is wrong for an ECG, unless the ECG's own report has it, or the labels show that it is
+    true: the report asserts every label that the text asserts, and none that it denies. So "AF" is not wrong for
+    "atrial fibrillation with rapid ventricular response", nor "no LVH" for a report that does not mention it.
 
     Parameters
     ----------
     source
-        Whose statements are positives; the other reading's are the candidates for hard negatives.
+        The source of the positives. Statements of the other source are candidates for hard negatives.
     """
 
     def __init__(self, store: Store, source: Source = "overread", unit: Unit = "statement") -> None:
@@ -95,16 +95,16 @@ class Captions:
         self._wrong = Said(starts, against.numbers[wrong], against.known)
 
     def has_text(self, rows: Numbers) -> Bools:
-        """Say of which rows anything is said."""
+        """Return of which rows anything is said."""
         return np.diff(self._said.starts)[rows] > 0
 
     def texts_of(self, rows: Numbers) -> list[str]:
-        """Give the distinct texts that are said of some rows by either reading: what a tokenizer may learn from."""
+        """Return the distinct texts of some rows, of either source: what a tokenizer may learn from."""
         numbers = np.unique(np.concatenate([each.of_rows(rows)[1] for each in (self._said, self._wrong)]))
         return [self.texts[number] for number in numbers]
 
     def draw(self, rows: Numbers, hard_negatives: bool) -> DrawnTexts:
-        """Draw one text of each row that has any, with torch's generator, and take all that is wrong of the row."""
+        """Draw one text for each row that has any, with torch's generator, and take all of its hard negatives."""
         places = np.flatnonzero(self.has_text(rows))
         chosen = rows[places]
         counts = self._said.starts[chosen + 1] - self._said.starts[chosen]
@@ -115,7 +115,7 @@ class Captions:
         return DrawnTexts(places, texts, place[: len(own)], place[len(own) :], owner, chosen)
 
     def true(self, rows: Numbers, texts: Numbers) -> Bools:
-        """Say which texts the reports of rows have, (rows, texts)."""
+        """Return which texts the reports of rows have, (rows, texts)."""
         distinct, place = np.unique(texts, return_inverse=True)
         owner, numbers = self._said.of_rows(rows)
         at = np.searchsorted(distinct, numbers)
@@ -126,15 +126,15 @@ class Captions:
         return table[:, place]
 
     def wrong_of(self, rows: Numbers, texts: Numbers) -> Bools:
-        """Say which texts are wrong of rows, (rows, texts)."""
+        """Return which texts are wrong of rows, (rows, texts)."""
         return ~(self.true(rows, texts) | self.follow(rows, texts))
 
     def follow(self, rows: Numbers, texts: Numbers) -> Bools:
-        """Say which texts the labels of rows say to be true, (rows, texts)."""
+        """Return which texts the labels of rows say to be true, (rows, texts)."""
         return self._follows(self._positive[rows, None], self._asserts[texts], self._denies[texts])
 
     def _true(self, rows: Numbers, texts: Numbers) -> Bools:
-        """Say of each row and its text, (k,) both, whether it is true."""
+        """Return whether each text is true of its row; both are (k,)."""
         size = max(1, len(self.texts))
         owner = np.repeat(np.arange(len(self._said.starts) - 1), np.diff(self._said.starts))
         listed = np.isin(rows * size + texts, owner * size + self._said.numbers)
@@ -148,7 +148,7 @@ class Captions:
 
 
 def _whole_reports(statements: Sequence[Statement], readings: Sequence[Said]) -> tuple[list[Statement], list[Said]]:
-    """Make each report one text, its statements in their order."""
+    """Return each report as one text, its statements in their order."""
     reports: dict[Statement, int] = {}
     whole = []
     for said in readings:

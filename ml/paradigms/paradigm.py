@@ -1,4 +1,4 @@
-"""What the training loop asks of a paradigm, and what it gives it."""
+"""The interface between the training loop and a paradigm."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -18,14 +18,14 @@ class Labels:
     positive
         (n, labels) float32, 0 or 1.
     counts
-        (n, labels) bool: false where the reading is missing or its hedge is ignored.
+        (n, labels) bool: false if there is no such report, or if its uncertain finding is ignored.
     """
 
     positive: NDArray[np.float32]
     counts: NDArray[np.bool_]
 
     def __getitem__(self, rows: NDArray[np.int64]) -> "Labels":
-        """Give the labels of some rows."""
+        """Return the labels of some rows."""
         return Labels(self.positive[rows], self.counts[rows])
 
 
@@ -33,7 +33,7 @@ class Labels:
 class Batch:
     """Windows (b, 12, t) with their labels (b, labels), on the device, and which rows of the store they are.
 
-    `unlabelled` are windows (u, 12, t) of another corpus, for the paradigm that asks for them.
+    `unlabelled` are windows (u, 12, t) of the unlabelled dataset, if the paradigm uses one.
     """
 
     rows: NDArray[np.int64]
@@ -44,7 +44,7 @@ class Batch:
 
 
 class Outcome(NamedTuple):
-    """A batch's scalar loss, and what else is worth logging: scalars or one number a label, on the device."""
+    """The scalar loss of a batch, and other values to log: scalars or one number for each label, on the device."""
 
     loss: Tensor
     logged: Mapping[str, Tensor] = {}
@@ -55,13 +55,13 @@ class Paradigm(Protocol):
 
     @property
     def model(self) -> nn.Module:
-        """What is trained, and what a bundle holds."""
+        """The model that is trained and saved."""
         ...
 
     def loss(self, batch: Batch) -> Outcome:
-        """Give the loss of a batch."""
+        """Return the loss of a batch."""
         ...
 
     def logits(self, windows: Tensor) -> Tensor:
-        """Give one number a label, (b, labels), that ranks windows: a logit, or a cosine similarity."""
+        """Return a score for each label, (b, labels), that ranks windows: a logit, or a cosine similarity."""
         ...

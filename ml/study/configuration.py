@@ -1,4 +1,4 @@
-"""What a study can be told. Read without torch."""
+"""The settings of a study. Needs no torch."""
 
 import json
 from pathlib import Path
@@ -20,7 +20,7 @@ class _Part(BaseModel):
 
 
 class Ablations(_Part):
-    """What to vary beside the paradigms: nothing unless it is asked for, but the sanity baseline."""
+    """What is varied besides the paradigms. By default only the random encoder is added, as a baseline."""
 
     granularity: Annotated[bool, Field(description="NegCLIP on whole reports beside statements (Figure 3).")] = False
     weights: Annotated[
@@ -44,7 +44,7 @@ class Ablations(_Part):
 
 
 class Plan(_Part):
-    """What is trained: every paradigm on the over-read, supervised on each label source, and the ablations."""
+    """What a study trains: each paradigm on the over-read, supervised on each label source, and the ablations."""
 
     title: Annotated[str, StringConstraints(strip_whitespace=True, pattern="^[^\\x00-\\x1f\\x7f]{1,200}$")] = "Study"
     preset: Annotated[str, StringConstraints(pattern="^[a-z0-9_]{1,40}$")] = "paper"
@@ -70,23 +70,23 @@ class Plan(_Part):
         for name in ("paradigms", "label_sources", "seeds"):
             values = getattr(self, name)
             if len(set(values)) < len(values):
-                raise ValueError(f"{name}: something is there twice")
+                raise ValueError(f"{name}: a value appears twice")
         taken = {"paradigm", "preset", "dataset", "unlabelled", "label_source", "seed", "hedged", "device", "threads"}
         for overrides in (self.overrides, *self.paradigm_overrides.values()):
             try:
                 text = json.dumps(overrides, ensure_ascii=False, allow_nan=False)
                 text.encode()
             except (TypeError, ValueError, RecursionError) as error:
-                raise ValueError("overrides: only JSON") from error
+                raise ValueError("overrides: they must be JSON values") from error
             if "\\u0000" in text:
-                raise ValueError("overrides: no setting holds a NUL")
+                raise ValueError("overrides: remove the NUL character")
             if overlap := sorted(taken & set(overrides)):
-                raise ValueError(f"overrides: {', '.join(overlap)} is the study's own to say")
+                raise ValueError(f"overrides: the study itself sets {', '.join(overlap)}; remove it")
         return self
 
 
 class Config(Plan):
-    """A study's `config.json`: a plan, and the data it is carried out on."""
+    """A study's `config.json`: a plan and its data."""
 
     dataset: Path
     unlabelled: Path | None = None

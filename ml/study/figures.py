@@ -56,7 +56,7 @@ def _label_source(rows: Sequence[tables.Row]) -> Figure | None:
 
 
 def _bars(rows: Sequence[tables.Row], columns: Mapping[str, str]) -> Figure | None:
-    """Draw AUROC and AUPRC by label, a bar a column, with its interval."""
+    """Draw AUROC and AUPRC by label, with one bar for each column, and intervals."""
     if not rows:
         return None
     figure, axes = panels(2, columns=1, side_inches=2.6, width_inches=9.0, foot_inches=0.9)
@@ -114,7 +114,7 @@ FIGURES: Mapping[str, Draw] = {
 def figures(
     result: Mapping[str, Any], forms: Sequence[Format] = ("svg", "png"), named: Mapping[str, Draw] = FIGURES
 ) -> Figures:
-    """Draw every figure that the study has something for. One that cannot be drawn does not stop the others."""
+    """Draw every figure that the study has data for. One that cannot be drawn does not stop the others."""
     drawn = Figures({}, {})
     for name, draw in named.items():
         try:

@@ -18,7 +18,7 @@ METRICS = ("auroc", "auprc")
 
 @dataclass(frozen=True)
 class Truth:
-    """The test rows by one reading: (rows, labels) twice, and the patients (rows,)."""
+    """The labels of the test rows by one source, (rows, labels) twice, and the patients (rows,)."""
 
     positive: Bools
     counts: Bools
@@ -47,7 +47,7 @@ class ArmMetrics:
     curves: dict[str, Any]
 
     def summary(self, labels: Sequence[str]) -> dict[str, Any]:
-        """Give every figure as JSON: `value`, its `ci`, and the standard deviation over the seeds."""
+        """Return every figure as JSON: `value`, its `ci`, and the standard deviation over the seeds."""
         over = [key for key, use in zip(labels, self.over, strict=True) if use]
         result: dict[str, Any] = {"macro": {}, "macro_over": over, "labels": {key: {} for key in labels}}
         result["macro_curves"] = self.curves
@@ -110,7 +110,7 @@ def _curves(curves: dict[str, list[Any]], drawn: Sequence[Any], defined: Bools) 
 
 
 def differences(arm: ArmMetrics, other: ArmMetrics, labels: Sequence[str]) -> list[dict[str, Any]]:
-    """Compare two arms against the same reading, draw by draw: macro and by label, a row each."""
+    """Compare two arms against the same source by paired bootstrap: a row for macro and for each label."""
     rows = []
     for metric in METRICS:
         mine, theirs = (measured.values[metric].mean(axis=0) for measured in (arm, other))

@@ -116,7 +116,7 @@ def _disagreement(rows: Sequence[tables.Row]) -> str:
 
 
 def _figures(rows: Sequence[tables.Row], columns: Mapping[str, str], scale: int) -> str:
-    """Show columns side by side, by metric; where there are several, the best and the second of a row are marked."""
+    """Return a table of columns by metric. With several columns, the best and the second best of a row are marked."""
     header = ["Diagnosis", *(f"{title}: {metric.upper()}" for title in columns.values() for metric in tables.METRICS)]
     body = []
     for row in rows:

@@ -14,14 +14,14 @@ CONTRASTIVE = tuple(name for name, each in PARADIGMS.items() if each.contrastive
 
 @dataclass(frozen=True)
 class Arm:
-    """One thing that is compared: the same configuration under every seed.
+    """One configuration that a study compares, trained once for each seed.
 
     Attributes
     ----------
     name
-        A word for files; `title` is for people.
+        Its name in files; `title` is its name in tables.
     options
-        Of its training runs, beside dataset and seed.
+        The settings of its training runs, besides dataset and seed.
     """
 
     name: str
@@ -29,7 +29,7 @@ class Arm:
     options: Mapping[str, Any]
 
     def config(self, study: Config, seed: int) -> dict[str, Any]:
-        """Give the training run's `config.json` under a seed."""
+        """Return the training run's `config.json` under a seed."""
         common: dict[str, Any] = {"dataset": str(study.dataset), "preset": study.preset, "hedged": study.hedged}
         where = {"device": study.device, "threads": study.threads}
         paradigm = self.options["paradigm"]
@@ -41,7 +41,7 @@ class Arm:
         return {name: value for name, value in config.items() if value is not None}
 
     def folder(self, study: Config, seed: int) -> str:
-        """Name the run's folder. The name follows from what is trained: a study that grows keeps its finished runs."""
+        """Return the name of the run folder. It depends on what is trained: a growing study keeps finished runs."""
         config = self.config(study, seed)
         what = {name: value for name, value in config.items() if name not in ("device", "threads")}
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
@@ -49,12 +49,12 @@ class Arm:
 
 
 def arms(study: Plan, registered: Collection[str]) -> list[Arm]:
-    """List what a study compares, each once.
+    """Return the arms of a study, each once.
 
     Raises
     ------
     ValueError
-        Naming every paradigm that is asked for, or that an ablation is of, and is not registered.
+        If a paradigm is not registered; the message names every such paradigm and the arms that need it.
     """
     listed = {arm.name: arm for arm in _wanted(study)}
     unknown = sorted({arm.options["paradigm"] for arm in listed.values()} - set(registered))
@@ -103,7 +103,7 @@ def _title(paradigm: str) -> str:
 
 
 def _has(paradigm: str, setting: str) -> bool:
-    """Say whether an override is for a paradigm: a section is only for the paradigms that have it."""
+    """Return whether an override is for a paradigm: a section is only for the paradigms that have it."""
     if setting == "text_folder":
         return PARADIGMS[paradigm].contrastive
     return setting not in sections() or setting in PARADIGMS[paradigm].sections
@@ -118,7 +118,7 @@ def _self_training(study: Plan, **options: Any) -> dict[str, Any]:
 
 
 def _section(study: Plan, paradigm: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Give a section that differs from the study's own; nothing where it does not, so that one run serves both."""
+    """Return a section if it differs from the study's own. If it does not, one run serves both arms."""
     given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}.get(name, {})
     defaults = sections()[name]().model_dump()
     changed = {key: value for key, value in options.items() if given.get(key, defaults[key]) != value}

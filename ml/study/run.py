@@ -1,4 +1,4 @@
-"""Carrying a study out: every run that is not there yet, then what they come to."""
+"""Runs a study: trains what is missing, then makes tables and figures."""
 
 import io
 import json
@@ -28,10 +28,10 @@ RUNS_SHARE = 0.95  # of the progress; the rest is measuring
 
 
 def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, Any]:
-    """Carry out the study that a folder's `config.json` asks for; ended anywhere, it goes on from there.
+    """Carry out the study of a folder's `config.json`. If it is killed, the next call continues.
 
-    Leaves `study.json`, `tables/*.csv`, `figures/*.svg` and `*.png`, `index.html` (which needs no other file) and
-    `runs/`, a folder a training run. The answer names what was made.
+    Writes `study.json`, `tables/*.csv`, `figures/*.svg` and `*.png`, `index.html` (which needs no other file) and
+    `runs/`, a folder for each training run. Returns the names of arms and files.
     """
     import torch
 
@@ -57,7 +57,7 @@ def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, A
 
 
 def planned(study: Config, allow_own: bool = False) -> list[Arm]:
-    """Plan a study and check every run's configuration, before the first one starts."""
+    """Return the arms of a study, after checking the configuration of every run."""
     from ml.training.configuration import ALLOW_OWN
     from ml.training.configuration import Config as TrainingConfig
 
@@ -82,7 +82,7 @@ def _carry_out(
     events: Events,
     allow_own: bool,
 ) -> dict[str, NDArray[np.float64]]:
-    """Train what is not trained yet; the test split's scores, (rows, labels), by the run's folder."""
+    """Train the missing runs, and return the scores of the test split, (rows, labels), by run folder."""
     from ml.training.loop import run as train
 
     wanted = {arm.folder(study, seed): (arm, seed) for arm in listed for seed in study.seeds}
@@ -102,7 +102,7 @@ def _carry_out(
 
 
 def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabelled: str | None) -> None:
-    """Refuse a finished run whose folders hold other data by now; `unlabelled`: the hash of the unlabelled dataset."""
+    """Raise `ValueError` if a finished run used other data than is there now. `unlabelled`: that dataset's hash."""
     sources = {"dataset_sha256": store.content_sha256}
     if unlabelled is not None and "unlabelled" in config:
         sources["unlabelled_sha256"] = unlabelled
@@ -114,7 +114,7 @@ def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabel
 
 
 def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path, *, allow_own: bool) -> None:
-    """Keep a run's scores of the test split: written last, they say that the run is finished."""
+    """Save the scores of the test split. They are written last: a run with scores is finished."""
     from ml.inference.predictor import Predictor
 
     content = io.BytesIO()
@@ -127,13 +127,13 @@ def _score(study: Config, store: Store, rows: NDArray[np.int64], place: Path, *,
 
 
 class _RunEvents(Events):
-    """Passes a training run's events on as the study's, with its share of the progress."""
+    """Forwards the events of a training run as events of the study, with its share of the progress."""
 
     def __init__(self, events: Events, title: str, number: int, of: int) -> None:
         self._events, self._title, self._number, self._of = events, title, number, of
 
     def say(self, event: str, **payload: Any) -> None:
-        """Pass one event on."""
+        """Forward one event."""
         if event == "progress":
             payload["fraction"] = RUNS_SHARE * (self._number + payload.get("fraction", 0)) / self._of
             payload["message"] = f"run {self._number + 1}/{self._of}, {self._title}: {payload.get('message', '')}"
@@ -152,7 +152,7 @@ def _result(
     runs: Path,
     device: str,
 ) -> dict[str, Any]:
-    """Put everything that came out into JSON values."""
+    """Return all results as JSON values."""
     labels = [key for key, _ in store.labels]
     patients = store.column("patient")[rows]
     measured: dict[str, dict[str, ArmMetrics]] = {arm.name: {} for arm in listed}

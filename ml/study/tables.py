@@ -15,7 +15,7 @@ METRICS = ("auroc", "auprc")
 
 
 def files(result: Mapping[str, Any]) -> dict[str, bytes]:
-    """Give every table that the study has something for, as CSV by file name."""
+    """Return every table that the study has data for, as CSV by file name."""
     made = {
         "table_a1": result["table_a1"],
         "table_1": table_1(result),
@@ -37,9 +37,9 @@ _COMPARED = ("arm", "than", "metric", "label", "value", "other", "difference", "
 
 
 def disagreement(store: Store, hedged: Hedged) -> list[Row]:
-    """Count what over-readers added to and removed from the machine's reading (Table A.1), an ECG once.
+    """Return what over-readers added to and removed from the machine's labels (Table A.1). Each ECG counts once.
 
-    Percentages are over the machine-positive count; None where that is none.
+    Percentages are over the machine-positive count; None if that is 0.
     """
     _, first = np.unique(store.column("ecg_id").astype(str), return_index=True)
     (overread, o_counts), (machine, m_counts) = (store.targets(reading, hedged) for reading in ("overread", "machine"))
@@ -66,18 +66,18 @@ def disagreement(store: Store, hedged: Hedged) -> list[Row]:
 
 
 def arm_named(result: Mapping[str, Any], name: str) -> Any:
-    """Find an arm; None where the study has no such one."""
+    """Return the arm of this name, None if the study has none."""
     return next((arm for arm in result["arms"] if arm["name"] == name), None)
 
 
 def table_1(result: Mapping[str, Any]) -> list[Row]:
-    """Compare the paradigms against the over-read."""
+    """Return Table 1: the paradigms against the over-read."""
     there = [(name, "overread", name) for name in PARADIGMS if arm_named(result, name) is not None]
     return _side_by_side(result, there)
 
 
 def table_2(result: Mapping[str, Any]) -> list[Row]:
-    """Show supervised models of either label source: the machine's flatters itself against its own labels."""
+    """Return Table 2: supervised models trained on either source, against the machine and the over-read."""
     if arm_named(result, "supervised_machine") is None:
         return []
     return _side_by_side(
@@ -91,7 +91,7 @@ def table_2(result: Mapping[str, Any]) -> list[Row]:
 
 
 def figure_3(result: Mapping[str, Any]) -> list[Row]:
-    """Show NegCLIP on statements and on whole reports."""
+    """Return Figure 3: NegCLIP on statements and on whole reports."""
     if arm_named(result, "negclip_report") is None:
         return []
     return _side_by_side(result, [("negclip", "overread", "statement"), ("negclip_report", "overread", "report")])
@@ -114,7 +114,7 @@ def _side_by_side(result: Mapping[str, Any], columns: list[tuple[str, str, str]]
 
 
 def figure_a2(result: Mapping[str, Any]) -> list[Row]:
-    """Give the macro curves of the paradigms, a point a row."""
+    """Return Figure A.2: the macro curves of the paradigms, one point a row."""
     return [
         {"paradigm": name, "curve": kind, "x": float(x), "y": y, "low": low, "high": high}
         for name in PARADIGMS
@@ -131,12 +131,12 @@ def figure_a2(result: Mapping[str, Any]) -> list[Row]:
 
 
 def figure_a3(result: Mapping[str, Any]) -> list[Row]:
-    """Give macro AUPRC over λ: on validation, by which the paper chose, and on test."""
+    """Return Figure A.3: macro AUPRC by λ, on validation (by which the paper chose) and on test."""
     return _sweep(result, "self_training_weight_", "weight", result["plan"]["ablations"]["weights"], zero=None)
 
 
 def figure_a4(result: Mapping[str, Any]) -> list[Row]:
-    """Give macro AUPRC over the share of the unlabelled corpus; none of it is supervised learning."""
+    """Return Figure A.4: macro AUPRC by share of the unlabelled dataset. A share of 0 is supervised learning."""
     shares = result["plan"]["ablations"]["unlabelled_fractions"]
     return _sweep(result, "self_training_unlabelled_", "unlabelled_fraction", shares, zero="supervised")
 
@@ -164,7 +164,7 @@ def _sweep(result: Mapping[str, Any], prefix: str, column: str, values: list[flo
 
 
 def every_arm(result: Mapping[str, Any]) -> list[Row]:
-    """Give every figure of every arm against either reading, a row each."""
+    """Return every metric of every arm against either source, one a row."""
     rows = []
     for arm in result["arms"]:
         for reading in ("overread", "machine"):

@@ -1,1 +1,1 @@
-"""Training runs: configuration, construction, schedule, loop, checkpoint. Only `configuration` loads without torch."""
+"""Training runs: configuration, build, schedule, loop, checkpoint. Only `configuration` does without torch."""

@@ -1,4 +1,4 @@
-"""Where a run stands, in one file: what a resume needs and configuration and dataset do not say."""
+"""The state of a run in one file: what a resume needs besides configuration and dataset."""
 
 import io
 from pathlib import Path
@@ -12,18 +12,20 @@ FILE = "checkpoint.pt"
 
 
 def write(folder: Path, state: dict[str, Any]) -> None:
-    """Write a checkpoint, whole."""
+    """Write a checkpoint atomically."""
     content = io.BytesIO()
     torch.save(state, content)
     write_whole(folder / FILE, content.getvalue())
 
 
 def read(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
-    """Read a run's checkpoint, None where there is none; a `ValueError` where it is another run's."""
+    """Return a run's checkpoint, None if there is none. Raise `ValueError` if it is of another run."""
     path = folder / FILE
     if not path.exists():
         return None
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)  # tensors and numbers, no code
     if state.get("run") != run:
-        raise ValueError("the checkpoint in this folder is another run's")
+        raise ValueError(
+            "the checkpoint in this folder is another run's; give an empty folder, or the configuration it was made with"
+        )
     return state

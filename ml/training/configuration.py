@@ -1,4 +1,4 @@
-"""What a training run can be told, typed. Unknown settings are refused. Needs no torch.
+"""The settings of a training run, typed. Unknown settings are refused. Needs no torch.
 
 The names of the paradigms and their sections come from `ml.paradigms.registry`.
 """

@@ -1,4 +1,4 @@
-"""An epoch's values: sums on the device, read only when somebody asks."""
+"""Means of an epoch's values, summed on the device and read only when they are needed."""
 
 from collections.abc import Mapping
 
@@ -17,18 +17,18 @@ class Sums:
         self._weight = 0.0
 
     def add(self, values: Mapping[str, Tensor], weight: float) -> None:
-        """Count some values, `weight` times."""
+        """Add values, each `weight` times."""
         for name, value in values.items():
             weighted = value.detach().double() * weight
             self._sums[name] = self._sums[name] + weighted if name in self._sums else weighted
         self._weight += weight
 
     def mean(self, name: str = "loss") -> float:
-        """Give a figure's mean over what this process has counted."""
+        """Return the mean of a value in this process."""
         return float(self._sums[name].mean()) / self._weight
 
     def means(self, labels: list[str]) -> dict[str, float | dict[str, float]]:
-        """Give every figure's mean over all processes; one number a label becomes an object by label."""
+        """Return the mean of every value over all processes; values with a number for each label are by label."""
         said: dict[str, float | dict[str, float]] = {}
         for name, total in self._sums.items():
             whole = total.clone()
@@ -39,10 +39,10 @@ class Sums:
         return said
 
     def state(self) -> dict[str, Tensor | float]:
-        """Give what a checkpoint keeps."""
+        """Return the state for a checkpoint."""
         return {**{name: value.cpu() for name, value in self._sums.items()}, "": self._weight}
 
     def load(self, state: Mapping[str, Tensor | float], device: torch.device) -> None:
-        """Go on from a checkpoint."""
+        """Restore the state of a checkpoint."""
         self._weight = float(state[""])
         self._sums = {name: torch.as_tensor(value).to(device) for name, value in state.items() if name}

@@ -1,4 +1,4 @@
-"""Windows from a store to the device: from the device itself where they fit, else read ahead of the step."""
+"""Windows on the device: all of them if they fit, otherwise read ahead of each step."""
 
 from typing import Literal
 
@@ -12,12 +12,12 @@ _ROWS_A_COPY = 8192
 
 
 class Windows:
-    """A store's windows, (n, 12, t), by rows: float32 on the device.
+    """The windows of a store, (n, 12, t), by row index, as float32 on the device.
 
     Parameters
     ----------
     resident
-        Whether the whole corpus lies on the device, as float16; "auto": on a GPU with twice the room.
+        Whether all windows are kept on the device, as float16. "auto": on a GPU with twice as much free memory.
     """
 
     def __init__(
@@ -34,11 +34,11 @@ class Windows:
                 self.resident[part] = torch.from_numpy(windows[part].copy()).to(device)
 
     def leave_device(self) -> None:
-        """Free what a resident corpus takes; its rows are read from the store from now on."""
+        """Free the memory on the device. From now on rows are read from the store."""
         self.resident = None
 
     def __getitem__(self, rows: NDArray[np.int64]) -> Tensor:
-        """Give some rows, (k, 12, t)."""
+        """Return some rows, (k, 12, t)."""
         index = torch.from_numpy(rows)
         if self.resident is not None:
             return self.resident[index.to(self._device)].float()

@@ -1,4 +1,4 @@
-"""The training loop: one for all paradigms. AdamW, a cosine, early stopping, exact resume, and a bundle at the end."""
+"""The training loop of all paradigms: AdamW, a cosine schedule, early stopping, exact resume, a bundle at the end."""
 
 import contextlib
 import math
@@ -43,7 +43,7 @@ LOOP_SHARE = 0.95  # of the progress; the rest is measuring on the test split
 
 
 class Training:
-    """A run. What a resume needs is in the checkpoint or follows from configuration and dataset."""
+    """A training run. Its state is in the checkpoint, or follows from configuration and dataset."""
 
     def __init__(self, folder: Path, events: Events, *, allow_own: bool = False) -> None:
         self.folder, self.events, self.allow_own = folder, events, allow_own
@@ -60,7 +60,7 @@ class Training:
         rows = labelled_rows(self.store, config.labelled_fraction, config.seed)
         self.paradigm, self.train_rows, self.text = build(config, self.store, rows, folder, allow_own=allow_own)
         if not self.labels.counts[self.validation_rows].any():
-            raise ValueError(f"no window of the validation split has a {config.label_source} reading")
+            raise ValueError(f"no window of the validation split has a {config.label_source} report")
         self.model = self.paradigm.model.to(self.device)
         self.objective = objective(self.paradigm, self.device)
         self.windows = Windows(self.store.windows, self.device, config.corpus_on_gpu)
@@ -76,11 +76,11 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """How many epochs are done."""
+        """The number of finished epochs."""
         return self.step // self.steps
 
     def run(self) -> dict[str, Any]:
-        """Train to the end, from the last checkpoint where there is one, and write the bundle."""
+        """Train from the last checkpoint, if there is one, to the end, and write the bundle."""
         self._resume()
         while self.epoch < self.config.epochs and self.epoch - self.best["epoch"] < self.config.patience:
             self._train_epoch()
@@ -102,10 +102,10 @@ class Training:
                 self._checkpoint()
 
     def _step(self, parts: Parts, batches: list[Batch]) -> None:
-        """Take one step of the optimiser, over the parts of a batch."""
+        """Do one step of the optimiser, with the gradients of all parts of a batch."""
         self.optimizer.zero_grad(set_to_none=True)
         for place, (part, batch) in enumerate(zip(parts, batches, strict=True)):
-            torch.manual_seed(part.seed)  # what is drawn follows from run, step and part alone
+            torch.manual_seed(part.seed)  # random numbers depend on run, step and part only
             share = len(batch.rows) / sum(len(each.rows) for each in parts)
             last = place == len(parts) - 1
             with self._only_gather_last(last), self._autocast():
@@ -119,7 +119,7 @@ class Training:
         self._finite_loss()
         same_statistics(self.model)
         auprc = self._validate()
-        # undefined where no label of the validation split has both classes: then the last epoch is kept
+        # NaN if no label of the validation split has both classes: then the last epoch is kept
         if math.isnan(auprc) or auprc > self.best["auprc"]:
             self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
         means = self.sums.means([key for key, _ in self.store.labels])
@@ -145,12 +145,12 @@ class Training:
             raise RuntimeError(f"{error} after epoch {self.epoch}: try a lower learning_rate") from error
 
     def _logits(self, rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Score rows, (rows, labels); each process its share."""
+        """Return the scores of rows, (rows, labels). Each process scores its share."""
         self.model.eval()
         mine = np.array_split(rows, distributed.count())[distributed.rank()]
         logits = np.empty((len(mine), len(self.store.labels)))
         parts = [mine[start : start + EVALUATION_BATCH] for start in range(0, len(mine), EVALUATION_BATCH)]
-        with torch.inference_mode():  # in full precision, as the bundle will: half has 250 cosines between 0 and 1
+        with torch.inference_mode():  # in full precision, like the bundle: bf16 has only 250 cosines between 0 and 1
             for part, windows in enumerate(read_ahead(parts, self.windows.__getitem__)):
                 scores = self.paradigm.logits(windows).double().cpu().numpy()
                 logits[part * EVALUATION_BATCH : part * EVALUATION_BATCH + len(scores)] = scores
@@ -174,17 +174,17 @@ class Training:
         return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
 
     def _only_gather_last(self, last: bool) -> contextlib.AbstractContextManager[None]:
-        """Let processes exchange gradients once a step, not once a part."""
+        """Exchange gradients between processes once for each step, not for each part."""
         if last or not isinstance(self.objective, DistributedDataParallel):
             return contextlib.nullcontext()
         return _no_sync(self.objective)
 
     def _weights(self) -> dict[str, Tensor]:
-        """Copy the weights: `state_dict` alone would go on changing with the model."""
+        """Return a copy of the weights: those of `state_dict` change with the model."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 
     def _identity(self) -> dict[str, Any]:
-        """Say which run this is; where it runs does not matter."""
+        """Return everything that determines the result of the run; paths and devices do not."""
         elsewhere = {"dataset", "unlabelled", "start_from", "text_folder", "device", "threads", "corpus_on_gpu"}
         config = self.config.model_dump(mode="json", exclude={*elsewhere, "checkpoint_steps"}, exclude_none=True)
         if self.unlabelled is not None:
@@ -285,7 +285,7 @@ class Training:
 
 
 def _has_bf16(device: torch.device) -> bool:
-    """Whether a device computes in bf16 by itself: GPUs since Ampere."""
+    """Return whether the device has bf16 in hardware: GPUs since Ampere."""
     return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 

@@ -1,4 +1,4 @@
-"""What a training process does with memory it has freed."""
+"""How a training process handles freed memory."""
 
 import ctypes
 
@@ -6,10 +6,10 @@ _TRIM_THRESHOLD, _MMAP_MAX = -1, -4  # mallopt's names for them, in glibc's mall
 
 
 def keep_freed_memory() -> None:
-    """Have the C library keep freed memory for the next step, where it is glibc.
+    """Make glibc keep freed memory for the next step.
 
-    It takes whatever is over 32 MiB from the system and gives it back when it is freed. The activations of a step on a
-    CPU are as large as that, the same every step, and then cost a page fault for every 4 KiB of them.
+    By default glibc requests blocks above 32 MiB from the system and returns them when they are freed. The activations
+    of a step on a CPU are that large. Requested anew in every step, they cost a page fault for every 4 KiB.
     """
     mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
     if mallopt is not None:

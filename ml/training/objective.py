@@ -1,4 +1,4 @@
-"""What is optimised, with what, and where: one process or several, a CPU or a GPU."""
+"""The loss as a module, the optimiser and the device, for one process or several."""
 
 import importlib.util
 import os
@@ -20,7 +20,7 @@ from ml.training.configuration import Config
 
 
 class Objective(nn.Module):
-    """A paradigm's loss as a module, so that processes can share its gradients."""
+    """A paradigm's loss as a module, so that `DistributedDataParallel` can wrap it."""
 
     def __init__(self, paradigm: Paradigm) -> None:
         super().__init__()
@@ -28,7 +28,7 @@ class Objective(nn.Module):
         self._paradigm = paradigm
 
     def forward(self, batch: Batch) -> Outcome:
-        """Give the loss of a batch."""
+        """Return the loss of a batch."""
         return self._paradigm.loss(batch)
 
 
@@ -49,16 +49,16 @@ def compile_encoder(network: EcgNetwork, backend: str | Callable[..., Any] = "in
 
 
 def _can_compile() -> bool:
-    """Say whether kernels can be built here: Triton asks a C compiler for it."""
+    """Return whether kernels can be compiled here: Triton needs a C compiler."""
     compiler = os.environ.get("CC") or shutil.which("gcc") or shutil.which("clang")
     if compiler and importlib.util.find_spec("triton"):
         return True
-    print("no C compiler or no Triton: training goes on uncompiled, and slower", file=sys.stderr)  # noqa: T201
+    print("there is no C compiler or no Triton: training continues without compiling, and slower", file=sys.stderr)  # noqa: T201
     return False
 
 
 def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.optim.AdamW:
-    """Give AdamW. Temperature and bias of contrastive losses are no weights to decay."""
+    """Return AdamW. Weight decay does not apply to the temperature and bias of contrastive losses."""
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
     weights = [parameter for parameter in learning if parameter.ndim > 0]
     groups: list[dict[str, Any]] = [{"params": weights}]
@@ -71,7 +71,7 @@ def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.o
 
 
 def choose_device(config: Config) -> torch.device:
-    """Give the device that is asked for, else this process's GPU, else the CPU."""
+    """Return the configured device, otherwise the GPU of this process, otherwise the CPU."""
     if config.device is not None:
         device = torch.device(config.device)
         if device.type == "cuda":
@@ -89,7 +89,7 @@ def choose_device(config: Config) -> torch.device:
 
 
 def same_statistics(model: nn.Module) -> None:
-    """Give every process the first one's batch-normalisation statistics, which it measured on its own share."""
+    """Copy the batch-normalisation statistics of the first process to the others, which have their own."""
     if distributed.count() > 1:
         for buffer in model.buffers():
             dist.broadcast(buffer, 0)

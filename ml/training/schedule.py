@@ -1,4 +1,4 @@
-"""Which windows each step of a run sees: it follows from configuration, dataset and step alone."""
+"""The windows of each step of a run. They depend on configuration, dataset and step only."""
 
 from collections.abc import Iterator
 from functools import lru_cache
@@ -17,7 +17,7 @@ from ml.training.feed import Windows
 
 
 class Part(NamedTuple):
-    """Rows that are worked through at once, unlabelled ones beside them, and the seed of what is drawn for them."""
+    """The rows of one forward pass, labelled and unlabelled, and the seed of its random numbers."""
 
     rows: NDArray[np.int64]
     unlabelled: NDArray[np.int64] | None
@@ -29,14 +29,14 @@ Parts = list[Part]
 
 
 class Unlabelled:
-    """The corpus that self-training learns from beside the labelled one."""
+    """The unlabelled dataset of self-training."""
 
     def __init__(self, config: Config, labelled: Store, device: torch.device) -> None:
         assert config.unlabelled is not None
         options = config.section(SelfTrainingOptions)
         store = Store(config.unlabelled)
         if store.preprocessing != labelled.preprocessing:
-            raise ValueError("the labelled and the unlabelled dataset were not preprocessed alike")
+            raise ValueError("unlabelled: the dataset was preprocessed with other settings than the labelled one")
         self.content_sha256 = store.content_sha256
         self.batch_size = options.batch_size or config.batch_size
         self.rows = unlabelled_rows(store, labelled, options.fraction, config.seed)
@@ -46,7 +46,7 @@ class Unlabelled:
         self.windows = Windows(store.windows, device, config.corpus_on_gpu)
 
     def at(self, step: int, seed: int) -> NDArray[np.int64]:
-        """Give the rows of a step: the corpus is gone through again and again, in a new order each time."""
+        """Return the rows of a step. The dataset is used again and again, in a new order each time."""
         places = np.arange(step * self.batch_size, (step + 1) * self.batch_size)
         rounds, place = np.divmod(places, len(self.rows))
         rows = np.empty(len(places), np.int64)
@@ -57,13 +57,13 @@ class Unlabelled:
 
 
 class Schedule:
-    """The steps of each epoch, as this process sees them."""
+    """The steps of each epoch, with the rows of this process."""
 
     def __init__(self, config: Config, rows: NDArray[np.int64], unlabelled: Unlabelled | None) -> None:
         self._config, self._rows, self._unlabelled = config, rows, unlabelled
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Parts]:
-        """Give an epoch's steps, from the `first` one on."""
+        """Return an epoch's steps, from the `first` one on."""
         config, size = self._config, self._config.batch_size
         order = self._rows[_permutation(len(self._rows), config.seed, epoch)]
         steps = -(-len(order) // size)
@@ -92,7 +92,7 @@ def _permutation(count: int, seed: int, number: int) -> NDArray[np.int64]:
 
 
 def _share(rows: NDArray[np.int64]) -> NDArray[np.int64]:
-    """Give this process's rows of a step; the first ones come twice where the processes would not have equally many."""
+    """Return this process's rows of a step. All processes get equally many: the first rows are repeated if needed."""
     whole = np.resize(rows, -(-len(rows) // distributed.count()) * distributed.count())
     return whole[distributed.rank() :: distributed.count()]
 

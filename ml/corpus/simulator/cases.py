@@ -1,4 +1,4 @@
-"""Who the simulated ECGs belong to, and what the machine and the cardiologist say of them."""
+"""Simulated ECGs: their patients, and the labels of machine and over-read."""
 
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
@@ -75,7 +75,7 @@ class SimulatedEcg:
 
 
 def simulate(count: int, seed: int, rates: Rates = "boosted") -> Iterator[SimulatedEcg]:
-    """Simulate ECGs. The i-th depends on seed and i alone: a longer corpus begins with the shorter one."""
+    """Simulate ECGs. The i-th ECG depends on seed and i only, so a longer corpus begins with the shorter one."""
     for i in range(count):
         yield _case(i, seed, rates)
 
@@ -151,7 +151,7 @@ def _text(labels: Set[str], said: dict[str, str], otherwise: str) -> str:
 
 
 def _denied(removed: Set[str], words: dict[str, list[str]], rng: np.random.Generator) -> str:
-    """Say of some removed statements that they are not so; of the others an over-read just says nothing."""
+    """Return statements that deny some of the removed labels. The other removed labels are not mentioned."""
     negation = "Kein" if words is _GERMAN else "No"
     denied = [label for label in TABLE_A1 if label in removed and rng.random() < 0.3]
     return "".join(f"\n{negation} {words[label][0].split(',')[0].lower()}" for label in denied)

@@ -72,7 +72,7 @@ def record(labels: Set[str], rng: np.random.Generator, duration_s: float = 10.0)
 
 
 def _beats(labels: Set[str], rng: np.random.Generator, duration_s: float) -> list[tuple[float, float]]:
-    """Give times of R waves and the RR interval before each."""
+    """Return the times of the R waves and the RR interval before each."""
     if "aflutter" in labels:
         ratio = int(rng.choice([2, 3, 4], p=[0.3, 0.2, 0.5]))
         mean, spread = ratio / FLUTTER_HZ, 0.0
@@ -129,14 +129,14 @@ def _arcs(labels: Set[str], rng: np.random.Generator) -> list[_Arc]:
 
 
 def _frontal(axis_degrees: float, size: float) -> tuple[float, float]:
-    """Give X and Y of a vector whose frontal QRS axis, as leads I and aVF show it, is `axis_degrees`."""
+    """Return X and Y of a vector whose frontal QRS axis, as leads I and aVF show it, is `axis_degrees`."""
     angle = np.deg2rad(axis_degrees)
     x, y = np.linalg.solve(_FRONTAL, size * np.array([np.cos(angle), np.sin(angle)]))
     return float(x), float(y)
 
 
 def _atria(labels: Set[str], time: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Give fibrillatory or flutter waves, (3, samples)."""
+    """Return fibrillatory or flutter waves, (3, samples)."""
     if "aflutter" in labels:
         phase = (time * FLUTTER_HZ + rng.uniform()) % 1
         saw = np.where(phase < 0.7, phase / 0.7, (1 - phase) / 0.3) - 0.5
@@ -153,7 +153,7 @@ def _atria(labels: Set[str], time: NDArray[np.float64], rng: np.random.Generator
 
 
 def _disturbances(time: NDArray[np.float64], rng: np.random.Generator) -> NDArray[np.float64]:
-    """Give breathing, mains and muscle, (8, samples)."""
+    """Return artefacts of breathing, mains and muscle, (8, samples)."""
     breath = np.sin(2 * np.pi * rng.uniform(0.15, 0.35) * time + rng.uniform(0, 6))
     mains = np.sin(2 * np.pi * 50 * time + rng.uniform(0, 6))
     baseline: NDArray[np.float64] = np.outer(rng.normal(0, 0.04, 8), breath) + np.outer(rng.normal(0, 0.004, 8), mains)

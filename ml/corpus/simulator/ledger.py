@@ -57,7 +57,7 @@ def table_a1(pairs: int) -> Ledger:
 
 
 def as_json(ledger: Ledger, pairs: int, seed: int) -> dict[str, Any]:
-    """Give the ledger as it is written to a file."""
+    """Return the ledger as it is written to a file."""
     rows = {
         label: {
             "machine": row.machine,

@@ -1,4 +1,4 @@
-"""Pairs of reports as an archive holds them: what the machine printed, and what the cardiologist made of it."""
+"""Simulated pairs of reports: the text of the machine and the text of the over-read."""
 
 from collections.abc import Iterator, Sequence
 from functools import cache
@@ -98,7 +98,7 @@ def simulate_pairs(ledger: Ledger, pairs: int, seed: int) -> Iterator[SimulatedP
 
 
 def _people(patients: NDArray[np.int64]) -> tuple[list[bool], NDArray[np.float64]]:
-    """Give sex and birth, in years after the first day, of patients: the same whenever one comes back."""
+    """Return sex and birth (in years after the first day) of patients. They depend on the patient only."""
     scrambled = patients.astype(np.uint64) * np.uint64(0x9E3779B97F4A7C15)  # Knuth's multiplicative hash
     female = (scrambled >> np.uint64(63)).astype(bool).tolist()
     share = ((scrambled >> np.uint64(20)) % np.uint64(100_003)).astype(np.float64) / 100_003
@@ -159,7 +159,7 @@ def _in_own_words(labels: int, random: Sequence[int]) -> list[str]:
 
 
 def _corrections(removed: int, random: Sequence[int]) -> list[str]:
-    """Say of two removed statements in five that they are not so; of the others an over-read just says nothing."""
+    """Return statements that deny two in five of the removed labels. The other removed labels are not mentioned."""
     lines = []
     for label, _ in _labels(removed):
         draw = random[(LABELS.index(label) + 7) % 13 + 1]
@@ -191,7 +191,7 @@ def _filled(phrase: str, random: Sequence[int]) -> str:
 
 @cache
 def _labels(mask: int) -> tuple[tuple[str, int], ...]:
-    """Give the labels of a mask with their bits, rhythms first."""
+    """Return the labels of a mask with their bits, rhythms first."""
     found = [(label, 1 << i) for i, label in enumerate(LABELS) if mask >> i & 1]
     return tuple(sorted(found, key=lambda item: item[1] & _RHYTHMS == 0))
 

@@ -1,4 +1,4 @@
-"""CLIP: an ECG beside its own statement, apart from those of others (paper, section 3 and Equation 3)."""
+"""The loss of CLIP and NegCLIP (paper, section 3, Equations 3 and 4)."""
 
 import math
 from typing import Any
@@ -27,32 +27,35 @@ def clip_loss(
     owner: Tensor | None = None,
     implied: Tensor | None = None,
 ) -> Tensor:
-    """Give Equation 3, or with hard negatives Equation 4, of p pairs; 0 where there is no pair.
+    """Return Equation 3, or with hard negatives Equation 4, of p pairs; 0 where there is no pair.
 
-    The equations' second sums run over s_ji as printed, which is the first sum again; read as in CLIP, a text's
-    denominator runs over the ECGs. Targets other than `diagonal` know what else is true:
+    The second sums of the equations run over s_ji as printed, which repeats the first sum. Here they are read as in
+    CLIP: the denominator of a text runs over the ECGs. The targets differ in what they do with other texts in the batch
+    that the ECG's report has too (`true`):
 
-    - `masked`: what is said of an ECG beside its own statement leaves the denominators, in both directions.
-    - `multi_positive`: it is a positive too; an ECG's loss is the mean over its positives (Khosla et al. 2020).
-    - `sigmoid`: each ECG and text is a question of its own (Zhai et al. 2023); `similarity` has its bias in it.
+    - `diagonal`: they are negatives, as in the paper.
+    - `masked`: they are left out of the denominators, in both directions.
+    - `multi_positive`: they are positives too; the loss is the mean over the positives (Khosla et al. 2020).
+    - `sigmoid`: each pair of ECG and text is classified (Zhai et al. 2023); `similarity` has the bias in it.
 
-    What is implied of an ECG but not said is asked by none of the three.
+    Texts that follow from the labels without being in the report (`implied`) are neither positives nor negatives,
+    except with `diagonal`, where they are negatives.
 
     Parameters
     ----------
     similarity
         (p, p): s_ij of ECG i and text j, temperature included; text i is ECG i's own.
     true
-        (p, p) bool: text j is said of ECG i; true on the diagonal.
+        (p, p) bool: the report of ECG i has text j; true on the diagonal.
     wrong
-        (p, n): ŝ of ECG i and hard negative n.
+        (p, n): similarity of ECG i and hard negative n.
     wrong_of
-        (p, n) bool: hard negative n is wrong of ECG i. What is not leaves the denominators.
+        (p, n) bool: hard negative n is wrong for ECG i. Others are left out of the denominators.
     owner
-        (n,): the pair whose machine report has hard negative n; it is wrong of that pair's ECG.
+        (n,): the index of the pair whose machine report has hard negative n.
     implied
-        (p, p) bool: text j is not said of ECG i, but its labels say that it is true ("AF" of one with "AF with rapid
-        ventricular response").
+        (p, p) bool: the report of ECG i does not have text j, but its labels show that it is true ("AF" for a report
+        with "AF with rapid ventricular response").
     """
     pairs = len(similarity)
     if not pairs:
@@ -70,7 +73,7 @@ def clip_loss(
         aside = aside | (true & ~own)
     others = similarity.masked_fill(aside, -math.inf)
     wrong = wrong.masked_fill(~wrong_of, -math.inf)
-    # a hard negative stands in its own pair's text denominator, over all ECGs of which it is wrong
+    # a hard negative is in the denominator of its own pair's text, over all ECGs for which it is wrong
     of_text = wrong.logsumexp(dim=0).expand(pairs, -1)
     of_text = of_text.masked_fill(owner != torch.arange(pairs, device=owner.device)[:, None], -math.inf)
     by_ecg = torch.cat([others, wrong], dim=1).logsumexp(dim=1)
@@ -82,16 +85,16 @@ def clip_loss(
 
 
 class ClipParadigm:
-    """Equation 3, an ECG's statement drawn anew each time it is seen; its score is the cosine similarity.
+    """Equation 3. Each time an ECG is seen, one of its statements is drawn. The score is the cosine similarity.
 
     Parameters
     ----------
     captions
-        What is said of each row of the training store.
+        The texts of each row of the training store.
     tokens
-        The captions' texts, tokenised.
+        The texts of the captions, tokenized.
     prompts
-        For each label its prompts, tokenised: a label's score is the similarity with their mean.
+        The prompts of each label, tokenized. A label's score is the similarity with their mean embedding.
     """
 
     hard_negatives = False
@@ -103,10 +106,10 @@ class ClipParadigm:
         self._captions, self._tokens, self._prompts, self._targets = captions, tokens, prompts, targets
 
     def loss(self, batch: Batch) -> Outcome:
-        """Give the loss of a batch; windows of which nothing is said take no part in it.
+        """Return the loss of a batch. Windows without a text are left out.
 
-        Across processes every ECG meets every text: embeddings and row numbers are gathered, and each process gives
-        the gradient of the whole loss with respect to its own embeddings.
+        With several processes, embeddings and row indices are gathered, so that every ECG is compared with every text.
+        Each process has the gradient of the whole loss with respect to its own embeddings.
         """
         with torch.no_grad():
             self.model.clamp_temperature()
@@ -115,13 +118,13 @@ class ClipParadigm:
         if len(drawn.places):
             ecgs = self.model.encode_ecgs(weak(batch.windows[places]))
             texts = self.model.encode_texts(self._tokens.padded(drawn.texts, device))
-        else:  # every weight has a gradient all the same: other processes wait for it
+        else:  # every weight needs a gradient: other processes wait for it
             ecgs = self.model.encode_ecgs(batch.windows[:1])[:0]
             texts = self.model.encode_texts(self._tokens.padded([0], device))[:0]
         pairs = Pairs.joined(distributed.all_gather_values(drawn.pairs()))
         true = self._captions.true(pairs.rows, pairs.own)
         implied = None
-        if self._targets != "diagonal":  # the paper's do not ask
+        if self._targets != "diagonal":
             implied = on(device, self._captions.follow(pairs.rows, pairs.own) & ~true)
         wrong_of = on(device, self._captions.wrong_of(pairs.rows, pairs.wrong))
         ecgs, said, unsaid = (distributed.all_gather_rows(each) for each in (ecgs, texts[own], texts[wrong]))
@@ -145,14 +148,14 @@ class ClipParadigm:
         )
 
     def logits(self, windows: Tensor) -> Tensor:
-        """Cosine similarity with each label's prompts, (b, labels), from −1 to 1 (paper, section 5.1)."""
+        """Return the cosine similarity with each label's prompts, (b, labels), from −1 to 1 (paper, section 5.1)."""
         return self.model.encode_ecgs(windows) @ self.label_embeddings(windows.device).T
 
     def label_embeddings(self, device: torch.device) -> Tensor:
-        """Give each label's mean of its prompts, of length one, (labels, d)."""
+        """Return the mean embedding of each label's prompts, a unit vector, (labels, d)."""
         return self.model.prompt_embeddings(self._prompts, device)
 
 
 def on(device: torch.device, array: NDArray[Any]) -> Tensor:
-    """Bring an array to the device."""
+    """Copy an array to the device."""
     return torch.from_numpy(array).to(device, non_blocking=True)

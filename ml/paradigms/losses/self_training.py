@@ -11,11 +11,11 @@ from ml.signals.augmentation import strong, weak
 
 
 def confident(pseudo: Tensor, alpha: float, mask: Mask) -> Tensor:
-    """Say which pseudo-labels (u, labels) are used.
+    """Return which pseudo-labels (u, labels) are used.
 
     The paper's text masks whole samples by their largest probability (`sample_max`); its Equation 2 masks each class by
-    its own (`class_positive`), so that nothing is ever pulled towards negative but by a probability near α;
-    `class_two_sided` also trusts what is at most 1 − α.
+    its own (`class_positive`), which uses almost no negative pseudo-labels. `class_two_sided` also uses probabilities
+    of at most 1 − α.
     """
     sure = pseudo >= alpha
     if mask == "sample_max":
@@ -24,7 +24,7 @@ def confident(pseudo: Tensor, alpha: float, mask: Mask) -> Tensor:
 
 
 def unsupervised_loss(weak_logits: Tensor, strong_logits: Tensor, alpha: float, mask: Mask) -> tuple[Tensor, Tensor]:
-    """Give Equation 2's second term, and the share of samples that each label's mask kept, (labels,).
+    """Return Equation 2's second term, and the share of samples that each label's mask kept, (labels,).
 
     The mean is over all samples and labels, whether masked or not. No gradient flows through the pseudo-labels.
 
@@ -52,7 +52,7 @@ class SelfTraining:
         self._weight, self._alpha, self._mask = weight, alpha, mask
 
     def loss(self, batch: Batch) -> Outcome:
-        """Give the loss of labelled and unlabelled windows, all views in one forward pass.
+        """Return the loss of labelled and unlabelled windows, all views in one forward pass.
 
         One pass, so that batch normalisation sees one distribution.
         """
@@ -69,6 +69,6 @@ class SelfTraining:
         )
 
     def logits(self, windows: Tensor) -> Tensor:
-        """The network's own."""
+        """Return the logits of the network."""
         logits: Tensor = self.model(windows)
         return logits

@@ -1,4 +1,4 @@
-"""Supervised learning of the labels of one reading (paper, section 3 and Equation 1)."""
+"""The loss of supervised learning (paper, section 3 and Equation 1)."""
 
 import numpy as np
 import torch
@@ -13,7 +13,7 @@ MAX_POSITIVE_WEIGHT = 50.0
 
 
 def positive_weights(labels: Labels) -> NDArray[np.float32]:
-    """Give min(negatives / positives, 50) a label, over what counts; 1 where a label has no positive."""
+    """Return min(negatives / positives, 50) for each label, over the labels that count; 1 if there is no positive."""
     positives = (labels.positive * labels.counts).sum(axis=0, dtype=np.float64)
     negatives = ((1 - labels.positive) * labels.counts).sum(axis=0, dtype=np.float64)
     weights = np.where(positives > 0, negatives / np.maximum(positives, 1), 1.0)
@@ -21,7 +21,7 @@ def positive_weights(labels: Labels) -> NDArray[np.float32]:
 
 
 def supervised_loss(logits: Tensor, positive: Tensor, counts: Tensor, weights: Tensor) -> Tensor:
-    """Give Equation 1: binary cross-entropy with weighted positives, the mean over what counts; 0 where nothing does.
+    """Return Equation 1: the mean binary cross-entropy with weighted positives, over the labels that count; 0 if none.
 
     Parameters
     ----------
@@ -42,12 +42,12 @@ class Supervised:
         self._weights = torch.from_numpy(positive_weights(labels))
 
     def loss(self, batch: Batch) -> Outcome:
-        """Give the loss of a batch's labels."""
+        """Return the loss of a batch's labels."""
         self._weights = self._weights.to(batch.positive.device)  # copied in the first step alone
         logits = self.model(weak(batch.windows))
         return Outcome(supervised_loss(logits, batch.positive, batch.counts, self._weights))
 
     def logits(self, windows: Tensor) -> Tensor:
-        """The network's own."""
+        """Return the logits of the network."""
         logits: Tensor = self.model(windows)
         return logits

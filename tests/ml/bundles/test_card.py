@@ -40,7 +40,7 @@ def test_its_figures_are_the_bundle_s_against_both_readings(text, manifest):
         low, high = fast["auroc_ci"]
         assert f"| {fast['auroc']:.3f} [{low:.3f}–{high:.3f}] |" in text
     assert "| Never seen | 0 | – (no window is positive) |" in text
-    assert "Not measured, for want of both classes: Never seen." in text
+    assert "Not measured, because the test split has one class only: Never seen." in text
 
 
 def test_every_plot_it_shows_is_in_the_bundle_and_is_svg(bundle_folder, manifest, text):

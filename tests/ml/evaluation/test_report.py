@@ -172,7 +172,7 @@ def test_without_machine_readings_the_figures_are_null_not_wrong(tmp_path):
     assert (machine["windows"], machine["macro_auroc"], machine["macro_auroc_ci"]) == (0, None, None)
     label = machine["labels"]["a"]
     assert (label["windows"], label["auroc"], label["brier"], label["ece"]) == (0, None, None, None)
-    assert label["undefined"]["auroc"] == "no window has this reading of the label"
+    assert label["undefined"]["auroc"] == "no window has a report of this source"
 
 
 def test_macro_figures_are_over_the_same_labels_against_either_source(tmp_path):
