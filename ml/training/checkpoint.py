@@ -26,6 +26,6 @@ def read(folder: Path, run: dict[str, Any]) -> dict[str, Any] | None:
     state: dict[str, Any] = torch.load(path, map_location="cpu", weights_only=True)  # tensors and numbers, no code
     if state.get("run") != run:
         raise ValueError(
-            "the checkpoint in this folder is another run's; give an empty folder, or the configuration it was made with"
+            "the checkpoint in this folder is another run's; use an empty folder, or the same configuration"
         )
     return state

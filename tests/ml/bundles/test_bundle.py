@@ -72,7 +72,7 @@ def test_a_changed_byte_of_any_file_is_refused(bundle_folder, tmp_path):
 
 def test_a_missing_file_is_refused(copy):
     (copy / "card.md").unlink()
-    with pytest.raises(InvalidBundle, match=r"card\.md is not the one"):
+    with pytest.raises(InvalidBundle, match=r"card\.md was changed"):
         read_weights(copy, read_manifest(copy))
 
 

@@ -129,7 +129,7 @@ def test_a_writer_that_fails_leaves_nothing(tmp_path):
 
 @pytest.mark.parametrize(
     ("values", "message"),
-    [(np.zeros((1, 12, 2499), np.float32), "shape"), (np.full((1, 12, 2500), np.nan, np.float32), "no number")],
+    [(np.zeros((1, 12, 2499), np.float32), "shape"), (np.full((1, 12, 2500), np.nan, np.float32), "NaN or infinite")],
 )
 def test_windows_that_are_none_are_refused(tmp_path, values, message):
     with StoreWriter(tmp_path / "store", LABELS, PREPROCESSING) as writer, pytest.raises(ValueError, match=message):
