@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.disagreement.pairs.queries import refresh_pairs
 from app.ecgs import queries
 from app.ecgs.patients import PatientHasher
+from app.ecgs.patients.service import check_not_guessing, record_miss
 from app.ecgs.schemas import EcgMetadata, EcgOut, EcgSummary
 from app.ecgs.tables import Ecg
 from app.kit import audit
@@ -98,10 +99,15 @@ def upload(
     filled = Filled()
     if ecg is None:
         ecg = _same_ecg(session, digest, metadata.record)
+        given = known["patient_hash"]
+        if given is not None and ecg.patient_hash is not None:
+            check_not_guessing(session, actor)
         filled = _fill_in(session, ecg, {**signal, **known})
+        if "patient_id" in filled.conflicts:
+            record_miss(session, actor, given, ecg_id=ecg.id)
     with session.no_autoflush:  # the audit entries are written at once
         if is_new:
-            after: dict[str, Any] = {"waveform_sha256": digest, "simulated": metadata.simulated}
+            after = {"simulated": False, **_facts({**signal, **known})}
             audit.record(session, actor, "create", "ecg", ecg.id, after=after)
         elif filled.after:
             audit.record(session, actor, "update", "ecg", ecg.id, dict.fromkeys(filled.after), filled.after)
@@ -205,6 +211,12 @@ def _fill_in(session: Session, ecg: Ecg, known: Mapping[str, Any]) -> Filled:
             409, "stored_meanwhile", "Another upload of this waveform or record was faster; send it again."
         ) from error
     return Filled(after, conflicts)
+
+
+def _facts(known: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what is known of an ECG, as the audit log has it."""
+    shown = {"patient_id" if name == "patient_hash" else name: value for name, value in known.items()}
+    return {name: _audited(value) for name, value in shown.items() if not _says_nothing(name, value)}
 
 
 def _says_nothing(name: str, value: Any) -> bool:

@@ -13,10 +13,14 @@ from sqlalchemy.orm import Session
 from app.ecgs.service import Archive
 from app.jobs import queries
 from app.jobs.queries import LeaseLost
+from app.kit import audit
 from app.kit.database import TRANSIENT, Database, Json, Result
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
+
+WORKER = "worker"
+"""The actor of what a job made, in the audit log; who asked for the job is in the entry of its creation."""
 
 FIRST_PAUSE_S = 0.2  # before a transaction is repeated
 LONGEST_PAUSE_S = 2.0
@@ -112,7 +116,12 @@ class JobRun:
 
         def end(session: Session) -> None:
             queries.lock_lease(session, self.id, self._token)
-            queries.succeed(session, self.id, self._token, finish(session))
+            result = finish(session)
+            queries.succeed(session, self.id, self._token, result)
+            made = {name: value for name, value in result.items() if name.endswith("_id")}  # a dataset, a model
+            audit.record(
+                session, WORKER, "finish", "job", self.id, {"state": "running"}, {"state": "succeeded", **made}
+            )
 
         self.transaction(end)
 

@@ -10,6 +10,9 @@ from sqlalchemy.orm import Mapped, Session, mapped_column
 from app.kit.database import Base, CreatedAt, Json
 from app.kit.times import written
 
+MISS = "patient_miss"
+"""The action of an entry about a patient number that was not the right one."""
+
 
 class AuditEntry(Base):
     """One change. Never holds report text, patient numbers or keys."""
@@ -17,7 +20,7 @@ class AuditEntry(Base):
     __tablename__ = "audit_log"
     __table_args__ = (
         Index(None, "resource", "resource_id"),
-        Index("ix_audit_log_conflicts", "actor", "at", postgresql_where=text("action = 'conflict'")),
+        Index("ix_audit_log_misses", "actor", "at", postgresql_where=text(f"action = '{MISS}'")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)

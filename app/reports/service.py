@@ -94,10 +94,15 @@ def store(
             "create",
             "report",
             new_id,
-            before={"version": previous.version, "report_id": previous.id} if previous is not None else None,
-            after={"ecg_id": ecg_id, "source": new.source, "version": new.version, "final": new.final},
+            before={"report_id": previous.id, **_audited(previous)} if previous is not None else None,
+            after={"ecg_id": ecg_id, **_audited(new)},
         )
     return stored
+
+
+def _audited(version: queries.Version) -> Json:
+    """Return what the audit log has of a version: everything but its words."""
+    return {name: getattr(version, name) for name in ("source", "reader", "version", "final", "authored_at")}
 
 
 def _said_before(own: Sequence[queries.Version], given: ReportIn, text_id: int) -> queries.Version | None:

@@ -41,7 +41,7 @@ def upgrade() -> None:
         sa.PrimaryKeyConstraint("id", name=op.f("pk_patient_key")),
     )
     op.create_index(
-        "ix_audit_log_conflicts", "audit_log", ["actor", "at"], postgresql_where=sa.text("action = 'conflict'")
+        "ix_audit_log_misses", "audit_log", ["actor", "at"], postgresql_where=sa.text("action = 'patient_miss'")
     )
     op.add_column("api_keys", sa.Column("expires_at", TIME, nullable=True))
     op.add_column("api_keys", sa.Column("last_used_at", TIME, nullable=True))
@@ -50,6 +50,6 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.drop_column("api_keys", "last_used_at")
     op.drop_column("api_keys", "expires_at")
-    op.drop_index("ix_audit_log_conflicts", "audit_log")
+    op.drop_index("ix_audit_log_misses", "audit_log")
     op.drop_table("patient_key")
     op.drop_table("access_log")

@@ -7,7 +7,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.ecgs.patients.tables import PatientKey
-from app.kit.audit import AuditEntry
+from app.kit.audit import MISS, AuditEntry
 
 
 def fingerprint(session: Session) -> bytes | None:
@@ -20,11 +20,11 @@ def register(session: Session, given: bytes) -> None:
     session.execute(insert(PatientKey).values(id=1, fingerprint=given).on_conflict_do_nothing())
 
 
-def conflicts_since(session: Session, actor: str, window: timedelta, most: int) -> int:
-    """Count the other patient numbers that somebody has lately sent for stored ECGs, up to `most`."""
+def misses_since(session: Session, actor: str, window: timedelta, most: int) -> int:
+    """Count the wrong patient numbers that somebody has lately sent, up to `most`."""
     recent = (
         select(AuditEntry.id)
-        .where(AuditEntry.actor == actor, AuditEntry.action == "conflict", AuditEntry.at > func.now() - window)
+        .where(AuditEntry.actor == actor, AuditEntry.action == MISS, AuditEntry.at > func.now() - window)
         .limit(most)
         .subquery()
     )

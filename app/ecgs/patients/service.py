@@ -1,16 +1,18 @@
 """What protects the patient hash: always the same key, and no trying of numbers."""
 
+import uuid
 from datetime import timedelta
 
 from sqlalchemy.orm import Session
 
 from app.ecgs.patients import queries
 from app.ecgs.patients.hasher import PatientHasher, PatientKeyError
+from app.kit import audit
 from app.kit.problems import Problem
 
 WINDOW = timedelta(hours=1)
-MOST_CONFLICTS = 100
-"""Wrong patient numbers for stored ECGs that one user may send within the window."""
+MOST_MISSES = 100
+"""Wrong patient numbers that one user may send within the window."""
 
 
 def check_key(session: Session, hasher: PatientHasher, *, may_make: bool) -> None:
@@ -37,15 +39,20 @@ def check_key(session: Session, hasher: PatientHasher, *, may_make: bool) -> Non
 
 
 def check_not_guessing(session: Session, actor: str) -> None:
-    """Answer 429 to whoever has sent too many wrong patient numbers for stored ECGs.
+    """Raise a 429 for somebody who has sent too many wrong patient numbers.
 
-    The answer to an upload of a stored waveform says whether the number is that patient's. Each wrong one is in the
-    audit log; this bounds how many can be tried.
+    An upload of a stored waveform, and a search, tell whether a number is the patient's. Beyond the bound neither a
+    wrong number nor the right one is answered.
     """
-    if queries.conflicts_since(session, actor, WINDOW, MOST_CONFLICTS) >= MOST_CONFLICTS:
+    if queries.misses_since(session, actor, WINDOW, MOST_MISSES) >= MOST_MISSES:
         raise Problem(
             429,
-            "too_many_conflicts",
-            f"{MOST_CONFLICTS} uploads within an hour named another patient than the one stored; try again later.",
+            "too_many_misses",
+            f"{MOST_MISSES} patient numbers within an hour were not the right ones; try again later.",
             headers={"Retry-After": str(int(WINDOW.total_seconds()))},
         )
+
+
+def record_miss(session: Session, actor: str, given: bytes, *, ecg_id: uuid.UUID | None = None) -> None:
+    """Write into the audit log that a patient number was not that of a stored ECG, or of none."""
+    audit.record(session, actor, audit.MISS, "patient", given.hex(), after={"ecg_id": ecg_id})

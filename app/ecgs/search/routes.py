@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs import service
+from app.ecgs.patients.service import check_not_guessing, record_miss
 from app.ecgs.schemas import EcgPage, EcgSummary
 from app.ecgs.search import queries
 from app.ecgs.search.parameters import EcgSearchDep
@@ -57,9 +58,12 @@ def search_ecgs(
     The patient number is in the body: addresses are kept by proxies, logs and browsers. It is hashed on arrival, and
     the audit log says who searched for which hash.
     """
+    check_not_guessing(session, user.name)
     patient_hash = archive.hash_patient(given.patient_id)
     audit.record(session, user.name, "search", "patient", patient_hash.hex())
     found = _page(session, replace(chosen, patient_hash=patient_hash), limit, cursor)
+    if not found.items:
+        record_miss(session, user.name, patient_hash)
     shown.add(ecg.id for ecg in found.items)
     return found
 

@@ -1,8 +1,10 @@
 """The patient hash: always one key, kept closed, and no way to try numbers unseen."""
 
+import json
 import unicodedata
 from pathlib import Path
 
+import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -12,9 +14,12 @@ from typer.testing import CliRunner
 
 from app.cli import cli
 from app.ecgs.patients import PatientHasher, PatientKeyError
+from app.ecgs.patients import service as patients
 from app.ecgs.patients.service import check_key
 from app.kit.database import Database
 from app.settings import Settings
+from ml.corpus.simulator import simulate
+from ml.formats.wfdb import write_wfdb
 
 KEY = SecretStr("k" * 40)
 
@@ -108,3 +113,59 @@ def test_a_number_is_one_however_its_accents_are_encoded(number: str) -> None:
     encodable = number.encode("utf-8", "replace").decode()
     forms = {hasher(unicodedata.normalize(form, f"  {encodable}\t")) for form in ("NFC", "NFD")}
     assert forms == {hasher(encodable)}
+
+
+def upload(client: httpx.Client, patient: str, key: str) -> httpx.Response:
+    files = [("file", item) for item in write_wfdb(next(simulate(1, seed=4)).recording, "r").items()]
+    metadata = json.dumps({"patient_id": patient, "site": "north"})
+    headers = {"Authorization": f"Bearer {key}"}
+    return client.post("/v1/ecgs", files=files, data={"metadata": metadata}, headers=headers)
+
+
+def test_a_wrong_number_for_a_stored_ecg_is_audited(client: httpx.Client, keys: dict[str, str]) -> None:
+    stored = upload(client, "4711", keys["admin"]).json()
+    tried = upload(client, "4712", keys["reader"])
+    assert tried.json()["conflicts"] == ["patient_id"]
+    entry = client.get("/v1/audit").json()["items"][0]
+    assert (entry["actor"], entry["action"], entry["after"]) == ("reader", "patient_miss", {"ecg_id": stored["id"]})
+    assert entry["resource_id"] != stored["patient"] and "4712" not in json.dumps(entry)
+
+
+def test_a_search_that_finds_nobody_is_audited_and_bounded_too(
+    client: httpx.Client, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patients, "MOST_MISSES", 2)
+    upload(client, "4711", keys["admin"])
+    headers = {"Authorization": f"Bearer {keys['reader']}"}
+    found = [
+        client.post("/v1/ecgs/search", json={"patient_id": number}, headers=headers)
+        for number in ("4711", "1", "4711", "2", "4711")
+    ]
+    assert [answer.status_code for answer in found] == [200, 200, 200, 200, 429]
+    assert [len(answer.json()["items"]) for answer in found[:4]] == [1, 0, 1, 0]
+    actions = [entry["action"] for entry in client.get("/v1/audit").json()["items"]]
+    assert actions.count("patient_miss") == 2 and actions.count("search") == 4
+
+
+def test_numbers_cannot_be_tried_without_end(
+    client: httpx.Client, keys: dict[str, str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(patients, "MOST_MISSES", 3)
+    upload(client, "4711", keys["admin"])
+    for number in range(3):
+        assert upload(client, str(number), keys["reader"]).status_code == 200
+    for number in ("4", "4711"):  # the right one is not told from a wrong one
+        refused = upload(client, number, keys["reader"])
+        assert refused.status_code == 429 and int(refused.headers["retry-after"]) > 0
+    assert upload(client, "4711", keys["admin"]).status_code == 200, "others go on"
+
+
+def test_the_audit_log_has_all_that_is_known_of_a_new_ecg(client: httpx.Client, keys: dict[str, str]) -> None:
+    stored = upload(client, "4711", keys["admin"]).json()
+    entries = client.get("/v1/audit").json()["items"]
+    (made,) = [entry["after"] for entry in entries if (entry["action"], entry["resource"]) == ("create", "ecg")]
+    assert made == {
+        "simulated": False,
+        "patient_id": stored["patient"],
+        **{name: stored[name] for name in ("waveform_sha256", "samples", "sampling_rate_hz", "site")},
+    }
