@@ -95,7 +95,8 @@ def _compare(
     asked = {"model": model_id, "compare_with": other["id"], "dataset": dataset, "split": "test"}
     measured = _job(client, client.post("/v1/evaluations", json=asked))
     macro: dict[str, Any] = measured["comparison"]["overread"]["macro"]
-    _say(f"   both on the same {measured['windows']} windows of the test split, against the over-read:")
+    _say(f"   both on the same {measured['windows']} windows of the test split, against the over-read")
+    _say(f"   {measured['seen_patients']['note']}")
     for metric, values in macro.items():
         if values["difference"] is not None:
             interval = values["difference_ci"]

@@ -13,6 +13,7 @@ import torch
 from ml.bundles.archive import shapes
 from ml.bundles.bundle import InvalidBundle, read_manifest
 from ml.bundles.network import network_of, tokenizer_of
+from ml.bundles.patients import read_seen
 
 
 def check(folder: Path) -> None:
@@ -23,6 +24,7 @@ def check(folder: Path) -> None:
             network = network_of(folder.name, manifest)
         if manifest.text is not None:
             tokenizer_of(manifest.text)
+        read_seen(folder, manifest)
     except InvalidBundle:
         raise
     except Exception as error:  # of a text encoder's configuration, which is not ours to know
