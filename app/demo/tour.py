@@ -97,7 +97,8 @@ def _compare(
     macro: dict[str, Any] = measured["comparison"]["overread"]["macro"]
     _say(f"   both on the same {measured['windows']} windows of the test split, against the over-read")
     _say(f"   {measured['seen_patients']['note']}")
-    for metric, values in macro.items():
+    for metric in ("auroc", "auprc"):
+        values = macro[metric]
         if values["difference"] is not None:
             interval = values["difference_ci"]
             between = f" (95 % interval {interval[0]:+.3f} to {interval[1]:+.3f})" if interval else ""
@@ -107,8 +108,7 @@ def _compare(
             )
     if corpus.starter_knows and other["origin"] == "shipped":
         _say(
-            f"   {other['name']} was trained on PTB-XL: it may have seen patients of this test split, and then its\n"
-            "   values are too high"
+            f"   {other['name']} was trained on PTB-XL: if it has seen some of these patients, its values are too high"
         )
     compared: dict[str, Any] = macro["auprc"]
     return compared
@@ -117,12 +117,12 @@ def _compare(
 def _promote(client: httpx.Client, model_id: str, other: dict[str, Any], compared: dict[str, Any]) -> None:
     difference = compared["difference"]
     if difference is None:
-        _say(f"   the test split is too small to compare them: {other['name']} answers on")
+        _say(f"   the test split is too small to compare them: {other['name']} keeps answering predictions")
     elif difference > 0:
         promoted = _ok(client.post(f"/v1/models/{model_id}/promote"))
         _say(f"   the new model has the higher macro AUPRC: {promoted['name']} answers predictions now")
     else:
-        _say(f"   {other['name']} has the higher macro AUPRC: it answers on, and the new model is kept beside it")
+        _say(f"   {other['name']} has the higher macro AUPRC: it keeps answering predictions")
 
 
 def _all_but_one(cases: Iterator[Case]) -> tuple[Iterator[Case], Case]:
