@@ -1,15 +1,15 @@
-"""File bytes → `Recording`. A format is one module and one line in `READERS`."""
+"""File bytes → `Recording`. A format is one module and one line in `FORMATS`."""
 
 from collections.abc import Mapping
 
 from ml.formats import wfdb
-from ml.formats.reader import HEAD_BYTES, Reader
+from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import LEADS, Reason, Recording, Unreadable
 
-__all__ = ["LEADS", "READERS", "Reason", "Recording", "Unreadable", "read", "reader_of"]
+__all__ = ["FORMATS", "LEADS", "Reason", "Recording", "Unreadable", "format_of", "read"]
 
-READERS: tuple[Reader, ...] = (wfdb.READER,)
-"""The known formats. The first reader that recognises a file reads it."""
+FORMATS: tuple[Format, ...] = (wfdb.FORMAT,)
+"""The known formats. The first one that recognises a file reads it."""
 
 
 def read(files: Mapping[str, bytes]) -> Recording:
@@ -20,15 +20,15 @@ def read(files: Mapping[str, bytes]) -> Recording:
     """
     for main_by_name in (False, True):
         for name, content in files.items():
-            if reader := reader_of(name if main_by_name else "", content[:HEAD_BYTES]):
-                return reader.read(files)
-    known = ", ".join(f"{reader.name} ({', '.join((reader.main_ending, *reader.other_endings))})" for reader in READERS)
+            if file_format := format_of(name if main_by_name else "", content[:HEAD_BYTES]):
+                return file_format.read(files)
+    known = ", ".join(f"{file_format.name} ({', '.join(file_format.endings)})" for file_format in FORMATS)
     raise Unreadable([Reason("unknown_format", f"no file is the main file of a known format: {known}")])
 
 
-def reader_of(name: str, head: bytes) -> Reader | None:
+def format_of(name: str, head: bytes) -> Format | None:
     """Return the format whose main file this is, by its first bytes, or else by the ending of its name."""
-    for reader in READERS:
-        if reader.recognises(head):
-            return reader
-    return next((reader for reader in READERS if name.lower().endswith(reader.main_ending)), None)
+    for file_format in FORMATS:
+        if file_format.recognises(head):
+            return file_format
+    return next((file_format for file_format in FORMATS if name.lower().endswith(file_format.main_ending)), None)

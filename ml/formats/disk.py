@@ -6,8 +6,8 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ml.formats import READERS, Recording, reader_of
-from ml.formats.reader import HEAD_BYTES, Reader, matching
+from ml.formats import FORMATS, Recording, format_of
+from ml.formats.format import HEAD_BYTES, Format, matching
 
 MAX_RECORD_BYTES = 2**29  # a day of 12 leads at 250 Hz in 16 bits
 
@@ -15,7 +15,7 @@ MAX_RECORD_BYTES = 2**29  # a day of 12 leads at 250 Hz in 16 bits
 class RecordOnDisk(NamedTuple):
     """A record's main file, and the files beside it that the main file names, as far as they are there."""
 
-    reader: Reader
+    file_format: Format
     main: Path
     beside: tuple[Path, ...]
 
@@ -26,7 +26,7 @@ class RecordOnDisk(NamedTuple):
         for path in (self.main, *self.beside):
             files[path.name] = read_file(path, left)
             left -= len(files[path.name])
-        return self.reader.read(files)
+        return self.file_format.read(files)
 
 
 def record_at(path: Path) -> RecordOnDisk | None:
@@ -36,19 +36,19 @@ def record_at(path: Path) -> RecordOnDisk | None:
     """
     with open_file(path) as file:
         head = file.read(HEAD_BYTES)
-    reader = reader_of(path.name, head)
-    if reader is None:
+    file_format = format_of(path.name, head)
+    if file_format is None:
         return None
-    beside = dict.fromkeys(found for name in reader.names(read_file(path)) for found in _beside(path.parent, name))
-    return RecordOnDisk(reader, path, tuple(found for found in beside if found != path))
+    beside = dict.fromkeys(found for name in file_format.names(read_file(path)) for found in _beside(path.parent, name))
+    return RecordOnDisk(file_format, path, tuple(found for found in beside if found != path))
 
 
 def record_named(path: Path) -> RecordOnDisk | None:
     """Return the record that a path means: its main file, another of its files, or its name without an ending."""
     if path.exists() and (record := record_at(path)):
         return record
-    for reader in READERS:
-        for ending in (reader.main_ending, reader.main_ending.upper()):
+    for file_format in FORMATS:
+        for ending in (file_format.main_ending, file_format.main_ending.upper()):
             for stem in dict.fromkeys((path.name, path.stem)):
                 main = path.with_name(stem + ending)
                 if main.exists() and (record := record_at(main)):

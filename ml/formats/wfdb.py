@@ -12,11 +12,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.formats.channels import Channel, twelve_leads
-from ml.formats.reader import Reader, matching
+from ml.formats.format import Format, matching
 from ml.formats.recording import LEADS, MISSING, Reason, Recording, Unreadable
 from ml.formats.wfdb_header import BadHeader, Header, Scale, Signal, is_header, parse_header, signal_files
 
-FORMAT = "16"
+SIGNAL_FORMAT = "16"
 MAX_BASELINE = 2**30
 
 _NOT_RECORDED = -32_768  # format 16's mark for a missing sample
@@ -33,7 +33,7 @@ def read_wfdb(files: Mapping[str, bytes]) -> Recording:
         With every reason: header, missing files, lengths, checksums, leads.
     """
     headers = [name for name, content in files.items() if is_header(content)]
-    headers = headers or [name for name in files if name.lower().endswith(READER.main_ending)]
+    headers = headers or [name for name in files if name.lower().endswith(FORMAT.main_ending)]
     if len(headers) != 1:
         detail = f"exactly one header (.hea) is needed, not {len(headers)}; multi-segment records are not supported"
         raise Unreadable([Reason("header_count", detail)])
@@ -67,9 +67,9 @@ def read_wfdb(files: Mapping[str, bytes]) -> Recording:
 def _columns(name: str, header: Header, files: Mapping[str, bytes]) -> list[tuple[Scale, NDArray[np.int16]]]:
     """Return the leads of one signal file, with their samples, (n,) int16."""
     signals = [signal for signal in header.signals if signal.file == name]
-    if any(signal.format != FORMAT for signal in signals):
-        said = ", ".join(sorted({signal.format for signal in signals} - {FORMAT}))
-        raise BadHeader("unsupported_format", f"WFDB format {said} is not supported; format {FORMAT} is")
+    if any(signal.format != SIGNAL_FORMAT for signal in signals):
+        said = ", ".join(sorted({signal.format for signal in signals} - {SIGNAL_FORMAT}))
+        raise BadHeader("unsupported_format", f"WFDB format {said} is not supported; format {SIGNAL_FORMAT} is")
     width = sum(signal.samples_per_frame for signal in signals)
     frames = _frames(_content(name, files), signals, width, header.samples)
     columns, place = [], 0
@@ -132,7 +132,7 @@ def _without_baseline(column: NDArray[np.int16], baseline: int) -> NDArray[np.in
     return np.where(column == _NOT_RECORDED, np.int32(MISSING), wide - np.int32(baseline))
 
 
-READER = Reader("WFDB", ".hea", (".dat", ".mat"), is_header, signal_files, read_wfdb)
+FORMAT = Format("WFDB", ".hea", (".dat", ".mat"), is_header, signal_files, read_wfdb)
 
 
 def write_wfdb(recording: Recording, name: str) -> dict[str, bytes]:

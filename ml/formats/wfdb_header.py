@@ -4,8 +4,8 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from ml.formats.format import base_name
 from ml.formats.leads import Lead, known_lead
-from ml.formats.reader import base_name
 from ml.formats.recording import Reason
 
 MAX_HEADER_BYTES = 65_536

@@ -6,7 +6,7 @@ import zlib
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 
-from ml.formats import READERS, Unreadable
+from ml.formats import FORMATS, Unreadable
 from ml.formats.disk import RecordOnDisk, record_at, record_named
 from ml.inference.found import Record, Skipped, Unread
 from ml.inference.windows import DATASET_FILES, is_windows_file, read_windows
@@ -14,7 +14,7 @@ from ml.signals import Preprocessing, Unusable, preprocess
 
 Found = Record | Unread | Skipped
 
-_ENDINGS = tuple(ending for reader in READERS for ending in (reader.main_ending, *reader.other_endings))
+_ENDINGS = tuple(ending for file_format in FORMATS for ending in file_format.endings)
 
 
 def read_all(paths: Iterable[Path], options: Preprocessing) -> Iterator[Found]:
@@ -90,7 +90,9 @@ def _folder(root: Path, options: Preprocessing) -> Iterator[Found]:
     for error in unreadable:
         yield Unread(str(error.filename), _reason(error))
     if not found_any and not unreadable:
-        yield Unread(str(root), f"the folder holds no ECG of a known format ({', '.join(r.name for r in READERS)})")
+        yield Unread(
+            str(root), f"the folder holds no ECG of a known format ({', '.join(each.name for each in FORMATS)})"
+        )
 
 
 def _files(folder: Path, names: list[str], options: Preprocessing) -> Iterator[Found]:

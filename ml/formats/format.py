@@ -1,4 +1,4 @@
-"""What a file format is to the rest of the house."""
+"""What a file format is: how its files are recognised, found and read."""
 
 import re
 import unicodedata
@@ -8,11 +8,11 @@ from typing import NamedTuple
 from ml.formats.recording import Recording
 
 HEAD_BYTES = 65_536
-"""How much of a file a reader may look at to recognise it."""
+"""How much of a file may be looked at to recognise it."""
 
 
-class Reader(NamedTuple):
-    """A format: how its files are recognised, which files belong together, and how they are read.
+class Format(NamedTuple):
+    """A file format.
 
     Attributes
     ----------
@@ -20,7 +20,7 @@ class Reader(NamedTuple):
         What people call the format.
     main_ending, other_endings
         The usual endings of file names, in lower case. They explain what is missing; they never decide what a file is,
-        unless no reader recognises its content.
+        unless no format recognises its content.
     recognises
         Return whether the first `HEAD_BYTES` of a file are those of a record's main file.
     names
@@ -35,6 +35,11 @@ class Reader(NamedTuple):
     recognises: Callable[[bytes], bool]
     names: Callable[[bytes], Sequence[str]]
     read: Callable[[Mapping[str, bytes]], Recording]
+
+    @property
+    def endings(self) -> tuple[str, ...]:
+        """The usual endings of all its files."""
+        return (self.main_ending, *self.other_endings)
 
 
 def base_name(path: str) -> str:

@@ -2,8 +2,8 @@
 
 import pytest
 
-from ml.formats import READERS, Unreadable, read, reader_of
-from ml.formats.reader import base_name, matching
+from ml.formats import FORMATS, Unreadable, format_of, read
+from ml.formats.format import base_name, matching
 from tests.ml.formats.records import simulated_files
 
 
@@ -13,9 +13,9 @@ def test_content_decides_not_the_name() -> None:
     for name in ("header", "r.txt", "r.HEA", "r.dat.hea", ""):
         again = read({name: files["r.hea"], "r.dat": files["r.dat"]})
         assert (again.millivolts() == expected).all()
-    assert reader_of("r.hea", files["r.dat"][:100]) is READERS[0]  # no reader knows the content: the ending decides
-    assert reader_of("r.dat", files["r.hea"]) is READERS[0]
-    assert reader_of("r.dat", files["r.dat"]) is None
+    assert format_of("r.hea", files["r.dat"][:100]) is FORMATS[0]  # no format knows the content: the ending decides
+    assert format_of("r.dat", files["r.hea"]) is FORMATS[0]
+    assert format_of("r.dat", files["r.dat"]) is None
 
 
 @pytest.mark.parametrize(
@@ -23,11 +23,11 @@ def test_content_decides_not_the_name() -> None:
     [b"", b"\0" * 100, b"records500/00000/00001_hr\n", b"The 12 leads\nof an ECG\n", b"a,12,500\nb,16,3\n", b"{}"],
 )
 def test_other_files_are_no_record(content: bytes) -> None:
-    assert reader_of("RECORDS", content) is None
+    assert format_of("RECORDS", content) is None
     with pytest.raises(Unreadable) as caught:
         read({"RECORDS": content})
     assert [reason.code for reason in caught.value.reasons] == ["unknown_format"]
-    assert all(reader.name in str(caught.value) for reader in READERS)
+    assert all(known.name in str(caught.value) for known in FORMATS)
 
 
 @pytest.mark.parametrize("path", ["h.dat", "a/b/h.dat", r"C:\ecgs\h.dat", "./h.dat", "../h.dat", "/h.dat"])
