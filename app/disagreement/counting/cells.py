@@ -29,8 +29,10 @@ class CellBook:
                 self._masks = np.concatenate([self._masks, np.zeros((grown - len(self._masks), 4), np.int64)])
                 self._known = np.concatenate([self._known, np.zeros(grown - len(self._known), np.bool_)])
             missing = np.unique(cell_ids[~self._known[cell_ids]])
-            if missing.size:
-                found = queries.masks(session, missing.tolist())
+        # not locked while the database is asked: two that ask for the same cells get the same masks
+        found = queries.masks(session, missing.tolist()) if missing.size else None
+        with self._lock:
+            if found is not None:
                 self._masks[found[:, 0]] = found[:, 1:]
                 self._known[found[:, 0]] = True
             return Masks(*self._masks[cell_ids].T)
