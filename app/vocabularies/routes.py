@@ -125,7 +125,7 @@ def list_unmapped(
     source: Source | None = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> UnmappedList:
-    """List the statements of current reports that gave no finding, the most frequent first.
+    """List the statements of current reports that are not understood, or only partly, the most frequent first.
 
     They are counted under a version that is or was active.
     """

@@ -221,9 +221,11 @@ class UnmappedExample(BaseModel):
 
 
 class UnmappedStatement(BaseModel):
-    """A statement that gave no finding, in its normal form, with how many current reports say it."""
+    """A statement that is not or only partly understood, in its normal form, with how many current reports say it."""
 
     statement: str
+    partly: bool = Field(description="Whether it gave a finding, and has words beside it that are not understood.")
+    not_understood: list[str] = Field(description="Its words that the vocabulary does not have.")
     machine: int
     overread: int
     example: UnmappedExample
@@ -240,6 +242,8 @@ class UnmappedList(BaseModel):
                     "items": [
                         {
                             "statement": "a fibr",
+                            "partly": False,
+                            "not_understood": ["fibr"],
                             "machine": 0,
                             "overread": 4,
                             "example": {

@@ -29,6 +29,7 @@ from app.vocabularies.schemas import (
 from app.vocabularies.tables import VocabularyRow
 from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin, builtin_text
 from ml.labeling.batch import read, unmapped_form
+from ml.labeling.batch import unmapped as unmapped_in
 from ml.labeling.elsewhere import labeled, outline
 from ml.labeling.vocabulary import MAX_BYTES
 
@@ -158,7 +159,7 @@ def refuse_while_activating(session: Session, user: User, key: str | None) -> No
 
 
 def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit: int) -> UnmappedList:
-    """List the statements of current reports that gave no finding, each with a place where it stands."""
+    """List the statements of current reports that are not or only partly understood, each with a place of it."""
     items = []
     for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit):
         report = reports.a_report_of(session, text_id)
@@ -166,11 +167,23 @@ def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit
             continue  # corrected since it was counted
         report_id, ecg_id, said = report
         reading = read(rules.labeler, said.text, said.codes)
-        places = (each for each in reading.unmapped if unmapped_form(rules.labeler, each.text) == form)
-        if (statement := next(places, None)) is None:
+        places = (
+            each
+            for each in unmapped_in(rules.labeler, reading)
+            if unmapped_form(rules.labeler, each.statement.text) == form
+        )
+        if (found := next(places, None)) is None:
             continue  # counted by another release
-        example = UnmappedExample(ecg_id=ecg_id, report_id=report_id, **dict(statement._asdict()))
-        items.append(UnmappedStatement(statement=form, machine=machine, overread=overread, example=example))
+        items.append(
+            UnmappedStatement(
+                statement=form,
+                partly=found.partly,
+                not_understood=list(found.not_understood),
+                machine=machine,
+                overread=overread,
+                example=UnmappedExample(ecg_id=ecg_id, report_id=report_id, **found.statement._asdict()),
+            )
+        )
     return UnmappedList(vocabulary=rules.vocabulary.version, items=items)
 
 

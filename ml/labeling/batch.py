@@ -1,7 +1,7 @@
 """`python -m ml.labeling.batch`: reads texts for another process, a batch a line of JSON, until its input ends.
 
 The first line is `{"vocabulary": YAML}`. Each further one is a list of `[id, words | null, codes | null]`, and is
-answered by two: the normal forms of the statements in which no label was found, each once; and a list of
+answered by two: the normal forms of the unmapped statements, each once; and a list of
 `[id, present, uncertain, negated, historical, findings, places of unmapped forms in the first line, from 1, stance]`.
 """
 
@@ -9,11 +9,12 @@ import gc
 import json
 import re
 import sys
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ml.labeling.labeled_report import Code, Finding, LabeledReport, Stance
+from ml.labeling.labeled_report import Code, Finding, LabeledReport, Stance, Statement
 from ml.labeling.labeler import Labeler
+from ml.labeling.normal import without_dates
 from ml.labeling.vocabulary import Vocabulary
 
 LONGEST_FORM = 200
@@ -23,7 +24,7 @@ _LONG_NUMBER = re.compile(r"\d\d+")
 
 
 class Row(NamedTuple):
-    """A labeled report as it is stored: masks, findings, normal forms of what no label was found in, stance."""
+    """A labeled report as it is stored: masks, findings, normal forms of what is unmapped, stance."""
 
     present: int
     uncertain: int
@@ -39,17 +40,34 @@ def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | 
     return labeler.read(words) if words is not None else labeler.read_codes([Code(**code) for code in codes or ()])
 
 
-def unmapped_form(labeler: Labeler, statement: str) -> str:
-    """Give the form that statements without findings are counted by.
+class Unmapped(NamedTuple):
+    """A statement that is not understood, or only partly, with the words that the vocabulary does not have."""
 
-    Dates, times and rates say nothing there: most of what is new in an archive is new by these alone, and need not be
+    statement: Statement
+    partly: bool
+    not_understood: tuple[str, ...]
+
+
+def unmapped(labeler: Labeler, report: LabeledReport) -> Iterator[Unmapped]:
+    """Yield the statements in which no label was found, and those with a label and words that are not understood."""
+    for statement in report.unmapped:
+        yield Unmapped(statement, False, labeler.not_understood(statement.text))
+    for statement in report.partly:
+        if words := labeler.not_understood(statement.text):
+            yield Unmapped(statement, True, words)
+
+
+def unmapped_form(labeler: Labeler, statement: str) -> str:
+    """Return the form that unmapped statements are counted by.
+
+    Dates, times and rates do not matter there. Most of what is new in an archive is new by these alone, and need not be
     brought into its normal form again.
     """
-    return counted_form(labeler, _LONG_NUMBER.sub("00", statement))
+    return counted_form(labeler, _LONG_NUMBER.sub("00", without_dates(statement)))
 
 
 def counted_form(labeler: Labeler, statement: str) -> str:
-    """Give the normal form that statements are counted by: any number is "#", long ones are cut."""
+    """Return the normal form that statements are counted by: any number is "#", a long form is cut."""
     return _NUMBER.sub("#", labeler.normal_form(statement))[:LONGEST_FORM]
 
 
@@ -58,9 +76,10 @@ def row(labeler: Labeler, reading: LabeledReport) -> Row:
 
     A finding without a cue is written without the fields of one: most have none, and millions are stored.
     """
-    unmapped = {unmapped_form(labeler, statement.text) for statement in reading.unmapped} - {""}
+    partly = (statement for statement in reading.partly if labeler.not_understood(statement.text))
+    forms = {unmapped_form(labeler, statement.text) for statement in (*reading.unmapped, *partly)} - {""}
     findings = [_written(finding) for finding in reading.findings]
-    return Row(*reading.masks(), findings, sorted(unmapped), reading.stance)
+    return Row(*reading.masks(), findings, sorted(forms), reading.stance)
 
 
 def _written(finding: Finding) -> dict[str, Any]:
@@ -75,8 +94,8 @@ def main() -> None:
         places: dict[str, int] = {}
         answer = []
         for number, words, codes in json.loads(line):
-            *said, unmapped, stance = row(labeler, read(labeler, words, codes))
-            answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in unmapped], stance))
+            *said, forms, stance = row(labeler, read(labeler, words, codes))
+            answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in forms], stance))
         sys.stdout.write(f"{json.dumps(list(places))}\n{json.dumps(answer)}\n")
         sys.stdout.flush()
 

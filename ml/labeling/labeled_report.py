@@ -73,7 +73,8 @@ class Heard(NamedTuple):
     """What the words of a sentence say, wherever they stand in a text. Many are kept: plain tuples.
 
     `commas` are the words that are commas between two statements. The masks are what is said of each label, not yet
-    by precedence: a label may be in several of them; `corrected` are those of which a correction says it.
+    by precedence: a label may be in several of them; `corrected` are those of which a correction says it. `unknown`:
+    some of the words are in no term.
     """
 
     said: tuple[Spoken, ...]
@@ -81,6 +82,7 @@ class Heard(NamedTuple):
     masks: Masks
     corrected: int
     stance: Stance = "read"
+    unknown: bool = False
 
 
 class Piece(NamedTuple):
@@ -112,7 +114,7 @@ class Passage:
         self._mentions: list[tuple[Finding, bool]] | None = None
         self._asked = False
         if len(pieces) == 1 and not pieces[0].past:
-            self.masks, self.corrected, self.stance = pieces[0].heard[2:]
+            self.masks, self.corrected, self.stance, _ = pieces[0].heard[2:]
             return
         self.stance = joint_stance(piece.heard.stance for piece in pieces if not piece.past)
         present = uncertain = negated = historical = self.corrected = 0
@@ -145,6 +147,16 @@ class Passage:
         return self._keep("_unmapped", spelt)
 
     @property
+    def partly(self) -> list[Statement]:
+        """The statements that mention a label, of sentences with words that no term has."""
+        found: list[Statement] = []
+        for piece in self._pieces:
+            if piece.heard.unknown and piece.heard.said:
+                whole = set(_unmapped(piece))
+                found += [_statement(self._text, *each) for each in _stretches(piece) if each not in whole]
+        return found
+
+    @property
     def mentions(self) -> list[tuple[Finding, bool]]:
         """All that is said of labels, in order, each with whether it outweighs other mentions."""
         if self._mentions is not None:
@@ -168,7 +180,14 @@ def joint_stance(stances: Iterable[Stance]) -> Stance:
     return "unreadable" if "unreadable" in taken else "agrees" if "agrees" in taken else "read"
 
 
-def heard(bits: Mapping[str, int], said: Sequence[Spoken], commas: Sequence[int], stance: Stance = "read") -> Heard:
+def heard(
+    bits: Mapping[str, int],
+    said: Sequence[Spoken],
+    commas: Sequence[int],
+    *,
+    stance: Stance = "read",
+    unknown: bool = False,
+) -> Heard:
     """Count the masks of what was said; `bits` are the labels' in them."""
     masks = [0, 0, 0, 0]
     corrected = 0
@@ -178,7 +197,7 @@ def heard(bits: Mapping[str, int], said: Sequence[Spoken], commas: Sequence[int]
             masks[_RANK[status]] |= bit
             if outweighs:
                 corrected |= bit
-    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected, stance)
+    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected, stance, unknown)
 
 
 def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
@@ -260,6 +279,15 @@ class LabeledReport:
             Statement(place + start, place + end, text)
             for place, passage in self._passages
             for start, end, text in passage.unmapped
+        )
+
+    @cached_property
+    def partly(self) -> tuple[Statement, ...]:
+        """The statements in which a label is mentioned, of sentences with words that no term has."""
+        return tuple(
+            Statement(place + start, place + end, text)
+            for place, passage in self._passages
+            for start, end, text in passage.partly
         )
 
     @cached_property

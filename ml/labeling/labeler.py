@@ -5,10 +5,10 @@ from functools import lru_cache
 
 from ml.labeling.codes import CodeBook
 from ml.labeling.labeled_report import NO_LABELS, Code, Heard, LabeledReport, Passage, Piece, Spoken, heard
-from ml.labeling.lexicon import Lexicon
+from ml.labeling.lexicon import UNKNOWN, Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
-from ml.labeling.normal import Synonymy, normal_form
+from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
 from ml.labeling.scope import CUES, Decision, decide
 from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter
@@ -34,10 +34,12 @@ class Labeler:
         self._stances = StanceFinder(vocabulary)
         self._codes = CodeBook(vocabulary)
         self._synonyms = Synonymy(vocabulary, self._lexicon)
+        self._dates = Dates(vocabulary)
         self._read_lines_again = lru_cache(maxsize=CACHED)(self._read_lines)
         self._read_sentence_again = lru_cache(maxsize=CACHED)(self._read_sentence)
         self._heard_again = lru_cache(maxsize=CACHED)(self._heard)
         self._normal_again = lru_cache(maxsize=CACHED)(self._normal)
+        self._missed_again = lru_cache(maxsize=CACHED)(self._missed)
 
     def read(self, text: str) -> LabeledReport:
         """Read a report's text. Any text is read, in time linear in its length."""
@@ -53,15 +55,22 @@ class Labeler:
         return LabeledReport(self._keys, [(0, self._codes.read(codes))])
 
     def normal_form(self, statement: str) -> str:
-        """Give what statements of one wording have in common, so that "AF" and "atrial fibrillation" are one.
+        """Return what statements of one wording have in common, so that "AF" and "atrial fibrillation" are one.
 
-        Words in lower case without typos or marks, every synonym of a label replaced by the label's name and every one
-        of the vocabulary's other `synonyms` by theirs.
+        Words are in lower case without typos or marks. Each synonym of a label is replaced by the label's name, each of
+        the vocabulary's other `synonyms` by its name, and each date or time by "date".
         """
         return self._normal_again(statement) if len(statement) <= CACHED_LENGTH else self._normal(statement)
 
+    def not_understood(self, statement: str) -> tuple[str, ...]:
+        """Return the words of a statement that the vocabulary nowhere has."""
+        return self._missed_again(statement) if len(statement) <= CACHED_LENGTH else self._missed(statement)
+
+    def _missed(self, statement: str) -> tuple[str, ...]:
+        return self._lexicon.not_understood(self._lexicon.spelt(tokenize(statement).words))
+
     def _normal(self, statement: str) -> str:
-        words = self._lexicon.spelt(tokenize(statement).words)
+        words = self._dates.replaced(self._lexicon.spelt(tokenize(without_dates(statement)).words))
         return normal_form(
             self._mentions.resolve(self._lexicon.items(words), words), words, self._names, self._synonyms
         )
@@ -93,7 +102,7 @@ class Labeler:
         items = self._mentions.resolve(self._lexicon.items(words), words)
         stance = self._stances.find(words)
         if not any(isinstance(item, Mention) for item in items):
-            return Heard((), (), NO_LABELS, 0, stance)
+            return Heard((), (), NO_LABELS, 0, stance)  # whether a word is unknown matters beside a label only
         said: list[Spoken] = []
         reaches: list[tuple[int, int]] = []
         cued = not CUES.isdisjoint([item.kind for item in items])
@@ -106,4 +115,4 @@ class Labeler:
             if status is not None:
                 reach = (cue.start, cue.end) if cue else None
                 said.append((mention.labels, status, mention.start, mention.shown_end, reach, corrects))
-        return heard(self._bits, said, cuts(items, reaches) if said else (), stance)
+        return heard(self._bits, said, cuts(items, reaches) if said else (), stance=stance, unknown=UNKNOWN in words)

@@ -6,11 +6,12 @@ from typing import NamedTuple
 
 from ml.labeling.spelling import LONGEST, Spelling
 from ml.labeling.terms import Terms, variants, words_in
-from ml.labeling.tokens import fold
+from ml.labeling.tokens import fold, words_of
 from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 
 CACHED_WORDS = 50_000
 LONGEST_NUMBER = 4  # characters, the sign included
+SHORTEST_WORD = 3  # letters of a word that is missed when it is not understood
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # no token: no word of a text is it
 MARKS = {",": "comma", "-": "comma", ":": "colon", "(": "open", ")": "close", ".": "stop", "!": "stop", "/": "slash"}
 
@@ -43,7 +44,8 @@ class Lexicon:
         stance_words = words_in(
             term for entry in (*vocabulary.stance_synonyms, *vocabulary.stances) for term in entry.all()
         )
-        known = self._terms.words | words_in(vocabulary.not_misspelt.all()) | stance_words
+        known = self._terms.words | stance_words
+        known |= words_in((*vocabulary.not_misspelt.all(), *vocabulary.dates.all()))
         self._spelt = _Spelt(Spelling(mentioning, known))
         rules = [meaning.rule for _, meaning in entries if meaning.rule is not None]
         apart = {fold(word) for rule in rules for term in rule.unless for word in term.split()}
@@ -51,6 +53,10 @@ class Lexicon:
         self.signatures = _signatures(vocabulary)
         known_words = self._terms.words | fillers | apart | stance_words | {"at", "rate", "minus"}
         self._known = _Known(self._spelt, frozenset(known_words), self.signatures)
+        named = [*(label.name for label in vocabulary.labels), *(entry.name for entry in vocabulary.synonyms)]
+        elsewhere = [phrases.all() for phrases in (*vocabulary.synonyms, *vocabulary.fields, vocabulary.dates)]
+        self._understood = known_words | known | words_in(itertools.chain(*elsewhere, vocabulary.abbreviations.all()))
+        self._understood |= {word for name in named for word in words_of(name)}
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """Give words in the form terms are compared in, without their typos."""
@@ -64,6 +70,12 @@ class Lexicon:
         """
         known = self._known
         return [known[word] for word in words]
+
+    def not_understood(self, words: Sequence[str]) -> tuple[str, ...]:
+        """Return those of correctly spelt words of `SHORTEST_WORD` letters or more that the vocabulary nowhere has."""
+        return tuple(
+            word for word in words if len(word) >= SHORTEST_WORD and word.isalpha() and word not in self._understood
+        )
 
     def neighbours(
         self, beginning: Collection[str], ending: Collection[str]

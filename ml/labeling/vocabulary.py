@@ -189,6 +189,7 @@ class Vocabulary(_Part):
     stances: tuple[Stances, ...] = ()
     abbreviations: Phrases = Phrases(terms={})
     not_misspelt: Phrases = Phrases(terms={})
+    dates: Phrases = Phrases(terms={})
     codes: tuple[Codes, ...] = ()
     synonyms: tuple[Synonyms, ...] = ()
     uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.8

@@ -226,6 +226,17 @@ def test_unmapped_statements_are_counted(client: httpx.Client, database: Databas
         assert report["text"][example["start"] : example["end"]] == example["text"]
 
 
+def test_statements_that_are_partly_understood_are_counted_too(client: httpx.Client, database: Database) -> None:
+    add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 14-MAR-2011\nBrugada pattern")
+    add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 3 Dec 2012 09:15")
+    found = client.get("/v1/vocabularies/overread-2/unmapped").json()["items"]
+    said = [(each["statement"], each["partly"], each["not_understood"], each["overread"]) for each in found]
+    assert said == [
+        ("sinus rhythm with a fibr on date", True, ["fibr"], 2),
+        ("brugada pattern", False, ["brugada"], 1),
+    ]
+
+
 @pytest.mark.usefixtures("archive_of_30")
 def test_a_statement_whose_last_report_is_corrected_meanwhile_is_left_out(
     client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
