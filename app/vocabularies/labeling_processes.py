@@ -1,4 +1,4 @@
-"""Processes that read texts with one vocabulary, side by side."""
+"""Child processes that label texts in parallel, with one vocabulary."""
 
 import json
 import queue
@@ -13,7 +13,7 @@ from app.kit.children import python_module, secretless_environment
 
 
 class Answer(NamedTuple):
-    """What `ml.labeling.batch` answers; `rows` is JSON that only the database takes apart."""
+    """What `ml.labeling.batch` answers; `rows` is JSON that only the database parses."""
 
     forms: list[str]
     rows: str
@@ -51,7 +51,7 @@ class LabelingProcesses:
             end_group(child)
 
     def read(self, texts: Sequence[tuple[int, str | None, Any]]) -> Answer:
-        """Read texts in whichever process is free. Threads may share this."""
+        """Return what texts say, labeled by the next free process. Threads may share this."""
         child = self._free.get()
         try:
             _write(child, texts)

@@ -28,7 +28,7 @@ Change = tuple[str, Finding | None, Finding | None]
 def preview(
     session: Session, active: ReadingRules, vocabulary: Vocabulary, labeler: Labeler, sample: int, examples: int
 ) -> PreviewOut:
-    """Read a sample of the pairs with both vocabularies."""
+    """Return what a sample of the pairs says under both vocabularies."""
     assert active.slot is not None
     comparison = Comparison(active, vocabulary, labeler, examples)
     comparison.add(session, disagreement.sample_pairs(session, active.slot, sample))
@@ -36,7 +36,7 @@ def preview(
 
 
 def pairs_in_all(session: Session, active: ReadingRules) -> int:
-    """Count the pairs there are."""
+    """Return the number of pairs."""
     assert active.slot is not None
     return count_pairs(session, active.slot)
 
@@ -72,7 +72,7 @@ class Comparison:
         self._show(pairs, texts, changed)
 
     def answer(self, pairs_in_all: int) -> PreviewOut:
-        """Say what would change."""
+        """Return what would change."""
         active = self._active.vocabulary
         names = {label.key: label.name for label in (*active.labels, *self._vocabulary.labels)}
         before, after = _table(active, self._cells_before), _table(self._vocabulary, self._cells_after)

@@ -10,7 +10,7 @@ from app.jobs.tables import Job
 from app.kit.database import Json
 from app.vocabularies.tables import VocabularyRow
 
-_LOCK = 0x6C61_6265  # held shared by who changes reports, alone by who changes which vocabularies are kept
+_LOCK = 0x6C61_6265  # shared by writers of reports, exclusive for changing which vocabularies are maintained
 
 
 def active(session: Session) -> VocabularyRow:
@@ -19,14 +19,14 @@ def active(session: Session) -> VocabularyRow:
 
 
 def yaml_of(session: Session, vocabulary_id: uuid.UUID) -> str:
-    """Give the file of a stored vocabulary."""
+    """Return the file of a stored vocabulary."""
     return session.scalars(select(VocabularyRow.yaml).where(VocabularyRow.id == vocabulary_id)).one()
 
 
 def maintained(session: Session) -> list[VocabularyRow]:
     """List the vocabularies whose labelings and pairs a change of reports must keep, the active one first.
 
-    Holds, until the transaction ends, that this list does not change.
+    The list stays valid until the transaction ends, because writers and activations take the same lock.
     """
     session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
     return list(
@@ -37,25 +37,25 @@ def maintained(session: Session) -> list[VocabularyRow]:
 
 
 def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
-    """Give the ids of the vocabularies that are maintained, and where their pairs stand; held as by `maintained`."""
+    """Return the ids of the maintained vocabularies with the slots of their pairs; locked as by `maintained`."""
     session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
     rows = session.execute(select(VocabularyRow.id, VocabularyRow.slot).where(VocabularyRow.state != "inactive"))
     return [(id_, slot) for id_, slot in rows if slot is not None]
 
 
 def wait_for_writers(session: Session) -> None:
-    """Wait for who changes reports now, and hold off the next until the transaction ends.
+    """Wait for the running writers of reports, and lock out new ones until the transaction ends.
 
-    Whoever comes then finds all that was read, and which vocabularies are kept.
+    A later writer then sees every stored labeling and which vocabularies are maintained.
     """
     session.execute(select(func.pg_advisory_xact_lock(_LOCK)))
 
 
 def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, int]:
-    """Give a vocabulary the slot that is free, emptied; from here on every writer keeps its pairs too.
+    """Assign the free slot, emptied, to a vocabulary; from here on every writer maintains its pairs too.
 
-    Waits for the writers at work. Whatever was left activating before is given up. Gives the active vocabulary's slot
-    and this one's.
+    Waits for the running writers. An earlier unfinished activation is given up. Returns the active vocabulary's slot
+    and the new one's.
     """
     wait_for_writers(session)
     give_up_activation(session)
@@ -70,7 +70,7 @@ def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, i
 
 
 def hold_slot(session: Session, vocabulary_id: uuid.UUID, slot: int) -> bool:
-    """Hold that a slot is this activating vocabulary's until the transaction ends; False when it is not any more."""
+    """Lock a slot for this activating vocabulary until the transaction ends; False when it no longer has the slot."""
     statement = select(VocabularyRow.id).where(
         VocabularyRow.id == vocabulary_id, VocabularyRow.state == "activating", VocabularyRow.slot == slot
     )
@@ -143,5 +143,5 @@ def add_if_absent(session: Session, version: str, outline: Json, yaml: str) -> b
 
 
 def versions(session: Session) -> dict[uuid.UUID, str]:
-    """Give the version of every vocabulary by id."""
+    """Return the version of every vocabulary, by id."""
     return dict(session.execute(select(VocabularyRow.id, VocabularyRow.version)).all())

@@ -46,7 +46,7 @@ class ReadingRules(NamedTuple):
 
 
 class Labelers:
-    """Labelers by vocabulary. Which one is active is asked of the database each time: no process needs a reload."""
+    """Labelers by vocabulary. The database says each time which one is active: no process needs a reload."""
 
     def __init__(self) -> None:
         # by vocabulary and profile; the one asked for last is last
@@ -54,22 +54,22 @@ class Labelers:
         self._lock = threading.Lock()
 
     def active(self, session: Session) -> ReadingRules:
-        """Give the active vocabulary's labeler."""
+        """Return the active vocabulary's labeler."""
         return self._build(queries.active(session))
 
     def maintained(self, session: Session) -> list[ReadingRules]:
-        """Give the labelers a change of reports must ask, the active one first, until the transaction ends."""
+        """Return the labelers that a change of reports must use until the transaction ends, the active one first."""
         return [self._build(row) for row in queries.maintained(session)]
 
     def version(self, session: Session, version: str) -> ReadingRules:
-        """Give one version's labeler; a 404 when there is none."""
+        """Return one version's labeler; raises a 404 for an unknown one."""
         row = queries.by_version(session, version)
         if row is None:
             raise not_found("vocabulary")
         return self._build(row)
 
     def profile(self, rules: ReadingRules, name: str) -> Labeler:
-        """Give the labeler of one of a vocabulary's profiles."""
+        """Return the labeler of one of a vocabulary's profiles."""
         return self._labeler((rules.id, name), lambda: rules.vocabulary.profile(name))
 
     def _build(self, row: VocabularyRow) -> ReadingRules:
@@ -105,7 +105,7 @@ def parse(yaml: str) -> Vocabulary:
 
 
 def proposed(session: Session, labelers: Labelers, given: PreviewIn) -> tuple[Vocabulary, Labeler]:
-    """Give the vocabulary that is to be tried: a stored version, or a whole file."""
+    """Return the vocabulary that is to be tried: a stored version, or a whole file."""
     if given.version is not None:
         rules = labelers.version(session, given.version)
         return rules.vocabulary, rules.labeler
@@ -188,7 +188,7 @@ def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit
 
 
 def outside(row: VocabularyRow) -> VocabularyOut:
-    """Show a stored vocabulary."""
+    """Return a stored vocabulary as the API shows it."""
     return VocabularyOut.model_validate(_shown(row))
 
 

@@ -138,7 +138,7 @@ def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -
 
 
 def _ranges(count: int) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
-    """Cut the ECGs' ids, which are random, into ranges: first and last of each."""
+    """Yield ranges of the ECGs' ids, which are random: the first and the last id of each."""
     edges = [number * 2**128 // count for number in range(count + 1)]
     for first, end in itertools.pairwise(edges):
         yield uuid.UUID(int=first), uuid.UUID(int=end - 1)

@@ -1,4 +1,4 @@
-"""`python -m ml.labeling < REPORTS.jsonl > LABELS.jsonl`: the status of each label, by name, a report a line."""
+"""`python -m ml.labeling < REPORTS.jsonl > LABELS.jsonl`: a line for each report with its labels' statuses."""
 
 import sys
 

@@ -1,4 +1,4 @@
-"""`python -m ml.labeling.batch`: reads texts for another process, a batch a line of JSON, until its input ends.
+"""`python -m ml.labeling.batch`: reads texts for another process, one batch a line, until its input ends.
 
 The first line is `{"vocabulary": YAML}`. Each further one is a list of `[id, words | null, codes | null]`, and is
 answered by two: the normal forms of the unmapped statements, each once; and a list of
@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | None) -> LabeledReport:
-    """Read a report that is words or codes."""
+    """Return what a report says that is words, or codes."""
     return labeler.read(words) if words is not None else labeler.read_codes([Code(**code) for code in codes or ()])
 
 

@@ -20,7 +20,7 @@ class CodeBook:
                     self._entries[entry.system, code].append(entry)
 
     def read(self, codes: Sequence[Code]) -> Passage:
-        """Read codes as if they stood one a line, each a statement of one word."""
+        """Return what codes say, as a text with one code a line, each a statement of one word."""
         pieces: list[Piece] = []
         start = 0
         for code in codes:

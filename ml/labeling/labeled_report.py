@@ -1,4 +1,4 @@
-"""What was read in a report."""
+"""What the labeler found in a report."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
@@ -35,7 +35,7 @@ class Finding(NamedTuple):
 
 
 class Masks(NamedTuple):
-    """A reading as four bit masks: bit i is the vocabulary's label i. No label is in two of them."""
+    """A labeled report as four bit masks: bit i is the vocabulary's label i. No label is in two of them."""
 
     present: int
     uncertain: int
@@ -99,9 +99,9 @@ class Piece(NamedTuple):
 
 
 class Passage:
-    """A stretch of a report that was read alone; its statements and mentions are spelt out when they are asked for.
+    """A stretch of a report that was read alone. Its statements and mentions are made when they are first asked for.
 
-    They are kept from the second time on: most of what is new is never read again.
+    They are kept from the second request on: most new text is never asked for again.
     """
 
     __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "_unmapped", "corrected", "masks", "stance")
@@ -188,7 +188,7 @@ def heard(
     stance: Stance = "read",
     unknown: bool = False,
 ) -> Heard:
-    """Count the masks of what was said; `bits` are the labels' in them."""
+    """Return what was said with its masks; `bits` has each label's bit."""
     masks = [0, 0, 0, 0]
     corrected = 0
     for named, status, _, _, _, outweighs in said:
@@ -201,7 +201,7 @@ def heard(
 
 
 def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
-    """Give where the statements of a sentence begin and end; a history field stays whole."""
+    """Yield where the statements of a sentence begin and end; a history field is one statement."""
     begin = piece.start
     for comma in () if piece.past else piece.heard.commas:
         yield begin, piece.start + piece.places[2 * comma]
@@ -220,7 +220,7 @@ def _unmapped(piece: Piece) -> Iterator[tuple[int, int]]:
 
 
 def _statement(text: str, start: int, end: int) -> Statement:
-    """Give the statement between two places, without the blanks around it."""
+    """Return the statement between two places, without the blanks around it."""
     said = text[start:end]
     kept = said.strip()
     start += len(said) - len(said.lstrip())
@@ -244,7 +244,7 @@ class LabeledReport:
     """The statements of a report and at most one finding a label, in the vocabulary's order.
 
     `passages` are pairs of a passage's place in the report and the passage. Masks are made from those directly;
-    statements and findings are spelt out when they are first asked for.
+    statements and findings are made when they are first asked for.
     """
 
     def __init__(self, labels: tuple[str, ...], passages: Sequence[tuple[int, Passage]]) -> None:

@@ -21,7 +21,7 @@ CACHED_WORDS = 60
 
 
 class Labeler:
-    """Reads reports with one vocabulary. A reading changes nothing but caches: threads may share a labeler."""
+    """Reads reports with one vocabulary. Reading changes nothing but caches: threads may share a labeler."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
@@ -42,7 +42,7 @@ class Labeler:
         self._missed_again = lru_cache(maxsize=CACHED)(self._missed)
 
     def read(self, text: str) -> LabeledReport:
-        """Read a report's text. Any text is read, in time linear in its length."""
+        """Return what a text says. Any text is read, in time linear in its length."""
         passages: list[tuple[int, Passage]] = []
         for start, lines in self._splitter.passages(text):
             read = self._read_lines_again if len(lines) <= CACHED_LENGTH else self._read_lines
@@ -51,7 +51,7 @@ class Labeler:
         return LabeledReport(self._keys, passages)
 
     def read_codes(self, codes: Sequence[Code]) -> LabeledReport:
-        """Read a report that is codes: each is a statement of the text that has them one a line."""
+        """Return what codes say: each is a statement of the text that has one code a line."""
         return LabeledReport(self._keys, [(0, self._codes.read(codes))])
 
     def normal_form(self, statement: str) -> str:
@@ -98,7 +98,7 @@ class Labeler:
         return self._heard_again(words) if len(words) <= CACHED_WORDS else self._heard(words)
 
     def _heard(self, words: tuple[str, ...]) -> Heard:
-        """Read a sentence's words."""
+        """Return what a sentence's words say."""
         items = self._mentions.resolve(self._lexicon.items(words), words)
         stance = self._stances.find(words)
         if not any(isinstance(item, Mention) for item in items):

@@ -12,7 +12,7 @@ from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 CACHED_WORDS = 50_000
 LONGEST_NUMBER = 4  # characters, the sign included
 SHORTEST_WORD = 3  # letters of a word that is missed when it is not understood
-UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # no token: no word of a text is it
+UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # not a token: no word of a text can be it
 MARKS = {",": "comma", "-": "comma", ":": "colon", "(": "open", ")": "close", ".": "stop", "!": "stop", "/": "slash"}
 
 
@@ -59,12 +59,12 @@ class Lexicon:
         self._understood |= {word for name in named for word in words_of(name)}
 
     def spelt(self, words: Sequence[str]) -> list[str]:
-        """Give words in the form terms are compared in, without their typos."""
+        """Return words in the form in which terms are compared, without their typos."""
         spelt = self._spelt
         return [spelt[word] for word in words]
 
     def known(self, words: Sequence[str]) -> list[str]:
-        """Give words as `spelt` does, with one sign for all that are in no term: they change no sentence's meaning.
+        """Return words as `spelt` does, with one sign for each that is in no term: it changes no sentence's meaning.
 
         Numbers of up to three digits are kept: they may be an axis or a rate. So are the words of `signatures`.
         """
@@ -80,7 +80,7 @@ class Lexicon:
     def neighbours(
         self, beginning: Collection[str], ending: Collection[str]
     ) -> tuple[frozenset[tuple[str, ...]], frozenset[tuple[str, ...]], frozenset[tuple[str, ...]]]:
-        """Give the first two words of terms of some kinds, the last two of others, and all neighbours in a term.
+        """Return the first two words of terms of some kinds, the last two of others, and all neighbours in a term.
 
         Of a term of one word, that one.
         """
@@ -94,7 +94,7 @@ class Lexicon:
         return frozenset(first), frozenset(last), frozenset(together)
 
     def items(self, words: Sequence[str]) -> list[Item]:
-        """Give the terms and marks of correctly spelt words, left to right, the longest at each place, none nested."""
+        """Return the terms and marks in correctly spelt words: left to right, the longest at each place, none nested."""
         return self._terms.walk(words, _item)
 
 
@@ -104,7 +104,7 @@ def _item(start: int, end: int, meaning: Meaning) -> Item:
 
 
 class _Spelt(dict[str, str]):
-    """Written words to spelt ones, worked out once each; emptied when it has grown large."""
+    """Written words and their corrected forms, each computed once; emptied when it is large."""
 
     def __init__(self, spelling: Spelling) -> None:
         super().__init__()
@@ -117,7 +117,7 @@ class _Spelt(dict[str, str]):
 
 
 class _Known(dict[str, str]):
-    """Written words to those that mean something here, worked out once each; emptied when it has grown large."""
+    """Written words and the words they count as, each computed once; emptied when it is large."""
 
     def __init__(self, spelt: _Spelt, known: frozenset[str], signatures: frozenset[str]) -> None:
         super().__init__()
@@ -145,14 +145,14 @@ def _keep(words: dict[str, str], word: str, meaning: str) -> None:
 
 
 def _signatures(vocabulary: Vocabulary) -> frozenset[str]:
-    """Give the words that begin what is left out to the end of its line: "Confirmed by …"."""
+    """Return the words that begin what is left out to the end of its line: "Confirmed by …"."""
     fields = [field for field in vocabulary.fields if field.kind == "ignored_to_line_end"]
     terms = [term for field in fields if field.holds(vocabulary.policy) for term in field.all()]
     return frozenset(words[0] for term in terms for words in variants(term))
 
 
 def meanings(vocabulary: Vocabulary) -> Iterator[tuple[Phrases, Meaning]]:
-    """Give the terms in the order in which a later one replaces an earlier one of the same words."""
+    """Yield the terms in the order in which a later one replaces an earlier one of the same words."""
     policy = vocabulary.policy
     for rule in vocabulary.rules:
         if rule.holds(policy):

@@ -11,7 +11,7 @@ from ml.processes.strict_json import once_each
 
 
 class NoReport(ValueError):
-    """A line that is no report; the message names its number."""
+    """A line is not a report; the message names its number."""
 
 
 class Line(NamedTuple):
@@ -24,7 +24,7 @@ class Line(NamedTuple):
 def _finite(number: str) -> float:
     value = float(number)
     if not math.isfinite(value):
-        raise ValueError(f"{number} is no number of JSON's")
+        raise ValueError(f"{number} is not a JSON number")
     return value
 
 
@@ -35,7 +35,7 @@ _JSON = json.JSONDecoder(parse_float=_finite, parse_constant=_finite, object_pai
 def read(lines: Iterable[bytes]) -> Iterator[Line]:
     """Read `{"id", "text", "language"?}` a line; a vocabulary reads all its languages at once, so that one is ignored.
 
-    Raises `NoReport` at the first line that is none. Empty lines and a byte order mark are passed over.
+    Raises `NoReport` at the first line that is not a report. Empty lines and a byte order mark are skipped.
     """
     for number, line in enumerate(lines, 1):
         if not line.strip():
@@ -50,7 +50,7 @@ def read(lines: Iterable[bytes]) -> Iterator[Line]:
 
 
 def extracted(labeler: Labeler, report: Line) -> str:
-    """Write `{"id", "present", "uncertain", "negated", "historical", "findings"}`, labels by their names."""
+    """Return `{"id", "present", "uncertain", "negated", "historical", "findings"}`, labels by their names."""
     names = {label.key: label.name for label in labeler.vocabulary.labels}
     findings = labeler.read(report.text).findings
     by_status = {status: [names[f.label] for f in findings if f.status == status] for status in PRECEDENCE}
@@ -59,7 +59,7 @@ def extracted(labeler: Labeler, report: Line) -> str:
 
 
 def explained(labeler: Labeler, report: Line) -> str:
-    """Write for people: each statement, and below it what it says of which label, with the words and the cue."""
+    """Return text for people: each statement, and below it its labels with their status, words and cue."""
     names = {label.key: label.name for label in labeler.vocabulary.labels}
     reading = labeler.read(report.text)
     written = [f"{report.id}"]

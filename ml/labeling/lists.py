@@ -7,7 +7,7 @@ from ml.labeling.mentions import Mention
 
 
 def cuts(items: Sequence[Item | Mention], reaches: Sequence[tuple[int, int]]) -> list[int]:
-    """Give the words that are commas between two whole statements.
+    """Return the words that are commas between two complete statements.
 
     A finding must stand before the comma and another right behind it, and nothing may reach across: no finding's own
     words and no cue's hold on one, so that each statement read alone says what it said in its sentence. `reaches` are

@@ -203,7 +203,7 @@ def _stands_bare(items: Sequence[Item], start: int) -> bool:
 
 
 def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
-    """Give the parts of a run that share a stretch without comma with a sign."""
+    """Return the parts of a run that stand beside a sign, with no comma between them."""
     stretch: list[int] = []
     for i in range(start, end):
         if items[i].kind == "comma":
@@ -222,7 +222,7 @@ def _suspected_after(items: Sequence[Item], head: int) -> bool:
 
 
 def _left_out(items: Sequence[Item], start: int, end: int, words: Sequence[str]) -> list[int]:
-    """Give a clause's last parts, behind a hedge, whose head was named before: "infarct, cannot exclude posterior"."""
+    """Return a clause's last parts, behind a hedge, whose head stood before: "infarct, cannot exclude posterior"."""
     hedged = start > 0 and items[start - 1].kind == "hedge" and items[start - 1].end == items[start].start
     if not hedged or any(items[k].kind not in ("part", "and", "or", "age", "filler") for k in range(start, end)):
         return []

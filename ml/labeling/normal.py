@@ -72,7 +72,7 @@ class Synonymy:
         )
 
     def replaced(self, words: Sequence[str]) -> Iterator[str]:
-        """Give words with the longest synonym at each place replaced by its name."""
+        """Yield the words, with the longest synonym at each place replaced by its name."""
         place = 0
         for start, end, name in self._terms.walk(words, place_and_meaning):
             yield from words[place:start]
@@ -84,7 +84,7 @@ class Synonymy:
 def normal_form(
     items: Sequence[Item | Mention], words: Sequence[str], names: Mapping[str, str], synonyms: Synonymy
 ) -> str:
-    """Write a statement's words with names in place of their synonyms, without marks.
+    """Return a statement's words with names in place of their synonyms, without marks.
 
     What a compound's parts have in common ("infarct" of "anterior and inferior infarct") stands in the names already.
     """

@@ -1,4 +1,4 @@
-"""The normal form of a phrase, as the text side of a model was trained on it."""
+"""The normal form of phrases, as a model's text encoder was trained on them."""
 
 from collections.abc import Callable
 
@@ -7,7 +7,7 @@ from ml.labeling.vocabulary import Vocabulary
 
 
 def normaliser(vocabulary: str | None) -> Callable[[str], str]:
-    """Give what brings a phrase into the form the text side was trained on."""
+    """Return the function that brings a phrase into the form on which the text encoder was trained."""
     if vocabulary is None:
         return str.lower
     return Labeler(Vocabulary.parse(vocabulary)).normal_form

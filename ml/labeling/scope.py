@@ -364,7 +364,7 @@ def _closing(items: Sequence[Item | Mention], opening: int) -> int:
 
 
 def _alone_within(items: Sequence[Item | Mention], opening: int, closing: int, length: int) -> Cue | None:
-    """Give a cue that fills its brackets: "inferior infarct (possible)"."""
+    """Return a cue that fills its brackets: "inferior infarct (possible)"."""
     if closing != opening + 2 or items[opening + 1].start != items[opening].end:
         return None
     inside = items[opening + 1]

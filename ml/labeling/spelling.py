@@ -24,7 +24,7 @@ class Spelling:
                     self._index[form].append(target)
 
     def correct(self, word: str) -> str:
-        """Give the one target that is one edit away, or the word itself when there is none or more than one.
+        """Return the one target that is one edit away; the word itself where there is none, or more than one.
 
         Of several, one that alone has the word's first and last letter is meant: those are rarely mistyped.
         """

@@ -1,4 +1,4 @@
-"""A report to its statements: lines and sentences, wrapped ones rejoined, what is no reading left out."""
+"""From a report to its sentences: wrapped lines are rejoined, and what is no diagnosis is left out."""
 
 import re
 from collections.abc import Iterator
@@ -125,9 +125,9 @@ class Splitter:
         self._words_again = lru_cache(maxsize=CACHED_WORDS)(self._words)  # of a line: for its edges, and for reading it
 
     def passages(self, text: str) -> Iterator[tuple[int, str]]:
-        """Cut a text into lines, each with its place; lines that may be one wrapped statement stay together.
+        """Yield the lines of a text, each with its place; lines that may be one wrapped statement stay together.
 
-        Read each alone, they say what they say in the whole text. Only the words on both sides of a line break are
+        Read alone, each says what it says in the whole text. Only the words on both sides of a line break are
         looked at here: `split` decides.
         """
         if "\n" not in text:
@@ -149,7 +149,7 @@ class Splitter:
             yield first, text[first:]
 
     def sentences(self, lines: str) -> list[tuple[int, str]]:
-        """Cut a passage into sentences, each with its place, where nothing spans several of them."""
+        """Return the sentences of a passage, each with its place; all in one where something spans several."""
         if ". " not in lines or any(mark in lines for mark in _SPANNING) or self._may_be_signed(lines):
             return [(0, lines)]
         found: list[tuple[int, str]] = []
@@ -173,7 +173,7 @@ class Splitter:
         return Edges(known[0], known[1], known[count - 2], known[count - 1])
 
     def words(self, text: str) -> Words:
-        """Cut a sentence or line into words, as the lexicon knows them."""
+        """Return the words of a sentence or line, as the lexicon knows them."""
         return self._words_again(text) if len(text) <= CACHED_LINE else self._words(text)
 
     def _words(self, text: str) -> Words:
@@ -230,7 +230,7 @@ class Splitter:
         return text
 
     def split(self, text: str) -> list[Stretch]:
-        """Give the sentences of a text in order; none overlap."""
+        """Return the sentences of a text in order; none overlap."""
         blanked = self._blanked(text)
         pieces: list[Stretch] = []
         joins, kind, last, measured = False, None, 0, False
@@ -255,7 +255,7 @@ class Splitter:
         return [piece for piece in trimmed if piece.start < piece.end]
 
     def _raw(self, text: str) -> list[tuple[int, int, bool]]:
-        """Give the stretches between breaks, each with whether a line break that may be a wrap ends it."""
+        """Return the stretches between breaks, and for each whether it ends in a line break that may be a wrap."""
         found: list[tuple[int, int, bool]] = []
         start = 0
         for match in _BREAK.finditer(text):
@@ -282,7 +282,7 @@ class Splitter:
         return word in self._abbreviations or (len(word) == 1 and word.isalpha())
 
     def _field(self, beginning: str) -> str | None:
-        """Tell the kind of the field a stretch begins with; a colon or, for a measurement, its value follows."""
+        """Return the kind of the field that begins a stretch; a colon or, for a measurement, a value must follow."""
         first = _FIRST_WORD.search(beginning)
         if first is None or fold(first[0]) not in self._field_beginnings:
             return None
@@ -296,7 +296,7 @@ class Splitter:
         return kind if kind.startswith("measurement") and not following.isalpha() else None
 
     def _past_measurements(self, text: str, start: int, end: int) -> int:
-        """Give where the first word stands that is no part of the measurements a stretch begins with, or its end."""
+        """Return the place of the first word behind the measurements that begin a stretch, or its end."""
         stretches, places = tokenize(text[start:end])
         words = [fold(word) for word in stretches[1::2]]
         fields = {first: (past, kind) for first, past, kind in self._fields.walk(words, place_and_meaning)}

@@ -18,7 +18,7 @@ _WRITTEN = re.compile(r"""[()]|(?:[^\W_]|[−–—-](?=\w)|[,.:;/&+?!\[\]'’"]
 
 
 def variants(term: str) -> list[tuple[str, ...]]:
-    """Spell a term out: `a|b` is either word, `(a|b)` perhaps one of them.
+    """Return the variants of a term: `a|b` is either word, `(a|b)` one of them or none.
 
     Raises `ValueError` when the term is malformed, has no words or spells out to more than `MAX_VARIANTS`.
     """
@@ -26,13 +26,13 @@ def variants(term: str) -> list[tuple[str, ...]]:
 
 
 def count_words(term: str) -> int:
-    """Count the words of a term spelt out, at most, without doing so; raises what `variants` does."""
+    """Return an upper bound of the words in a term's variants, without making them; raises what `variants` does."""
     choices = _choices(term)
     return math.prod(map(len, choices)) * sum(max(map(len, choice)) for choice in choices)
 
 
 def _choices(term: str) -> list[list[tuple[str, ...]]]:
-    """Give what may stand at each place of a term."""
+    """Return the choices at each place of a term."""
     choices: list[list[tuple[str, ...]]] = []
     for part in term.split():
         optional = len(part) > 2 and part[0] == "(" and part[-1] == ")"
@@ -49,12 +49,12 @@ def _choices(term: str) -> list[list[tuple[str, ...]]]:
 
 
 def words_in(terms: Iterable[str]) -> set[str]:
-    """Give every word that terms spell out to."""
+    """Return every word of the terms' variants."""
     return {word for term in terms for words in variants(term) for word in words}
 
 
 def place_and_meaning(start: int, end: int, meaning: Meaning) -> tuple[int, int, Meaning]:
-    """What `Terms.walk` finds, as it is: first word, last (exclusive), meaning."""
+    """Return what `Terms.walk` finds unchanged: first word, last (exclusive), meaning."""
     return start, end, meaning
 
 

@@ -25,7 +25,7 @@ class Tokens(NamedTuple):
 
 
 def fold(word: str) -> str:
-    """Give the form a word is compared in: no case, German umlauts as two letters."""
+    """Return the form in which words are compared: lower case, German umlauts as two letters."""
     return word.lower() if word.isascii() else word.lower().translate(_FOLDED)
 
 
@@ -36,5 +36,5 @@ def tokenize(text: str) -> Tokens:
 
 
 def words_of(text: str) -> list[str]:
-    """Give the words and marks of a text in the form they are compared in."""
+    """Return the words and marks of a text in the form in which they are compared."""
     return [fold(word) for word in TOKEN.findall(text)]

@@ -64,7 +64,7 @@ class Label(_Part):
 
 
 class _Switched(_Part):
-    """Something that holds only under some values of the policy's switches."""
+    """An entry that counts only under some values of the policy's switches."""
 
     when: Switches = {}
 
@@ -78,7 +78,7 @@ class Phrases(_Switched):
     terms: dict[Language, tuple[Term, ...]]
 
     def all(self) -> tuple[str, ...]:
-        """Give the terms of every language."""
+        """Return the terms of all languages."""
         return tuple(term for terms in self.terms.values() for term in terms)
 
 
@@ -136,7 +136,7 @@ class Cues(Phrases):
 
 
 class Fields(Phrases):
-    """Words that begin a line or field that is no reading of this tracing, or that end the measurements of one.
+    """Words that begin a line or field that does not read this tracing, or that end its measurements.
 
     `unless`: one of these follows, where what is ignored begins within a line.
     """
@@ -196,7 +196,7 @@ class Vocabulary(_Part):
 
     @classmethod
     def parse(cls, yaml_text: str) -> "Vocabulary":
-        """Read a vocabulary; `VocabularyError` names what is wrong, its place in the file and the line."""
+        """Return the vocabulary in a file. Raise `VocabularyError` with each mistake, its line and its place."""
         if len(yaml_text.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise VocabularyError(f"a vocabulary is at most {MAX_BYTES} bytes")
         try:
@@ -209,11 +209,11 @@ class Vocabulary(_Part):
             raise VocabularyError("; ".join(islice(_complaints(error, tree), MISTAKES_NAMED))) from error
 
     def profile(self, name: str) -> "Vocabulary":
-        """Give this vocabulary under one of its profiles; `KeyError` when there is none of that name."""
+        """Return this vocabulary under one of its profiles; raises `KeyError` for an unknown name."""
         return self.under(**self.profiles[name])
 
     def under(self, **switches: str) -> "Vocabulary":
-        """Give this vocabulary with some switches of the policy set; `ValidationError` for an unknown one."""
+        """Return this vocabulary with some switches of the policy set; raises `ValidationError` for an unknown one."""
         return self.model_copy(update={"policy": Policy.model_validate(self.policy.model_dump() | switches)})
 
     @model_validator(mode="after")
@@ -266,7 +266,7 @@ def all_parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, _Part]]:
 
 
 def _terms(place: Place, part: _Part) -> Iterator[tuple[Place, str]]:
-    """Give what a part spells out, each with its place."""
+    """Yield the terms of a part, each with its place."""
     if isinstance(part, Phrases):
         for language, terms in part.terms.items():
             for i, term in enumerate(terms):
@@ -297,11 +297,11 @@ def _complaints(error: ValidationError, tree: Node) -> Iterator[str]:
 
 @cache
 def builtin_text() -> str:
-    """Give the text of the vocabulary that ships."""
+    """Return the file of the vocabulary that ships."""
     return _FILE.read_text(encoding="utf-8")
 
 
 @cache
 def builtin() -> Vocabulary:
-    """Give the vocabulary that ships."""
+    """Return the vocabulary that ships."""
     return Vocabulary.parse(builtin_text())
