@@ -26,7 +26,7 @@ Change = tuple[str, Finding | None, Finding | None]
 
 
 def preview(
-    session: Session, active: ReadingRules, vocabulary: Vocabulary, labeler: Labeler, sample: int, examples: int
+    session: Session, active: ReadingRules, vocabulary: Vocabulary, labeler: Labeler, *, sample: int, examples: int
 ) -> PreviewOut:
     """Return what a sample of the pairs says under both vocabularies."""
     assert active.slot is not None

@@ -84,7 +84,7 @@ def preview_vocabulary(
     if given.sample == "all":
         params = given.model_dump(mode="json", exclude_none=True)
         return start(user, "preview", params)
-    found = previews.preview(session, labelers.active(session), *tried, given.sample, given.examples)
+    found = previews.preview(session, labelers.active(session), *tried, sample=given.sample, examples=given.examples)
     shown.add(example.ecg_id for example in found.examples)
     return found
 

@@ -94,7 +94,7 @@ class Lexicon:
         return frozenset(first), frozenset(last), frozenset(together)
 
     def items(self, words: Sequence[str]) -> list[Item]:
-        """Return the terms and marks in correctly spelt words: left to right, the longest at each place, none nested."""
+        """Return the terms and marks in correctly spelt words: the longest at each place, none nested."""
         return self._terms.walk(words, _item)
 
 
