@@ -1,16 +1,18 @@
 """What the labeler found in a report."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Literal, NamedTuple, TypeVar
+from typing import TYPE_CHECKING, Literal, NamedTuple
 
-Spelt = TypeVar("Spelt")
+if TYPE_CHECKING:
+    from ml.labeling.passages import Passage
+
 Status = Literal["present", "uncertain", "negated", "historical"]
 Stance = Literal["read", "agrees", "unreadable"]
 
 PRECEDENCE: tuple[Status, ...] = ("present", "uncertain", "negated", "historical")
-_RANK: dict[Status, int] = {status: rank for rank, status in enumerate(PRECEDENCE)}
+RANK: dict[Status, int] = {status: rank for rank, status in enumerate(PRECEDENCE)}
 
 
 class Statement(NamedTuple):
@@ -65,179 +67,10 @@ class Code:
     certainty: float | None = None
 
 
-Spoken = tuple[tuple[str, ...], Status, int, int, tuple[int, int] | None, bool]
-"""What words say: labels, status, first and last word (exclusive), the same of the cue, whether it outweighs others."""
-
-
-class Heard(NamedTuple):
-    """What the words of a sentence say, wherever they stand in a text. Many are kept: plain tuples.
-
-    `commas` are the words that are commas between two statements. The masks are what is said of each label, not yet
-    by precedence: a label may be in several of them; `corrected` are those of which a correction says it. `unknown`:
-    some of the words are in no term.
-    """
-
-    said: tuple[Spoken, ...]
-    commas: tuple[int, ...]
-    masks: Masks
-    corrected: int
-    stance: Stance = "read"
-    unknown: bool = False
-
-
-class Piece(NamedTuple):
-    """A sentence in its text: word i is `text[start + places[2 * i] : start + places[2 * i + 1]]`.
-
-    `past`: it is a field about the patient's history, so what it does not deny is historical.
-    """
-
-    start: int
-    end: int
-    past: bool
-    places: Sequence[int]
-    heard: Heard
-
-
-class Passage:
-    """A stretch of a report that was read alone. Its statements and mentions are made when they are first asked for.
-
-    They are kept from the second request on: most new text is never asked for again.
-    """
-
-    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "_unmapped", "corrected", "masks", "stance")
-
-    def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
-        self._text = text
-        self._pieces = pieces
-        self._statements: list[Statement] | None = None
-        self._unmapped: list[Statement] | None = None
-        self._mentions: list[tuple[Finding, bool]] | None = None
-        self._asked = False
-        if len(pieces) == 1 and not pieces[0].past:
-            self.masks, self.corrected, self.stance, _ = pieces[0].heard[2:]
-            return
-        self.stance = joint_stance(piece.heard.stance for piece in pieces if not piece.past)
-        present = uncertain = negated = historical = self.corrected = 0
-        for piece in pieces:
-            masks = piece.heard.masks
-            if piece.past:
-                historical |= masks.present | masks.uncertain | masks.historical
-            else:
-                present |= masks.present
-                uncertain |= masks.uncertain
-                historical |= masks.historical
-            negated |= masks.negated
-            self.corrected |= piece.heard.corrected
-        self.masks = Masks(present, uncertain, negated, historical)
-
-    @property
-    def statements(self) -> list[Statement]:
-        """The statements, with places counted from the passage's start."""
-        if self._statements is not None:
-            return self._statements
-        spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _stretches(piece)]
-        return self._keep("_statements", spelt)
-
-    @property
-    def unmapped(self) -> list[Statement]:
-        """The statements in which no label is mentioned."""
-        if self._unmapped is not None:
-            return self._unmapped
-        spelt = [_statement(self._text, *stretch) for piece in self._pieces for stretch in _unmapped(piece)]
-        return self._keep("_unmapped", spelt)
-
-    @property
-    def partly(self) -> list[Statement]:
-        """The statements that mention a label, of sentences with words that no term has."""
-        found: list[Statement] = []
-        for piece in self._pieces:
-            if piece.heard.unknown and piece.heard.said:
-                whole = set(_unmapped(piece))
-                found += [_statement(self._text, *each) for each in _stretches(piece) if each not in whole]
-        return found
-
-    @property
-    def mentions(self) -> list[tuple[Finding, bool]]:
-        """All that is said of labels, in order, each with whether it outweighs other mentions."""
-        if self._mentions is not None:
-            return self._mentions
-        spelt = [mention for piece in self._pieces for mention in _mentions(self._text, piece)]
-        return self._keep("_mentions", spelt)
-
-    def _keep(self, name: str, spelt: list[Spelt]) -> list[Spelt]:
-        if self._asked:
-            setattr(self, name, spelt)
-        self._asked = True
-        return spelt
-
-
-NO_LABELS = Masks(0, 0, 0, 0)
-
-
 def joint_stance(stances: Iterable[Stance]) -> Stance:
     """Return the stance of a whole whose parts have these stances."""
     taken = set(stances)
     return "unreadable" if "unreadable" in taken else "agrees" if "agrees" in taken else "read"
-
-
-def heard(
-    bits: Mapping[str, int],
-    said: Sequence[Spoken],
-    commas: Sequence[int],
-    *,
-    stance: Stance = "read",
-    unknown: bool = False,
-) -> Heard:
-    """Return what was said with its masks; `bits` has each label's bit."""
-    masks = [0, 0, 0, 0]
-    corrected = 0
-    for named, status, _, _, _, outweighs in said:
-        for label in named:
-            bit = bits[label]
-            masks[_RANK[status]] |= bit
-            if outweighs:
-                corrected |= bit
-    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected, stance, unknown)
-
-
-def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:
-    """Yield where the statements of a sentence begin and end; a history field is one statement."""
-    begin = piece.start
-    for comma in () if piece.past else piece.heard.commas:
-        yield begin, piece.start + piece.places[2 * comma]
-        begin = piece.start + piece.places[2 * comma + 1]
-    yield begin, piece.end
-
-
-def _unmapped(piece: Piece) -> Iterator[tuple[int, int]]:
-    """Yield where those statements of a sentence begin and end that mention no label and take no stance."""
-    if piece.heard.stance != "read":
-        return
-    named = [piece.start + piece.places[2 * said[2]] for said in piece.heard.said]
-    for begin, end in _stretches(piece):
-        if not any(begin <= place < end for place in named):
-            yield begin, end
-
-
-def _statement(text: str, start: int, end: int) -> Statement:
-    """Return the statement between two places, without the blanks around it."""
-    said = text[start:end]
-    kept = said.strip()
-    start += len(said) - len(said.lstrip())
-    return Statement(start, start + len(kept), kept)
-
-
-def _mentions(text: str, piece: Piece) -> Iterator[tuple[Finding, bool]]:
-    begin, places = piece.start, piece.places
-    for labels, status, first, last, cue, outweighs in piece.heard.said:
-        said: Status = "historical" if piece.past and status != "negated" else status
-        start, end = begin + places[2 * first], begin + places[2 * last - 1]
-        because: tuple[str | None, int | None, int | None] = (None, None, None)
-        if cue is not None:
-            cue_start, cue_end = begin + places[2 * cue[0]], begin + places[2 * cue[1] - 1]
-            because = text[cue_start:cue_end], cue_start, cue_end
-        for label in labels:
-            yield Finding(label, said, start, end, text[start:end], *because), outweighs
 
 
 class LabeledReport:
@@ -247,7 +80,7 @@ class LabeledReport:
     statements and findings are made when they are first asked for.
     """
 
-    def __init__(self, labels: tuple[str, ...], passages: Sequence[tuple[int, Passage]]) -> None:
+    def __init__(self, labels: tuple[str, ...], passages: "Sequence[tuple[int, Passage]]") -> None:
         self.labels = labels
         self._passages = passages
 
@@ -267,7 +100,7 @@ class LabeledReport:
         for place, passage in self._passages:
             for mention, outweighs in passage.mentions:
                 label, status = mention[:2]
-                rank = -1 if outweighs else _RANK[status]
+                rank = -1 if outweighs else RANK[status]
                 if label not in decided or rank < decided[label][0]:
                     decided[label] = rank, place, mention
         return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)

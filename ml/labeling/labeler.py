@@ -4,11 +4,12 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ml.labeling.codes import CodeBook
-from ml.labeling.labeled_report import NO_LABELS, Code, Heard, LabeledReport, Passage, Piece, Spoken, heard
+from ml.labeling.labeled_report import Code, LabeledReport
 from ml.labeling.lexicon import UNKNOWN, Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
+from ml.labeling.passages import NO_LABELS, Heard, Passage, Piece, Spoken, heard
 from ml.labeling.scope import CUES, Decision, decide
 from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter

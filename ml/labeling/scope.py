@@ -7,6 +7,20 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
+from ml.labeling.clauses import (
+    THROUGH,
+    closing_of,
+    ends_clause,
+    followed_by_clause,
+    hedges_age,
+    in_list,
+    is_bare,
+    mentions_after,
+    mentions_before_opening,
+    opening_of,
+    opens_clause,
+    within_compound,
+)
 from ml.labeling.labeled_report import Status
 from ml.labeling.lexicon import Item
 from ml.labeling.mentions import Mention
@@ -20,9 +34,7 @@ _BEFORE = frozenset(
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _ASIDE = "historical_aside"  # looks either way
 _LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
-_OPENING = frozenset({"comma", "stop", "clause", "and", "open", "colon"})  # a clause begins behind them
 _JOINS = frozenset({"and", "or", "slash", "versus"})
-_THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
 _LOOKS_BACK = {
     "hedge": "hedge_after",
     "negation": "negation_after",
@@ -139,12 +151,12 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
                 kind = "past_reading" if way.told else "historical"
             if listed and kind not in _LISTING:
                 break
-            if way.lets(kind, _bare(items, place)):
+            if way.lets(kind, is_bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
                     found.append(Cue(kind, item.start, item.end, way.over))
             elif kind in ("hedge", "negation", "historical"):
                 break
-        elif item.kind == _ASIDE and _opens_clause(items, i):
+        elif item.kind == _ASIDE and opens_clause(items, i):
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
                 found.append(Cue("historical", item.start, item.end, way.over))
             break
@@ -155,7 +167,7 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
                 if found:
                     break
                 if not (way.joined or way.attached):
-                    if not _bare(items, nearest) or _followed_by_clause(items, place):
+                    if not is_bare(items, nearest) or followed_by_clause(items, place):
                         break
                     listed = True
                 way.finding, way.joined = True, False
@@ -163,48 +175,19 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
         elif item.kind == "open":
             if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
                 break
-        elif item.kind == "comma" and _within(items, mention, i):
+        elif item.kind == "comma" and within_compound(items, mention, i):
             pass
         elif item.kind == "close":
-            i = _opening(items, i)
+            i = opening_of(items, i)
         else:
             _cross(way, items, i)
         i -= 1
     return found
 
 
-def _opens_clause(items: Sequence[Item | Mention], place: int) -> bool:
-    """Whether a cue stands where a clause begins: "on the prior tracing LBBB", "AF, in the last ECG sinus rhythm"."""
-    start = items[place].start
-    return start == 0 or (place > 0 and items[place - 1].end == start and items[place - 1].kind in _OPENING)
-
-
-def _mentions_after(items: Sequence[Item | Mention], place: int) -> bool:
-    """Whether a finding follows in the same clause."""
-    for item in items[place + 1 :]:
-        if isinstance(item, Mention):
-            return True
-        if item.kind in ("comma", "stop", "clause", "close"):
-            return False
-    return False
-
-
-def _followed_by_clause(items: Sequence[Item | Mention], place: int) -> bool:
-    following = items[place + 1] if place + 1 < len(items) else None
-    return following is not None and following.kind in ("clause", "affirmation")
-
-
-def _within(items: Sequence[Item | Mention], mention: Mention, comma: int) -> bool:
-    """Whether a comma stands within a mention's own compound: "infarct, inferior", "inferior, anterior and lateral"."""
-    if mention.group <= items[comma].start:
-        return mention.group != mention.start
-    before = items[comma - 1] if comma > 0 else None
-    return isinstance(before, Mention) and before.group == mention.group
-
-
 def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
     kind = items[place].kind
-    if kind == "comma" and not _in_list(items, place):
+    if kind == "comma" and not in_list(items, place):
         way.comma = True
     elif kind == "comma" or kind in _JOINS:
         way.joined = True
@@ -232,9 +215,9 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
         item = items[i]
         if item.start - position > (0 if after_mark else REACH // 2):
             break
-        if item.kind in ("hedge", "hedge_after") and _hedges_age(items, i):
+        if item.kind in ("hedge", "hedge_after") and hedges_age(items, i):
             break
-        if item.kind == _ASIDE and _opens_clause(items, i) and _mentions_after(items, i):
+        if item.kind == _ASIDE and opens_clause(items, i) and mentions_after(items, i):
             break
         if item.kind in ("historical_after", _ASIDE) and not past:
             past = [Cue("historical_after", item.start, item.end)]
@@ -243,16 +226,16 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             continue
         if item.kind in _AFTER or item.kind == "affirmation":
             return [*past, Cue(item.kind, item.start, item.end)]
-        if item.kind in _LOOKS_BACK and _ends_clause(items, i, length):
+        if item.kind in _LOOKS_BACK and ends_clause(items, i, length):
             return [*past, Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
         if item.kind in _BEFORE or item.kind in ("stop", "clause"):
             break
         if item.kind == "open":
-            closing = _closing(items, i)
+            closing = closing_of(items, i)
             if inside := _alone_within(items, i, closing, length):
                 return [*past, inside]
             i = closing
-        elif item.kind == "close" and _mentions_before_opening(items, i):
+        elif item.kind == "close" and mentions_before_opening(items, i):
             break
         elif isinstance(item, Mention) and item.group != mention.group:
             if not joined:
@@ -260,7 +243,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             joined = False
         elif item.kind in _JOINS:
             joined = True
-        after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in _THROUGH)
+        after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in THROUGH)
         position = items[i].end if i < len(items) else length
         i += 1
     return past
@@ -280,7 +263,7 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
             if item.kind == "versus" or (item.kind == "or" and beside):
                 return Cue(item.kind, item.start, item.end)
             same = isinstance(item, Mention) and item.group == mention.group
-            if not (same or item.kind in _THROUGH or item.kind in _BEFORE or (item.kind == "attachment" and step == 1)):
+            if not (same or item.kind in THROUGH or item.kind in _BEFORE or (item.kind == "attachment" and step == 1)):
                 break
             i += step
     return None
@@ -291,76 +274,9 @@ def _unchanged(items: Sequence[Item | Mention], place: int) -> bool:
     for item in reversed(items[:place]):
         if item.kind == "unchanged":
             return True
-        if not (isinstance(item, Mention) or item.kind in _THROUGH or item.kind in ("or", "and", "comma")):
+        if not (isinstance(item, Mention) or item.kind in THROUGH or item.kind in ("or", "and", "comma")):
             return False
     return False
-
-
-def _in_list(items: Sequence[Item | Mention], comma: int) -> bool:
-    """Whether a comma stands in a list that ends in "or" or "nor": "no LVH, RVH, or RBBB"."""
-    for i in range(comma + 1, len(items)):
-        item = items[i]
-        if item.kind in ("or", "versus"):
-            return _next_mention(items, i) is not None
-        bare = isinstance(item, Mention) or item.kind in _THROUGH or item.kind == "comma"
-        if not bare or (i > comma and item.start != items[i - 1].end):
-            return False
-    return False
-
-
-def _next_mention(items: Sequence[Item | Mention], place: int) -> Mention | None:
-    for item in items[place + 1 :]:
-        if isinstance(item, Mention):
-            return item
-        if item.kind not in _THROUGH:
-            return None
-    return None
-
-
-def _bare(items: Sequence[Item | Mention], place: int) -> bool:
-    """Whether nothing but marks and ages stands between a mention and the comma before it."""
-    i = place
-    while i > 0 and items[i - 1].end == items[i].start:
-        i -= 1
-        if items[i].kind == "comma":
-            return True
-        if items[i].kind not in _THROUGH and not isinstance(items[i], Mention):
-            return False
-    return False
-
-
-def _ends_clause(items: Sequence[Item | Mention], place: int, length: int) -> bool:
-    end = items[place].end
-    if end == length:
-        return True
-    following = items[place + 1] if place + 1 < len(items) else None
-    return (
-        following is not None
-        and following.start == end
-        and following.kind in ("comma", "close", "stop", "open", "clause")
-    )
-
-
-def _hedges_age(items: Sequence[Item | Mention], hedge: int) -> bool:
-    """Whether a hedge, perhaps abbreviated, stands before how old something is: "infarct prob. old"."""
-    i = hedge + 1
-    if i < len(items) and items[i].kind == "stop" and items[i].start == items[hedge].end:
-        i += 1
-    return i < len(items) and items[i].kind == "age" and items[i].start == items[i - 1].end
-
-
-def _opening(items: Sequence[Item | Mention], close: int) -> int:
-    for i in range(close - 1, -1, -1):
-        if items[i].kind == "open":
-            return i
-    return 0
-
-
-def _closing(items: Sequence[Item | Mention], opening: int) -> int:
-    for i in range(opening + 1, len(items)):
-        if items[i].kind == "close":
-            return i
-    return len(items)
 
 
 def _alone_within(items: Sequence[Item | Mention], opening: int, closing: int, length: int) -> Cue | None:
@@ -372,7 +288,3 @@ def _alone_within(items: Sequence[Item | Mention], opening: int, closing: int, l
         return None
     kind = _LOOKS_BACK.get(inside.kind, inside.kind)
     return Cue(kind, inside.start, inside.end) if kind in _AFTER else None
-
-
-def _mentions_before_opening(items: Sequence[Item | Mention], close: int) -> bool:
-    return any(isinstance(item, Mention) for item in items[: _opening(items, close)])

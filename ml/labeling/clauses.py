@@ -1,0 +1,116 @@
+"""Where an item stands in its clause: at its end, in a list, in brackets."""
+
+from collections.abc import Sequence
+
+from ml.labeling.lexicon import Item
+from ml.labeling.mentions import Mention
+
+_OPENING = frozenset({"comma", "stop", "clause", "and", "open", "colon"})  # a clause begins behind them
+# kinds of item that are looked through
+THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
+
+
+def opens_clause(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether a cue stands where a clause begins: "on the prior tracing LBBB", "AF, in the last ECG sinus rhythm"."""
+    start = items[place].start
+    return start == 0 or (place > 0 and items[place - 1].end == start and items[place - 1].kind in _OPENING)
+
+
+def mentions_after(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether a finding follows in the same clause."""
+    for item in items[place + 1 :]:
+        if isinstance(item, Mention):
+            return True
+        if item.kind in ("comma", "stop", "clause", "close"):
+            return False
+    return False
+
+
+def followed_by_clause(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether a mention is followed by a new clause or by what affirms it."""
+    following = items[place + 1] if place + 1 < len(items) else None
+    return following is not None and following.kind in ("clause", "affirmation")
+
+
+def within_compound(items: Sequence[Item | Mention], mention: Mention, comma: int) -> bool:
+    """Whether a comma stands within a mention's own compound: "infarct, inferior", "inferior, anterior and lateral"."""
+    if mention.group <= items[comma].start:
+        return mention.group != mention.start
+    before = items[comma - 1] if comma > 0 else None
+    return isinstance(before, Mention) and before.group == mention.group
+
+
+def in_list(items: Sequence[Item | Mention], comma: int) -> bool:
+    """Whether a comma stands in a list that ends in "or" or "nor": "no LVH, RVH, or RBBB"."""
+    for i in range(comma + 1, len(items)):
+        item = items[i]
+        if item.kind in ("or", "versus"):
+            return next_mention(items, i) is not None
+        bare = isinstance(item, Mention) or item.kind in THROUGH or item.kind == "comma"
+        if not bare or (i > comma and item.start != items[i - 1].end):
+            return False
+    return False
+
+
+def next_mention(items: Sequence[Item | Mention], place: int) -> Mention | None:
+    """Return the mention that follows a place with nothing but looked-through items between, or None."""
+    for item in items[place + 1 :]:
+        if isinstance(item, Mention):
+            return item
+        if item.kind not in THROUGH:
+            return None
+    return None
+
+
+def is_bare(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether nothing but marks and ages stands between a mention and the comma before it."""
+    i = place
+    while i > 0 and items[i - 1].end == items[i].start:
+        i -= 1
+        if items[i].kind == "comma":
+            return True
+        if items[i].kind not in THROUGH and not isinstance(items[i], Mention):
+            return False
+    return False
+
+
+def ends_clause(items: Sequence[Item | Mention], place: int, length: int) -> bool:
+    """Whether an item ends its clause; the sentence has `length` words."""
+    end = items[place].end
+    if end == length:
+        return True
+    following = items[place + 1] if place + 1 < len(items) else None
+    return (
+        following is not None
+        and following.start == end
+        and following.kind in ("comma", "close", "stop", "open", "clause")
+    )
+
+
+def hedges_age(items: Sequence[Item | Mention], hedge: int) -> bool:
+    """Whether a hedge, perhaps abbreviated, stands before how old something is: "infarct prob. old"."""
+    i = hedge + 1
+    if i < len(items) and items[i].kind == "stop" and items[i].start == items[hedge].end:
+        i += 1
+    return i < len(items) and items[i].kind == "age" and items[i].start == items[i - 1].end
+
+
+def opening_of(items: Sequence[Item | Mention], close: int) -> int:
+    """Return the place of the bracket that opens what a bracket closes."""
+    for i in range(close - 1, -1, -1):
+        if items[i].kind == "open":
+            return i
+    return 0
+
+
+def closing_of(items: Sequence[Item | Mention], opening: int) -> int:
+    """Return the place of the bracket that closes what a bracket opens."""
+    for i in range(opening + 1, len(items)):
+        if items[i].kind == "close":
+            return i
+    return len(items)
+
+
+def mentions_before_opening(items: Sequence[Item | Mention], close: int) -> bool:
+    """Whether a finding stands before the brackets that one closes."""
+    return any(isinstance(item, Mention) for item in items[: opening_of(items, close)])
