@@ -1,6 +1,7 @@
 """Report text, or codes, to the status of each label."""
 
-from ml.labeling.labeled_report import Code, Finding, LabeledReport, Masks, Stance, Statement, overread_masks
+from ml.labeling.findings import Code, Finding, Masks, Stance, Statement, overread_masks
+from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.labeler import Labeler
 from ml.labeling.vocabulary import Label, Vocabulary, VocabularyError, builtin, builtin_text
 

@@ -12,7 +12,8 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
-from ml.labeling.labeled_report import Code, Finding, LabeledReport, Stance, Statement
+from ml.labeling.findings import Code, Finding, Stance, Statement
+from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.labeler import Labeler
 from ml.labeling.normal import without_dates
 from ml.labeling.vocabulary import Vocabulary

@@ -3,7 +3,7 @@
 from collections import defaultdict
 from collections.abc import Sequence
 
-from ml.labeling.labeled_report import Code, Status
+from ml.labeling.findings import Code, Status
 from ml.labeling.passages import Passage, Piece, Spoken, heard
 from ml.labeling.vocabulary import Codes, Vocabulary
 

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ml.labeling.codes import CodeBook
-from ml.labeling.labeled_report import Code, LabeledReport
+from ml.labeling.findings import Code
+from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.lexicon import UNKNOWN, Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions

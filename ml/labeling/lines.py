@@ -5,7 +5,7 @@ import math
 from collections.abc import Iterable, Iterator
 from typing import Any, NamedTuple
 
-from ml.labeling.labeled_report import PRECEDENCE
+from ml.labeling.findings import PRECEDENCE
 from ml.labeling.labeler import Labeler
 from ml.processes.strict_json import once_each
 

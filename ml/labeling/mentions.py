@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ml.labeling.labeled_report import Status
+from ml.labeling.findings import Status
 from ml.labeling.lexicon import Item, Lexicon
 from ml.labeling.terms import words_in
 from ml.labeling.vocabulary import Axis, Rule, Vocabulary

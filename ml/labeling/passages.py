@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from ml.labeling.labeled_report import RANK, Finding, Masks, Stance, Statement, Status, joint_stance
+from ml.labeling.findings import RANK, Finding, Masks, Stance, Statement, Status, joint_stance
 
 Made = TypeVar("Made")
 

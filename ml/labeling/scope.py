@@ -21,7 +21,7 @@ from ml.labeling.clauses import (
     opens_clause,
     within_compound,
 )
-from ml.labeling.labeled_report import Status
+from ml.labeling.findings import Status
 from ml.labeling.lexicon import Item
 from ml.labeling.mentions import Mention
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ml.labeling.labeled_report import Stance
+from ml.labeling.findings import Stance
 from ml.labeling.terms import Terms, place_and_meaning, variants
 from ml.labeling.tokens import words_of
 from ml.labeling.vocabulary import Cues, Vocabulary

@@ -9,7 +9,7 @@ from typing import Annotated, Any, Literal, Self
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
-from ml.labeling.labeled_report import Stance, Status
+from ml.labeling.findings import Stance, Status
 from ml.labeling.policy import Policy
 from ml.labeling.terms import count_words, variants
 from ml.labeling.yaml_text import MISTAKES_NAMED, Node, NotYaml, Place, dotted, read_yaml
