@@ -26,6 +26,7 @@ from app.vocabularies import queries as vocabularies
 from app.vocabularies import service
 from app.vocabularies.service import Labelers
 from ml.labeling import builtin_text
+from ml.labeling.elsewhere import answer
 
 pytestmark = pytest.mark.faults
 WITHIN_S = 90
@@ -87,7 +88,7 @@ def pairs(database: Database) -> None:
                 reports.add(session, "test", rules, ecg_id, ReportIn(source=source, text=words))
         assert count(database, "SELECT count(*) FROM pairs") == number + 1
     with database.begin() as session:
-        service.upload(session, "test", NEW)
+        service.upload(session, "test", NEW, answer({"vocabulary": NEW}))
 
 
 def submit(database: Database, settings: Settings, user: User) -> uuid.UUID:

@@ -26,6 +26,7 @@ from app.settings import Settings
 from app.vocabularies import queries as vocabularies
 from app.vocabularies import service as vocabulary_service
 from ml.labeling import Labeler, builtin
+from ml.labeling.elsewhere import answer
 
 ROOT = Path(__file__).resolve().parents[3]
 LABELER = Labeler(builtin())
@@ -270,7 +271,7 @@ def test_the_published_kappas_of_code_test_come_out(
     lines = subprocess.check_output(command, cwd=ROOT)
     yaml = (ROOT / "docs/examples/code-test.yaml").read_text(encoding="utf-8")
     with database.begin() as session:
-        vocabulary_service.upload(session, "test", yaml)
+        vocabulary_service.upload(session, "test", yaml, answer({"vocabulary": yaml}))
         row = vocabularies.by_version(session, "code-test-1")
         assert row is not None
         vocabularies.begin_activation(session, row.id)
