@@ -6,9 +6,9 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from sqlalchemy import ColumnElement, Row, func, literal_column, select, text, true, update
+from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, cast, func, literal_column, select, text, true, update
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.orm import Session
+from sqlalchemy.orm import Session, aliased
 
 from app.ecgs.tables import Ecg
 from app.kit.database import Json
@@ -286,26 +286,27 @@ _COUNTS: ColumnElement[bool] = literal_column(
 def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[ReportRow]:
     """List the reports of these ECGs with what the active vocabulary found, oldest first.
 
-    `LIMIT 1` makes a lookup for each report. A join with all labelings would read the whole archive where PostgreSQL
-    knows nothing of the tables yet.
+    `OFFSET 0` and `LIMIT 1` make a lookup for each ECG and report. Where PostgreSQL knows nothing of the tables yet it
+    would join all reports with all labelings.
     """
+    asked = func.unnest(cast(list(ecg_ids), ARRAY(Uuid))).table_valued("id").render_derived("asked")
+    of_ecg = select(Report).where(Report.ecg_id == asked.c.id, *([Report.current] if only_current else [])).offset(0)
+    report = aliased(Report, of_ecg.lateral("reports"))
     active = select(VocabularyRow.id).where(VocabularyRow.state == "active").scalar_subquery()
-    of_text = (Labeling.text_id == Report.text_id, Labeling.vocabulary_id == active)
+    of_text = (Labeling.text_id == report.text_id, Labeling.vocabulary_id == active)
     read = select(Labeling.findings, Labeling.stance).where(*of_text).limit(1).lateral("read")
-    said = select(StoredText.text, StoredText.codes).where(StoredText.id == Report.text_id).limit(1).lateral("said")
+    said = select(StoredText.text, StoredText.codes).where(StoredText.id == report.text_id).limit(1).lateral("said")
     looked_up = {**said.c, **read.c, "counts": _COUNTS}
-    columns = [looked_up[name] if name in looked_up else getattr(Report, name) for name in ReportRow._fields]
-    statement = (
+    columns = [looked_up[name] if name in looked_up else getattr(report, name) for name in ReportRow._fields]
+    rows = session.execute(
         select(*columns)
-        .select_from(Report)
+        .select_from(asked)
+        .join(report, true())
         .join(said, true())
         .join(read, true())
-        .where(Report.ecg_id.in_(ecg_ids))
-        .order_by(Report.created_at, Report.source, Report.version)
+        .order_by(report.created_at, report.source, report.version)
     )
-    if only_current:
-        statement = statement.where(Report.current)
-    return [ReportRow(*row) for row in session.execute(statement)]
+    return [ReportRow(*row) for row in rows]
 
 
 def unmapped(

@@ -25,6 +25,7 @@ from ml.corpus.store import Source, Store
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
 from ml.signals import preprocess
+from tests.app.unanalysed import fill, whole_reads
 
 READINGS = [
     {"machine_report": "AF\nLVH", "overread_report": "Atrial fibrillation\nNo LVH"},
@@ -206,27 +207,10 @@ def test_an_activation_in_between_ends_the_job(
 
 def test_no_query_of_a_freeze_reads_the_whole_archive(uploaded: list[str], freeze: Freeze, database: Database) -> None:
     """Beside an archive of reports that PostgreSQL has no statistics of, every ECG is looked up by an index."""
-    filling = """
-        ALTER TABLE ecgs SET (autovacuum_enabled = false); ALTER TABLE reports SET (autovacuum_enabled = false);
-        ALTER TABLE texts SET (autovacuum_enabled = false); ALTER TABLE labelings SET (autovacuum_enabled = false);
-        INSERT INTO texts (sha256, text) SELECT sha256(n::text::bytea), 'report ' || n FROM generate_series(1, 4000) n;
-        INSERT INTO labelings (vocabulary_id, text_id, present, uncertain, negated, historical, findings, unmapped)
-            SELECT vocabularies.id, texts.id, 0, 0, 0, 0, '[]', '{}' FROM texts, vocabularies WHERE state = 'active'
-            ON CONFLICT DO NOTHING;
-        INSERT INTO ecgs (id, record) SELECT gen_random_uuid(), 'r' || n FROM generate_series(1, 8000) n;
-        INSERT INTO reports (id, ecg_id, source, version, current, text_id)
-            SELECT gen_random_uuid(), ecgs.id, source, 1, true, (SELECT max(id) FROM texts)
-            FROM ecgs, unnest(ARRAY['machine', 'overread']) source WHERE record IS NOT NULL
-        """
+    fill(database)
     asked: list[tuple[str, Any]] = []
-    with database.begin() as session:
-        for statement in filling.split(";"):
-            session.execute(text(statement))
     event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
     assert freeze()["result"]["ecgs"] == 2
     looked_at = [each for each in asked if " reports" in each[0] and each[0].lstrip().startswith("SELECT")]
     assert len(looked_at) == 3  # the ECGs, and the readings of each source
-    with database.engine.connect() as connection:
-        for statement, parameters in looked_at:
-            plan = connection.exec_driver_sql(f"EXPLAIN {statement}", parameters).scalars().all()
-            assert not any("Seq Scan" in line for line in plan), "\n".join(plan)
+    assert whole_reads(database.engine, looked_at) == []
