@@ -28,6 +28,9 @@ def predict(
     model: Annotated[
         Path | None, typer.Option(help="A bundle; the starter model when absent.", exists=True, file_okay=False)
     ] = None,
+    allow_own: Annotated[
+        bool, typer.Option(help="Import the encoder that the bundle names, if any. Only for bundles you trust.")
+    ] = False,
 ) -> None:
     """Predict without a service: a line of JSON with a probability for each label of each window.
 
@@ -37,11 +40,12 @@ def predict(
     from ml.inference.found import Skipped, Unread
     from ml.inference.inputs import read_all
     from ml.inference.predictor import Predictor
+    from ml.processes.own_code import OwnCodeError
     from ml.starter import BUNDLE
 
     try:
-        predictor = Predictor(model or BUNDLE)
-    except InvalidBundle as error:
+        predictor = Predictor(model or BUNDLE, allow_own=allow_own)
+    except (InvalidBundle, OwnCodeError) as error:
         fail(str(error))
     all_read = True
     for found in read_all(paths, predictor.preprocessing):

@@ -26,7 +26,9 @@ def load(name: str, allowed: bool) -> Any:
         When own code is not allowed, the module cannot be imported, or it has no such name.
     """
     if not allowed:
-        raise OwnCodeError(f"{name} is code from outside Overread, which is allowed in local use only")
+        raise OwnCodeError(
+            f"{name} is code from outside Overread. It is allowed in local use only, and must be asked for"
+        )
     module, _, attribute = name.partition(":")
     try:
         return getattr(importlib.import_module(module), attribute)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -150,3 +151,16 @@ def test_a_bundle_whose_encoder_is_unclear_is_refused(own_package, make_run, sai
     rewrite(folder / "bundle", json.dumps({**manifest, **wrong}))
     with pytest.raises(InvalidBundle, match="encoder"):
         read_manifest(folder / "bundle")
+
+
+def test_the_command_predicts_with_such_a_bundle_when_it_is_allowed(own_package, make_run, said, store_folder):
+    folder = make_run(encoder=ENCODER, epochs=1)
+    run(folder, said, allow_own=True)
+    command = [str(Path(sys.executable).with_name("overread")), "predict", str(store_folder / "windows.npy")]
+    command += ["--model", str(folder / "bundle")]
+    environment = {**os.environ, "PYTHONPATH": str(own_package)}
+    refused = subprocess.run(command, env=environment, capture_output=True, text=True, check=False)
+    assert refused.returncode != 0 and "local use only" in refused.stderr and "Traceback" not in refused.stderr
+    allowed = subprocess.run([*command, "--allow-own"], env=environment, capture_output=True, text=True, check=False)
+    assert allowed.returncode == 0, allowed.stderr
+    assert json.loads(allowed.stdout.splitlines()[0])["probabilities"].keys() == {"fast", "upside_down", "never"}
