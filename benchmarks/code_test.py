@@ -86,7 +86,7 @@ def compare(folder: Path) -> None:
                 vocabularies.upload(session, "benchmark", yaml, answer({"vocabulary": yaml}))
             activate(database, settings, "code-test-1")
             file = io.BytesIO(written(lines(folder)).encode())
-            loaded = import_reports(database, settings, "benchmark", file, lambda _: None)
+            loaded = import_reports(database, settings, "benchmark", file, progress=lambda _: None)
             with database.begin() as session:
                 rules = Labelers().active(session)
                 together = agreement(session, rules, OverreadFilter(), HEDGED)

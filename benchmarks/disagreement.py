@@ -467,7 +467,9 @@ def correction_ms(database: Database, corrections: int = 300) -> tuple[float, fl
         with database.begin() as session:
             rules = labelers.maintained(session)
             clock["sum"] = 0.0
-            reports.add(session, "benchmark", rules, ecg_id, ReportIn(source="overread", text=said, reader=reader))
+            reports.add(
+                session, "benchmark", rules, ecg_id, given=ReportIn(source="overread", text=said, reader=reader)
+            )
             before_commit = time.perf_counter()
         spent.append(1000 * (clock["sum"] + time.perf_counter() - before_commit))
     return statistics.median(spent), float(np.percentile(spent, 95))

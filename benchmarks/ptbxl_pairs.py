@@ -59,7 +59,7 @@ def main() -> None:
         for settings in servers(Path(temporary)):
             database = Database(settings)
             migrate(database)
-            import_reports(database, settings, "benchmark", io.BytesIO(text.encode()), lambda _: None)
+            import_reports(database, settings, "benchmark", io.BytesIO(text.encode()), progress=lambda _: None)
             with database.begin() as session:
                 table = disagreement(session, CellBook(), Labelers().active(session), Asked(PairFilter()))
             database.close()

@@ -33,7 +33,7 @@ def import_reports(
     from app.imports.service import import_reports as run
 
     with _open_archive() as (database, settings):
-        loaded = run(database, settings, "command line", file, _progress())
+        loaded = run(database, settings, "command line", file, progress=_progress())
     show(f"{loaded.lines:,} lines: {loaded.ecgs:,} new ECGs, {loaded.reports:,} new readings, {loaded.known:,} known")
     for name, count in sorted(loaded.conflicts.items()):
         show(f"{name}: {count:,} said otherwise than what is stored, which was kept")

@@ -1,4 +1,4 @@
-"""SQL of pairs as a whole: their changes counted into totals, and samples of them with what they are made of."""
+"""SQL that counts changes of pairs into totals, and that returns pairs with their reports."""
 
 import uuid
 from collections.abc import Sequence
@@ -18,7 +18,7 @@ FOLD_FROM = 2_000
 
 
 def fold(session: Session, slot: int) -> int:
-    """Count a slot's changes into its totals; give how many there were. Who reads meanwhile sees before or after."""
+    """Add a slot's changes to its totals; return how many there were. A reader sees the state before or after."""
     session.execute(select(func.pg_advisory_xact_lock(_FOLD, slot)))
     allow_memory(session, "64MB")
     facets = ", ".join(f"({number}, {column})" for column, number in FACETS.items())
@@ -42,7 +42,7 @@ def fold(session: Session, slot: int) -> int:
 
 
 def fold_when_worth_it(session: Session) -> None:
-    """Fold the slots in which many changes wait: a worker does it now and then."""
+    """Fold the slots with many uncounted changes; a worker calls this from time to time."""
     for slot in (0, 1):
         waiting = f"SELECT count(*) FROM (SELECT FROM pair_deltas_{slot:d} LIMIT {FOLD_FROM:d}) waiting"  # noqa: S608
         if session.execute(text(waiting)).scalar_one() >= FOLD_FROM:
@@ -50,7 +50,7 @@ def fold_when_worth_it(session: Session) -> None:
 
 
 def vacuum(database: Database, slot: int) -> None:
-    """After many changes: count them, let index-only scans skip the tables, and the planner know what is there."""
+    """After many changes: count them, and vacuum and analyze the tables, so that index-only scans stay fast."""
     with database.begin() as session:
         fold(session, slot)
     tables = ", ".join(f"{name}_{slot:d}" for name in ("pairs", "changes", "pair_totals", "pair_deltas"))
@@ -71,7 +71,7 @@ class SampledPair(NamedTuple):
 
 
 def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
-    """Choose pairs at random, or all when there are no more than `size`."""
+    """Return pairs chosen at random, or all where there are at most `size`."""
     chosen = session.execute(
         text("SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size"), {"slot": slot, "size": size}
     )
@@ -79,7 +79,7 @@ def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
 
 
 def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair]:
-    """Return the pairs of these ECGs, whatever the vocabulary."""
+    """Return the reports that count of these ECGs, under any vocabulary."""
     each = (
         "SELECT counting.* FROM unnest(CAST(:ids AS uuid[])) asked (id), "  # noqa: S608
         f"LATERAL ({counting('ecg_id = asked.id')}) counting"  # a lookup for each: never all reports
@@ -88,7 +88,7 @@ def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair
 
 
 def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
-    """Return the pairs of the ECGs from `first` to `last` (inclusive), whatever the vocabulary."""
+    """Return the reports that count of the ECGs from `first` to `last` (inclusive), under any vocabulary."""
     return _read_pairs(session, counting("ecg_id BETWEEN :first AND :last"), {"first": first, "last": last})
 
 

@@ -1,4 +1,4 @@
-"""The way of an upload: files → Recording → object store → row → readings, in one transaction."""
+"""Uploads: files → Recording → object store → ECG and report rows, in one transaction."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -51,14 +51,14 @@ ArchiveDep = Annotated[Archive, from_app("archive")]
 
 
 class Uploaded(NamedTuple):
-    """The ECG as it is now stored, and whether this upload brought it."""
+    """The ECG as it is now stored, and whether it is new."""
 
     ecg: EcgOut
     is_new: bool
 
 
 def read_recording(files: Mapping[str, bytes]) -> formats.Recording:
-    """Read an upload's files; a 422 with every reason when they hold no usable 12-lead ECG."""
+    """Return the recording in an upload's files; raise a 422 with every reason where there is no usable 12-lead ECG."""
     try:
         recording = formats.read(files)
     except formats.Unreadable as error:
@@ -78,7 +78,7 @@ def upload(
     metadata: EcgMetadata,
     readings: Sequence[ReportIn],
 ) -> Uploaded:
-    """Store a recording with its readings.
+    """Store a recording with its reports.
 
     The object is durable before the row commits: a crash leaves an object that no row names, never a row without its
     waveform. The same waveform again is the same ECG, and so is the ECG that came without a waveform under the same
@@ -111,7 +111,7 @@ def upload(
             audit.record(session, actor, "create", "ecg", ecg.id, after=after)
         elif filled.after:
             audit.record(session, actor, "update", "ecg", ecg.id, dict.fromkeys(filled.after), filled.after)
-        stored = reports.store(session, actor, rules, ecg.id, readings)
+        stored = reports.store(session, actor, rules, ecg.id, readings=readings)
         if filled.after or any(each.is_new for each in stored):
             refresh_pairs(session, ecg.id, [each.id for each in rules])
     return Uploaded(outside_with_reports(session, ecg, filled.conflicts), is_new)
@@ -129,7 +129,7 @@ def _same_ecg(session: Session, digest: str, record: str | None) -> Ecg:
 
 
 def get(session: Session, ecg_id: uuid.UUID) -> Ecg:
-    """Find an ECG or answer 404."""
+    """Return an ECG; raise a 404 where there is none."""
     ecg = queries.by_id(session, ecg_id)
     if ecg is None:
         raise not_found("ECG")
@@ -142,7 +142,7 @@ def outside(ecg: Ecg) -> EcgSummary:
 
 
 def outside_with_reports(session: Session, ecg: Ecg, conflicts: Sequence[str] = ()) -> EcgOut:
-    """Show a stored ECG with its current readings."""
+    """Show a stored ECG with its current reports."""
     current = reports.of_ecg(session, ecg.id, only_current=True)
     return EcgOut(**_shown(ecg), reports=current, conflicts=list(conflicts))
 
@@ -184,14 +184,14 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
 
 
 class Filled(NamedTuple):
-    """What was filled in of an ECG, as the audit log has it, and the fields that differ from what is stored."""
+    """The fields of an ECG that were filled in, as the audit log shows them, and those that differ from the stored."""
 
     after: dict[str, Any] = {}  # noqa: RUF012 (never changed)
     conflicts: Sequence[str] = ()
 
 
 def _fill_in(session: Session, ecg: Ecg, known: Mapping[str, Any]) -> Filled:
-    """Store what was not known of an ECG. A record that another ECG has differs as well."""
+    """Fill in the missing fields of an ECG. A record that another ECG has is a conflict, too."""
     conflicts: list[str] = []
     after: dict[str, Any] = {}
     for name, value in known.items():

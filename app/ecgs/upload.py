@@ -19,7 +19,7 @@ LONGEST_METADATA = 10_000  # characters
 
 @dataclass(frozen=True)
 class EcgUpload:
-    """An upload that was understood whole."""
+    """An upload that passed every check."""
 
     recording: Recording
     metadata: EcgMetadata
@@ -29,9 +29,9 @@ class EcgUpload:
 def read_upload(
     files: Sequence[UploadFile], metadata: str | None, machine_report: str | None, overread_report: str | None
 ) -> EcgUpload:
-    """Understand an upload, or answer one 422 that names everything wrong with it.
+    """Return an upload that passed every check; raise one 422 that names everything wrong with it.
 
-    A file's name is only a label that the header's names are compared with; nothing of that name is opened.
+    File names are only compared with those in the header; no file of that name is opened.
     """
     errors: list[FieldError] = []
     known = EcgMetadata()

@@ -1,1 +1,1 @@
-"""Imports: readings by the million, from files or from the simulator, of ECGs with or without a tracing."""
+"""Imports: reports by the million, from files or from the simulator, of ECGs with or without a waveform."""

@@ -1,4 +1,4 @@
-"""What an import brings, line by line, and a batch of it as it is stored at once."""
+"""One line of an import, and a batch of lines that is stored at once."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 
 
 class Facts(NamedTuple):
-    """What a line says of the ECG itself; None is not said. Times are ISO 8601, the patient's hash is hexadecimal."""
+    """What a line says of the ECG, None: nothing. Times are ISO 8601, the patient's hash is hexadecimal."""
 
     recorded_at: str | None = None
     site: str | None = None
@@ -19,7 +19,7 @@ class Facts(NamedTuple):
 
 
 class Line(NamedTuple):
-    """One reading of one ECG, which `record` names. `codes` is JSON; it or `text` is None."""
+    """One report of the ECG with this `record`. `codes` is JSON; either it or `text` is None."""
 
     record: str
     facts: Facts
@@ -35,7 +35,7 @@ Said = tuple[str | None, str | None]  # text, codes
 
 
 class ArrivingReport(NamedTuple):
-    """A reading: its ECG and what it says by their places in the batch.
+    """A report; its ECG and its text are given by their places in the batch.
 
     `turn`: 1 for the first line of an ECG, source and reader in the batch, 2 for the second, …
     """
@@ -50,7 +50,7 @@ class ArrivingReport(NamedTuple):
 
 
 class Batch:
-    """Lines sorted out: each ECG once with what is known of it, each text once, and the readings."""
+    """Lines by what they name: each ECG once with its facts, each text once, and the reports that refer to both."""
 
     def __init__(self, lines: Iterable[Line]) -> None:
         self.ecgs: dict[str, Facts] = {}
@@ -72,7 +72,7 @@ class Batch:
             )
 
     def _together(self, known: Facts, also: Facts) -> Facts:
-        """Fill in what was not known; what differs is counted, and stays as it was."""
+        """Return the known facts, with the missing ones filled in; count those that differ."""
         filled: dict[str, Any] = known._asdict()
         for name, value in also._asdict().items():
             if filled[name] is None:

@@ -1,4 +1,4 @@
-"""The lines of an import file, understood one by one."""
+"""Reading and checking the lines of an import file."""
 
 import codecs
 import json
@@ -28,7 +28,7 @@ _OTHER_ENCODINGS = {
 
 
 class BadLine(ValueError):
-    """Lines of a file that are no readings; the message names their numbers and fields, and repeats nothing of them."""
+    """A file with lines that are not reports. The message names lines and fields, and repeats nothing of the lines."""
 
     def __init__(self, mistakes: Sequence[str], others: int = 0) -> None:
         more = [f"{others:,} more mistakes"] if others else []
@@ -36,7 +36,7 @@ class BadLine(ValueError):
 
 
 class ReportLine(ReportIn, EcgMetadata):
-    """One line: a reading, and what is known of its ECG."""
+    """One line: a report, and what is known of its ECG."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -58,9 +58,9 @@ class ReportLine(ReportIn, EcgMetadata):
 
 
 def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:
-    """Yield the readings of a file of JSON lines; a byte order mark and empty lines are passed over.
+    """Yield the reports of a file of JSON lines; a byte order mark and empty lines are skipped.
 
-    Raises `BadLine` at the end when lines were no readings: it names every mistake, up to a number of them.
+    Raises `BadLine` at the end where lines are wrong: it names the first `MISTAKES_NAMED` mistakes.
     """
     named: list[str] = []
     mistakes = 0
@@ -80,7 +80,7 @@ def read(file: BinaryIO, hash_patient: PatientHasher) -> Iterator[Line]:
 
 
 def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
-    """Yield a file's lines, of one that is too long its beginning; raises `BadLine` where it is not UTF-8 at all."""
+    """Yield a file's lines, and of too long a line its beginning. Raises `BadLine` for a file in UTF-16 or UTF-32."""
     first = True
     while raw := file.readline(LONGEST + 1):
         if first:
@@ -94,7 +94,7 @@ def _raw_lines(file: BinaryIO) -> Iterator[bytes]:
 
 
 def _understood(raw: bytes) -> ReportLine | list[FieldError]:
-    """Return what a line says, or everything that is wrong with it."""
+    """Return a line as a report, or everything that is wrong with it."""
     if len(raw) > LONGEST:
         return [FieldError(field="", code="too_large", reason=f"is longer than {LONGEST:,} bytes")]
     if repeated := repeated_keys(raw, ""):

@@ -1,4 +1,4 @@
-"""The way of many readings into the database: in lanes side by side, a batch a few short transactions."""
+"""Loading many reports: several lanes work in parallel, and each batch is a few short transactions."""
 
 import json
 import os
@@ -31,7 +31,7 @@ WAITING = 2  # batches a lane may have before it
 
 @dataclass
 class Loaded:
-    """What an import brought."""
+    """What an import has stored so far."""
 
     lines: int = 0
     ecgs: int = 0
@@ -42,10 +42,10 @@ class Loaded:
 
 
 class Loader:
-    """Stores lines as they come; memory is that of a few batches, whatever there is to load.
+    """Stores lines as they come; it holds a few batches in memory, however many lines there are.
 
     All lines of one record go through one lane, in their order. A batch is stored whole or not at all. Its commits do
-    not wait for the disk: whoever began the load ends it with one that does.
+    not wait for the disk: the caller ends the load with a commit that does.
     """
 
     def __init__(
@@ -73,7 +73,7 @@ class Loader:
         self._stack.close()
 
     def load(self, lines: Iterable[Line]) -> Loaded:
-        """Store every line; raises what a batch raises, with the batches before it stored."""
+        """Store every line. Raises what a batch raises; the batches before it are stored."""
         waiting: list[list[Line]] = [[] for _ in self._lanes]
         pending: list[deque[Future[Loaded]]] = [deque() for _ in self._lanes]
 
@@ -110,7 +110,7 @@ class Loader:
             self._progress(total)
 
     def _load_in(self, lane: int, lines: list[Line]) -> Loaded:
-        """Store a batch, unless one before it was not: what is newer must not be stored first."""
+        """Store a batch, unless a batch before it failed: a newer report must not be stored before an older one."""
         if lane in self._broken:
             raise RuntimeError("a batch before this one was not stored")
         try:
@@ -142,7 +142,7 @@ class Loader:
         return Loaded(len(lines), stored.ecgs, stored.reports, stored.known, texts_read, conflicts)
 
     def _read(self, vocabulary_id: UUID, yaml: str, said: dict[int, Said]) -> int:
-        """Have what is new among these texts read, and store the answers."""
+        """Label the texts that have no labeling yet; return how many there were."""
         with self._database.begin() as session:
             new = queries.unlabelled(session, vocabulary_id, list(said))
         if not new:

@@ -26,7 +26,7 @@ _FACTS_STORED = ", ".join(_DEFAULTS.get(name, name) for name in Facts._fields)
 
 
 class Stored(NamedTuple):
-    """What a batch changed."""
+    """What a batch has changed."""
 
     ecgs: int  # new ones
     reports: int  # new versions
@@ -35,7 +35,7 @@ class Stored(NamedTuple):
 
 
 def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
-    """Store what is not stored yet of some texts and codes; give the id of each."""
+    """Store the texts and codes that are new; return the id of each."""
     session.execute(
         text(
             "CREATE TEMPORARY TABLE arriving_texts (place integer, sha256 bytea, text text, codes jsonb) ON COMMIT DROP"
@@ -63,8 +63,10 @@ def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
 
 
 def unlabelled(session: Session, vocabulary_id: uuid.UUID, text_ids: Sequence[int]) -> list[int]:
-    """List those of the texts that a vocabulary has not read, in the order of their ids: two that store what they read
-    of the same texts do not wait for each other in a circle."""
+    """Return which of these texts have no labeling of a vocabulary, in the order of their ids.
+
+    In that order two writers that label the same texts do not deadlock.
+    """
     rows = session.scalars(
         text(
             "SELECT id FROM unnest(CAST(:ids AS bigint[])) id WHERE NOT EXISTS "
@@ -78,9 +80,9 @@ def unlabelled(session: Session, vocabulary_id: uuid.UUID, text_ids: Sequence[in
 def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: Sequence[VocabularyRow]) -> Stored:
     """Store a batch's ECGs and readings, and make its pairs for every maintained vocabulary, which has read its texts.
 
-    A reading that its reader has said before, word for word and at the time the line says, if it says one, is known:
-    versions are never taken away, so a line that was stored or known stays known. Of an ECG that is known, what was not
-    known is filled in and what differs is kept.
+    A report is known where the same reader has said the same words before, at the same `authored_at` if the line has
+    one. Versions are never deleted, so a known line stays known. Missing facts of a known ECG are filled in; facts that
+    differ are counted, and the stored ones stay.
     """
     _copy_in(session, batch, text_ids)
     new, conflicts = _store_ecgs(session, len(batch.ecgs))
@@ -104,7 +106,7 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
 
 
 def count_cells_of(session: Session, slot: int | None, records: str) -> list[tuple[int, int, int]]:
-    """Count the pairs of the ECGs whose record's name begins so: machine's and over-read's positive labels, pairs."""
+    """Return how many pairs have which positive labels of machine and over-read, for records with this prefix."""
     rows = session.execute(
         text(
             """
@@ -154,7 +156,7 @@ def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
 
 
 def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
-    """Insert the ECGs that are new, lock and fill in those that are not; give how many are new, and the conflicts."""
+    """Insert the new ECGs, lock and fill in the others; return how many are new, and the conflicts by field."""
     inserted = session.execute(
         text(
             f"""
@@ -208,7 +210,7 @@ def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
 
 
 def _drop_known(session: Session, turn: int) -> int:
-    """Leave out the readings that are stored already; the versions that others replace are no longer current."""
+    """Drop the reports that are stored already; return how many. Versions that others replace are no longer current."""
     dropped = session.execute(
         text(
             """
@@ -234,7 +236,7 @@ def _drop_known(session: Session, turn: int) -> int:
 
 
 def _add_first_versions(session: Session) -> None:
-    """Store readings of ECGs that are all new."""
+    """Store reports of ECGs that are all new."""
     session.execute(
         text(
             f"""
@@ -267,7 +269,7 @@ def _add_versions(session: Session, turn: int) -> None:
 
 
 def _ids(count: int) -> list[str]:
-    """Make random ids that begin alike and ascend: a batch's rows lie side by side in the indexes of millions."""
+    """Return ascending random ids with a common beginning: a batch's rows stay close together in large indexes."""
     start = secrets.token_hex(2)
     rest = os.urandom(14 * count).hex()
     return sorted(start + rest[28 * i : 28 * (i + 1)] for i in range(count))

@@ -1,4 +1,4 @@
-"""Importing a file of readings."""
+"""Importing a file of reports."""
 
 import hashlib
 import shutil
@@ -18,11 +18,11 @@ from app.settings import Settings
 Progress = Callable[[Loaded], None]
 
 
-def import_reports(database: Database, settings: Settings, actor: str, file: BinaryIO, progress: Progress) -> Loaded:
-    """Store the readings of a file of JSON lines; `BadLine`, and nothing is stored, when lines are none.
+def import_reports(database: Database, settings: Settings, actor: str, file: BinaryIO, *, progress: Progress) -> Loaded:
+    """Store the reports of a file of JSON lines. Raises `BadLine`, and stores nothing, where lines are wrong.
 
-    The file is read twice, from a private copy: first to understand every line, then to store. Stored is a batch at a
-    time: an import that is killed has stored whole batches, and the same file again adds the rest.
+    The file is read twice, from a private copy: first to check every line, then to store them batch by batch. An import
+    that is killed has stored whole batches; importing the same file again adds the rest.
     """
     hash_patient = PatientHasher(settings)
     with tempfile.TemporaryFile() as copy:
@@ -33,13 +33,13 @@ def import_reports(database: Database, settings: Settings, actor: str, file: Bin
         sha256 = hashlib.file_digest(copy, "sha256").hexdigest()
         copy.seek(0)
         what = {"lines": lines, "sha256": sha256}
-        return audited_load(database, settings, actor, what, read(copy, hash_patient), progress)
+        return audited_load(database, settings, actor, what, lines=read(copy, hash_patient), progress=progress)
 
 
 def audited_load(
-    database: Database, settings: Settings, actor: str, what: Json, lines: Iterable[Line], progress: Progress
+    database: Database, settings: Settings, actor: str, what: Json, *, lines: Iterable[Line], progress: Progress
 ) -> Loaded:
-    """Store lines; the audit log says that it began, with what, and how it ended."""
+    """Store lines; write the beginning with `what`, and the end with the counts, to the audit log."""
     import_id = uuid.uuid4()
     with database.begin() as session:
         audit.record(session, actor, "begin", "import", import_id, after=what)

@@ -66,7 +66,9 @@ class Comparison(NamedTuple):
 def load(database: Database, settings: Settings, actor: str, archive: Archive, progress: Progress) -> Loaded:
     """Store an archive, marked as simulated. The same archive again changes nothing."""
     what = {"simulated_pairs": archive.pairs, "seed": archive.seed}
-    return audited_load(database, settings, actor, what, _lines(archive, PatientHasher(settings)), progress)
+    return audited_load(
+        database, settings, actor, what, lines=_lines(archive, PatientHasher(settings)), progress=progress
+    )
 
 
 def table(database: Database, archive: Archive) -> Comparison:

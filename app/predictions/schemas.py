@@ -4,17 +4,27 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic_core import PydanticCustomError
 
 from app.kit.problems import ProblemDetails
 from app.kit.text import Name
 from app.reports.schemas import Status
+from ml.deidentify import without_identifiers
 
 Discrepancy = Literal["agree", "likely_added", "likely_removed"]
 
 
 MAX_PHRASES = 32
-Phrases = Annotated[list[Name], Field(max_length=MAX_PHRASES)]
+
+
+def _names_nobody(phrase: str) -> str:
+    if without_identifiers(phrase) != phrase:
+        raise PydanticCustomError("identifier", "names a person or holds a person's number; ask about findings alone")
+    return phrase
+
+
+Phrases = Annotated[list[Annotated[Name, AfterValidator(_names_nobody)]], Field(max_length=MAX_PHRASES)]
 
 
 class PredictionIn(BaseModel):

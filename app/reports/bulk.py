@@ -1,4 +1,4 @@
-"""What reading processes answer, stored batch by batch."""
+"""Storing what labeling processes answer, batch by batch."""
 
 import uuid
 
@@ -10,9 +10,9 @@ REMEMBERED = 100_000  # statements
 
 
 class Labelings:
-    """Stores what one job has its texts read as. Threads may share it.
+    """Stores the labelings of one job. Threads may share it.
 
-    It remembers the statements without a finding that it has stored: most are few, and come again and again.
+    It remembers the ids of statements without a finding: a few of them make up most of what reports say.
     """
 
     def __init__(self, database: Database) -> None:
@@ -20,7 +20,7 @@ class Labelings:
         self._ids: dict[str, int] = {}
 
     def add(self, vocabulary_id: uuid.UUID, answer: Answer) -> None:
-        """Store an answer under the vocabulary it was read with."""
+        """Store the answer of a labeling process under its vocabulary."""
         ids = self._ids if len(self._ids) <= REMEMBERED else {}
         if new := set(answer.forms) - ids.keys():
             with self._database.begin() as session:

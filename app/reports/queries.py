@@ -19,15 +19,15 @@ _DICTIONARIES = 0x64696374
 
 
 def counts_first(r: str = "reports") -> str:
-    """SQL that orders an ECG's current readings of a source: the first is the one that counts.
+    """Return the SQL that orders an ECG's current reports of a source: the first is the one that counts.
 
-    The adjudicated one, else the one written last where that is said, else the one that came last.
+    It is the adjudicated one, else the one with the latest `authored_at`, or `created_at` where that is not given.
     """
     return f"{r}.final DESC, coalesce({r}.authored_at, {r}.created_at) DESC, {r}.created_at DESC, {r}.version DESC"
 
 
 def counting(chosen: str) -> str:
-    """SQL of the reports that count in the pairs of the chosen ECGs: one of a source."""
+    """Return the SQL of the reports that count in the pairs of the chosen ECGs: one of each source."""
     return (
         "SELECT DISTINCT ON (ecg_id, source) ecg_id, source, id, text_id, reader, created_at FROM reports "  # noqa: S608
         f"WHERE current AND {chosen} ORDER BY ecg_id, source, {counts_first()}"
@@ -35,7 +35,7 @@ def counting(chosen: str) -> str:
 
 
 def agreed_text(overread: str) -> str:
-    """SQL of the text that an over-read agrees with, if it agrees; `overread` is a row with its ECG and time.
+    """Return the SQL of the text that an over-read agrees with, if it agrees; `overread` has `ecg_id` and `created_at`.
 
     Meant is the machine's report that was current when the over-read was written, else the first that came after it.
     """
@@ -51,7 +51,7 @@ def agreed_text(overread: str) -> str:
 
 
 def agreed(overread: str, labeling: str, vocabulary: str = ":vocabulary") -> str:
-    """SQL of the machine's masks that an over-read agrees with; no row where it does not agree.
+    """Return the SQL of the machine's masks that an over-read agrees with; it has no row where it does not agree.
 
     `overread` and `labeling` are the rows of the over-read and of its labeling under `vocabulary`.
     """
@@ -62,25 +62,25 @@ def agreed(overread: str, labeling: str, vocabulary: str = ":vocabulary") -> str
 
 
 def overread_mask(mask: str, labeling: str, agreed: str) -> str:
-    """SQL of an over-read's mask in its pair: its own, and where it agrees the machine's of labels it does not name."""
+    """Return the SQL of an over-read's mask: its own bits, and where it agrees the machine's of all other labels."""
     named = " | ".join(f"{labeling}.{name}" for name in ("present", "uncertain", "negated", "historical"))
     return f"{labeling}.{mask} | coalesce({agreed}.{mask} & ~({named}), 0)"
 
 
 def is_read(labeling: str, agreed: str) -> str:
-    """SQL of whether an over-read can be paired: the tracing could be read, and what it agrees with is known."""
+    """Return the SQL of whether an over-read can be paired: it is readable, and what it agrees with is labeled."""
     return f"({labeling}.stance = 'read' OR ({labeling}.stance = 'agrees' AND {agreed}.present IS NOT NULL))"
 
 
 def commit_soon(session: Session) -> None:
-    """Let this transaction's commit not wait for the disk. A later one that does wait makes it durable too."""
+    """Commit this transaction without waiting for the disk. A later commit that waits makes it durable too."""
     session.execute(text("SET LOCAL synchronous_commit = off"))
 
 
 def lock_ecg(session: Session, ecg_id: uuid.UUID) -> bool:
-    """Hold the ECG's row, so that versions and the pair change one writer at a time; False when there is none.
+    """Lock the ECG's row, so that one writer at a time changes its reports and pairs; return False for an unknown ECG.
 
-    Its key stays free to refer to: an activation makes the pairs of many ECGs in one transaction.
+    Other rows can still refer to its key: an activation makes the pairs of many ECGs in one transaction.
     """
     return session.scalar(select(Ecg.id).where(Ecg.id == ecg_id).with_for_update(key_share=True)) is not None
 
@@ -156,10 +156,10 @@ def text_ids(session: Session, said: Sequence[Said]) -> list[int]:
 
 
 def hold_dictionaries(session: Session) -> None:
-    """Let one transaction at a time add to the dictionaries (statements, cells), which are soon complete.
+    """Lock the dictionaries (statements, cells): one transaction at a time adds to them. They are soon complete.
 
-    Without it two writers that add the same rows in another order would wait for each other. Texts are too many for
-    this: whoever stores several adds them all, sorted, before anything else.
+    Without the lock two writers that add the same rows in different orders would deadlock. There are too many texts
+    for such a lock: they are added in sorted order instead (`text_ids`).
     """
     session.execute(select(func.pg_advisory_xact_lock(_DICTIONARIES)))
 
@@ -179,7 +179,7 @@ def unread(
 
 
 def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
-    """Give the ids of statements by normal form, adding the new ones."""
+    """Return the ids of statements by normal form; add the new ones."""
     if not normals:
         return {}
     known = text("SELECT normal, id FROM statements WHERE normal = ANY(:normals)")
@@ -201,13 +201,13 @@ def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
 
 
 def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
-    """Store what a vocabulary read in texts; what it has read before stays."""
+    """Store labelings; those that exist stay as they are."""
     if rows:
         session.execute(insert(Labeling).on_conflict_do_nothing(), rows)
 
 
 def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, statements: Sequence[int]) -> None:
-    """Store what a reading process answered (the JSON of `ml.labeling.batch`); the database takes it apart.
+    """Store the answer of a labeling process (the JSON of `ml.labeling.batch`); the database parses it.
 
     `statements` are the ids of its unmapped forms, in their order.
     """
@@ -234,7 +234,7 @@ def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, st
 def unlabelled(
     session: Session, vocabulary_id: uuid.UUID, after: int, limit: int
 ) -> Sequence[Row[int, str | None, list[Json] | None]]:
-    """List texts a vocabulary has not read (id, words, codes), from the one after `after` on, in the order of ids."""
+    """List the texts without a labeling (id, words, codes) whose ids follow `after`, in the order of ids."""
     read = select(Labeling.text_id).where(
         Labeling.vocabulary_id == vocabulary_id,
         Labeling.text_id == StoredText.id,
@@ -247,7 +247,7 @@ def unlabelled(
 
 
 def texts(session: Session, ids: Collection[int]) -> dict[int, StoredText]:
-    """Give stored texts by id."""
+    """Return stored texts by id."""
     return {row.id: row for row in session.scalars(select(StoredText).where(StoredText.id.in_(ids)))}
 
 
@@ -314,8 +314,8 @@ def unmapped(
 ) -> Sequence[Row[str, int, int, int]]:
     """Count the statements a vocabulary found nothing in, in current reports, most frequent first.
 
-    Gives normal form, count in machine reports, count in over-reads, and a text that holds it. Reports are counted by
-    text first: the cost is that of the distinct texts, and of one pass over the reports.
+    A row has the normal form, the counts in machine reports and over-reads, and the id of a text. Reports are counted
+    by text first: the cost is that of the distinct texts, and of one pass over the reports.
     """
     only = "AND source = :source" if source is not None else ""
     return session.execute(

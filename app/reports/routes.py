@@ -33,7 +33,7 @@ def add_report(
     """
     given = attributed(session, user, ecg_id, given)
     rules = labelers.maintained(session)
-    added = service.add(session, user.name, rules, ecg_id, given)
+    added = service.add(session, user.name, rules, ecg_id, given=given)
     if not added.is_new:
         response.status_code = 200
     return added.report

@@ -1,4 +1,4 @@
-"""Adding readings: versions and findings in the caller's transaction; the readings of ECGs, shown."""
+"""Storing reports as versions with their findings, and showing them; all in the caller's transaction."""
 
 import uuid
 from collections.abc import Mapping, Sequence
@@ -18,24 +18,24 @@ from ml.labeling.batch import row
 
 
 class Added(NamedTuple):
-    """A reading as it is now stored, and whether it is a new version."""
+    """A report as it is now stored, and whether it is a new version."""
 
     report: ReportOut
     is_new: bool
 
 
 class Stored(NamedTuple):
-    """The id of a reading that is stored, and whether it is a new version."""
+    """The id of a stored report, and whether it is a new version."""
 
     id: uuid.UUID
     is_new: bool
 
 
-def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, given: ReportIn) -> Added:
-    """Store a reading and make its ECG's pairs; raises the 404 of an unknown ECG."""
+def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, *, given: ReportIn) -> Added:
+    """Store a report and make the pairs of its ECG. Raises the 404 of an unknown ECG."""
     if not queries.lock_ecg(session, ecg_id):
         raise not_found("ECG")
-    [stored] = store(session, actor, rules, ecg_id, [given])
+    [stored] = store(session, actor, rules, ecg_id, readings=[given])
     if stored.is_new:
         refresh_pairs(session, ecg_id, [each.id for each in rules])
     report = next(report for report in of_ecg(session, ecg_id) if report.id == stored.id)
@@ -43,12 +43,12 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
 
 
 def store(
-    session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, readings: Sequence[ReportIn]
+    session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, *, readings: Sequence[ReportIn]
 ) -> list[Stored]:
-    """Store readings of an ECG, each as the current one of its source and reader, read by every vocabulary in `rules`.
+    """Store reports of an ECG, each as the current one of its source and reader, labeled by all of `rules`.
 
-    The current reading again, or any that the reader has said at the time that is given, changes nothing. The caller
-    holds the ECG's row, and makes its pairs afterwards.
+    A report that is stored already, as the current one or with the same `authored_at`, changes nothing. The caller
+    holds the lock of the ECG's row, and makes its pairs afterwards.
     """
     if not readings:
         return []
@@ -106,9 +106,9 @@ def _audited(version: queries.Version) -> Json:
 
 
 def _said_before(own: Sequence[queries.Version], given: ReportIn, text_id: int) -> queries.Version | None:
-    """Return the version that says the same: the current one, or the last of the time that is given.
+    """Return the version that says the same: the current one, or one with the `authored_at` that is given.
 
-    A message that is sent twice thus takes no later correction back.
+    So a message that is sent twice does not undo a later correction.
     """
     same = [
         each
@@ -120,12 +120,12 @@ def _said_before(own: Sequence[queries.Version], given: ReportIn, text_id: int) 
 
 
 def of_ecg(session: Session, ecg_id: uuid.UUID, only_current: bool = False) -> list[ReportOut]:
-    """List an ECG's readings, oldest first."""
+    """List an ECG's reports, oldest first."""
     return [_outside(reading) for reading in queries.with_findings(session, [ecg_id], only_current)]
 
 
 def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, list[ReportOut]]:
-    """Give the current readings of several ECGs."""
+    """Return the current reports of several ECGs."""
     readings: dict[uuid.UUID, list[ReportOut]] = {ecg_id: [] for ecg_id in ecg_ids}
     for reading in queries.with_findings(session, ecg_ids, only_current=True):
         readings[reading.ecg_id].append(_outside(reading))
@@ -158,7 +158,7 @@ def labelings(session: Session, read: Sequence[tuple[ReadingRules, int, queries.
 
 
 def label_new(session: Session, rules: Sequence[ReadingRules], said: Mapping[int, queries.Said]) -> None:
-    """Label the texts that a vocabulary has not read yet."""
+    """Label the texts that have no labeling of a vocabulary yet."""
     by_id = {each.id: each for each in rules}
     new = queries.unread(session, list(by_id), list(said))
     if new:

@@ -119,7 +119,7 @@ def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -
         def build(session: Session) -> int:
             if not queries.hold_slot(session, vocabulary_id, slots[1]):
                 raise LeaseLost(str(run.id))
-            return pair_queries.build_pairs(session, vocabulary_id, slots, *ecgs)
+            return pair_queries.build_pairs(session, vocabulary_id, slots, first=ecgs[0], last=ecgs[1])
 
         return run.transaction(build)
 

@@ -85,7 +85,7 @@ def pairs(database: Database) -> None:
             )
             rules = labelers.maintained(session)
             for source, words in (("machine", "AF"), ("overread", f"Wobbly baseline rhythm, rate {number}")):
-                reports.add(session, "test", rules, ecg_id, ReportIn(source=source, text=words))
+                reports.add(session, "test", rules, ecg_id, given=ReportIn(source=source, text=words))
         assert count(database, "SELECT count(*) FROM pairs") == number + 1
     with database.begin() as session:
         service.upload(session, "test", NEW, answer({"vocabulary": NEW}))

@@ -73,7 +73,7 @@ def _row(session: Session, ecg_id: uuid.UUID, found: dict[str, Any]) -> dict[str
 
 
 def build_pairs(
-    session: Session, vocabulary_id: uuid.UUID, slots: tuple[int, int], first: uuid.UUID, last: uuid.UUID
+    session: Session, vocabulary_id: uuid.UUID, slots: tuple[int, int], *, first: uuid.UUID, last: uuid.UUID
 ) -> int:
     """Make the pairs of the ECGs from `first` to `last` (inclusive) for another vocabulary; return how many were made.
 
@@ -145,10 +145,10 @@ def drop_unreadable(session: Session, vocabulary_id: uuid.UUID, slot: int) -> No
 
 
 def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
-    """SQL of what the pairs of the chosen ECGs are made of: ECG, reader and four masks.
+    """Return the SQL of what the pairs of the chosen ECGs consist of: ECG, reader and four masks.
 
-    One look into the index a text, whatever the planner knows of the labelings: of a vocabulary that has just read its
-    first texts it knows nothing, and joins would compare each with every other.
+    `LIMIT 1` makes each labeling an index lookup. The planner knows nothing of a vocabulary that has just labeled its
+    first texts, and would choose a join that compares all labelings with each other.
     """
     labeling = f"SELECT * FROM labelings WHERE vocabulary_id = {vocabulary} AND text_id ="  # noqa: S608
     return f"""
@@ -185,7 +185,7 @@ _ONE_ECG = f"""
 
 
 def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters: dict[str, Any]) -> None:
-    """Put what the pairs of the chosen ECGs are made of into the temporary table `fresh`, and their cells in place."""
+    """Put what the pairs of the chosen ECGs consist of into the temporary table `fresh`; add their new cells."""
     session.execute(
         text(f"CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS {_paired(chosen)}"),
         {"vocabulary": vocabulary_id, **parameters},
@@ -236,12 +236,12 @@ def _insert(session: Session, rows: str, parameters: dict[str, Any]) -> int:
 
 
 def allow_memory(session: Session, size: str) -> None:
-    """Let each sort and hash of this transaction have so much: what does not fit goes to disk and takes longer."""
+    """Set the memory of each sort and hash of this transaction; what needs more goes to disk and takes longer."""
     session.execute(text("SELECT set_config('work_mem', :size, true)"), {"size": size})
 
 
 def _value_ids(session: Session, names: dict[str, str | None]) -> dict[str, int]:
-    """Find the ids of names by attribute, adding those that are new; what is not said has none."""
+    """Return the ids of names by attribute, and add the new ones; a name that is not given has none."""
     said = {attribute: name for attribute, name in names.items() if name}
     known = select(AttributeValue.attribute, AttributeValue.id).where(
         tuple_(AttributeValue.attribute, AttributeValue.value).in_(said.items())
@@ -256,7 +256,7 @@ def _value_ids(session: Session, names: dict[str, str | None]) -> dict[str, int]
 
 
 def _cell_id(session: Session, *masks: int) -> int:
-    """Find the cell of these masks, adding it when it is new (reading first: an insert that conflicts burns an id)."""
+    """Return the id of the cell of these masks; add it where it is new. Selects first: failed inserts use up ids."""
     found = session.scalar(_cell_of(masks))
     return _add_cell(session, *masks) if found is None else found
 

@@ -107,7 +107,7 @@ class Writer:
     def _read(self, session: Session, ecg_id: uuid.UUID, *readings: ReportIn) -> None:
         rules = self._labelers.maintained(session)
         lock_ecg(session, ecg_id)
-        reports.store(session, "test", rules, ecg_id, readings)
+        reports.store(session, "test", rules, ecg_id, readings=readings)
         refresh_pairs(session, ecg_id, [each.id for each in rules])
 
 

@@ -121,7 +121,7 @@ def test_statements_say_which_words_experts_add_and_remove(client: httpx.Client,
             )
             for source, words in (("machine", machine), ("overread", overread)):
                 reading = ReportIn(source=source, text=words)
-                reports.add(session, "test", labelers.maintained(session), ecg_id, reading)
+                reports.add(session, "test", labelers.maintained(session), ecg_id, given=reading)
 
     def statements(**query: Any) -> dict[str, Any]:
         answer = client.get("/v1/disagreement/statements", params=query)

@@ -41,7 +41,7 @@ def written(*lines: dict[str, Any]) -> bytes:
 
 
 def bring(database: Database, settings: Settings, *lines: dict[str, Any]) -> Loaded:
-    return import_reports(database, settings, "test", io.BytesIO(written(*lines)), lambda _: None)
+    return import_reports(database, settings, "test", io.BytesIO(written(*lines)), progress=lambda _: None)
 
 
 def count(database: Database, table: str) -> int:
@@ -178,14 +178,14 @@ def test_a_bad_line_is_named_and_nothing_of_its_file_is_stored(
     database: Database, settings: Settings, line: bytes, why: str
 ) -> None:
     with pytest.raises(BadLine) as refused:
-        import_reports(database, settings, "test", io.BytesIO(written(*PAIR) + line + b"\n"), lambda _: None)
+        import_reports(database, settings, "test", io.BytesIO(written(*PAIR) + line + b"\n"), progress=lambda _: None)
     assert str(refused.value).startswith(why) and "Miller" not in str(refused.value)
     assert {count(database, table) for table in ("ecgs", "texts", "reports", "audit_log")} == {0}
 
 
 def refused(database: Database, settings: Settings, file: bytes) -> list[str]:
     with pytest.raises(BadLine) as raised:
-        import_reports(database, settings, "test", io.BytesIO(file), lambda _: None)
+        import_reports(database, settings, "test", io.BytesIO(file), progress=lambda _: None)
     return str(raised.value).splitlines()
 
 
@@ -215,17 +215,22 @@ def test_a_byte_order_mark_is_dropped_and_null_is_absent(
     line = {
         "record": "p/1",
         "source": "overread",
-        "text": "AF\fLVH\vRBBB",
+        "text": "AF\n\fLVH\v\nRBBB\f",
         "sex": None,
         "simulated": None,
         "final": None,
     }
     file = b"\xef\xbb\xbf" + json.dumps(line).encode()
-    import_reports(database, settings, "test", io.BytesIO(file), lambda _: None)
+    import_reports(database, settings, "test", io.BytesIO(file), progress=lambda _: None)
     [ecg] = client.get("/v1/ecgs").json()["items"]
     [report] = client.get(f"/v1/ecgs/{ecg['id']}").json()["reports"]
-    assert (ecg["sex"], report["final"], report["text"]) == ("unknown", False, "AF\nLVH\nRBBB")
+    assert (ecg["sex"], report["final"], report["text"]) == ("unknown", False, "AF\n LVH \nRBBB ")
     assert {finding["label"] for finding in report["findings"]} == {"afib", "lvh", "rbbb"}
+
+
+def test_a_form_feed_within_a_word_is_refused(database: Database, settings: Settings) -> None:
+    [named] = refused(database, settings, b'{"record": "p/4", "source": "overread", "text": "a\\u000cb"}')
+    assert named == "line 1: text: must not hold control characters"
 
 
 @pytest.mark.parametrize("encoding", ["utf-16", "utf-16-le", "utf-16-be", "utf-32"])
@@ -420,7 +425,7 @@ def test_imports_writers_and_an_activation_at_once(
                 ecg = session.execute(text("SELECT id FROM ecgs ORDER BY random() LIMIT 1")).scalar()
                 if ecg is not None:
                     given = ReportIn(source="overread", text=f"{said[number % 6]}\nrate {number % 40}")
-                    reports.add(session, "test", rules, ecg, given)
+                    reports.add(session, "test", rules, ecg, given=given)
 
     def activate() -> None:
         with database.begin() as session:

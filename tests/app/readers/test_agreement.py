@@ -237,7 +237,7 @@ def test_the_same_words_at_another_time_are_a_new_version_as_in_an_import(
         for reader, words, day in said
     ]
     file = io.BytesIO("\n".join(json.dumps(line) for line in lines).encode())
-    import_reports(database, settings, "test", file, lambda _: None)
+    import_reports(database, settings, "test", file, progress=lambda _: None)
     imported = client.get("/v1/ecgs").json()["items"][0]["id"]
     ecg = ecg_with(client, database)
     say(client, ecg, "LBBB", source="machine")
@@ -276,7 +276,7 @@ def test_the_published_kappas_of_code_test_come_out(
         assert row is not None
         vocabularies.begin_activation(session, row.id)
         vocabularies.switch(session, row.id)
-    loaded = import_reports(database, settings, "test", io.BytesIO(lines), lambda _: None)
+    loaded = import_reports(database, settings, "test", io.BytesIO(lines), progress=lambda _: None)
     assert (loaded.ecgs, loaded.lines, loaded.conflicts) == (827, 7 * 827, {})
     published = [line.split(",") for line in (folder / "kappas_annotators_and_DNN.csv").read_text().splitlines()[1:]]
     profiles = [client.get(f"/v1/readers/cardiologist-{number}").json()["machine"] for number in (1, 2)]

@@ -101,7 +101,7 @@ def test_nothing_that_names_somebody_is_stored_whichever_way_it_comes(
     else:
         (tmp_path / "lines").write_text(json.dumps({"record": "1", "source": "overread", "text": PAGE}))
         with (tmp_path / "lines").open("rb") as file:
-            import_reports(database, settings, "test", file, lambda loaded: None)
+            import_reports(database, settings, "test", file, progress=lambda loaded: None)
     with database.begin() as session:
         tables = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
         stored = "".join(str(session.execute(text(f"SELECT * FROM {table}")).all()) for table in tables)

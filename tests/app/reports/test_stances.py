@@ -32,7 +32,7 @@ MACHINE = "Atrial fibrillation\nLVH"
 
 def load(database: Database, settings: Settings, *lines: dict[str, Any]) -> None:
     file = io.BytesIO("\n".join(json.dumps(line) for line in lines).encode())
-    import_reports(database, settings, "test", file, lambda loaded: None)
+    import_reports(database, settings, "test", file, progress=lambda loaded: None)
 
 
 def lines(record: str, *said: tuple[str, str]) -> list[dict[str, Any]]:

@@ -64,7 +64,7 @@ def add_ecg(database: Database, labelers: Labelers, machine: str, overread: str)
         )
         rules = labelers.maintained(session)
         readings = [ReportIn(source="machine", text=machine), ReportIn(source="overread", text=overread)]
-        reports.store(session, "test", rules, ecg_id, readings)
+        reports.store(session, "test", rules, ecg_id, readings=readings)
         refresh_pairs(session, ecg_id, [each.id for each in rules])
     return ecg_id
 
@@ -277,7 +277,7 @@ def test_writers_at_work_while_a_vocabulary_is_activated(
                 mine.append(add_ecg(database, labelers, f"{machine}\nrate {turn}", overread))
                 with database.begin() as session:
                     correction = ReportIn(source="overread", text=OVERREAD[turn % 6])
-                    reports.add(session, "test", labelers.maintained(session), mine[turn // 2], correction)
+                    reports.add(session, "test", labelers.maintained(session), mine[turn // 2], given=correction)
         except BaseException as error:
             failed.append(error)
 
@@ -310,7 +310,7 @@ def test_an_activation_that_is_cancelled_changes_nothing(
     second = client.post("/v1/vocabularies/overread-2/activate")
     assert second.status_code == 409 and second.json()["type"].endswith("activation_under_way")
 
-    def broken(*given: object) -> int:
+    def broken(*given: object, **named: object) -> int:
         raise RuntimeError("on purpose")
 
     monkeypatch.setattr(queries, "build_pairs", broken)
@@ -340,10 +340,10 @@ def test_another_worker_goes_on_where_one_stopped(
     monkeypatch.setattr(tasks, "TEXTS", 3)
     build, calls = queries.build_pairs, iter(range(1000))
 
-    def stops(*given: Any) -> int:
+    def stops(*given: Any, **named: Any) -> int:
         if next(calls) == 30:
             raise WorkerStopping
-        return build(*given)
+        return build(*given, **named)
 
     monkeypatch.setattr(queries, "build_pairs", stops)
     runner.run(uuid.UUID(answer.json()["id"]))
@@ -398,7 +398,7 @@ def test_an_activation_waits_for_who_began_before_all_was_read(
         with database.begin() as session:
             rules = labelers.maintained(session)
             reading = ReportIn(source="overread", text="AF")
-            reports.add(session, "test", rules, ecg_id, reading)
+            reports.add(session, "test", rules, ecg_id, given=reading)
             begun.set()
             assert all_read.wait(60)
             time.sleep(1)
