@@ -47,7 +47,7 @@ def fill(settings: Settings, pairs: int, seed: int) -> None:
     """Store a simulated archive by the service's own way in; in a process of its own."""
     database = Database(settings)
     archive = simulation.Archive(table_a1(pairs), pairs, seed)
-    loaded = simulation.load(database, settings, "benchmark", archive, lambda _: None)
+    loaded = simulation.load(database, settings, "benchmark", archive, progress=lambda _: None)
     with database.begin() as session:
         print(
             f"stored in {time.perf_counter() - START:.1f} s, {reports.count_texts(session):,} distinct texts of "

@@ -65,7 +65,7 @@ def simulate_reports(
             must_ask = not yes and holds_real(session)
         if must_ask:
             typer.confirm(f"This archive holds real ECGs. Store {pairs:,} simulated pairs beside them?", abort=True)
-        simulation.load(database, settings, "command line", simulated, _progress())
+        simulation.load(database, settings, "command line", simulated, progress=_progress())
         table = simulation.table(database, simulated)
     show(table.shown())
     if not table.is_right():

@@ -63,7 +63,7 @@ class Comparison(NamedTuple):
         return self.counted[label] != self.archive.ledger[label]
 
 
-def load(database: Database, settings: Settings, actor: str, archive: Archive, progress: Progress) -> Loaded:
+def load(database: Database, settings: Settings, actor: str, archive: Archive, *, progress: Progress) -> Loaded:
     """Store an archive, marked as simulated. The same archive again changes nothing."""
     what = {"simulated_pairs": archive.pairs, "seed": archive.seed}
     return audited_load(
