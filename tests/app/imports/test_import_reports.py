@@ -31,6 +31,7 @@ from app.settings import Settings
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.service import Labelers, upload
 from ml.labeling import Labeler, builtin, builtin_text
+from ml.labeling.elsewhere import answer
 
 RUN = CliRunner()
 LABELER = Labeler(builtin())
@@ -92,7 +93,8 @@ def test_models_and_datasets_leave_it_out(client: httpx.Client, database: Databa
     assert answer.status_code == 409 and answer.json()["type"] == "/problems/no_waveform"
     with database.begin() as session:
         active = vocabularies.active(session)
-        assert list(datasets.readings(session, Choice(active.id, None, None, None, None, False), 10)) == []
+        choice = Choice(active.id, None, None, None, None, without_overread=False, simulated=False)
+        assert datasets.read_after(session, choice, "", 10) == []
 
 
 def test_the_same_lines_again_change_nothing_and_other_words_are_a_new_version(
@@ -391,7 +393,7 @@ def test_imports_writers_and_an_activation_at_once(
     labelers = Labelers()
     other = builtin_text().replace("version: overread-2", "version: other")
     with database.begin() as session:
-        row, _ = upload(session, "test", other)
+        row, _ = upload(session, "test", other, answer({"vocabulary": other}))
     said = ["AF", "LBBB", "Sinus rhythm", "LVH", "Possible RVH", "Atrial flutter"]
     files = [
         [
