@@ -14,8 +14,8 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 MEBIBYTE = 1024 * 1024
 PREFIX = "OVERREAD_"
 ENV_FILE = "OVERREAD_ENV_FILE"
-"""Names a file of settings, `NAME=value` a line. No file is read that is not named: whoever may write to the current
-folder would otherwise configure the service."""
+"""Names a file of settings, `NAME=value` a line. Without it no file is read: otherwise everybody who can write to the
+current folder could configure the service."""
 OF_THE_TESTS = "OVERREAD_TEST_"
 
 
@@ -136,8 +136,8 @@ class Settings(BaseSettings):
 def load_settings() -> Settings:
     """Return the settings of this process, from its environment and the file that `OVERREAD_ENV_FILE` names.
 
-    Raises `SettingsError` for a variable that is no setting: a misspelt `OVERREAD_DATABASE_URL` would otherwise start
-    an empty database.
+    Raises `SettingsError` for a variable that is not a setting: with a misspelt `OVERREAD_DATABASE_URL` the service
+    would start on an empty database.
     """
     named = os.environ.get(ENV_FILE) or None
     given = set(os.environ)

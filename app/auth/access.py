@@ -1,4 +1,4 @@
-"""What a route asks for: `Depends(require("reader"))`. Without a key 401, with too weak a role 403."""
+"""Who may call an operation: `Depends(require("reader"))`. Without a valid key 401, with too low a role 403."""
 
 from collections.abc import Awaitable, Callable, Iterator
 from typing import Annotated
@@ -36,9 +36,9 @@ def authenticate(
 
 
 class KeyBeforeBody:
-    """Refuse, with 401, a body that comes without any key, unread; whose key it is, `authenticate` asks.
+    """Refuse a request that has a body and no key, with 401, before the body is read. `authenticate` checks keys.
 
-    FastAPI reads a body before it asks anyone who sent it, and no operation without a key reads one.
+    FastAPI reads a body before any dependency runs. No operation that needs no key reads a body.
     """
 
     def __init__(self, app: ASGIApp) -> None:
@@ -58,7 +58,7 @@ UserDep = Annotated[User, Depends(authenticate, scope="function")]
 
 
 def require(role: Role) -> Callable[[User], Awaitable[User]]:
-    """Build the dependency that admits `role` and the stronger ones."""
+    """Return the dependency that admits `role` and the roles above it."""
 
     async def admit(user: UserDep) -> User:
         if not allows(user.role, role):

@@ -11,13 +11,13 @@ from app.kit.audit import AuditEntry
 
 
 def _is_active() -> ColumnElement[bool]:
-    """The condition on a key joined with its user under which it opens anything."""
+    """Return the condition under which a key, joined with its user, is accepted."""
     unexpired = or_(ApiKey.expires_at.is_(None), ApiKey.expires_at > func.now())
     return and_(ApiKey.revoked_at.is_(None), unexpired, User.disabled_at.is_(None))
 
 
 def active_key(session: Session, sha256: bytes) -> tuple[ApiKey, User] | None:
-    """Find the key of this hash and its user, if it opens anything."""
+    """Find the key of this hash and its user, if it is accepted."""
     statement = select(ApiKey, User).join(User, ApiKey.user_id == User.id).where(ApiKey.sha256 == sha256, _is_active())
     found = session.execute(statement).first()
     return None if found is None else (found[0], found[1])
@@ -59,7 +59,7 @@ def environment_keys(session: Session) -> list[ApiKey]:
 
 
 def active_admin_keys(session: Session) -> int:
-    """Count the keys that open everything."""
+    """Count the accepted keys of admins."""
     return (
         session.scalar(
             select(func.count())

@@ -1,4 +1,4 @@
-"""What a user may be called, and what the audit log looks like outside."""
+"""The names that users may have, and the audit log's entries as the API shows them."""
 
 from datetime import datetime
 from typing import Annotated, Any

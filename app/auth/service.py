@@ -95,9 +95,9 @@ def issue_key(session: Session, actor: str, name: str, expires_at: datetime | No
     """Make a key for a user and return it: the only time anyone sees it."""
     user = _user(session, name)
     if user.disabled_at is not None:
-        raise AuthError(f"the user {name!r} is disabled, and no key opens anything: run `overread user enable` first")
+        raise AuthError(f"the user {name!r} is disabled, so its keys are refused: run `overread user enable` first")
     if expires_at is not None and expires_at <= datetime.now(UTC):
-        raise AuthError("--expires is in the past: the key would open nothing")
+        raise AuthError("--expires is in the past: the key would be refused from the start")
     key = "ovr_" + secrets.token_urlsafe(32)
     _store_key(session, actor, user, key, "issued", expires_at=expires_at)
     return key
@@ -124,15 +124,15 @@ def revoke_key(session: Session, actor: str, key_id: uuid.UUID) -> None:
     """End a key for good."""
     key = queries.key(session, key_id)
     if key is None:
-        raise AuthError("there is no such key")
+        raise AuthError("there is no key with this id: `overread user list` shows them")
     _revoke(session, actor, key)
 
 
 def ensure_admin(session: Session, given: SecretStr | None) -> str | None:
     """Make sure an admin can get in; return a newly made key, to be shown once.
 
-    A key of the environment opens as long as the environment gives it: another one, or none, ends it. One that somebody
-    revoked stays revoked.
+    A key of the environment is accepted as long as the environment has it: another one, or none, ends it. A key that
+    somebody revoked stays revoked.
     """
     queries.lock_bootstrap(session)
     sha256 = hash_key(given.get_secret_value()) if given is not None else None
@@ -174,7 +174,7 @@ def _check_not_last_admin(session: Session, user: User) -> None:
 def _user(session: Session, name: str) -> User:
     user = queries.user_by_name(session, name)
     if user is None:
-        raise AuthError(f"there is no user {name!r}")
+        raise AuthError(f"there is no user {name!r}: `overread user list` shows them")
     return user
 
 

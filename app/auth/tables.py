@@ -10,7 +10,7 @@ from app.kit.database import Base, CreatedAt, Id
 
 
 class User(Base):
-    """Someone, or some system, that holds keys; one role each."""
+    """A person or a system that has keys, and one role."""
 
     __tablename__ = "users"
     __table_args__ = (

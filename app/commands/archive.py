@@ -25,7 +25,7 @@ simulations = typer.Typer(help="Make what no patient was attached to.", no_args_
 def import_reports(
     file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON lines, a reading each; - for standard input.")],
 ) -> None:
-    """Store readings of ECGs, with or without a tracing here: `docs/how-to/import_reports.md` says what a line holds.
+    """Store readings of ECGs, with or without a waveform here: `docs/how-to/import_reports.md` says what a line holds.
 
     A line that is no reading ends it, named by number and field, before anything is stored. The same lines again
     change nothing; other words of the same reader are a new version.

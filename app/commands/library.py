@@ -95,7 +95,7 @@ def extract(
 ) -> None:
     """Read reports: a line of JSON with the labels present, uncertain, negated and historical for each line given.
 
-    Needs no database. A line that is no report ends it with status 2 and its number; what came before is written.
+    Needs no database. A line that is not a report ends the command with status 2, and the message names the line.
     """
     from ml.labeling import Labeler
     from ml.labeling import lines as reports

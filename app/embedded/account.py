@@ -1,4 +1,4 @@
-"""The operating-system account PostgreSQL runs under: it refuses root, so root must lend it another one."""
+"""The operating-system account that PostgreSQL runs under: another one than root, which it refuses."""
 
 import os
 import pwd
@@ -9,12 +9,12 @@ from pathlib import Path
 from app.embedded.errors import EmbeddedPostgresError
 
 UNPRIVILEGED = ("postgres", "nobody")
-"""Accounts tried, in this order, when the service runs as root and the folder is root's too."""
+"""Accounts to try, in this order, when the service runs as root and root owns the folder."""
 
 
 @dataclass(frozen=True)
 class Account:
-    """An account by numbers; `lent` when it is not the one this process runs under."""
+    """An account: user id, group id, name."""
 
     uid: int
     gid: int
@@ -22,13 +22,13 @@ class Account:
 
     @property
     def lent(self) -> bool:
-        """Whether children must change to it."""
+        """Whether it is another account than this process's, so that children must change to it."""
         return self.uid != os.geteuid()
 
     def can_reach(self, path: Path) -> bool:
-        """Tell whether the account, in no group but its own, may read `path` and enter every folder above.
+        """Return whether the account, in no group but its own, may read `path` and enter every folder above.
 
-        Judged by permission bits alone; access-control lists are not looked at.
+        Only permission bits are looked at, not access-control lists.
         """
         if not self.lent:
             return True
@@ -42,12 +42,12 @@ class Account:
 
 
 def account_of(uid: int) -> Account:
-    """Look an account up; initdb needs it to have a name.
+    """Return the account of a user id; initdb needs it to have a name.
 
     Raises
     ------
     EmbeddedPostgresError
-        The number has no entry, as in a container started with a made-up `--user`.
+        The user id has no entry, as in a container started with `--user` and any number.
     """
     try:
         entry = pwd.getpwuid(uid)
@@ -60,7 +60,7 @@ def account_of(uid: int) -> Account:
 
 
 def server_account(folder: Path, cluster: Path) -> Account:
-    """Choose who runs PostgreSQL: this account, or as root the cluster's or folder's owner, or a nobody."""
+    """Return the account that runs PostgreSQL: this one; for root the owner of cluster or folder, or `UNPRIVILEGED`."""
     if os.geteuid() != 0:
         return account_of(os.geteuid())
     for place in (cluster, folder):

@@ -63,7 +63,7 @@ def find_binaries(major: int | None = None, source: Source = "any") -> Binaries:
 
 
 def reachable_by(account: Account, binaries: Binaries, folder: Path) -> Binaries:
-    """Give programs that `account` can run, copying the wheel's where its folder is closed to it.
+    """Return programs that `account` can run; the wheel's are copied where their folder is closed to it.
 
     A virtual environment below /root is closed to everyone else. Its programs find their libraries by relative
     path, so both of the wheel's folders are copied in the same layout: 40 MB, once a version. Parent folders are

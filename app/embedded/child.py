@@ -16,11 +16,11 @@ from app.embedded.account import Account
 
 LINE_LIMIT = 8192
 ENVIRONMENT = {"PATH": "/usr/bin:/bin", "LC_ALL": "C", "TZ": "UTC"}
-"""All that the child sees: no PG* variable of ours may steer it, no secret of ours reaches it."""
+"""The child's whole environment: our PG* variables and our secrets do not reach it."""
 
 
 class Child:
-    """A running program, its last words and its way to the log.
+    """A running program; its output goes to the log, and its last lines are kept.
 
     The thread that forks must outlive the program: the kernel's parent-death signal follows the *thread*. So one
     thread starts the program, copies its output until the end, and reaps it; `start` may be called from any thread.
@@ -76,7 +76,7 @@ class Child:
 
     @property
     def is_running(self) -> bool:
-        """Whether the program has not ended."""
+        """Whether the program runs."""
         return self._process.poll() is None
 
     @property
@@ -85,11 +85,11 @@ class Child:
         return "\n".join(self._last_lines)
 
     def send(self, number: signal.Signals) -> None:
-        """Signal it; nothing happens when it has ended."""
+        """Send it a signal; does nothing when it has ended."""
         self._process.send_signal(number)
 
     def wait(self, timeout_s: float | None) -> int:
-        """Wait for its end and for all of its output; give the exit status or raise `TimeoutExpired`."""
+        """Wait for its end and its whole output, and return the exit status; raise `TimeoutExpired` after that time."""
         status = self._process.wait(timeout_s)
         self._thread.join(timeout_s)
         return status

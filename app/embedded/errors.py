@@ -1,4 +1,4 @@
-"""What can be wrong with the private PostgreSQL; every message says what to do about it."""
+"""What can be wrong with the private PostgreSQL; each message says what to do."""
 
 
 class EmbeddedPostgresError(RuntimeError):

@@ -13,7 +13,7 @@ PR_SET_PDEATHSIG = 1
 
 
 def main(uid: int, gid: int, parent: int, command: list[str]) -> None:
-    """Replace this process by `command`: under the account, and told to stop when the parent ends.
+    """Replace this process by `command`, under the account; the kernel stops it when the parent ends.
 
     The kernel then sends SIGINT, PostgreSQL's fast shutdown, at the end of the *thread* that started us. It is asked
     after the change of account, which clears it; exec keeps it. Only Linux has it: elsewhere the next start finds an

@@ -1,4 +1,4 @@
-"""One supervisor a folder: an advisory lock that the kernel drops when its holder dies, however it dies."""
+"""One supervisor per folder: an advisory lock, which the kernel releases when its process ends for any reason."""
 
 import fcntl
 import os
@@ -10,7 +10,7 @@ from app.embedded.errors import EmbeddedPostgresError, FolderInUse
 class FolderLock:
     """`flock` on a file of the folder; the file holds the holder's process id for the refusal's message.
 
-    Entering it raises `FolderInUse` at once when it is taken, by another process or by this one.
+    Entering it raises `FolderInUse` at once when another process, or this one, has it.
     """
 
     def __init__(self, path: Path) -> None:

@@ -1,4 +1,4 @@
-"""What `postmaster.pid` says: a server that runs, one whose supervisor is gone, or none any more."""
+"""Reads `postmaster.pid`: whether a server runs on a cluster, and stops one whose supervisor has ended."""
 
 import os
 import signal
@@ -12,7 +12,7 @@ from app.embedded.cluster import Cluster
 from app.embedded.errors import EmbeddedPostgresError
 
 STOP_STEPS = ((signal.SIGINT, 20), (signal.SIGQUIT, 10), (signal.SIGKILL, 5))
-"""As for our own server; seconds."""
+"""Signals to send, one after the other, and how many seconds to wait after each; as for our own server."""
 READY = "ready"
 
 
@@ -45,14 +45,17 @@ def stop(cluster: Cluster) -> None:
 
 
 def sockets_of_running(cluster: Cluster) -> Path | None:
-    """Give the socket's folder of the server that runs on the cluster and takes connections, if one does."""
+    """Return the socket folder of the server that runs on the cluster and takes connections; None where none does."""
     lines = _pid_file(cluster)
     ready = len(lines) > 7 and lines[7].strip() == READY and _serves(int(lines[0]), cluster)
     return Path(lines[4]) if ready else None
 
 
 def _pid_file(cluster: Cluster) -> list[str]:
-    """Read pid, data folder, start time, port, socket folder, address, shared memory, status; [] when useless."""
+    """Return the lines of `postmaster.pid`; [] where there is none, or no process id.
+
+    They are: process id, data folder, start time, port, socket folder, address, shared memory, status.
+    """
     try:
         lines = cluster.read("postmaster.pid").splitlines()
     except FileNotFoundError:
@@ -71,7 +74,7 @@ def _is_alive(pid: int) -> bool:
 
 
 def _serves(pid: int, cluster: Cluster) -> bool:
-    """Tell whether the process is a PostgreSQL on this cluster: it works in the cluster's folder."""
+    """Return whether the process is PostgreSQL on this cluster: its current folder is the cluster's."""
     if sys.platform.startswith("linux"):
         try:
             return Path(f"/proc/{pid}/cwd").samefile(cluster.folder)

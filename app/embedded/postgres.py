@@ -27,12 +27,12 @@ log = structlog.get_logger(__name__)
 
 
 class EmbeddedPostgres:
-    """PostgreSQL in `folder`, made on first use, kept between runs, started again should it die.
+    """PostgreSQL in `folder`: made on first use, kept between runs, started again when it ends by itself.
 
     Parameters
     ----------
     folder
-        Its home, made when absent: `cluster` (PostgreSQL's own), `server.log`, `lock`, and `socket` where the path
+        Its folder, made when absent: `cluster` (PostgreSQL's own), `server.log`, `lock`, and `socket` where the path
         is short and open enough for one.
     durable
         False: nothing is synced to disk; for tests only, a crash of the machine may ruin the cluster.
@@ -54,12 +54,12 @@ class EmbeddedPostgres:
 
     @property
     def is_running(self) -> bool:
-        """Whether the server process lives."""
+        """Whether the server process runs."""
         return self._server is not None and self._server.is_running
 
     @property
     def pid(self) -> int | None:
-        """Process id of the server while it lives, for those who watch it."""
+        """Process id of the server while it runs."""
         return self._server.pid if self._server is not None else None
 
     def start(self) -> str:
@@ -88,7 +88,7 @@ class EmbeddedPostgres:
         return _url(sockets)
 
     def stop(self) -> None:
-        """Stop the server, cleanly if it lets us, and give the folder free. Does nothing when stopped."""
+        """Stop the server, cleanly if possible, and release the folder. Does nothing when it is stopped."""
         self._held.close()
         self._server = None
 
@@ -101,7 +101,7 @@ class EmbeddedPostgres:
         self.stop()
 
     def _start(self, held: ExitStack) -> Path:
-        """Start, leaving in `held` how to undo each step; give the socket's folder."""
+        """Start, and return the socket folder; `held` gets what undoes each step."""
         home = self.folder / "cluster"
         account = server_account(self.folder, home)
         server_log = _server_log(self.folder / "server.log")
@@ -126,7 +126,7 @@ class EmbeddedPostgres:
 
 
 class _Watch:
-    """Starts the server again when it ends unasked, as when the kernel kills it for memory."""
+    """Starts the server again when it ends by itself, for example when the kernel kills it for memory."""
 
     def __init__(self, server: Server, cluster: Cluster) -> None:
         self._server = server
@@ -178,7 +178,7 @@ def running_url(folder: Path) -> str | None:
 def _make_database(server: Server) -> None:
     """Make the role and its database where absent: a start may have been killed between the two.
 
-    The service's role owns its database and is no superuser: that one may read files and run programs.
+    The service's role owns its database and is not a superuser, because a superuser can read files and run programs.
     """
     role, database = sql.Identifier(ROLE), sql.Identifier(DATABASE)
     with server.connect() as connection:

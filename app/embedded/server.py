@@ -16,9 +16,9 @@ from app.embedded.errors import EmbeddedPostgresError
 from app.embedded.socket_folder import PORT
 
 RETRY_S = 30
-"""How long a start is tried again while back ends of a killed server end."""
+"""Seconds for which a start is tried again while processes of a killed server end."""
 RECOVERY_S = 600
-"""How long a living server may replay its log before we give up on it."""
+"""Seconds for which a running server may replay its log before the start counts as failed."""
 STOP_STEPS = ((signal.SIGINT, 30), (signal.SIGQUIT, 10), (signal.SIGKILL, 10))
 """PostgreSQL's fast shutdown, its immediate one (recovery follows at the next start), the kernel's; seconds."""
 
@@ -38,9 +38,9 @@ SETTINGS = {
     "log_error_verbosity": "terse",
     "log_min_error_statement": "panic",
 }
-"""On the command line, where nothing in the cluster can override them."""
+"""Given on the command line, so that no file of the cluster can override them."""
 NOT_DURABLE = {"fsync": "off", "full_page_writes": "off"}
-"""A commit is still written before it is answered: rows outlive a killed server, only not a machine's crash."""
+"""A commit is written, but not forced to disk: rows survive when the server is killed, not when the machine crashes."""
 
 
 class Server:
@@ -59,12 +59,12 @@ class Server:
 
     @property
     def is_running(self) -> bool:
-        """Whether the process lives."""
+        """Whether the process runs."""
         return self._child is not None and self._child.is_running
 
     @property
     def pid(self) -> int | None:
-        """Process id while it lives."""
+        """Process id while it runs."""
         return self._child.pid if self._child is not None and self._child.is_running else None
 
     def start(self) -> None:
@@ -73,7 +73,7 @@ class Server:
         Raises
         ------
         EmbeddedPostgresError
-            It ended or kept silent; the message holds its last words.
+            It ended, or does not answer; the message holds its last lines.
         """
         began = time.monotonic()
         while True:
@@ -89,7 +89,7 @@ class Server:
             time.sleep(0.2)
 
     def stop(self) -> None:
-        """Stop it, cleanly if it lets us."""
+        """Stop it, cleanly if possible."""
         for number, patience_s in STOP_STEPS:
             if self._child is None or not self._child.is_running:
                 return
@@ -100,12 +100,12 @@ class Server:
                 continue
 
     def wait(self) -> None:
-        """Return when it has ended, for whatever reason."""
+        """Return when it has ended."""
         if self._child is not None:
             self._child.wait(None)
 
     def connect(self) -> psycopg.Connection:
-        """Connect as the superuser, who may not be what the service runs as."""
+        """Connect as the superuser; the service itself does not."""
         where = make_conninfo(host=str(self._sockets), port=PORT, user=SUPERUSER, dbname="postgres")
         return psycopg.connect(where, autocommit=True, connect_timeout=10)
 

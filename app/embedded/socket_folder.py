@@ -1,4 +1,4 @@
-"""The folder of the server's unix socket: 0700, within reach of its account, with a path short enough."""
+"""The folder of the server's Unix socket: mode 0700, reachable for the server's account, with a short enough path."""
 
 import hashlib
 import os
@@ -10,19 +10,19 @@ from app.embedded.account import Account
 from app.embedded.errors import EmbeddedPostgresError
 
 PORT = 5432
-"""Only names the socket's file; nothing listens on a network."""
+"""Part of the socket's file name; nothing listens on a network."""
 LONGEST_SOCKET_PATH = 107
 """Bytes of `sun_path` on Linux, less its closing zero (macOS: 103)."""
 LONGEST_ANYWHERE = min(LONGEST_SOCKET_PATH, 103)
 
 
 def make_socket_folder(folder: Path, account: Account) -> Path:
-    """Make, or take again, the socket's folder: inside `folder`, else a short one in the temporary folder.
+    """Make the socket's folder, or use it again, and return it: in `folder`, else in the temporary folder.
 
     Raises
     ------
     EmbeddedPostgresError
-        The place in the temporary folder is taken by someone else.
+        Another user owns the place in the temporary folder.
     """
     # The same name at every start, so that starts that were killed leave one folder and not many.
     digest = hashlib.sha256(os.fsencode(folder.resolve())).hexdigest()[:16]

@@ -23,10 +23,9 @@ LONGEST_BACKOFF_S = 30.0
 
 
 class EmbeddedWorkers:
-    """One worker process a queue; one that dies is started again, ever more patiently.
+    """One worker process per queue. One that ends by itself is started again, after longer and longer pauses.
 
-    Each gets a pipe as its standard input that nobody writes to: when this process is killed the pipes close
-    and the workers end by themselves.
+    Each has a pipe as its standard input. When this process is killed the pipes close, and the workers end.
     """
 
     def __init__(self, settings: Settings) -> None:

@@ -15,7 +15,7 @@ MISS = "patient_miss"
 
 
 class AuditEntry(Base):
-    """One change. Never holds report text, patient numbers or keys."""
+    """One change. It never contains report text, patient numbers or keys."""
 
     __tablename__ = "audit_log"
     __table_args__ = (
@@ -42,7 +42,7 @@ def record(
     before: Json | None = None,
     after: Json | None = None,
 ) -> None:
-    """Write one entry with the change itself: both commit or neither."""
+    """Add an entry to the change's transaction: both are committed or neither is."""
     entry = AuditEntry(
         actor=actor,
         action=action,

@@ -12,7 +12,7 @@ from app.kit.terminal import printable
 
 
 def configure(json: bool) -> None:
-    """Set up structlog and the standard library's logging on standard error: one line an event, whoever logs it."""
+    """Set up structlog and the standard library's logging on standard error: one line per event, from any library."""
     shared: list[structlog.types.Processor] = [
         structlog.contextvars.merge_contextvars,
         structlog.processors.add_log_level,
@@ -56,8 +56,8 @@ def take_uncaught() -> None:
 def describe(error: BaseException) -> str:
     """Return an exception's traceback, and those of its causes, without one value: files, lines, functions, types.
 
-    An exception's message may quote a report or a row, and so may local variables: neither is shown. What helps and
-    quotes nobody is: the operating system's reason, PostgreSQL's error code.
+    An exception's message may quote a report or a row, and so may local variables: neither is shown. What is shown
+    besides quotes nothing: the operating system's reason, PostgreSQL's error code.
     """
     parts = []
     seen: set[int] = set()
