@@ -21,7 +21,7 @@ def test_a_study_of_no_dataset_is_refused(client: httpx.Client) -> None:
         ({"preset": "huge"}, "preset", "Input should be"),
         ({"seeds": [0, 0]}, "body", "seeds: a value appears twice"),
         ({"overrides": {"dataset": "/etc"}}, "body", "the study itself sets dataset"),
-        ({"overrides": {"x": "a\x00b"}}, "body", "no setting holds a NUL"),
+        ({"overrides": {"x": "a\x00b"}}, "body", "remove the NUL character"),
         ({"overrides": {"epochs": 0}}, "overrides.epochs", "greater than or equal to 1"),
         ({"overrides": {"text": {"width": 30, "heads": 8}}}, "overrides.text", "is not a multiple of"),
         ({"overrides": {"accumulate": 64, "batch_size": 8}}, "overrides", "Supervised: accumulate"),
