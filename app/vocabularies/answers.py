@@ -11,6 +11,7 @@ from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.kit.database import DatabaseDep
+from app.kit.problems import invalid
 from app.vocabularies import service
 from app.vocabularies.elsewhere import ElsewhereDep
 from app.vocabularies.schemas import ExtractIn, ExtractOut, VocabularyDetail
@@ -26,7 +27,9 @@ class Answers:
     @asynccontextmanager
     async def stored(self, actor: str, yaml: str) -> AsyncIterator[Response]:
         """Make the answer to `POST /v1/vocabularies`: 201, or 200 for a file that is stored already."""
-        read = await self.elsewhere.ask(yaml)
+        read = await self.elsewhere.ask("yaml", yaml)
+        if "mistakes" in read:
+            raise invalid("yaml", read["mistakes"])
 
         def store(session: Session) -> tuple[VocabularyDetail, bool]:
             row, is_new = service.upload(session, actor, yaml, read)
@@ -38,7 +41,9 @@ class Answers:
     @asynccontextmanager
     async def extracted(self, given: ExtractIn, yaml: str) -> AsyncIterator[Response]:
         """Make the answer to `POST /v1/labels/extract` under a vocabulary that no labeler is kept for."""
-        read = await self.elsewhere.ask(yaml, given.profile, given.text)
+        read = await self.elsewhere.ask("vocabulary", yaml, profile=given.profile, text=given.text)
+        if "mistakes" in read:
+            raise service.refused(given.vocabulary or "", read["mistakes"])
         if given.profile is not None and "report" not in read:
             service.check_profile(given.profile, read["profiles"])
         yield _json(200, ExtractOut.model_validate({"vocabulary": read["version"], **read["report"]}))

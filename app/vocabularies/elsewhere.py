@@ -30,11 +30,11 @@ class Elsewhere:
         self._memory_mib = memory_mib
         self._admission = Admission(PROCESSES, longest_queue=LONGEST_QUEUE, patience_s=PATIENCE_S)
 
-    async def ask(self, yaml: str, profile: str | None = None, text: str | None = None) -> Json:
-        """Return what is shown of a vocabulary, or what it says of a text.
+    async def ask(self, field: str, yaml: str, *, profile: str | None = None, text: str | None = None) -> Json:
+        """Return what `ml.labeling.elsewhere` answers; its `mistakes` are for the caller to judge.
 
-        Raises a 413 when the file is too large, a 422 that names each mistake's line or says that the limits were met,
-        and a 503 when too many are asked at once.
+        Raises a 413 when the file is too large, a 422 for `field` when it needs more than the limits, and a 503 when
+        too many files wait to be read.
         """
         if len(yaml.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise Problem(413, "too_large", f"A vocabulary is at most {MAX_BYTES:,} bytes.")
@@ -42,10 +42,8 @@ class Elsewhere:
         async with self._admission.admit():
             written = await self._written(question)
         if not written:
-            raise invalid("yaml", f"takes more than {self._cpu_s} s or {self._memory_mib} MiB to read", "too_costly")
+            raise invalid(field, f"takes more than {self._cpu_s} s or {self._memory_mib} MiB to read", "too_costly")
         answer: Json = json.loads(written)
-        if "mistakes" in answer:
-            raise invalid("yaml", answer["mistakes"])
         return answer
 
     async def _written(self, question: bytes) -> bytes:

@@ -134,7 +134,7 @@ def list_unmapped(
     return found
 
 
-@router.post("/labels/extract", response_model=ExtractOut, responses=responses(404, 413, 422, 503))
+@router.post("/labels/extract", response_model=ExtractOut, responses=responses(404, 409, 413, 422, 503))
 def extract_labels(
     given: ExtractIn, answers: AnswersDep, labelers: LabelersDep, session: SessionDep, user: ViewerUser
 ) -> ExtractOut | Response:

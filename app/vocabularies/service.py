@@ -212,9 +212,14 @@ def _shown(row: VocabularyRow) -> Json:
 
 
 def _stored(row: VocabularyRow) -> Vocabulary:
-    """Read a stored file; a 409 where it was stored by a release that was less strict."""
+    """Return the vocabulary in a stored file; raises a 409 where an older, less strict release stored it."""
     try:
         return Vocabulary.parse(row.yaml)
     except VocabularyError as error:
-        detail = f"This release refuses the file of version {row.version}; mend it as a new version: {error}"
-        raise Problem(409, "vocabulary_refused", detail) from error
+        raise refused(row.version, str(error)) from error
+
+
+def refused(version: str, mistakes: str) -> Problem:
+    """Return the 409 for a stored file that this release does not read."""
+    detail = f"This release refuses the file of version {version}; mend it as a new version: {mistakes}"
+    return Problem(409, "vocabulary_refused", detail)

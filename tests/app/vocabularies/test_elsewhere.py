@@ -25,7 +25,7 @@ def with_label(version: str, terms: str) -> str:
 @pytest.mark.parametrize("limits", [{"memory_mib": 24}, {"cpu_s": 0}])
 def test_a_file_that_takes_too_much_is_refused(limits: dict[str, int]) -> None:
     with pytest.raises(Problem) as refused:
-        asyncio.run(Elsewhere(**limits).ask(builtin_text()))
+        asyncio.run(Elsewhere(**limits).ask("yaml", builtin_text()))
     assert (refused.value.status_code, refused.value.errors[0].code) == (422, "too_costly")
 
 
@@ -34,7 +34,7 @@ def test_files_are_read_side_by_side_and_the_others_wait() -> None:
         elsewhere = Elsewhere()
         return [
             read["version"]
-            for read in await asyncio.gather(*(elsewhere.ask(builtin_text()) for _ in range(PROCESSES + 1)))
+            for read in await asyncio.gather(*(elsewhere.ask("yaml", builtin_text()) for _ in range(PROCESSES + 1)))
         ]
 
     assert asyncio.run(ask()) == [builtin().version] * (PROCESSES + 1)
