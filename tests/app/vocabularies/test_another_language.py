@@ -44,7 +44,7 @@ CHANGES = [
   - {kind: negation, terms: {es: [sin, no hay]}}
 """,
     ),
-    ("synonyms:\n", "synonyms:\n  - {name: anything else, terms: {es: [resto normal]}}\n"),
+    ("\nsynonyms:\n", "\nsynonyms:\n  - {name: anything else, terms: {es: [resto normal]}}\n"),
 ]
 PAIRS = [
     ("Ritmo sinusal", "Ritmo sinusal\nPosible patrón de Brugada"),
