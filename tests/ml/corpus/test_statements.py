@@ -38,9 +38,9 @@ def test_a_statement_of_any_length_is_bounded(labeler):
 
 def test_only_known_words_and_short_numbers_are_kept(labeler):
     texts = [
-        each.text for each in said(labeler, "Nonspecific change as told to Fezziwig\nPauses on 12 March 2019\nXyzzy")
+        each.text for each in said(labeler, "Nonspecific change as told to Fezziwig\nPauses of 480 and 48001\nXyzzy")
     ]
-    assert texts == ["nonspecific change as to", "pauses on 12 march"]
+    assert texts == ["nonspecific change as to", "pauses of 480 and"]
 
 
 @pytest.mark.parametrize("name", ["Fezziwig", "McBlarney", "Quistgaard-Thorne", "Жуков", "QZX"])
