@@ -222,7 +222,7 @@ _AFTER = [
     """,
     *(
         f"INSERT INTO pair_totals_0 (simulated, facet, value, cell_id, slot, pairs) "
-        f"SELECT true, {number}, {column}, cell_id, 0, count(*) FROM pairs_0 GROUP BY 2, 3 ORDER BY 2, 3"
+        f"SELECT true, {number}, {column}, cell_id, 0, count(*) FROM pairs_0 GROUP BY 3, 4 ORDER BY 3, 4"
         for column, number in counting.FACETS.items()
     ),
 ]
