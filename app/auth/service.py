@@ -56,7 +56,7 @@ def create_user(session: Session, actor: str, name: str, role: Role) -> User:
     user = User(name=name, role=role)
     session.add(user)
     session.flush()
-    audit.record(session, actor, "create", "user", user.id, after={"name": name, "role": role})
+    audit.record(session, actor, "create", "user", resource_id=user.id, after={"name": name, "role": role})
     return user
 
 
@@ -67,7 +67,9 @@ def set_role(session: Session, actor: str, name: str, role: Role) -> User:
         return user
     if role != "admin":
         _check_not_last_admin(session, user)
-    audit.record(session, actor, "update", "user", user.id, {"role": user.role}, {"role": role})
+    audit.record(
+        session, actor, "update", "user", resource_id=user.id, before={"role": user.role}, after={"role": role}
+    )
     user.role = role
     return user
 
@@ -78,7 +80,9 @@ def disable_user(session: Session, actor: str, name: str) -> User:
     if user.disabled_at is None:
         _check_not_last_admin(session, user)
         user.disabled_at = datetime.now(UTC)
-        audit.record(session, actor, "disable", "user", user.id, {"disabled": False}, {"disabled": True})
+        audit.record(
+            session, actor, "disable", "user", resource_id=user.id, before={"disabled": False}, after={"disabled": True}
+        )
     return user
 
 
@@ -87,7 +91,9 @@ def enable_user(session: Session, actor: str, name: str) -> User:
     user = _user(session, name)
     if user.disabled_at is not None:
         user.disabled_at = None
-        audit.record(session, actor, "enable", "user", user.id, {"disabled": True}, {"disabled": False})
+        audit.record(
+            session, actor, "enable", "user", resource_id=user.id, before={"disabled": True}, after={"disabled": False}
+        )
     return user
 
 
@@ -99,7 +105,7 @@ def issue_key(session: Session, actor: str, name: str, expires_at: datetime | No
     if expires_at is not None and expires_at <= datetime.now(UTC):
         raise AuthError("--expires is in the past: the key would be refused from the start")
     key = "ovr_" + secrets.token_urlsafe(32)
-    _store_key(session, actor, user, key, "issued", expires_at=expires_at)
+    _store_key(session, actor, user, key, source="issued", expires_at=expires_at)
     return key
 
 
@@ -138,13 +144,13 @@ def ensure_admin(session: Session, given: SecretStr | None) -> str | None:
     sha256 = hash_key(given.get_secret_value()) if given is not None else None
     for old in queries.environment_keys(session):
         if old.sha256 != sha256:
-            audit.record(session, "environment", "delete", "api_key", old.id, before={"source": old.source})
+            audit.record(session, "environment", "delete", "api_key", resource_id=old.id, before={"source": old.source})
             session.delete(old)
     session.flush()
     if given is not None:
         key = given.get_secret_value()
         if queries.key_by_hash(session, hash_key(key)) is None:
-            _store_key(session, "environment", _an_admin(session, "environment"), key, "environment")
+            _store_key(session, "environment", _an_admin(session, "environment"), key, source="environment")
         elif queries.active_key(session, hash_key(key)) is None:
             log.warning("environment_key_opens_nothing", what_to_do="set another OVERREAD_ADMIN_KEY")
         return None
@@ -179,17 +185,19 @@ def _user(session: Session, name: str) -> User:
 
 
 def _store_key(
-    session: Session, actor: str, user: User, key: str, source: str, *, expires_at: datetime | None = None
+    session: Session, actor: str, user: User, key: str, *, source: str, expires_at: datetime | None = None
 ) -> None:
     hint = key[:8] if source == "issued" else ""
     row = ApiKey(user_id=user.id, sha256=hash_key(key), hint=hint, source=source, expires_at=expires_at)
     session.add(row)
     session.flush()
     after = {"user": user.name, "source": source, "expires_at": expires_at}
-    audit.record(session, actor, "create", "api_key", row.id, after=after)
+    audit.record(session, actor, "create", "api_key", resource_id=row.id, after=after)
 
 
 def _revoke(session: Session, actor: str, key: ApiKey) -> None:
     if key.revoked_at is None:
         key.revoked_at = datetime.now(UTC)
-        audit.record(session, actor, "revoke", "api_key", key.id, {"revoked": False}, {"revoked": True})
+        audit.record(
+            session, actor, "revoke", "api_key", resource_id=key.id, before={"revoked": False}, after={"revoked": True}
+        )

@@ -28,6 +28,7 @@ Groupings = Annotated[
 
 
 def pair_filter(
+    *,
     recorded_from: From = None,
     recorded_to: To = None,
     site: Site = None,

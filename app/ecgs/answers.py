@@ -29,37 +29,37 @@ WINDOWED = 6.0  # times: the peak while windows are made of them
 
 @asynccontextmanager
 async def raw(
-    signals: Signals, ecg: Ecg, actor: str, as_format: Format, headers: dict[str, str]
+    signals: Signals, ecg: Ecg, actor: str, as_format: Format, *, headers: dict[str, str]
 ) -> AsyncIterator[Response]:
     """Make the answer with the signal as stored: (12, samples), float64, mV."""
     async with signals.read(ecg, actor, READ) as recording:
         leads = (_lead(recording, index) for index in range(len(LEADS)))
         if as_format == "npy":
             shape = recording.samples.shape
-            yield _npy(ecg, "raw", np.dtype("<f8"), shape, leads, headers)
+            yield _npy(ecg, "raw", np.dtype("<f8"), shape, parts=leads, headers=headers)
         else:
-            start = _described(ecg, "raw", "mV", recording.sampling_rate_hz, [0.0])
+            start = _described(ecg, "raw", "mV", recording.sampling_rate_hz, starts_s=[0.0])
             yield _json(start, leads, headers)
 
 
 @asynccontextmanager
 async def windows(
-    signals: Signals, ecg: Ecg, actor: str, as_format: Format, headers: dict[str, str]
+    signals: Signals, ecg: Ecg, actor: str, as_format: Format, *, headers: dict[str, str]
 ) -> AsyncIterator[Response]:
     """Make the answer with the windows a model sees: (windows, 12, samples), float32, SD."""
     options = Preprocessing()
     async with signals.read(ecg, actor, WINDOWED) as recording:
         made = await run_in_threadpool(_windows, recording, options)
         if as_format == "npy":
-            yield _npy(ecg, "window", np.dtype("<f4"), made.values.shape, iter(made.values), headers)
+            yield _npy(ecg, "window", np.dtype("<f4"), made.values.shape, parts=iter(made.values), headers=headers)
         else:
-            start = _described(ecg, "window", "SD", options.target_rate_hz, made.starts_s.tolist())
+            start = _described(ecg, "window", "SD", options.target_rate_hz, starts_s=made.starts_s.tolist())
             yield _json(start, iter(made.values), headers)
 
 
 @asynccontextmanager
 async def plot(
-    signals: Signals, ecg: Ecg, actor: str, caption: str, start_s: float, headers: dict[str, str]
+    signals: Signals, ecg: Ecg, actor: str, caption: str, *, start_s: float, headers: dict[str, str]
 ) -> AsyncIterator[Response]:
     """Make the answer with the ten seconds from `start_s` on millimetre paper."""
     async with signals.read(ecg, actor, READ) as recording:
@@ -89,7 +89,7 @@ def _plotted(recording: Recording, caption: str, start_s: float, simulated: bool
     return plot_svg(Recording(shown, recording.gain, rate).millivolts(), rate, caption=caption, simulated=simulated)
 
 
-def _described(ecg: Ecg, stage: Stage, unit: str, rate_hz: float, starts_s: list[float]) -> dict[str, Any]:
+def _described(ecg: Ecg, stage: Stage, unit: str, rate_hz: float, *, starts_s: list[float]) -> dict[str, Any]:
     return {
         "ecg_id": str(ecg.id),
         "stage": stage,
@@ -118,6 +118,7 @@ def _npy(
     stage: Stage,
     dtype: np.dtype[Any],
     shape: Sequence[int],
+    *,
     parts: Iterator[NDArray[Any]],
     headers: dict[str, str],
 ) -> Response:

@@ -123,7 +123,7 @@ def get_waveform(
     if known := caching.not_modified(request, etag):
         return known
     make = answers.raw if stage == "raw" else answers.windows
-    return Deferred(lambda: make(signals, ecg, user.name, format, caching.headers_of(etag)))
+    return Deferred(lambda: make(signals, ecg, user.name, format, headers=caching.headers_of(etag)))
 
 
 @router.get(
@@ -154,7 +154,9 @@ def get_plot(
     etag = caching.etag_of(request.app.version, ecg.waveform_sha256, caption, start_s, ecg.simulated)
     if known := caching.not_modified(request, etag):
         return known
-    return Deferred(lambda: answers.plot(signals, ecg, user.name, caption, start_s, caching.headers_of(etag)))
+    return Deferred(
+        lambda: answers.plot(signals, ecg, user.name, caption, start_s=start_s, headers=caching.headers_of(etag))
+    )
 
 
 def _caption(ecg: Ecg) -> str:

@@ -108,9 +108,17 @@ def upload(
     with session.no_autoflush:  # the audit entries are written at once
         if is_new:
             after = {"simulated": False, **_facts({**signal, **known})}
-            audit.record(session, actor, "create", "ecg", ecg.id, after=after)
+            audit.record(session, actor, "create", "ecg", resource_id=ecg.id, after=after)
         elif filled.after:
-            audit.record(session, actor, "update", "ecg", ecg.id, dict.fromkeys(filled.after), filled.after)
+            audit.record(
+                session,
+                actor,
+                "update",
+                "ecg",
+                resource_id=ecg.id,
+                before=dict.fromkeys(filled.after),
+                after=filled.after,
+            )
         stored = reports.store(session, actor, rules, ecg.id, readings=readings)
         if filled.after or any(each.is_new for each in stored):
             refresh_pairs(session, ecg.id, [each.id for each in rules])
@@ -156,7 +164,7 @@ def duration_s(ecg: Ecg) -> float:
 
 def record_fault(session: Session, actor: str, ecg_id: uuid.UUID, fault: ObjectFault) -> None:
     """Write into the audit log that an ECG's object is missing or damaged, and who found out."""
-    audit.record(session, actor, fault.code, "ecg", ecg_id, after={"object": fault.key})
+    audit.record(session, actor, fault.code, "ecg", resource_id=ecg_id, after={"object": fault.key})
 
 
 def _no_waveform() -> Problem:

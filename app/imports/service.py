@@ -42,10 +42,10 @@ def audited_load(
     """Store lines; write the beginning with `what`, and the end with the counts, to the audit log."""
     import_id = uuid.uuid4()
     with database.begin() as session:
-        audit.record(session, actor, "begin", "import", import_id, after=what)
+        audit.record(session, actor, "begin", "import", resource_id=import_id, after=what)
     with Loader(database, settings, progress) as loader:
         loaded = loader.load(lines)
     with database.begin() as session:
         done = {"lines": loaded.lines, "ecgs": loaded.ecgs, "reports": loaded.reports, "known": loaded.known}
-        audit.record(session, actor, "end", "import", import_id, after=done)
+        audit.record(session, actor, "end", "import", resource_id=import_id, after=done)
     return loaded

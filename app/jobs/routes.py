@@ -82,7 +82,9 @@ def cancel_job(job_id: uuid.UUID, session: SessionDep, user: ResearcherUser, sho
     state = before.state
     job = queries.request_cancel(session, job_id)
     assert job is not None
-    audit.record(session, user.name, "cancel", "job", job_id, {"state": state}, {"state": job.state})
+    audit.record(
+        session, user.name, "cancel", "job", resource_id=job_id, before={"state": state}, after={"state": job.state}
+    )
     shown.add_from(job.result)
     return outside(job)
 

@@ -120,7 +120,13 @@ class JobRun:
             queries.succeed(session, self.id, self._token, result)
             made = {name: value for name, value in result.items() if name.endswith("_id")}  # a dataset, a model
             audit.record(
-                session, WORKER, "finish", "job", self.id, {"state": "running"}, {"state": "succeeded", **made}
+                session,
+                WORKER,
+                "finish",
+                "job",
+                resource_id=self.id,
+                before={"state": "running"},
+                after={"state": "succeeded", **made},
             )
 
         self.transaction(end)

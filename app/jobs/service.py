@@ -57,7 +57,7 @@ def create(
         if earlier.request_sha256 != digest:
             raise Problem(409, "idempotency_key_reused", "This Idempotency-Key was used for a different request.")
         return outside(earlier)
-    audit.record(session, user.name, "create", "job", job_id, after={"kind": kind})
+    audit.record(session, user.name, "create", "job", resource_id=job_id, after={"kind": kind})
     doorbell.ring_after_commit(session, job_id, queue)
     job = queries.by_id(session, job_id)
     assert job is not None
@@ -69,6 +69,7 @@ class Starter:
 
     def __init__(
         self,
+        *,
         doorbell: DoorbellDep,
         response: Response,
         session: SessionDep,

@@ -57,7 +57,11 @@ def work(
         workplace.stopping.set()
 
     reaper = threading.Thread(
-        target=_reap, args=(workplace, runner, Doorbell(settings), queue_names, tidy), name="reaper", daemon=True
+        target=_reap,
+        args=(workplace, runner, Doorbell(settings), queue_names),
+        kwargs={"tidy": tidy},
+        name="reaper",
+        daemon=True,
     )
     reaper.start()
     try:
@@ -84,6 +88,7 @@ def _reap(
     runner: Runner,
     doorbell: Doorbell,
     queue_names: Sequence[str],
+    *,
     tidy: Sequence[Callable[[Session], None]],
 ) -> None:
     """Ring again for jobs that no worker has. Only an idle worker does this, so messages do not pile up."""

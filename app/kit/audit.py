@@ -38,6 +38,7 @@ def record(
     actor: str,
     action: str,
     resource: str,
+    *,
     resource_id: uuid.UUID | str,
     before: Json | None = None,
     after: Json | None = None,

@@ -77,6 +77,7 @@ class Problem(HTTPException):
         code: str,
         detail: str,
         errors: Sequence[FieldError] = (),
+        *,
         headers: dict[str, str] | None = None,
     ) -> None:
         super().__init__(status, detail, headers)

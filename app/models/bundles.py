@@ -146,7 +146,7 @@ class Registry:
         )
         if is_new:
             after = {"name": name, "weights_sha256": manifest.weights_sha256}
-            audit.record(session, received.actor, "create", "model", model_id, after=after)
+            audit.record(session, received.actor, "create", "model", resource_id=model_id, after=after)
         model = queries.by_id(session, model_id)
         assert model is not None
         return ModelOut.of(model), is_new

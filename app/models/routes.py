@@ -165,7 +165,9 @@ def promote_model(model_id: uuid.UUID, session: SessionDep, user: AdminUser) -> 
     before = queries.promoted(session)
     queries.promote(session, model)
     earlier = {"promoted": before.id} if before is not None else None
-    audit.record(session, user.name, "promote", "model", model.id, earlier, {"promoted": model.id})
+    audit.record(
+        session, user.name, "promote", "model", resource_id=model.id, before=earlier, after={"promoted": model.id}
+    )
     return ModelOut.of(model)
 
 

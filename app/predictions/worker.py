@@ -48,7 +48,7 @@ def work_until(stopping: threading.Event, settings: Settings) -> None:
         child.start()
         while not stopping.is_set():
             try:
-                _listen(database, archive, child, settings, stopping)
+                _listen(database, archive, child, settings, stopping=stopping)
             except (psycopg.Error, *TRANSIENT) as error:
                 log.warning("inference_waits", error=type(error).__name__)
                 stopping.wait(LOOK_S)
@@ -56,7 +56,7 @@ def work_until(stopping: threading.Event, settings: Settings) -> None:
 
 
 def _listen(
-    database: Database, archive: Archive, child: WarmChild, settings: Settings, stopping: threading.Event
+    database: Database, archive: Archive, child: WarmChild, settings: Settings, *, stopping: threading.Event
 ) -> None:
     url = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(url, autocommit=True, **CONNECTING) as listening:
@@ -78,7 +78,7 @@ def _answer_one(database: Database, archive: Archive, child: WarmChild, settings
     assert ecg is not None
     with _lease_kept(database, asked):
         try:
-            reply = _reply(archive, child, settings, asked, ecg)
+            reply = _reply(archive, child, settings, asked, ecg=ecg)
         except ObjectFault as fault:
             _write(database, partial(_fail_by_fault, asked=asked, fault=fault))
             return True
@@ -89,7 +89,7 @@ def _answer_one(database: Database, archive: Archive, child: WarmChild, settings
     return True
 
 
-def _reply(archive: Archive, child: WarmChild, settings: Settings, asked: Prediction, ecg: Ecg) -> Json:
+def _reply(archive: Archive, child: WarmChild, settings: Settings, asked: Prediction, *, ecg: Ecg) -> Json:
     recording = archive.waveform(ecg)
     try:
         return child.ask(

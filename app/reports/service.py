@@ -93,7 +93,7 @@ def store(
             actor,
             "create",
             "report",
-            new_id,
+            resource_id=new_id,
             before={"report_id": previous.id, **_audited(previous)} if previous is not None else None,
             after={"ecg_id": ecg_id, **_audited(new)},
         )

@@ -123,7 +123,7 @@ def upload(session: Session, actor: str, yaml: str, read: Json) -> tuple[Vocabul
     if row.yaml != yaml:
         raise Problem(409, "version_taken", f"Version {version} is another file: a changed file needs a new version.")
     if is_new:
-        audit.record(session, actor, "create", "vocabulary", row.id, after={"version": version})
+        audit.record(session, actor, "create", "vocabulary", resource_id=row.id, after={"version": version})
     return row, is_new
 
 

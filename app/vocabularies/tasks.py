@@ -67,7 +67,7 @@ def relabel(run: JobRun) -> Finish:
             actor,
             "activate",
             "vocabulary",
-            vocabulary_id,
+            resource_id=vocabulary_id,
             before={"version": before},
             after={"version": version},
         )

@@ -90,3 +90,16 @@ def test_sql_lives_in_queries() -> None:
         text = path.read_text()
         assert not re.search(r"from sqlalchemy import .*\b(select|insert|update|delete|text)\b", text), path
         assert ".commit(" not in text, path
+
+
+def test_parameters_beyond_four_are_given_by_name() -> None:
+    found = [
+        f"{path.relative_to(ROOT)}:{node.lineno} {node.name}"
+        for path in (*(ROOT / "app").rglob("*.py"), *(ROOT / "ml").rglob("*.py"))
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef)
+        # FastAPI and Typer pass every parameter of a route or a command by name
+        if not any(re.search(r"router\.|\.command\(", ast.unparse(decorator)) for decorator in node.decorator_list)
+        if len([each for each in node.args.posonlyargs + node.args.args if each.arg not in ("self", "cls")]) > 4
+    ]
+    assert found == []

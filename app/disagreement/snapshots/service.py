@@ -23,7 +23,9 @@ def pin(
     session.add(snapshot)
     session.flush()
     session.refresh(snapshot, ["created_at"])
-    audit.record(session, actor, "create", "snapshot", snapshot.id, after={"name": name, "query": snapshot.query})
+    audit.record(
+        session, actor, "create", "snapshot", resource_id=snapshot.id, after={"name": name, "query": snapshot.query}
+    )
     return snapshot
 
 

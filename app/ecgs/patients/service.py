@@ -55,4 +55,4 @@ def check_not_guessing(session: Session, actor: str) -> None:
 
 def record_miss(session: Session, actor: str, given: bytes, *, ecg_id: uuid.UUID | None = None) -> None:
     """Write into the audit log that a patient number was not that of a stored ECG, or of none."""
-    audit.record(session, actor, audit.MISS, "patient", given.hex(), after={"ecg_id": ecg_id})
+    audit.record(session, actor, audit.MISS, "patient", resource_id=given.hex(), after={"ecg_id": ecg_id})

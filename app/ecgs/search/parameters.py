@@ -15,6 +15,7 @@ from app.vocabularies.service import LabelersDep
 
 
 def finding_filter(
+    *,
     session: SessionDep,
     labelers: LabelersDep,
     label: Annotated[
@@ -41,6 +42,7 @@ def finding_filter(
 
 
 def ecg_search(
+    *,
     session: SessionDep,
     finding: Annotated[WithFinding | None, Depends(finding_filter)],
     record: Annotated[

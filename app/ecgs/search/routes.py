@@ -60,7 +60,7 @@ def search_ecgs(
     """
     check_not_guessing(session, user.name)
     patient_hash = archive.hash_patient(given.patient_id)
-    audit.record(session, user.name, "search", "patient", patient_hash.hex())
+    audit.record(session, user.name, "search", "patient", resource_id=patient_hash.hex())
     found = _page(session, replace(chosen, patient_hash=patient_hash), limit, cursor)
     if not found.items:
         record_miss(session, user.name, patient_hash)
