@@ -16,10 +16,12 @@ from app.ecgs.patients import PatientHasher
 from app.ecgs.patients.service import check_key
 from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.workers import EmbeddedWorkers
+from app.jobs import queries as jobs
 from app.kit.database import Database
 from app.main import create_app
 from app.migrate import is_current, migrate
 from app.models.starter import ensure_starter
+from app.predictions import queries as predictions
 from app.settings import Settings
 
 
@@ -67,6 +69,7 @@ def prepare(settings: Settings, own_database: bool) -> str | None:
     try:
         if own_database:
             migrate(database)
+            _free_leases(database)
         elif not is_current(database):
             raise NotMigrated("the database's schema is not this release's: run `overread migrate` first")
         with database.begin() as session:
@@ -75,6 +78,13 @@ def prepare(settings: Settings, own_database: bool) -> str | None:
             return ensure_admin(session, settings.admin_key)
     finally:
         database.close()
+
+
+def _free_leases(database: Database) -> None:
+    """Let the workers take up at once what those of a killed service had; a folder has one service at a time."""
+    with database.begin() as session:
+        jobs.free_leases(session)
+        predictions.free_leases(session)
 
 
 def listen(host: str, port: int) -> socket.socket:

@@ -173,6 +173,11 @@ def request_cancel(session: Session, job_id: uuid.UUID) -> Job | None:
     return by_id(session, job_id)
 
 
+def free_leases(session: Session) -> None:
+    """End the lease of every running job: for a start at which no worker can be alive."""
+    session.execute(update(Job).where(Job.state == "running").values(lease_expires_at=func.now()))
+
+
 def bury(session: Session, max_attempts: int) -> None:
     """End jobs whose worker died and that no worker may claim: cancelled ones, and those with too many attempts."""
     dead = (Job.state == "running") & (Job.lease_expires_at < func.now())

@@ -93,7 +93,9 @@ def _reap(
 ) -> None:
     """Ring again for jobs that no worker has. Only an idle worker does this, so messages do not pile up."""
     settings = workplace.settings
-    while not workplace.stopping.wait(settings.reap_every_s):
+    pause_s = 0.0  # a worker that starts looks at once
+    while not workplace.stopping.wait(pause_s):
+        pause_s = settings.reap_every_s
         try:
             with workplace.database.begin() as session:
                 queries.bury(session, settings.job_attempts)

@@ -130,6 +130,11 @@ def _timeout(error: Json) -> Problem:
     return Problem(503, "no_answer", detail, headers={"Retry-After": "5"})
 
 
+def _worker_died(error: Json) -> Problem:
+    detail = f"{error['detail']} They may need more memory; ask another model, or look at the workers' log."
+    return Problem(503, "worker_died", detail)
+
+
 def _unusable(error: Json) -> Problem:
     reasons = error.get("reasons", [])
     errors = [FieldError(field="ecg_id", code=reason["code"], reason=reason["detail"]) for reason in reasons]
@@ -142,6 +147,7 @@ def _gone(error: Json) -> Problem:
 
 _PROBLEMS: dict[str, Callable[[Json], Problem]] = {
     "timeout": _timeout,
+    "worker_died": _worker_died,
     "unusable": _unusable,
     "object_missing": _gone,
     "object_damaged": _gone,

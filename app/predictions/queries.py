@@ -54,7 +54,11 @@ def claim_oldest(session: Session, lease_s: float) -> Prediction | None:
     return session.scalar(
         update(Prediction)
         .where(Prediction.id == oldest)
-        .values(state="claimed", lease_expires_at=func.now() + timedelta(seconds=lease_s))
+        .values(
+            state="claimed",
+            lease_expires_at=func.now() + timedelta(seconds=lease_s),
+            attempts=Prediction.attempts + 1,
+        )
         .returning(Prediction)
         .execution_options(populate_existing=True)
     )
@@ -66,6 +70,28 @@ def extend(session: Session, prediction_id: uuid.UUID, lease_s: float) -> None:
         update(Prediction)
         .where(Prediction.id == prediction_id, Prediction.state == "claimed")
         .values(lease_expires_at=func.now() + timedelta(seconds=lease_s))
+    )
+
+
+def free_leases(session: Session) -> None:
+    """End the lease of every claimed question: for a start at which no inference worker can be alive."""
+    session.execute(update(Prediction).where(Prediction.state == "claimed").values(lease_expires_at=func.now()))
+
+
+def bury(session: Session, max_attempts: int) -> None:
+    """Fail the questions whose lease has expired after so many attempts: such a question ends its workers."""
+    error = {
+        "code": "worker_died",
+        "detail": f"Gave up: {max_attempts} inference workers ended while they answered this question.",
+    }
+    session.execute(
+        update(Prediction)
+        .where(
+            Prediction.state == "claimed",
+            Prediction.lease_expires_at < func.now(),
+            Prediction.attempts >= max_attempts,
+        )
+        .values(state="failed", error=error, answered_at=func.now(), lease_expires_at=None)
     )
 
 

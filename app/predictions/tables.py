@@ -30,5 +30,6 @@ class Prediction(Base):
     answer: Mapped[Json | None]
     error: Mapped[Json | None]
     lease_expires_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default="0", comment="how many workers have claimed it")
     created_at: Mapped[CreatedAt]
     answered_at: Mapped[datetime | None]

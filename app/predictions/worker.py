@@ -71,6 +71,7 @@ def _listen(
 def _answer_one(database: Database, archive: Archive, child: WarmChild, settings: Settings) -> bool:
     """Answer the oldest question. Return False when there is none. No failure of one question ends the worker."""
     with database.begin() as session:
+        queries.bury(session, settings.job_attempts)
         asked = queries.claim_oldest(session, LEASE_S)
         if asked is None:
             return False

@@ -182,3 +182,45 @@ def test_a_question_whose_worker_died_is_taken_up_again(
     with database.begin() as session:
         queries.extend(session, again.id, -1)
         assert queries.claim_oldest(session, lease_s=60) is not None
+
+
+def test_a_question_that_ends_its_workers_fails_in_the_end(
+    client: httpx.Client, database: Database, settings: Settings, ecg_ids: list[str]
+) -> None:
+    prefer = {"Prefer": "respond-async"}
+    urls = [
+        client.post("/v1/predictions", json={"ecg_id": ecg_id}, headers=prefer).headers["location"]
+        for ecg_id in ecg_ids
+    ]
+    for _ in range(settings.job_attempts):  # each claims the first question and dies
+        with database.begin() as session:
+            queries.bury(session, settings.job_attempts)
+            claimed = queries.claim_oldest(session, lease_s=-1)
+            assert claimed is not None and urls[0].endswith(str(claimed.id))
+    with database.begin() as session:
+        queries.bury(session, settings.job_attempts)
+        after = queries.claim_oldest(session, lease_s=60)
+        assert after is not None and urls[1].endswith(str(after.id))
+        queries.bury(session, max_attempts=1)  # a lease that is kept protects the question
+    failed, other = (client.get(url).json() for url in urls)
+    assert (failed["state"], failed["problem"]["type"]) == ("failed", "/problems/worker_died")
+    assert f"{settings.job_attempts} inference workers ended" in failed["problem"]["detail"]
+    assert other["state"] == "open"
+
+
+def test_the_worker_fails_what_ended_the_workers_before_it(
+    settings: Settings, client: httpx.Client, database: Database, ecg_ids: list[str]
+) -> None:
+    prefer = {"Prefer": "respond-async"}
+    url = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers=prefer).headers["location"]
+    for _ in range(settings.job_attempts):
+        with database.begin() as session:
+            assert queries.claim_oldest(session, lease_s=-1) is not None
+    stopping = threading.Event()
+    thread = threading.Thread(target=worker.work_until, args=(stopping, settings))
+    thread.start()
+    other = client.post("/v1/predictions", json={"ecg_id": ecg_ids[1]})
+    stopping.set()
+    thread.join()
+    assert other.status_code == 200
+    assert client.get(url).json()["problem"]["type"] == "/problems/worker_died"
