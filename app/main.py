@@ -113,7 +113,7 @@ def create_app(settings: Settings) -> FastAPI:
         max_json_bytes=settings.max_json_bytes,
         uploads={"/v1/models": settings.max_bundle_bytes},
     )
-    app.add_middleware(KeyBeforeBody)
+    app.add_middleware(KeyBeforeBody, database=database, routers=ROUTERS)
     app.add_middleware(RecordRefusals, database=database)
     app.add_middleware(GZipMiddleware, minimum_size=1_000, compresslevel=5, exclude_content_types=NOT_COMPRESSED)
     app.add_middleware(RequestContext)

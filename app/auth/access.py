@@ -1,19 +1,25 @@
-"""Who may call an operation: `Depends(require("reader"))`. Without a valid key 401, with too low a role 403."""
+"""Who may call an operation: `Depends(Require("reader"))`. Without a valid key 401, with too low a role 403."""
 
-from collections.abc import Awaitable, Callable, Iterator
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
+from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from app.access_log import service as access_log
 from app.auth import queries, service
 from app.auth.service import Role, allows, hash_key
 from app.auth.tables import User
-from app.kit.database import SessionDep
-from app.kit.declared import has_body
-from app.kit.problems import Problem, problem_response
+from app.kit.database import TRANSIENT, Database, SessionDep
+from app.kit.declared import dependencies_of, has_body
+from app.kit.problems import Problem, problem_response, unavailable
+
+HELD_BYTES = 1024 * 1024
+"""Bodies up to this size are held in memory while they are read; larger ones are written to the disk."""
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ovr_…`")
 
@@ -35,37 +41,70 @@ def authenticate(
     access_log.record(session, request, response, user.id)
 
 
-class KeyBeforeBody:
-    """Refuse a request that has a body and no key, with 401, before the body is read. `authenticate` checks keys.
-
-    FastAPI reads a body before any dependency runs. No operation that needs no key reads a body.
-    """
-
-    def __init__(self, app: ASGIApp) -> None:
-        self.app = app
-
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Handle one ASGI connection."""
-        if scope["type"] == "http":
-            request = Request(scope)
-            if has_body(request) and await _bearer(request) is None:
-                await problem_response(request, _no_key())(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-
 UserDep = Annotated[User, Depends(authenticate, scope="function")]
 
 
-def require(role: Role) -> Callable[[User], Awaitable[User]]:
-    """Return the dependency that admits `role` and the roles above it."""
+@dataclass(frozen=True)
+class Require:
+    """The dependency that admits `role` and the roles above it."""
 
-    async def admit(user: UserDep) -> User:
-        if not allows(user.role, role):
-            raise Problem(403, "forbidden", f"This needs the role {role}; yours is {user.role}.")
+    role: Role
+
+    async def __call__(self, user: UserDep) -> User:
+        """Return the user, or raise the 403 of too low a role."""
+        self.check(user)
         return user
 
-    return admit
+    def check(self, user: User) -> None:
+        """Raise the 403 of too low a role."""
+        if not allows(user.role, self.role):
+            raise Problem(403, "forbidden", f"This needs the role {self.role}; yours is {user.role}.")
+
+
+class KeyBeforeBody:
+    """Refuse, before the body is read, a request that may not be answered anyway: 401 and 403.
+
+    FastAPI reads a body before any dependency runs. No operation that needs no key reads a body. The key of a small
+    body is only looked at: `authenticate` checks it. Of a body over `HELD_BYTES`, or of unknown length, key and role
+    are checked here, because it would be written to the disk. The database is asked in a transaction of its own.
+    """
+
+    def __init__(self, app: ASGIApp, database: Database, routers: Sequence[APIRouter]) -> None:
+        self.app = app
+        self._database = database
+        self._routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """Handle one ASGI connection."""
+        if scope["type"] == "http" and has_body(request := Request(scope)):
+            try:
+                await self._check(request)
+            except Problem as problem:
+                await problem_response(request, problem)(scope, receive, send)
+                return
+        await self.app(scope, receive, send)
+
+    async def _check(self, request: Request) -> None:
+        credentials = await _bearer(request)
+        if credentials is None:
+            raise _no_key()
+        length = request.headers.get("content-length", "")
+        if length.isdecimal() and int(length) <= HELD_BYTES:
+            return
+        sha256 = hash_key(credentials.credentials)
+        try:
+            found = await self._database.run(lambda session: queries.active_key(session, sha256))
+        except TRANSIENT as error:
+            raise unavailable() from error
+        if found is None:
+            raise _no_key()
+        user = found[1]
+        route = next((each for each in self._routes if each.matches(request.scope)[0] is Match.FULL), None)
+        if route is not None:
+            request.state.user_id = user.id  # for the log's line and the access log, as `authenticate` does
+            request.scope["route"] = route
+            for needed in (each.call for each in dependencies_of(route) if isinstance(each.call, Require)):
+                needed.check(user)
 
 
 def _no_key() -> Problem:
@@ -77,7 +116,7 @@ def _no_key() -> Problem:
     )
 
 
-ViewerUser = Annotated[User, Depends(require("viewer"))]
-ReaderUser = Annotated[User, Depends(require("reader"))]
-ResearcherUser = Annotated[User, Depends(require("researcher"))]
-AdminUser = Annotated[User, Depends(require("admin"))]
+ViewerUser = Annotated[User, Depends(Require("viewer"))]
+ReaderUser = Annotated[User, Depends(Require("reader"))]
+ResearcherUser = Annotated[User, Depends(Require("researcher"))]
+AdminUser = Annotated[User, Depends(Require("admin"))]

@@ -43,10 +43,7 @@ def build(run: JobRun) -> Finish:
     folder = run.settings.datasets_dir / str(run.id)
     shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt's
     folder.parent.mkdir(parents=True, exist_ok=True)
-    with run.database.begin() as session:
-        rules = Labelers().active(session)
-        vocabulary = yaml_of(session, rules.id)
-        choice = _choice(session, request, rules)
+    rules, vocabulary, choice = run.transaction(partial(_read_choice, request=request))
     labels = [(label.key, label.name) for label in rules.vocabulary.labels]
     says = Statements(rules.labeler)
     left_out: Counter[str] = Counter()
@@ -90,6 +87,12 @@ def build(run: JobRun) -> Finish:
         return {"dataset_id": str(row.id), "content_sha256": content_sha256, **summary}
 
     return register
+
+
+def _read_choice(session: Session, request: DatasetIn) -> tuple[ReadingRules, str, Choice]:
+    """Return the active vocabulary, its file, and which ECGs are chosen."""
+    rules = Labelers().active(session)
+    return rules, yaml_of(session, rules.id), _choice(session, request, rules)
 
 
 def _choice(session: Session, request: DatasetIn, rules: ReadingRules) -> Choice:

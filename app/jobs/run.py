@@ -24,6 +24,7 @@ WORKER = "worker"
 
 FIRST_PAUSE_S = 0.2  # before a transaction is repeated
 LONGEST_PAUSE_S = 2.0
+END_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0)  # pauses before the end of a job is written again
 
 Finish = Callable[[Session], Json]
 """What a step returns: a function that returns the job's result, called in the transaction that ends the job."""
@@ -136,9 +137,19 @@ class JobRun:
         queries.lock_lease(session, self.id, self._token)
 
     def end(self, write: Callable[[Session, uuid.UUID, uuid.UUID], None]) -> None:
-        """End the job without a result."""
+        """End the job without a result; after a failure of the database, try again for some seconds.
+
+        Otherwise the job would wait until its lease has expired, when the database has long been back.
+        """
+        for pause_s in END_AGAIN_S:
+            try:
+                with self.database.begin() as session:
+                    return write(session, self.id, self._token)
+            except TRANSIENT as error:
+                log.warning("end_written_again", job_id=str(self.id), error=type(error).__name__)
+                time.sleep(pause_s)
         with self.database.begin() as session:
-            write(session, self.id, self._token)
+            return write(session, self.id, self._token)
 
     @contextmanager
     def heartbeat(self) -> Iterator[None]:

@@ -33,7 +33,7 @@ async def only_declared(request: Request) -> None:
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    read = list(_all(route.dependant))
+    read = list(dependencies_of(route))
     errors = misgiven(request.query_params, _declared(field for each in read for field in each.query_params), "query.")
     body = [field for dependant in read for field in dependant.body_params]
     is_form = bool(body) and all(isinstance(field.field_info, Form) for field in body)
@@ -99,6 +99,11 @@ def _declared(fields: Iterable[Any]) -> Declared:
 
 def _is_list(annotation: Any) -> bool:
     return get_origin(annotation) is list or any(_is_list(part) for part in get_args(annotation))
+
+
+def dependencies_of(route: APIRoute) -> Iterator[Dependant]:
+    """Yield what a route depends on, itself first."""
+    return _all(route.dependant)
 
 
 def _all(dependant: Dependant) -> Iterator[Dependant]:

@@ -95,6 +95,12 @@ def gone(code: str, detail: str) -> Problem:
     return Problem(410, code, detail)
 
 
+def unavailable() -> Problem:
+    """Build the 503 of a database that is away."""
+    detail = "The database does not answer; try again."
+    return Problem(503, "database_unavailable", detail, headers={"Retry-After": "5"})
+
+
 def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
     """Build the 422 for one field."""
     return Problem(422, "invalid_request", reason, [FieldError(field=field, code=code, reason=reason)])
@@ -196,10 +202,7 @@ def _on_database_down(request: Request, error: Exception) -> JSONResponse:
     if getattr(getattr(error, "orig", None), "sqlstate", None) == DISK_FULL:
         return _disk_full(request)
     log.error("database_unavailable", error=type(error).__name__)
-    problem = Problem(
-        503, "database_unavailable", "The database does not answer; try again.", headers={"Retry-After": "5"}
-    )
-    return problem_response(request, problem)
+    return problem_response(request, unavailable())
 
 
 def _on_object_fault(request: Request, error: Exception) -> JSONResponse:

@@ -10,8 +10,8 @@ from functools import lru_cache
 from typing import Any, Literal, get_args
 
 import numpy as np
+import scipy  # `scipy.signal` loads when it is first used
 from numpy.typing import NDArray
-from scipy.signal import butter, sosfiltfilt
 
 from ml.formats.recording import LEADS, Reason
 from ml.signals.quality import MIN_AMPLITUDE_MV, Unusable, check, has_signal
@@ -181,8 +181,8 @@ def _usable_windows(
     """
     if options.antialias and sampling_rate_hz > options.target_rate_hz:
         cutoff_hz = _ANTIALIAS_CUTOFF * options.target_rate_hz / 2
-        signal_mv = sosfiltfilt(
-            butter(_ANTIALIAS_ORDER, cutoff_hz, fs=sampling_rate_hz, output="sos"), signal_mv, axis=-1
+        signal_mv = scipy.signal.sosfiltfilt(
+            scipy.signal.butter(_ANTIALIAS_ORDER, cutoff_hz, fs=sampling_rate_hz, output="sos"), signal_mv, axis=-1
         )
     step = sampling_rate_hz / options.target_rate_hz
     for index in range(_count(signal_mv.shape[1], sampling_rate_hz, options)):

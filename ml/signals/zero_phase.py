@@ -9,22 +9,22 @@ periodic sequence. Its spectrum is its DCT-II, and every zero-phase filter is a 
 from collections.abc import Sequence
 
 import numpy as np
+import scipy  # `scipy.signal` loads when it is first used: half of what the service imports
 from numpy.typing import NDArray
 from scipy.fft import dct, idct
-from scipy.signal import butter, filtfilt, freqz, iirnotch
 
 Coefficients = tuple[NDArray[np.float64], NDArray[np.float64]]  # (b, a) of H(z) = B(z) / A(z)
 
 
 def high_pass(cutoff_hz: float, sampling_rate_hz: float) -> Coefficients:
     """Return the second-order Butterworth high-pass that removes baseline wander."""
-    b, a = butter(2, cutoff_hz, "highpass", fs=sampling_rate_hz)
+    b, a = scipy.signal.butter(2, cutoff_hz, "highpass", fs=sampling_rate_hz)
     return b, a
 
 
 def notch(frequency_hz: float, q: float, sampling_rate_hz: float) -> Coefficients:
     """Return the second-order notch that removes one mains frequency; `q` = frequency / −3 dB width."""
-    b, a = iirnotch(frequency_hz, q, fs=sampling_rate_hz)
+    b, a = scipy.signal.iirnotch(frequency_hz, q, fs=sampling_rate_hz)
     return b, a
 
 
@@ -32,7 +32,7 @@ def squared_gain(filters: Sequence[Coefficients], samples: int) -> NDArray[np.fl
     """Return Π|H|² of a cascade at the DCT-II's frequencies πk/n, (samples,)."""
     gain = np.ones(samples)
     for b, a in filters:
-        _, response = freqz(b, a, worN=np.pi * np.arange(samples) / samples)
+        _, response = scipy.signal.freqz(b, a, worN=np.pi * np.arange(samples) / samples)
         gain *= np.abs(response) ** 2
     return gain
 
@@ -64,8 +64,8 @@ def standardise_odd(
 ) -> NDArray[np.float64]:
     """Return the same with `scipy.signal.filtfilt` and its default, a short odd extension, as common scripts do."""
     for b, a in before:
-        window = filtfilt(b, a, window, axis=-1)
+        window = scipy.signal.filtfilt(b, a, window, axis=-1)
     window = (window - window.mean(axis=-1, keepdims=True)) / window.std(axis=-1, keepdims=True)
     for b, a in after:
-        window = filtfilt(b, a, window, axis=-1)
+        window = scipy.signal.filtfilt(b, a, window, axis=-1)
     return window

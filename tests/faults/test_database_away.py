@@ -8,10 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
+from sqlalchemy.orm import Session
 
 from app.auth.tables import User
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
+from app.jobs import queries
 from app.jobs.run import Finish, JobRun, Workplace
 from app.jobs.runner import JobKind, Runner
 from app.kit.database import Database
@@ -99,3 +101,24 @@ def test_a_step_that_meets_a_database_away_is_tried_again_and_not_for_ever(
     job_id = jobs.submit(database, settings, user, tmp_path, 0, ring=False)
     assert states(job_id, settings.job_attempts + 1)[-2:] == ["failed", "failed"]
     assert "database went away" in (jobs.job(database, job_id).error or "")
+
+
+def test_the_end_of_a_job_is_written_again_when_the_database_was_away(
+    database: Database, settings: Settings, user: User, tmp_path: Path
+) -> None:
+    job_id = jobs.submit(database, settings, user, tmp_path, seconds=0, ring=False)
+    with database.begin() as session:
+        claimed = queries.claim(session, job_id, lease_s=60)
+        assert claimed is not None and claimed.lease_token is not None
+    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    run = JobRun(Workplace(settings, database, archive), job_id, claimed.lease_token, {})
+    tried = []
+
+    def end(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
+        tried.append(job_id)
+        if len(tried) == 1:
+            session.execute(text("SELECT pg_terminate_backend(pg_backend_pid())"))
+        queries.try_again(session, job_id, token, 3)
+
+    run.end(end)
+    assert len(tried) == 2 and jobs.job(database, job_id).state == "queued"

@@ -5,13 +5,18 @@ import re
 
 import httpx
 import pytest
-from starlette.types import Message, Scope
+from fastapi import FastAPI
+from fastapi.routing import APIRoute
+from sqlalchemy import text
+from starlette.types import Message, Receive, Scope
 
 from app.auth import queries, service
+from app.auth.access import HELD_BYTES, Require
 from app.auth.service import ROLES
 from app.cli import main
 from app.kit.database import Database
-from app.main import create_app
+from app.kit.declared import dependencies_of
+from app.main import ROUTERS, create_app
 from app.settings import Settings
 
 PUBLIC = {"/healthz", "/readyz"}
@@ -33,23 +38,81 @@ def test_every_route_refuses_without_a_key(client: httpx.Client, settings: Setti
             assert (answer.status_code == 401) is (path not in PUBLIC), (method, path, answer.status_code)
 
 
-@pytest.mark.parametrize("path", ["/v1/ecgs", "/v1/predictions", "/v1/datasets"])
-def test_a_body_without_a_key_is_refused_unread(settings: Settings, path: str) -> None:
-    async def unread() -> Message:
-        raise AssertionError("the body was read")
+async def unread() -> Message:
+    raise AssertionError("the body was read")
 
+
+def status_of(
+    app: FastAPI, method: str, path: str, headers: dict[str, str], receive: Receive = unread
+) -> tuple[int, dict[bytes, bytes]]:
+    """Return the status and headers of the answer to a request whose body must not be read."""
     sent: list[Message] = []
 
     async def send(message: Message) -> None:
         sent.append(message)
 
-    headers = [(b"content-type", b"multipart/form-data; boundary=b"), (b"content-length", b"60000000")]
     scope: Scope = {
-        **{"type": "http", "http_version": "1.1", "method": "POST", "scheme": "http", "server": ("test", 80)},
-        **{"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers},
+        **{"type": "http", "http_version": "1.1", "method": method, "scheme": "http", "server": ("test", 80)},
+        **{"path": path, "raw_path": path.encode(), "root_path": "", "query_string": b""},
+        "headers": [(name.encode(), value.encode()) for name, value in headers.items()],
     }
-    asyncio.run(create_app(settings)(scope, unread, send))
-    assert sent[0]["status"] == 401 and (b"www-authenticate", b"Bearer") in sent[0]["headers"]
+    asyncio.run(app(scope, receive, send))
+    return sent[0]["status"], dict(sent[0]["headers"])
+
+
+@pytest.mark.parametrize("path", ["/v1/ecgs", "/v1/predictions", "/v1/datasets"])
+def test_a_body_without_a_key_is_refused_unread(settings: Settings, path: str) -> None:
+    headers = {"content-type": "multipart/form-data; boundary=b", "content-length": "60000000"}
+    status, answered = status_of(create_app(settings), "POST", path, headers)
+    assert status == 401 and answered[b"www-authenticate"] == b"Bearer"
+
+
+@pytest.mark.parametrize("length", [{"content-length": str(HELD_BYTES + 1)}, {"transfer-encoding": "chunked"}])
+def test_a_large_body_is_refused_unread_where_the_key_may_not_send_it(
+    settings: Settings, keys: dict[str, str], database: Database, length: dict[str, str]
+) -> None:
+    app = create_app(settings)
+    asked = 0
+    for route in (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)):
+        needed = [each.call.role for each in dependencies_of(route) if isinstance(each.call, Require)]
+        path = re.sub(r"\{[a-z_]+\}", ANY_ID, route.path)
+        for method in route.methods & {"POST", "PUT", "PATCH", "DELETE"}:
+            headers = {"content-type": "multipart/form-data; boundary=b", **length}
+            assert status_of(app, method, path, {**headers, "authorization": "Bearer ovr_nobody"})[0] == 401
+            [role] = needed
+            for lower in ROLES[: ROLES.index(role)]:
+                asked += 1
+                known = {**headers, "authorization": f"Bearer {keys[lower]}"}
+                assert status_of(app, method, path, known)[0] == 403, (method, path, lower)
+    assert asked > 20
+    with database.begin() as session:
+        refused = session.execute(
+            text("SELECT operation, users.name FROM access_log JOIN users ON users.id = user_id WHERE status = 403")
+        ).all()
+    assert ("upload_model", "researcher") in refused
+
+
+def test_a_large_body_of_an_admitted_key_and_a_small_one_are_read(settings: Settings, keys: dict[str, str]) -> None:
+    app = create_app(settings)
+    for role, length in (("admin", HELD_BYTES + 1), ("viewer", HELD_BYTES)):
+        read = []
+
+        async def end(read: list[str] = read, role: str = role) -> Message:
+            read.append(role)
+            return {"type": "http.request", "body": b""}
+
+        headers = {"authorization": f"Bearer {keys[role]}", "content-length": str(length)}
+        headers["content-type"] = "multipart/form-data; boundary=b"
+        status_of(app, "POST", "/v1/models", headers, end)
+        assert read
+
+
+def test_a_large_body_is_refused_unread_while_the_database_is_away(settings: Settings, keys: dict[str, str]) -> None:
+    url = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
+    app = create_app(settings.model_copy(update={"database_url": url}))
+    headers = {"authorization": f"Bearer {keys['admin']}", "content-length": str(HELD_BYTES + 1)}
+    status, answered = status_of(app, "POST", "/v1/models", {"content-type": "multipart/form-data", **headers})
+    assert status == 503 and answered[b"retry-after"] == b"5"
 
 
 @pytest.mark.parametrize(
