@@ -48,9 +48,13 @@ def worker(
     if parent_pipe:
         end_with_parent()
     if "infer" in queue:
-        from app.predictions.worker import work as answer
+        from app.predictions.child import WarmChild
 
-        answer(settings)
+        with WarmChild(settings.data_dir / "logs" / "inference.txt") as child:
+            child.start()  # it imports for seconds, and so do we: at the same time
+            from app.predictions.worker import work as answer
+
+            answer(settings, child)
     else:
         from app.jobs.worker import work
         from app.steps import KINDS, TIDY

@@ -1,8 +1,6 @@
 """A `python -m ml …` child in its own process group: start it, read its events, end it."""
 
-import contextlib
 import json
-import os
 import queue
 import signal
 import subprocess
@@ -13,11 +11,10 @@ from typing import IO, Any
 
 from app.jobs.paths import without_folders
 from app.jobs.run import JobFailed, JobRun
-from app.kit.children import python_module, secretless_environment
+from app.kit.children import end_group, python_module, secretless_environment
 from app.kit.database import Json
 from ml.processes.durable import write_json
 
-GRACE_S = 5.0
 LONGEST_LINE = 1024 * 1024
 LOOK_S = 0.2
 
@@ -115,21 +112,3 @@ def _how_it_ended(status: int) -> str:
         hint = " (out of memory?)" if name == "SIGKILL" else ""
         return f"the child was ended by {name}{hint}"
     return f"the child ended with status {status}; its log says why"
-
-
-def end_group(child: subprocess.Popen[bytes]) -> None:
-    """End the child and everything it started: SIGTERM, and SIGKILL after `GRACE_S`."""
-    if child.poll() is None:
-        _signal_group(child, signal.SIGTERM)
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.wait(GRACE_S)
-    _signal_group(child, signal.SIGKILL)  # its children may still run
-    child.wait()
-    for pipe in (child.stdin, child.stdout):
-        if pipe is not None:
-            pipe.close()
-
-
-def _signal_group(child: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(child.pid, number)

@@ -6,14 +6,12 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 import numpy as np
 from numpy.typing import NDArray
 
-from app.jobs.child import end_group
-from app.kit.children import python_module, secretless_environment
-from app.kit.database import Json
+from app.kit.children import end_group, python_module, secretless_environment
 from ml.processes.frames import FrameError, read_frame, write_frame
 
 
@@ -61,7 +59,7 @@ class WarmChild:
         *,
         phrases: Sequence[str],
         timeout_s: float,
-    ) -> Json:
+    ) -> dict[str, Any]:
         """Ask about one ECG (12 × samples, mV) and any phrases. Return `{"answer": …}` or `{"error": …}`."""
         self.start()
         process = self._process

@@ -32,26 +32,24 @@ LEASE_S = 6.0  # after a worker is killed, its question is free after this long
 WRITE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses before an answer is written again
 
 
-def work(settings: Settings) -> None:
-    """Answer questions, oldest first, until SIGTERM."""
+def work(settings: Settings, child: WarmChild) -> None:
+    """Answer questions with `child`, oldest first, until SIGTERM."""
     stopping = threading.Event()
     signal.signal(signal.SIGTERM, lambda *_: stopping.set())
     signal.signal(signal.SIGINT, lambda *_: stopping.set())
-    work_until(stopping, settings)
+    work_until(stopping, settings, child)
 
 
-def work_until(stopping: threading.Event, settings: Settings) -> None:
+def work_until(stopping: threading.Event, settings: Settings, child: WarmChild) -> None:
     """Answer questions, oldest first, until `stopping` is set; while the database is away, wait for it."""
     database = Database(settings)
     archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
-    with WarmChild(settings.data_dir / "logs" / "inference.txt") as child:
-        child.start()
-        while not stopping.is_set():
-            try:
-                _listen(database, archive, child, settings, stopping=stopping)
-            except (psycopg.Error, *TRANSIENT) as error:
-                log.warning("inference_waits", error=type(error).__name__)
-                stopping.wait(LOOK_S)
+    while not stopping.is_set():
+        try:
+            _listen(database, archive, child, settings, stopping=stopping)
+        except (psycopg.Error, *TRANSIENT) as error:
+            log.warning("inference_waits", error=type(error).__name__)
+            stopping.wait(LOOK_S)
     database.close()
 
 

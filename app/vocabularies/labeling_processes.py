@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from types import TracebackType
 from typing import Any, NamedTuple, Self
 
-from app.jobs.child import end_group
 from app.jobs.run import JobFailed
-from app.kit.children import python_module, secretless_environment
+from app.kit.children import end_group, python_module, secretless_environment
 
 
 class Answer(NamedTuple):

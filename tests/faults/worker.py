@@ -5,10 +5,10 @@ import sys
 import time
 from pathlib import Path
 
-from app.jobs.child import end_group
 from app.jobs.run import Finish, JobRun
 from app.jobs.runner import JobKind
 from app.jobs.worker import work
+from app.kit.children import end_group
 from app.settings import Settings
 
 

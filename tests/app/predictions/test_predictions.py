@@ -13,6 +13,7 @@ from sqlalchemy import text
 from app.kit.database import Database
 from app.models.starter import ensure_starter
 from app.predictions import queries, worker
+from app.predictions.child import WarmChild
 from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
@@ -34,11 +35,12 @@ def ecg_ids(client: httpx.Client, database: Database, settings: Settings) -> lis
 def answering(settings: Settings, keys: dict[str, str]) -> Iterator[None]:
     """An inference worker in a thread, with a real child."""
     stopping = threading.Event()
-    thread = threading.Thread(target=worker.work_until, args=(stopping, settings))
-    thread.start()
-    yield
-    stopping.set()
-    thread.join()
+    with WarmChild(settings.data_dir / "inference.txt") as child:
+        thread = threading.Thread(target=worker.work_until, args=(stopping, settings, child))
+        thread.start()
+        yield
+        stopping.set()
+        thread.join()
 
 
 def object_of(client: httpx.Client, settings: Settings, ecg_id: str) -> Path:
@@ -217,10 +219,11 @@ def test_the_worker_fails_what_ended_the_workers_before_it(
         with database.begin() as session:
             assert queries.claim_oldest(session, lease_s=-1) is not None
     stopping = threading.Event()
-    thread = threading.Thread(target=worker.work_until, args=(stopping, settings))
-    thread.start()
-    other = client.post("/v1/predictions", json={"ecg_id": ecg_ids[1]})
-    stopping.set()
-    thread.join()
+    with WarmChild(settings.data_dir / "inference.txt") as child:
+        thread = threading.Thread(target=worker.work_until, args=(stopping, settings, child))
+        thread.start()
+        other = client.post("/v1/predictions", json={"ecg_id": ecg_ids[1]})
+        stopping.set()
+        thread.join()
     assert other.status_code == 200
     assert client.get(url).json()["problem"]["type"] == "/problems/worker_died"
