@@ -90,7 +90,7 @@ class Names:
     def _is_name(self, place: int, evidence: Evidence, *, starts: bool, surname: bool) -> bool:
         token = self._tokens[place]
         word = token.folded
-        if not token.is_word or (word in words("nobody") and not self.is_initial(place)):
+        if not token.is_word or self._is_half_a_word(place) or (word in words("nobody") and not self.is_initial(place)):
             return False
         if self.is_initial(place):
             return True
@@ -125,12 +125,22 @@ class Names:
         after_initial = self.is_initial(place - 1) and (self.could_be(place) or not is_known(token.folded))
         return between == "-" or (between == "," and not is_of_ecgs(token.folded)) or after_initial
 
-    def _is_followed_by_a_first_name(self, place: int) -> bool:
-        """Whether a token is the surname of "LAD, M.D., RAKESH" or "Long, John"."""
-        if place + 1 == len(self._tokens) or not self._tokens[place].is_capitalised:
+    def _is_half_a_word(self, place: int) -> bool:
+        """Whether a token is the "Smith" of "Smith-modified"."""
+        if place + 1 == len(self._tokens):
             return False
         behind = self._tokens[place + 1]
-        separated = self._text[self._tokens[place].end : behind.start] in (", ", ",")
+        if self._text[self._tokens[place].end : behind.start] != "-" or behind.folded in words("particles"):
+            return False
+        return behind.written.islower() if behind.is_cased else is_known(behind.folded)
+
+    def _is_followed_by_a_first_name(self, place: int) -> bool:
+        """Whether a token is the surname of "LAD, M.D., RAKESH" or "Long, John"."""
+        token = self._tokens[place]
+        if place + 1 == len(self._tokens) or (token.is_cased and not token.is_capitalised):
+            return False
+        behind = self._tokens[place + 1]
+        separated = self._text[token.end : behind.start] in (", ", ",")
         return separated and (self._is_credential(place + 1) or is_given_name(behind.folded))
 
     def _goes_on(self, place: int) -> bool:

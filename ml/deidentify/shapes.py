@@ -6,6 +6,7 @@ A blank or a column stands between words (` ` or a tab, see `plain.py`). Every r
 import re
 from collections.abc import Iterator
 
+from ml.deidentify.addresses import addresses
 from ml.deidentify.words import is_known
 from ml.labeling.tokens import fold
 
@@ -24,12 +25,13 @@ def _compiled(pattern: str) -> "re.Pattern[str]":
 
 
 # What follows a label.
-SIGN = _compiled(r"[ \t]?[:=#]\s?\n?")
+SIGN = _compiled(r"[\"']?[ \t]?[:=#>]\s?\n?")
+DASH = _compiled(r"\s?[-–]\s|\sis\s|\sist\s")
 COLUMN = _compiled(r"\t")
 BORN = _compiled(rf"[\s:=.(*]{{0,4}}(?:(?:am|on|in)\s)?(?:{_DATE}|\d{{4}}(?!\d))\)?")
-NUMBER = _compiled(rf"[\s:=#.-]{{0,5}}{_NUMBER}")
+NUMBER = _compiled(rf"[\s:=#.>\"'-]{{0,5}}{_NUMBER}")
 SIGNED_NUMBER = _compiled(
-    rf"[\s.]{{0,2}}[:=#][\s:=#.]{{0,3}}{_NUMBER}|[\s.-]{{1,2}}(?=[A-Z-]{{0,4}}\d[\d-]{{3}}){_NUMBER}"
+    rf"[\s.]{{0,2}}[:=#>][\s:=#.]{{0,3}}{_NUMBER}|[\s.-]{{1,2}}(?=[A-Z-]{{0,4}}\d[\d-]{{3}}){_NUMBER}"
 )
 PLACE = _compiled(rf"[\s:#.=]{{0,3}}(?:no\.?\s|nr\.?\s)?[A-Z]{{0,3}}-?{_PLACE}")
 COLONED_PLACE = _compiled(rf"\s?:\s?(?:[A-Z]{{1,12}}[ -]?){{0,2}}{_PLACE}")
@@ -41,7 +43,16 @@ BY = _compiled(r"\s(?:by|von|durch):?\s")
 DATED = _compiled(rf"[\s,]{{0,2}}(?:(?:on|at|am|um|dated)\s)?(?:{_DATE}|{_TIME})(?:[\s,]{{1,2}}(?:at\s|um\s)?{_TIME})?")
 BORN_BEHIND_A_NAME = _compiled(rf"[ \t,(*]{{1,4}}{_DATE}\)?")
 
+AGE_BEHIND_A_NAME = re.compile(
+    r"[\s,(-]{1,3}(?:\d{1,3}[\s-]?(?i:y|yo|y/o|yr|yrs|years?|jahre|jährige?[rs]?|male|female)(?!\w)"
+    r"|\d{2}(?:[,\s]{0,2}[MFW]|[mfw])(?![\w']))"
+)
+DIGITS = re.compile(r"\d{0,8}")
+
 _SHAPES = [
+    _compiled(r"(?:https?://|www\.)[^\s<>\"]{1,300}"),
+    # segments of HL7 that say who, where and for whom
+    _compiled(r"(?<![^\n])[ \t]?(?:MSH|EVN|PID|PD1|NK1|PV1|PV2|IN1|IN2|IN3|GT1|ORC|OBR)\|[^\n]*"),
     _compiled(r"(?<![\w.+-])[\w.+-]{1,64}@[\w-]{1,64}(?:\.[\w-]{1,24}){1,4}"),  # e-mail
     re.compile(r"/s/\s?[^\n,;\t]{1,60}"),  # a typed signature
 ]
@@ -55,19 +66,11 @@ _SHAPES_WITH_DIGITS = [
         r"(?<!\w)(?:[^\W\d_]{2,20}\.?-)?(?:#|n[or]\.|number|num\.|nr\.?)[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{3,20}(?!\w)"
     ),
     _compiled(r"(?<!\w)[^\W\d_]{2,20}(?:nummer|nr)\b[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{2,20}(?!\w)"),
-    _compiled(rf"\*\s?{_DATE}"),  # "* 12.11.1939"
+    _compiled(rf"(?:\*|(?<!\w)b\.)\s?{_DATE}"),  # "* 12.11.1939", "b. 3/2/48"
+    _compiled(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])"),  # an address in a network
     _compiled(rf"{_DATE}(?=\s?\(\d{{1,3}}\s?(?:y|j))"),  # a date with an age behind it
-    re.compile(
-        r"(?<!\w)[A-ZÄÖÜ][\wäöüß]{1,30}(?:straße|strasse|str\.|allee|gasse|platz|weg|ring)\s\d{1,4} ?[a-z]?(?!\w)"
-    ),
 ]
-_STREET = re.compile(
-    r"(?<!\w)\d{1,5}[A-Za-z]?\s([A-Z][a-z]{1,20})(?:\s[A-Z][a-z]{1,20})?\s"
-    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Ln|Drive|Boulevard|Blvd|Court|Way|Place|Square|Terrace)\b\.?"
-    r"(?:, [A-Z][a-z]{1,20})?"
-)
-_TOWN = re.compile(r"(?<!\w)\d{5}\s([A-ZÄÖÜ][a-zäöüß]{2,20})")
-_CARETS = re.compile(r"(?<!\w)([^\W\d_]{2,30})\^[\w'-]{0,30}(?:\^[\w'-]{0,30}){0,6}")
+_CARETS = re.compile(r"(?<!\w)(?:\d{1,12}\^)?([^\W\d_]{2,30})\^[\w'-]{0,30}(?:\^[\w'-]{0,30}){0,6}")
 _TIMESTAMP = re.compile(r"(?:19|20)\d\d(?:0[1-9]|1[0-2])(?:0[1-9]|[12]\d|3[01])(?:\d{4}|\d{6})?")
 
 
@@ -78,7 +81,8 @@ def shaped(text: str) -> Iterator[tuple[int, int]]:
         for found in shape.finditer(text):
             if not _TIMESTAMP.fullmatch(found[0]):
                 yield found.span()
-    for shape in (_STREET, _TOWN, _CARETS) if has_digits else (_CARETS,):
-        for found in shape.finditer(text):
-            if not is_known(fold(found[1])):
-                yield found.span()
+    if has_digits:
+        yield from addresses(text)
+    for found in _CARETS.finditer(text):
+        if not is_known(fold(found[1])):
+            yield found.span()

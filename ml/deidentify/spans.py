@@ -7,9 +7,10 @@ from collections.abc import Iterator
 from ml.deidentify import shapes
 from ml.deidentify.cues import Cue, find, words
 from ml.deidentify.names import Evidence, Names
+from ml.deidentify.organisations import Organisations
 from ml.deidentify.plain import PlainText
 from ml.deidentify.tokens import tokens_of
-from ml.deidentify.words import is_given_name, is_known, is_of_ecgs
+from ml.deidentify.words import is_a_name, is_given_name, is_known, is_of_ecgs
 from ml.labeling.tokens import fold
 
 Span = tuple[int, int]
@@ -24,6 +25,8 @@ _TO_A_NAME = re.compile(r"[\s:#=.,;\"'’(*\[/–-]{0,8}")
 _SPACE = ("", " ", "\t")
 _COMMA = (",", ", ", ",\t")
 # "EXAMPLE,PATIENT Q" at the beginning of a line
+_BEFORE_A_ROLE = (*_COMMA, " - ", " (")
+_WITHIN_INITIALS = ("", " ", "-", "/", " / ")
 _HEADER = re.compile(r"\W{0,4}([^\W\d_][\w'’-]{1,30}, ?[^\W\d_][\w'’-]{0,30}(?:\s[^\W\d_]\.?(?!\w))?)(?![\w-])")
 
 
@@ -53,6 +56,8 @@ class _Finder:
         yield from self._credentialed()
         yield from self._with_a_role()
         yield from self._with_a_first_name()
+        yield from self._with_an_age()
+        yield from self._organisations()
         yield from self._addresses()
         yield from self._headers({self._text.rfind("\n", 0, start) + 1 for start, _ in numbers})
 
@@ -88,9 +93,10 @@ class _Finder:
                 if cue.start and not self._tokens[cue.start - 1].is_word and self._gap(cue.start) in _SPACE:
                     continue  # "160 ms"
                 if not title.is_capitalised:
-                    if self._text[title.end : title.end + 1] != ".":
+                    stopped = self._text[title.end : title.end + 1] == "."
+                    if title.is_cased and not stopped:
                         continue
-                    evidence = "likely"
+                    evidence = "likely" if stopped else "perhaps"
                 elif title.written.isupper():
                     evidence = "likely" if self._text[title.end : title.end + 1] == "." else "perhaps"
             end = self._name_behind(cue, evidence)
@@ -109,16 +115,24 @@ class _Finder:
                 end = self._name_behind(cue, "sure" if "sure_labels" in cue.kinds else "likely")
                 if end > cue.end:
                     yield self._span(cue.start, end)
+            elif "sure_labels" in cue.kinds and shapes.DASH.fullmatch(self._gap(cue.end)):
+                end = self._names.end(cue.end, "likely")
+                if end > cue.end:
+                    yield self._span(cue.start, end)
             elif not careful and self._gap(cue.end) in (" ", ". ", "\t", ".\t"):
                 end = self._names.end(cue.end, "perhaps")
                 if end > cue.end:
                     yield self._span(cue.end, end)
 
     def _initialled(self) -> Iterator[Span]:
-        """Find "Technician: KLM"."""
+        """Find "Technician: KLM", "Technician: BK 4471" and "Reader: JD/KM"."""
         for cue in self._found("initials_labels"):
-            if cue.end < len(self._tokens) and self._are_initials(cue.end):
-                yield self._span(cue.start, cue.end + 1)
+            if cue.end == len(self._tokens) or not self._are_initials(cue.end):
+                continue
+            end = cue.end + 1
+            while end < min(cue.end + LONGEST_INITIALS, len(self._tokens)) and self._goes_with_initials(end):
+                end += 1
+            yield self._span(cue.start, end)
 
     def _credentialed(self) -> Iterator[Span]:
         """Find "Elizabeth Corday, MD" and "RN Patterson"."""
@@ -138,8 +152,10 @@ class _Finder:
     def _with_a_role(self) -> Iterator[Span]:
         """Find "Fuchs, Oberärztin"."""
         for cue in self._found("roles"):
-            if cue.start and self._gap(cue.start) in _COMMA and self._names.is_unknown(cue.start - 1):
-                yield self._span(cue.start - 1, cue.end)
+            if cue.start and self._gap(cue.start) in _BEFORE_A_ROLE:
+                first = self._first_of_the_name_before(cue.start)
+                if first < cue.start:
+                    yield self._span(first, cue.end)
 
     def _with_a_first_name(self) -> Iterator[Span]:
         """Find "John Smith" and "SMITH, JOHN A 01/02/1944"."""
@@ -157,6 +173,23 @@ class _Finder:
                 start, stop = self._span(first, end)
                 born = shapes.BORN_BEHIND_A_NAME.match(self._text, stop) if first < place else None
                 yield start, born.end() if born else stop
+
+    def _with_an_age(self) -> Iterator[Span]:
+        """Find the name in "Petrov, 72 y/o" and "Ramesh Iyer 55M"."""
+        for place in range(1, len(self._tokens)):
+            behind = self._tokens[place - 1].end
+            if self._tokens[place].is_word or not shapes.AGE_BEHIND_A_NAME.match(self._text, behind):
+                continue
+            first = self._first_of_the_name_before(place)
+            if first < place:
+                yield self._span(first, place)
+
+    def _organisations(self) -> Iterator[Span]:
+        """Find "Cardiology Associates of Tulsa"."""
+        cues = self._found("organisations")
+        if cues:
+            for first, end in Organisations(self._text, self._tokens, self._names).around(cues):
+                yield self._span(first, end)
 
     def _numbers(self) -> Iterator[Span]:
         """Find numbers, dates of birth and places behind their labels."""
@@ -229,7 +262,25 @@ class _Finder:
         if word in words("titles") or is_given_name(word) or self._names.is_initial(place):
             return True
         follows = place + 1 < len(self._tokens) and self._gap(place + 1) in (*_SPACE, *_COMMA)
-        return follows and self._names.could_be(place) and self._names.could_be(place + 1)
+        if follows and self._names.could_be(place) and self._names.could_be(place + 1):
+            return True
+        dated = shapes.DATED.match(self._text, self._tokens[place].end)
+        token = self._tokens[place]
+        written = token.is_capitalised or not token.is_cased
+        return token.is_word and written and (is_a_name(word) or (dated is not None and not is_known(word)))
+
+    def _first_of_the_name_before(self, place: int) -> int:
+        """Return the first token of the name that ends before a token; the token itself where none does."""
+        first = found = place
+        while first > max(0, place - BEFORE_CREDENTIALS):
+            if first < place and self._gap(first) not in (*_SPACE, *_COMMA, ". ", "-"):
+                break
+            if self._names.is_unknown(first - 1):
+                found = first - 1
+            elif not (self._names.is_initial(first - 1) or self._names.could_be(first - 1)):
+                break
+            first -= 1
+        return first if found < place else place
 
     def _is_a_surname_before(self, place: int) -> bool:
         """Whether a surname stands before a first name: "SMITH, JOHN", "Smith John"."""
@@ -238,9 +289,17 @@ class _Finder:
         return self._gap(place) in (*_COMMA, "^") and self._names.could_be(place - 1)
 
     def _are_initials(self, place: int) -> bool:
-        written = self._tokens[place].written
-        short = 1 < len(written) <= LONGEST_INITIALS and written.isalpha() and written.isupper()
-        return short and re.fullmatch(r"\s?[:=#]?\s?", self._gap(place)) is not None
+        token, gap = self._tokens[place], self._gap(place)
+        if not (1 < len(token.written) <= LONGEST_INITIALS and token.written.isalpha()):
+            return False
+        if not token.written.isupper() and (token.is_cased or is_known(token.folded) or not gap.strip()):
+            return False
+        return re.fullmatch(r"\s?[:=#]?\s?", gap) is not None
+
+    def _goes_with_initials(self, place: int) -> bool:
+        token, gap = self._tokens[place], self._gap(place)
+        short = len(token.written) <= LONGEST_INITIALS and gap != " "
+        return gap in _WITHIN_INITIALS and (short or not token.is_word)
 
     def _all_cues(self) -> list[Cue]:
         words: list[str] = []  # of the tokens, with a mark where no label goes across
@@ -259,6 +318,8 @@ class _Finder:
     def _span(self, first: int, end: int) -> Span:
         """Return the characters of tokens `first` to `end` (exclusive), with the bracket that they open."""
         start, stop = self._tokens[first].start, self._tokens[end - 1].end
+        if digits := shapes.DIGITS.match(self._text, stop):
+            stop = digits.end()  # "jsm02"
         if self._text[stop : stop + 1] == ")" and "(" in self._text[start:stop]:
             stop += 1
         return start, stop
