@@ -16,6 +16,7 @@ LONGEST = 12  # tokens of a name
 _WITHIN = re.compile(r"\s?|\s?,\s?|\s?[-–/&]\s?|\^+|\s?\(\s?|\)\s?,?\s?")
 _BEHIND_A_STOP = re.compile(r"\.\s?|\.?\s?,\s?|\.-")
 _SHORT = 3  # letters: a full stop behind such a word may be an abbreviation's
+_LONG = 4  # letters: shorter words may be abbreviations
 _AND = frozenset({"and", "und"})
 
 
@@ -67,6 +68,11 @@ class Names:
         token = self._tokens[place]
         return self.is_unknown(place) or (token.is_word and token.is_capitalised and is_also_a_name(token.folded))
 
+    def is_unheard_of(self, place: int) -> bool:
+        """Whether a token is no word of reports, in a line where capitals say nothing."""
+        token = self._tokens[place]
+        return token.is_word and not token.is_cased and len(token.written) >= _LONG and not is_known(token.folded)
+
     def is_initial(self, place: int) -> bool:
         """Whether a token is one letter as of a first name, or several with full stops ("J.D.")."""
         token = self._tokens[place]
@@ -90,7 +96,7 @@ class Names:
     def _is_name(self, place: int, evidence: Evidence, *, starts: bool, surname: bool) -> bool:
         token = self._tokens[place]
         word = token.folded
-        if not token.is_word or self._is_half_a_word(place) or (word in words("nobody") and not self.is_initial(place)):
+        if not token.is_word or self.is_half_a_word(place) or (word in words("nobody") and not self.is_initial(place)):
             return False
         if self.is_initial(place):
             return True
@@ -103,7 +109,7 @@ class Names:
             return starts and evidence == "sure" and written_as_a_name and not is_of_ecgs(word)
         if evidence == "perhaps":
             return token.is_cased and token.is_capitalised
-        return token.is_capitalised or not surname
+        return token.is_capitalised or (not surname and (evidence == "sure" or not token.is_cased))
 
     def _is_credential(self, place: int) -> bool:
         token = self._tokens[place]
@@ -125,14 +131,15 @@ class Names:
         after_initial = self.is_initial(place - 1) and (self.could_be(place) or not is_known(token.folded))
         return between == "-" or (between == "," and not is_of_ecgs(token.folded)) or after_initial
 
-    def _is_half_a_word(self, place: int) -> bool:
+    def is_half_a_word(self, place: int) -> bool:
         """Whether a token is the "Smith" of "Smith-modified"."""
         if place + 1 == len(self._tokens):
             return False
         behind = self._tokens[place + 1]
         if self._text[self._tokens[place].end : behind.start] != "-" or behind.folded in words("particles"):
             return False
-        return behind.written.islower() if behind.is_cased else is_known(behind.folded)
+        ordinary = is_known(behind.folded) and not is_also_a_name(behind.folded)
+        return ordinary or (behind.is_cased and behind.written.islower())
 
     def _is_followed_by_a_first_name(self, place: int) -> bool:
         """Whether a token is the surname of "LAD, M.D., RAKESH" or "Long, John"."""

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from ml.deidentify.cues import Cue, words
 from ml.deidentify.names import Names
 from ml.deidentify.tokens import Token
-from ml.deidentify.words import is_a_name
+from ml.deidentify.words import is_a_name, is_known
 
 LONGEST = 5  # tokens before or behind the word for an organisation
 _WITHIN = ("", " ", "-", ". ", " & ", "'")
@@ -60,7 +60,8 @@ class Organisations:
         if token.folded in words("organisation_words") | words("organisations") or self._is_link(place):
             return False
         if not token.is_cased:
-            return is_a_name(token.folded)
+            behind_a_head = place and self._tokens[place - 1].folded in words("organisations_before")
+            return is_a_name(token.folded) or (bool(behind_a_head) and token.is_word and not is_known(token.folded))
         return not token.written.isupper() and self._names.could_be(place)
 
     def _is_behind_a_person(self, place: int) -> bool:

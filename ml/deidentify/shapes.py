@@ -12,7 +12,7 @@ from ml.labeling.tokens import fold
 
 _MONTH = r"(?:jan|feb|m[aä]r|apr|ma[iy]|jun|jul|aug|sep|oct|okt|nov|de[cz])[a-zä]{0,7}"
 _DATE = (
-    rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}\.?[\s-]{{0,2}}{_MONTH}[\s.,-]{{0,3}}\d{{2,4}}"
+    rf"(?:\d{{1,4}}[./-]\d{{1,2}}[./-]\d{{1,4}}|\d{{1,2}}(?:\.|st|nd|rd|th)?(?:\sof)?[\s-]{{0,2}}{_MONTH}[\s.,-]{{0,3}}\d{{2,4}}"
     rf"|{_MONTH}[\s.-]{{1,2}}\d{{1,2}}[\s,]{{1,3}}\d{{2,4}})(?!\d)"
 )
 _TIME = r"\d{1,2}[:.]\d{2}(?::\d{2})?(?:\s?[AP]\.?M\.?)?(?:\s?Uhr)?"
@@ -28,7 +28,7 @@ def _compiled(pattern: str) -> "re.Pattern[str]":
 SIGN = _compiled(r"[\"']?[ \t]?[:=#>]\s?\n?")
 DASH = _compiled(r"\s?[-–]\s|\sis\s|\sist\s")
 COLUMN = _compiled(r"\t")
-BORN = _compiled(rf"[\s:=.(*]{{0,4}}(?:(?:am|on|in)\s)?(?:{_DATE}|\d{{4}}(?!\d))\)?")
+BORN = _compiled(rf"[\s:=.(*>\"'/]{{0,4}}(?:\d{{1,3}}\s\()?(?:(?:am|on|in)\s)?(?:the\s)?(?:{_DATE}|\d{{4}}(?!\d))\)?")
 NUMBER = _compiled(rf"[\s:=#.>\"'-]{{0,5}}{_NUMBER}")
 SIGNED_NUMBER = _compiled(
     rf"[\s.]{{0,2}}[:=#>][\s:=#.]{{0,3}}{_NUMBER}|[\s.-]{{1,2}}(?=[A-Z-]{{0,4}}\d[\d-]{{3}}){_NUMBER}"
@@ -49,7 +49,18 @@ AGE_BEHIND_A_NAME = re.compile(
 )
 DIGITS = re.compile(r"\d{0,8}")
 
+INITIALS_AT_THE_END = re.compile(r"[ ,.:/–-]{1,3}([^\W\d_]{2,3})(?=\s?(?:\n|$))")
+USER = _compiled(r"\s?[:=]\s?(?:\w{1,20}\\)?(?=[a-z._-]{0,30}[a-z])[\w.-]{3,40}")
+
 _SHAPES = [
+    # DICOM's attributes of a patient, a physician or an operator
+    _compiled(r"\((?:0010,[\da-f]{4}|0008,(?:0050|009\d|10[4-7]\d)|0032,1032)\)[^\[\n]{0,12}\[[^\]\n]{1,64}\]"),
+    # an element of XML
+    _compiled(
+        r"<((?:patient|pat|pt|first|last|middle|family|given|full|physician|operator|technician|doctor|attending"
+        r"|referring|reader|user|person|ordering|confirming|editor)\w{0,12}(?:name|id|dob|mrn|phone|address|initials)\w{0,6})>"
+        r"[^<\n]{1,80}</\1>"
+    ),
     _compiled(r"(?:https?://|www\.)[^\s<>\"]{1,300}"),
     # segments of HL7 that say who, where and for whom
     _compiled(r"(?<![^\n])[ \t]?(?:MSH|EVN|PID|PD1|NK1|PV1|PV2|IN1|IN2|IN3|GT1|ORC|OBR)\|[^\n]*"),
@@ -63,11 +74,13 @@ _SHAPES_WITH_DIGITS = [
     _compiled(r"(?<!\w)\+\d[\d ()/-]{6,18}\d|(?<![\d.,])0\d{2,5} ?[/-] ?\d{4,10}(?!\d)"),
     _compiled(r"(?<![\w.,])[A-Z]{0,3}-?\d{7,20}[A-Z]?(?!\w|[.,]\d)"),  # a long number
     _compiled(
-        r"(?<!\w)(?:[^\W\d_]{2,20}\.?-)?(?:#|n[or]\.|number|num\.|nr\.?)[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{3,20}(?!\w)"
+        r"(?<!\w)(?:[^\W\d_]{2,20}[.-]{0,2}\s?(?=#)|[^\W\d_]{2,20}\.?-)?(?:#|n[or]\.|number|num\.|nr\.?)[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{3,20}(?!\w)"
     ),
     _compiled(r"(?<!\w)[^\W\d_]{2,20}(?:nummer|nr)\b[\s:.#]{0,3}[A-Z]{0,3}-?\d[\d./-]{2,20}(?!\w)"),
     _compiled(rf"(?:\*|(?<!\w)b\.)\s?{_DATE}"),  # "* 12.11.1939", "b. 3/2/48"
     _compiled(r"(?<![\w.])\d{1,3}(?:\.\d{1,3}){3}(?![\w.])"),  # an address in a network
+    _compiled(r"(?<![\w.])\d{1,9}(?:\.\d{1,12}){4,20}(?![\w.])"),  # a DICOM UID
+    _compiled(r"(?<!\w)(?<!\d )(?:x|ext\.?)\s?\d{4,5}(?!\w)"),  # an extension
     _compiled(rf"{_DATE}(?=\s?\(\d{{1,3}}\s?(?:y|j))"),  # a date with an age behind it
 ]
 _CARETS = re.compile(r"(?<!\w)(?:\d{1,12}\^)?([^\W\d_]{2,30})\^[\w'-]{0,30}(?:\^[\w'-]{0,30}){0,6}")

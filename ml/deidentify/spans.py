@@ -10,15 +10,17 @@ from ml.deidentify.names import Evidence, Names
 from ml.deidentify.organisations import Organisations
 from ml.deidentify.plain import PlainText
 from ml.deidentify.tokens import tokens_of
-from ml.deidentify.words import is_a_name, is_given_name, is_known, is_of_ecgs
+from ml.deidentify.words import is_a_name, is_also_a_name, is_given_name, is_known, is_of_ecgs
 from ml.labeling.tokens import fold
 
 Span = tuple[int, int]
 
 BEFORE_CREDENTIALS = 4  # tokens of a name
 LONGEST_ADDRESS = 14  # tokens
+LONGEST_FACILITY = 6  # tokens
 LONGEST_ROLE = 4  # tokens
 LONGEST_INITIALS = 4  # letters
+SHORTEST_ALONE = 5  # letters of a name in a line where capitals say nothing
 
 _APART = re.compile(r"[\n;:()\[\]|]|\s[-–]\s")  # no label goes across these
 _TO_A_NAME = re.compile(r"[\s:#=.,;\"'’(*\[/–-]{0,8}")
@@ -26,6 +28,8 @@ _SPACE = ("", " ", "\t")
 _COMMA = (",", ", ", ",\t")
 # "EXAMPLE,PATIENT Q" at the beginning of a line
 _BEFORE_A_ROLE = (*_COMMA, " - ", " (")
+_NAMES = (" ", "-", ", ", ",")
+_LOWER = 3  # letters of initials that are written small
 _WITHIN_INITIALS = ("", " ", "-", "/", " / ")
 _HEADER = re.compile(r"\W{0,4}([^\W\d_][\w'’-]{1,30}, ?[^\W\d_][\w'’-]{0,30}(?:\s[^\W\d_]\.?(?!\w))?)(?![\w-])")
 
@@ -53,11 +57,15 @@ class _Finder:
         yield from self._titled()
         yield from self._labelled()
         yield from self._initialled()
+        yield from self._signed_off()
         yield from self._credentialed()
         yield from self._with_a_role()
         yield from self._with_a_first_name()
+        yield from self._with_an_initial()
+        yield from self._alone()
         yield from self._with_an_age()
         yield from self._organisations()
+        yield from self._facilities()
         yield from self._addresses()
         yield from self._headers({self._text.rfind("\n", 0, start) + 1 for start, _ in numbers})
 
@@ -134,6 +142,13 @@ class _Finder:
                 end += 1
             yield self._span(cue.start, end)
 
+    def _signed_off(self) -> Iterator[Span]:
+        """Find the initials of "AGREE. rjt" at the end of a line."""
+        for cue in self._found("signed_off"):
+            found = shapes.INITIALS_AT_THE_END.match(self._text, self._tokens[cue.end - 1].end)
+            if found and not is_known(fold(found[1])):
+                yield found.span(1)
+
     def _credentialed(self) -> Iterator[Span]:
         """Find "Elizabeth Corday, MD" and "RN Patterson"."""
         for place, token in enumerate(self._tokens):
@@ -143,7 +158,8 @@ class _Finder:
             if end < len(self._tokens) and self._gap(end) in _SPACE:
                 end = self._names.end(end, "perhaps")
             while first > max(0, place - BEFORE_CREDENTIALS) and self._gap(first) in (*_SPACE, *_COMMA, ". ", "-"):
-                if not (self._names.could_be(first - 1) or self._names.is_initial(first - 1)):
+                unheard_of = self._gap(first) in _COMMA and self._names.is_unheard_of(first - 1)
+                if not (unheard_of or self._names.could_be(first - 1) or self._names.is_initial(first - 1)):
                     break
                 first -= 1
             if end - first > 1:
@@ -174,6 +190,48 @@ class _Finder:
                 born = shapes.BORN_BEHIND_A_NAME.match(self._text, stop) if first < place else None
                 yield start, born.end() if born else stop
 
+    def _with_an_initial(self) -> Iterator[Span]:
+        """Find "M. Sturm"."""
+        for place, token in enumerate(self._tokens[:-1]):
+            if not (self._names.is_initial(place) and self._gap(place + 1) in (". ", ".") and token.is_cased):
+                continue
+            if (end := self._names.end(place, "perhaps")) > place + 1:
+                yield self._span(place, end)
+
+    def _alone(self) -> Iterator[Span]:
+        """Find frequent names that no other word makes one: "Jonathan presents today"."""
+        place = 0
+        while place < len(self._tokens):
+            end = place
+            while (
+                end < len(self._tokens) and self._is_a_frequent_name(end) and (end == place or self._gap(end) in _NAMES)
+            ):
+                end += 1
+            if end > place and not self._is_an_eponym(place, end):
+                yield self._span(place, end)
+            place = max(end, place + 1)
+
+    def _is_a_frequent_name(self, place: int) -> bool:
+        token = self._tokens[place]
+        if not is_a_name(token.folded) or self._names.is_half_a_word(place):
+            return False
+        if token.is_cased:
+            return token.is_capitalised and not token.written.isupper()
+        return len(token.folded) >= SHORTEST_ALONE
+
+    def _is_an_eponym(self, first: int, end: int) -> bool:
+        """Whether names stand beside a word as in "Smith criteria" or "Weaver-Dunn procedure"."""
+        if first and self._gap(first) in _NAMES and is_also_a_name(self._tokens[first - 1].folded):
+            return True
+        while end < len(self._tokens) and self._gap(end) in ("-", " ", "' ", "’ "):
+            word = self._tokens[end].folded
+            if word in words("eponym_nouns"):
+                return True
+            if not (is_a_name(word) or is_also_a_name(word)):
+                return False
+            end += 1
+        return False
+
     def _with_an_age(self) -> Iterator[Span]:
         """Find the name in "Petrov, 72 y/o" and "Ramesh Iyer 55M"."""
         for place in range(1, len(self._tokens)):
@@ -191,6 +249,21 @@ class _Finder:
             for first, end in Organisations(self._text, self._tokens, self._names).around(cues):
                 yield self._span(first, end)
 
+    def _facilities(self) -> Iterator[Span]:
+        """Find "Clinic: Riverside Heart and Vascular": to the end of the line or column."""
+        for cue in self._found("facility_labels"):
+            end = cue.end
+            if not shapes.SIGN.match(self._text, self._tokens[cue.end - 1].end):
+                continue
+            while end < min(len(self._tokens), cue.end + LONGEST_FACILITY) and (
+                end == cue.end or self._gap(end) in (" ", "-", ". ", " & ", ", ", "'")
+            ):
+                if is_of_ecgs(self._tokens[end].folded) and self._tokens[end].folded not in words("organisation_words"):
+                    break
+                end += 1
+            if any(self._names.could_be(place) for place in range(cue.end, end)):
+                yield self._span(cue.start, end)
+
     def _numbers(self) -> Iterator[Span]:
         """Find numbers, dates of birth and places behind their labels."""
         values = {
@@ -200,6 +273,7 @@ class _Finder:
             "place_labels": shapes.PLACE,
             "coloned_places": shapes.COLONED_PLACE,
             "contact_labels": shapes.CONTACT,
+            "user_labels": shapes.USER,
         }
         for kind, shape in values.items():
             for cue in self._found(kind):
@@ -265,9 +339,7 @@ class _Finder:
         if follows and self._names.could_be(place) and self._names.could_be(place + 1):
             return True
         dated = shapes.DATED.match(self._text, self._tokens[place].end)
-        token = self._tokens[place]
-        written = token.is_capitalised or not token.is_cased
-        return token.is_word and written and (is_a_name(word) or (dated is not None and not is_known(word)))
+        return self._tokens[place].is_word and (is_a_name(word) or (dated is not None and not is_known(word)))
 
     def _first_of_the_name_before(self, place: int) -> int:
         """Return the first token of the name that ends before a token; the token itself where none does."""
@@ -286,13 +358,16 @@ class _Finder:
         """Whether a surname stands before a first name: "SMITH, JOHN", "Smith John"."""
         if self._gap(place) in _SPACE:
             return self._names.is_unknown(place - 1)
-        return self._gap(place) in (*_COMMA, "^") and self._names.could_be(place - 1)
+        could_be = self._names.could_be(place - 1) or self._names.is_unheard_of(place - 1)
+        return self._gap(place) in (*_COMMA, "^", "/") and could_be
 
     def _are_initials(self, place: int) -> bool:
         token, gap = self._tokens[place], self._gap(place)
         if not (1 < len(token.written) <= LONGEST_INITIALS and token.written.isalpha()):
             return False
-        if not token.written.isupper() and (token.is_cased or is_known(token.folded) or not gap.strip()):
+        if not gap.strip() and is_known(token.folded):
+            return False
+        if not token.written.isupper() and (is_known(token.folded) or not gap.strip() or len(token.written) > _LOWER):
             return False
         return re.fullmatch(r"\s?[:=#]?\s?", gap) is not None
 
