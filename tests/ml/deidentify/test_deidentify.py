@@ -193,6 +193,6 @@ def test_time_is_linear_in_the_length(part: str) -> None:
 
 
 def test_the_lists_of_words_are_read_by_their_rules() -> None:
-    assert find(["confirmed", "by", "dr"])[0].kinds == {"signs"}
+    assert "signs" in find(["confirmed", "by", "dr"])[0].kinds
     assert "dr" in words("titles")
     assert "short_titles" in find(["ms"])[0].kinds
