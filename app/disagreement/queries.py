@@ -70,10 +70,11 @@ class SampledPair(NamedTuple):
     agreed_text: int  # the machine's, when the over-read was written
 
 
-def sample_pairs(session: Session, slot: int, size: int) -> list[SampledPair]:
-    """Return pairs chosen at random, or all where there are at most `size`."""
+def sample_pairs(session: Session, slot: int, size: int, *, simulated: bool) -> list[SampledPair]:
+    """Return real or simulated pairs chosen at random, or all where there are at most `size`."""
     chosen = session.execute(
-        text("SELECT ecg_id FROM pairs WHERE slot = :slot ORDER BY random() LIMIT :size"), {"slot": slot, "size": size}
+        text("SELECT ecg_id FROM pairs WHERE slot = :slot AND simulated = :simulated ORDER BY random() LIMIT :size"),
+        {"slot": slot, "size": size, "simulated": simulated},
     )
     return pairs_of(session, list(chosen.scalars()))
 
@@ -87,9 +88,10 @@ def pairs_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[SampledPair
     return _read_pairs(session, each, {"ids": list(ecg_ids)})
 
 
-def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID) -> list[SampledPair]:
-    """Return the reports that count of the ECGs from `first` to `last` (inclusive), under any vocabulary."""
-    return _read_pairs(session, counting("ecg_id BETWEEN :first AND :last"), {"first": first, "last": last})
+def pairs_between(session: Session, first: uuid.UUID, last: uuid.UUID, *, simulated: bool) -> list[SampledPair]:
+    """Return the reports that count of the real or simulated ECGs from `first` to `last` (inclusive)."""
+    chosen = "ecg_id IN (SELECT id FROM ecgs WHERE id BETWEEN :first AND :last AND simulated = :simulated)"
+    return _read_pairs(session, counting(chosen), {"first": first, "last": last, "simulated": simulated})
 
 
 def _read_pairs(session: Session, readings: str, parameters: dict[str, Any]) -> list[SampledPair]:

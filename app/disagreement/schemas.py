@@ -48,6 +48,7 @@ BY_SITE: dict[str, JsonValue] = {
     "vocabulary": "overread-2",
     "hedged": "positive",
     "simulated": True,
+    "unreadable": 412,
     "groups": [{**TOTALS, "labels": [FLUTTER], "group": {"site": "north"}}],
 }
 
@@ -151,6 +152,10 @@ class Disagreement(Table):
     hedged: Hedged
     simulated: bool | None = Field(
         description="Whether the pairs are simulated or real ones; null in snapshots of both, which are older."
+    )
+    unreadable: int | None = Field(
+        description="ECGs of this choice with a machine report whose over-read says that the tracing cannot be read. "
+        "They make no pair; null in older snapshots."
     )
     groups: list[Group] | None
 

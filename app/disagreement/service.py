@@ -28,7 +28,8 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
     if asked.group_by:
         keys = [dict(zip(asked.group_by, key, strict=True)) for key in counted.keys]
         groups = [{"group": key, **table} for key, table in zip(keys, tables(counted, labels), strict=True)]
-    return {**whole, **_about(rules, asked), "groups": groups}
+    unreadable = queries.count_unreadable(session, rules.id, asked.chosen)
+    return {**whole, **_about(rules, asked), "unreadable": unreadable, "groups": groups}
 
 
 def _about(rules: ReadingRules, asked: Asked) -> Json:

@@ -55,6 +55,8 @@ def as_text(answer: Json) -> str:
     """Return an answer for people, in columns: numbers as in Table A.1 of the paper, with their intervals."""
     kind = "simulated" if answer["simulated"] else "real"
     lines = [f"{_summary(answer)}   vocabulary {answer['vocabulary']}, hedged {answer['hedged']}, {kind} ECGs"]
+    if answer["unreadable"]:
+        lines.append(f"{answer['unreadable']:,} more ECGs make no pair: their over-read says they cannot be read")
     for group, rows in _parts(answer):
         table = next((each for each in answer["groups"] or () if each["group"] == group), answer)
         if group:

@@ -310,21 +310,23 @@ def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: 
 
 
 def unmapped(
-    session: Session, vocabulary_id: uuid.UUID, source: str | None, limit: int
+    session: Session, vocabulary_id: uuid.UUID, source: str | None, limit: int, *, simulated: bool
 ) -> Sequence[Row[str, int, int, int]]:
     """Count the statements a vocabulary found nothing in, in current reports, most frequent first.
 
     A row has the normal form, the counts in machine reports and over-reads, and the id of a text. Reports are counted
-    by text first: the cost is that of the distinct texts, and of one pass over the reports.
+    by text first: the cost is that of the distinct texts, and of one pass over the reports and ECGs.
     """
     only = "AND source = :source" if source is not None else ""
+    given = {"vocabulary": vocabulary_id, "limit": limit, "simulated": simulated}
     return session.execute(
         text(
             f"""
             WITH said AS (
                 SELECT text_id, count(*) FILTER (WHERE source = 'machine') AS machine,
                        count(*) FILTER (WHERE source = 'overread') AS overread
-                FROM reports WHERE current {only} GROUP BY text_id
+                FROM reports JOIN ecgs ON ecgs.id = ecg_id
+                WHERE current AND simulated = :simulated {only} GROUP BY text_id
             ), counted AS (
                 SELECT statement_id, sum(machine)::bigint AS machine, sum(overread)::bigint AS overread,
                        min(said.text_id) AS text_id
@@ -335,16 +337,20 @@ def unmapped(
             ORDER BY machine + overread DESC, normal LIMIT :limit
             """  # noqa: S608
         ),
-        {"vocabulary": vocabulary_id, "limit": limit, **({"source": source} if source is not None else {})},
+        {**given, **({"source": source} if source is not None else {})},
     ).all()
 
 
-def a_report_of(session: Session, text_id: int) -> tuple[uuid.UUID, uuid.UUID, StoredText] | None:
-    """Find a current report that says a text: its id, its ECG's, and the text; None when it was the last of them."""
+def a_report_of(session: Session, text_id: int, *, simulated: bool) -> tuple[uuid.UUID, uuid.UUID, StoredText] | None:
+    """Find a current report of a real or simulated ECG that says a text: its id, its ECG's, and the text.
+
+    Return None when it was the last of them.
+    """
     found = session.execute(
         select(Report.id, Report.ecg_id, StoredText)
         .join(StoredText, StoredText.id == Report.text_id)
-        .where(Report.text_id == text_id, Report.current)
+        .join(Ecg, Ecg.id == Report.ecg_id)
+        .where(Report.text_id == text_id, Report.current, Ecg.simulated == simulated)
         .order_by(Report.created_at, Report.id)
         .limit(1)
     ).one_or_none()

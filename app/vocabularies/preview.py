@@ -26,19 +26,26 @@ Change = tuple[str, Finding | None, Finding | None]
 
 
 def preview(
-    session: Session, active: ReadingRules, vocabulary: Vocabulary, labeler: Labeler, *, sample: int, examples: int
+    session: Session,
+    active: ReadingRules,
+    vocabulary: Vocabulary,
+    labeler: Labeler,
+    *,
+    sample: int,
+    examples: int,
+    simulated: bool,
 ) -> PreviewOut:
-    """Return what a sample of the pairs says under both vocabularies."""
+    """Return what a sample of the pairs, real or simulated ones, says under both vocabularies."""
     assert active.slot is not None
     comparison = Comparison(active, vocabulary, labeler, examples)
-    comparison.add(session, disagreement.sample_pairs(session, active.slot, sample))
-    return comparison.answer(pairs_in_all(session, active))
+    comparison.add(session, disagreement.sample_pairs(session, active.slot, sample, simulated=simulated))
+    return comparison.answer(pairs_in_all(session, active, simulated=simulated), simulated=simulated)
 
 
-def pairs_in_all(session: Session, active: ReadingRules) -> int:
-    """Return the number of pairs."""
+def pairs_in_all(session: Session, active: ReadingRules, *, simulated: bool) -> int:
+    """Return the number of real or simulated pairs."""
     assert active.slot is not None
-    return count_pairs(session, active.slot)
+    return count_pairs(session, active.slot, simulated=simulated)
 
 
 class Comparison:
@@ -71,7 +78,7 @@ class Comparison:
         self._reports_changed += sum(bool(changed[p.machine_text]) + bool(changed[p.overread_text]) for p in pairs)
         self._show(pairs, texts, changed)
 
-    def answer(self, pairs_in_all: int) -> PreviewOut:
+    def answer(self, pairs_in_all: int, *, simulated: bool) -> PreviewOut:
         """Return what would change."""
         active = self._active.vocabulary
         names = {label.key: label.name for label in (*active.labels, *self._vocabulary.labels)}
@@ -81,6 +88,7 @@ class Comparison:
             vocabulary=self._vocabulary.version,
             pairs=self.pairs,
             pairs_in_all=pairs_in_all,
+            simulated=simulated,
             reports_changed=self._reports_changed,
             labels=[
                 LabelChange(label=key, name=name, before=before.get(key), after=after.get(key))

@@ -6,6 +6,8 @@ from fastapi import APIRouter, Path, Query, Response
 
 from app.access_log.shown import ShownDep
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
+from app.ecgs.filters import wants_simulated
+from app.ecgs.parameters import Simulated
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
@@ -84,7 +86,14 @@ def preview_vocabulary(
     if given.sample == "all":
         params = given.model_dump(mode="json", exclude_none=True)
         return start(user, "preview", params)
-    found = previews.preview(session, labelers.active(session), *tried, sample=given.sample, examples=given.examples)
+    found = previews.preview(
+        session,
+        labelers.active(session),
+        *tried,
+        sample=given.sample,
+        examples=given.examples,
+        simulated=wants_simulated(session, given.simulated),
+    )
     shown.add(example.ecg_id for example in found.examples)
     return found
 
@@ -123,13 +132,15 @@ def list_unmapped(
     user: ViewerUser,
     shown: ShownDep,
     source: Source | None = None,
+    simulated: Simulated = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> UnmappedList:
     """List the statements of current reports that are not understood, or only partly, the most frequent first.
 
     They are counted under a version that is or was active.
     """
-    found = service.unmapped(session, labelers.version(session, version), source, limit)
+    rules = labelers.version(session, version)
+    found = service.unmapped(session, rules, source, limit, simulated=wants_simulated(session, simulated))
     shown.add(statement.example.ecg_id for statement in found.items)
     return found
 

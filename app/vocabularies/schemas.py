@@ -116,6 +116,10 @@ class PreviewIn(BaseModel):
         Field(description="Pairs to read, chosen at random; `all`: every pair, by a job whose result is the answer."),
     ] = 2_000
     examples: Annotated[int, Field(ge=0, le=200, description="Changed findings to show.")] = 20
+    simulated: Annotated[
+        bool | None,
+        Field(description="Real ECGs (false) or simulated ones (true); by default real ones where there are any."),
+    ] = None
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
@@ -165,6 +169,7 @@ class PreviewOut(BaseModel):
                     "vocabulary": "north-2",
                     "pairs": 13,
                     "pairs_in_all": 13,
+                    "simulated": False,
                     "reports_changed": 7,
                     "labels": [
                         {
@@ -204,6 +209,7 @@ class PreviewOut(BaseModel):
     vocabulary: str
     pairs: int = Field(description="Pairs that were read.")
     pairs_in_all: int = Field(description="Pairs there are.")
+    simulated: bool = Field(description="Whether the pairs are simulated or real ones.")
     reports_changed: int = Field(description="Reports among them with a label of another status.")
     labels: list[LabelChange]
     examples: list[FindingChange]
@@ -239,6 +245,7 @@ class UnmappedList(BaseModel):
             "examples": [
                 {
                     "vocabulary": "overread-2",
+                    "simulated": False,
                     "items": [
                         {
                             "statement": "a fibr",
@@ -261,6 +268,7 @@ class UnmappedList(BaseModel):
     )
 
     vocabulary: str
+    simulated: bool = Field(description="Whether the reports are of simulated or of real ECGs.")
     items: list[UnmappedStatement]
 
 

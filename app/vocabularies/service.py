@@ -158,11 +158,13 @@ def refuse_while_activating(session: Session, user: User, key: str | None) -> No
         raise Problem(409, "activation_under_way", "Another activation is under way; wait for it or cancel it.")
 
 
-def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit: int) -> UnmappedList:
+def unmapped(
+    session: Session, rules: ReadingRules, source: Source | None, limit: int, *, simulated: bool
+) -> UnmappedList:
     """List the statements of current reports that are not or only partly understood, each with a place of it."""
     items = []
-    for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit):
-        report = reports.a_report_of(session, text_id)
+    for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit, simulated=simulated):
+        report = reports.a_report_of(session, text_id, simulated=simulated)
         if report is None:
             continue  # corrected since it was counted
         report_id, ecg_id, said = report
@@ -184,7 +186,7 @@ def unmapped(session: Session, rules: ReadingRules, source: Source | None, limit
                 example=UnmappedExample(ecg_id=ecg_id, report_id=report_id, **found.statement._asdict()),
             )
         )
-    return UnmappedList(vocabulary=rules.vocabulary.version, items=items)
+    return UnmappedList(vocabulary=rules.vocabulary.version, simulated=simulated, items=items)
 
 
 def outside(row: VocabularyRow) -> VocabularyOut:

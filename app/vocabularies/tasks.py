@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 
 from app.disagreement import queries as disagreement
 from app.disagreement.pairs import queries as pair_queries
+from app.ecgs.filters import wants_simulated
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
@@ -151,13 +152,14 @@ def preview(run: JobRun) -> Finish:
     with run.database.begin() as session:
         active = labelers.active(session)
         comparison = previews.Comparison(active, *proposed(session, labelers, request), request.examples)
-        expected = previews.pairs_in_all(session, active)
+        simulated = wants_simulated(session, request.simulated)
+        expected = previews.pairs_in_all(session, active, simulated=simulated)
     ranges = 1 + expected // PREVIEWED
     for number, (first, last) in enumerate(_ranges(ranges)):
         run.check()
         with run.database.begin() as session:
-            comparison.add(session, disagreement.pairs_between(session, first, last))
+            comparison.add(session, disagreement.pairs_between(session, first, last, simulated=simulated))
         if number % 10 == 9:
             run.progress((number + 1) / ranges, f"{comparison.pairs:,} pairs read")
-    answer = comparison.answer(comparison.pairs).model_dump(mode="json")
+    answer = comparison.answer(comparison.pairs, simulated=simulated).model_dump(mode="json")
     return lambda session: answer

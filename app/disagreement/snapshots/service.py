@@ -38,7 +38,7 @@ def outside(snapshot: Snapshot) -> Json:
         "as_of": written(snapshot.created_at),
         "vocabulary": snapshot.vocabulary,
         "query": snapshot.query,
-        "answer": {"simulated": None, **snapshot.answer},
+        "answer": {"simulated": None, "unreadable": None, **snapshot.answer},
     }
 
 

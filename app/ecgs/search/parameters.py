@@ -22,7 +22,11 @@ def finding_filter(
         str | None, Query(description="Only ECGs whose report has this finding.", examples=["afib"])
     ] = None,
     source: Annotated[
-        Source | None, Query(description="Of whose report, with `label`: the over-read's when absent.")
+        Source | None,
+        Query(
+            description="Of whose report, with `label`: the over-read's when absent. An over-read that only agrees has "
+            "the findings of the machine's report that it agrees with."
+        ),
     ] = None,
     status: Annotated[
         Status | None, Query(description="The finding's status, with `label`: `present` when absent.")

@@ -7,14 +7,13 @@ have a finding, so of the ECGs that the other filters leave a page examines so m
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from sqlalchemy import ColumnElement, Integer, Select, cast, select, text
+from sqlalchemy import ColumnElement, Select, TextClause, select, text
 from sqlalchemy.orm import Session, aliased
 
 from app.ecgs.search.selection import EcgSearch, WithFinding
 from app.ecgs.tables import Ecg
 from app.kit.pagination import Position, after
-from app.reports.queries import counts_first
-from app.reports.tables import Labeling, Report
+from app.reports.queries import agreed, counts_first, overread_mask
 
 EXAMINED = 5_000
 """ECGs whose reports a page looks at: about a tenth of a second where none has the finding."""
@@ -24,9 +23,9 @@ def newest(session: Session, chosen: EcgSearch, position: Position | None, limit
     """List the chosen ECGs, newest first, one more than `limit`; with a finding, of the next `EXAMINED` ones."""
     if chosen.finding is None:
         return session.scalars(after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit=limit)).all()
-    examined = after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit=EXAMINED - 1).subquery()
-    ecg = aliased(Ecg, examined, name="ecg")
-    found = select(ecg).where(_has(ecg, chosen.finding))
+    examined = after(_matching(chosen), Ecg.created_at, Ecg.id, position, limit=EXAMINED - 1).subquery("ecg")
+    ecg = aliased(Ecg, examined)
+    found = select(ecg).where(_has(chosen.finding))
     return session.scalars(after(found, ecg.created_at, ecg.id, None, limit=limit)).all()
 
 
@@ -53,18 +52,19 @@ def _conditions(chosen: EcgSearch) -> Iterator[ColumnElement[Any]]:
         yield Ecg.waveform_sha256.is_not(None) if chosen.has_waveform else Ecg.waveform_sha256.is_(None)
 
 
-def _has(ecg: Any, finding: WithFinding) -> ColumnElement[bool]:
-    """Return the condition that an ECG has a finding: two looks into indexes, whatever the planner knows of them."""
-    mask = (
-        select(getattr(Labeling, finding.status))
-        .where(Labeling.vocabulary_id == finding.vocabulary_id, Labeling.text_id == Report.text_id)
-        .scalar_subquery()
-    )
-    said = (
-        select(mask.op(">>")(cast(finding.bit, Integer)).op("&")(1))
-        .where(Report.ecg_id == ecg.id, Report.source == finding.source, Report.current)
-        .order_by(text(counts_first()))
-        .limit(1)
-        .scalar_subquery()
-    )
-    return said == 1
+def _has(finding: WithFinding) -> TextClause:
+    """Return the condition that `ecg` has a finding; an over-read that agrees has the machine's, as in its pair.
+
+    `LIMIT 1` makes each labeling a look into an index, whatever the planner knows of the tables.
+    """
+    own_alone = finding.source == "machine" or finding.status not in ("present", "uncertain")
+    mask = f"l.{finding.status}" if own_alone else overread_mask(finding.status, "l", "a")
+    said = f"""(
+        SELECT ({mask}) >> :bit & 1 FROM (
+            SELECT ecg_id, created_at, text_id FROM reports WHERE ecg_id = ecg.id AND source = :source AND current
+            ORDER BY {counts_first()} LIMIT 1
+        ) r, LATERAL (SELECT * FROM labelings WHERE vocabulary_id = :vocabulary AND text_id = r.text_id LIMIT 1) l
+        LEFT JOIN LATERAL {agreed("r", "l")} a ON true
+    ) = 1"""  # noqa: S608
+    values = {"bit": finding.bit, "source": finding.source, "vocabulary": finding.vocabulary_id}
+    return text(said).bindparams(**values)

@@ -2,6 +2,7 @@
 
 import io
 import json
+import random
 import uuid
 from typing import Any
 
@@ -10,7 +11,10 @@ import pytest
 from sqlalchemy import text
 
 from app.datasets.queries import Choice, read_after
+from app.disagreement import command
+from app.disagreement.counting.selection import PairFilter
 from app.disagreement.queries import pairs_between
+from app.disagreement.tally import Asked
 from app.imports.service import import_reports
 from app.jobs.runner import Runner
 from app.kit.database import Database
@@ -128,8 +132,12 @@ def test_readers_datasets_and_previews_count_them_alike(
     with database.begin() as session:
         rules = Labelers().active(session)
         comparison = Comparison(rules, rules.vocabulary, Labeler(rules.vocabulary), 5)
-        comparison.add(session, pairs_between(session, uuid.UUID(int=0), uuid.UUID(int=2**128 - 1)))
-        counted = {row.label: row.before for row in comparison.answer(2).labels if row.before and row.before.machine}
+        comparison.add(session, pairs_between(session, uuid.UUID(int=0), uuid.UUID(int=2**128 - 1), simulated=False))
+        counted = {
+            row.label: row.before
+            for row in comparison.answer(2, simulated=False).labels
+            if row.before and row.before.machine
+        }
         assert {label: (row.overread, row.removed) for label, row in counted.items() if row} == {
             "afib": (2, 0),
             "lvh": (1, 1),
@@ -145,3 +153,67 @@ def test_readers_datasets_and_previews_count_them_alike(
             for key in ("afib", "lvh")
         )
     assert masks == [afib | lvh, None, afib]
+
+
+def test_an_over_read_that_agrees_is_found_by_the_machines_findings(client: httpx.Client, database: Database) -> None:
+    agreeing, changing, other = (add_ecg(database, Labelers(), MACHINE, said) for said in (AGREES, CHANGES, "LVH"))
+
+    def found(**query: str) -> set[str]:
+        return {each["id"] for each in client.get("/v1/ecgs", params=query).json()["items"]}
+
+    assert found(label="afib") == found(label="afib", source="overread") == {agreeing, changing}
+    assert found(label="lvh", source="overread") == {agreeing, changing, other}
+    assert found(label="rbbb") == {changing}
+    assert found(label="rbbb", source="machine") == set()
+    assert found(label="afib", status="negated") == found(label="afib", status="uncertain") == set()
+
+
+def test_unreadable_over_reads_are_counted_apart_under_every_filter(
+    client: httpx.Client, database: Database, settings: Settings
+) -> None:
+    """Compared with a recount of everything that was sent."""
+    drawn = random.Random(11)
+    sent = []
+    for number in range(60):
+        ecg: dict[str, Any] = {
+            "record": str(number),
+            "site": drawn.choice(["north", "south"]),
+            "device": drawn.choice(["a", "b"]),
+            "sex": drawn.choice(["male", "female"]),
+            "age": drawn.randrange(20, 90),
+            "recorded_at": f"202{drawn.randrange(4, 6)}-03-01T00:00:00Z",
+            "said": drawn.choice([UNREADABLE, UNREADABLE, "LVH", AGREES]),
+            "reader": drawn.choice(["p", "q"]),
+            "machine": number % 5 > 0,
+        }
+        about = {name: ecg[name] for name in ("record", "site", "device", "sex", "age", "recorded_at")}
+        over = {**about, "source": "overread", "reader": ecg["reader"], "text": ecg["said"]}
+        if number % 7 == 0:  # corrected by somebody whose reading counts
+            load(database, settings, {**over, "reader": "r"})
+            ecg |= {"said": UNREADABLE if ecg["said"] == "LVH" else "LVH", "reader": "s"}
+            load(database, settings, {**over, "reader": "s", "text": ecg["said"], "final": True})
+        else:
+            load(database, settings, over)
+        if ecg["machine"]:
+            load(database, settings, {**about, "source": "machine", "text": MACHINE})
+        sent.append(ecg)
+
+    def recount(**wanted: Any) -> int:
+        unreadable = [ecg for ecg in sent if ecg["said"] == UNREADABLE and ecg["machine"]]
+        return sum(all(ecg[name] == value for name, value in wanted.items()) for ecg in unreadable)
+
+    def counted(**query: Any) -> int:
+        return int(client.get("/v1/disagreement", params=query).json()["unreadable"])
+
+    assert counted() == recount() > 10
+    for name, values in {"site": ("north", "south"), "reader": ("p", "q", "s"), "sex": ("male", "female")}.items():
+        assert [counted(**{name: value}) for value in values] == [recount(**{name: value}) for value in values]
+    assert counted(site="north", reader="p", device="a") == recount(site="north", reader="p", device="a") > 0
+    assert counted(**{"from": "2025-01-01", "to": "2026-01-01"}) == recount(recorded_at="2025-03-01T00:00:00Z")
+    old = sum(ecg["age"] >= 60 and ecg["said"] == UNREADABLE and ecg["machine"] for ecg in sent)
+    assert counted(age_min=60) == old > 0
+    pinned = client.post("/v1/disagreement/snapshots", params={"site": "north"}).json()["answer"]
+    assert pinned["unreadable"] == recount(site="north")
+    question = Asked(PairFilter(reader="p"))
+    with database.begin() as session:
+        assert f"{recount(reader='p')} more ECGs make no pair" in command.answer(session, question, as_csv=False)

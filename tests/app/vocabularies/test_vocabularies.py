@@ -245,8 +245,8 @@ def test_a_statement_whose_last_report_is_corrected_meanwhile_is_left_out(
 
     count = queries.unmapped
 
-    def counted_then_corrected(*given: Any) -> Any:
-        counted = count(*given)
+    def counted_then_corrected(*given: Any, **named: Any) -> Any:
+        counted = count(*given, **named)
         with database.begin() as session:
             session.execute(
                 text("UPDATE reports SET current = false FROM texts WHERE texts.id = text_id AND text LIKE 'Brugada%'")
@@ -480,3 +480,30 @@ def test_what_another_release_stored_is_listed_and_refused_in_words(client: http
     extracted = client.post("/v1/labels/extract", json={"text": "AF", "vocabulary": "old"})
     for refused in (client.get("/v1/vocabularies/old"), client.get("/v1/vocabularies/old/unmapped"), extracted):
         assert refused.status_code == 409 and "refuses the file of version old" in refused.json()["detail"]
+
+
+@pytest.mark.usefixtures("archive_of_30")
+def test_real_and_simulated_reports_are_never_counted_together(
+    client: httpx.Client, database: Database, runner: Runner
+) -> None:
+    with database.begin() as session:  # three in ten become simulated ones
+        session.execute(text("UPDATE ecgs SET simulated = true WHERE id IN (SELECT id FROM ecgs ORDER BY id LIMIT 9)"))
+        session.execute(text("UPDATE pairs SET simulated = ecgs.simulated FROM ecgs WHERE ecgs.id = pairs.ecg_id"))
+        counted = "SELECT count(*) FROM reports JOIN ecgs ON ecgs.id = ecg_id WHERE current AND simulated = :simulated"
+        unknown = " AND text_id IN (SELECT id FROM texts WHERE text LIKE 'Brugada%')"
+        brugada = {kind: session.scalar(text(counted + unknown), {"simulated": kind}) for kind in (False, True)}
+    for asked, kind, expected in ((None, False, 21), (False, False, 21), (True, True, 9)):
+        query = {} if asked is None else {"simulated": asked}
+        shown = client.get("/v1/vocabularies/overread-2/unmapped", params=query).json()
+        said = {item["statement"]: item["overread"] for item in shown["items"]}
+        assert (shown["simulated"], said.get("brugada pattern", 0)) == (kind, brugada[kind])
+        for item in shown["items"]:
+            ecg = client.get(f"/v1/ecgs/{item['example']['ecg_id']}").json()
+            assert ecg["simulated"] is kind
+        tried = {"yaml": WITH_SYNONYM, **query}
+        preview = client.post("/v1/vocabularies/preview", json=tried).json()
+        assert (preview["pairs"], preview["pairs_in_all"], preview["simulated"]) == (expected, expected, kind)
+        job = client.post("/v1/vocabularies/preview", json={**tried, "sample": "all"}).json()
+        runner.run(uuid.UUID(job["id"]))
+        result = client.get(f"/v1/jobs/{job['id']}").json()["result"]
+        assert (result["pairs"], result["pairs_in_all"], result["simulated"]) == (expected, expected, kind)
