@@ -3,6 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Sequence
+from concurrent.futures import Future
 from typing import Annotated, NamedTuple
 
 from sqlalchemy.orm import Session
@@ -50,7 +51,7 @@ class Labelers:
 
     def __init__(self) -> None:
         # by vocabulary and profile; the one asked for last is last
-        self._built: dict[tuple[uuid.UUID, str | None], Labeler] = {}
+        self._built: dict[tuple[uuid.UUID, str | None], Future[Labeler]] = {}
         self._lock = threading.Lock()
 
     def active(self, session: Session) -> ReadingRules:
@@ -77,12 +78,25 @@ class Labelers:
         return ReadingRules(row.id, row.slot, labeler.vocabulary, labeler)
 
     def _labeler(self, key: tuple[uuid.UUID, str | None], vocabulary: Callable[[], Vocabulary]) -> Labeler:
+        """Return the labeler of a key. The first who asks builds it, those who ask for the same one meanwhile wait.
+
+        The lock is not held while a vocabulary compiles, which takes seconds: all other labelers stay at hand.
+        """
         with self._lock:
-            labeler = self._built.pop(key, None) or Labeler(vocabulary())
-            self._built[key] = labeler
+            found = self._built.pop(key, None)
+            building = found or Future[Labeler]()
+            self._built[key] = building
             if len(self._built) > KEPT:
                 del self._built[next(iter(self._built))]
-            return labeler
+        if found is None:
+            try:
+                building.set_result(Labeler(vocabulary()))
+            except BaseException as error:
+                with self._lock:
+                    if self._built.get(key) is building:
+                        del self._built[key]
+                building.set_exception(error)
+        return building.result()
 
 
 LabelersDep = Annotated[Labelers, from_app("labelers")]

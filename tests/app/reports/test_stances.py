@@ -156,7 +156,8 @@ def test_readers_datasets_and_previews_count_them_alike(
 
 
 def test_an_over_read_that_agrees_is_found_by_the_machines_findings(client: httpx.Client, database: Database) -> None:
-    agreeing, changing, other = (add_ecg(database, Labelers(), MACHINE, said) for said in (AGREES, CHANGES, "LVH"))
+    words = (AGREES, CHANGES, "LVH")
+    agreeing, changing, other = (str(add_ecg(database, Labelers(), MACHINE, said)) for said in words)
 
     def found(**query: str) -> set[str]:
         return {each["id"] for each in client.get("/v1/ecgs", params=query).json()["items"]}
