@@ -23,8 +23,14 @@ _SHAPES = [
         rf"|highway))\b\.?{_REST}"
     ),
     re.compile(
-        r"(?<!\w)([A-ZÄÖÜ][\wäöüß-]{1,30}(?:straße|strasse|str\.|allee|gasse|platz|weg|ring|damm|ufer)"
-        r"|(?i:[a-zäöüß-]{2,30}(?:straße|strasse|str\.|allee|gasse)))\s\d{1,4} ?[a-z]?(?!\w)"
+        r"(?<!\w)([A-ZÄÖÜ][\wäöüß-]{1,30}(?:straße|strasse|str\.|allee|gasse|platz|weg|ring|damm|ufer|straat|laan|plein"
+        r"|gatan|vägen|vej|gade)|(?i:[a-zäöüß-]{2,30}(?:straße|strasse|str\.|allee|gasse)))\s\d{1,4} ?[a-z]?(?!\w)"
+        rf"(?:,? \d{{4,5}} {_CITY})?"
+    ),
+    re.compile(
+        r"(?<!\w)(\d{1,4},? (?i:rue|avenue|boulevard|chemin|impasse|quai) [^\n;:,]{2,40})"
+        r"(?:, \d{4,5} [^\n;:,.]{2,20})?(?=[.,;:\n]|\Z)"
+        r"|(?<!\w)((?:Calle|Avenida|Plaza|Paseo|Via|Viale|Piazza|Corso|Rua|ul\.|ulica) [^\n;:\d]{2,40}\d{1,4})(?!\w)"
     ),
     re.compile(r"(?<!\w)(?:D-|A-|CH-)?\d{5}\s([A-ZÄÖÜ](?:[a-zäöüß]{2,20}|[A-ZÄÖÜ]{3,20}))\b"),
     re.compile(rf"(?<!\w)(?:{_CITY}, ?)?({_STATE} \d{{5}})(?:-\d{{4}})?(?!\w)"),
@@ -36,5 +42,5 @@ def addresses(text: str) -> Iterator[tuple[int, int]]:
     """Yield where a text holds streets, towns behind their codes, and post boxes."""
     for shape in _SHAPES:
         for found in shape.finditer(text):
-            if not is_known(fold(found[1])):
+            if not is_known(fold(found[1] or found[0])):
                 yield found.span()

@@ -28,9 +28,12 @@ class Initials:
     def _labelled(self) -> Iterator[Span]:
         """Find "Technician: KLM", "Technician: BK 4471" and "Reader: JD/KM"."""
         for cue in self._page.found("initials_labels"):
-            if cue.end == len(self._page.tokens) or not self._are_initials(cue.end):
+            first = cue.end
+            if first + 1 < len(self._page.tokens) and not self._page.tokens[first].is_word:
+                first += 1
+            if first == len(self._page.tokens) or not self._are_initials(first):
                 continue
-            end = cue.end + 1
+            end = first + 1
             while end < min(cue.end + LONGEST, len(self._page.tokens)) and self._goes_with_initials(end):
                 end += 1
             yield self._page.span(cue.start, end)

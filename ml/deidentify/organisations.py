@@ -94,7 +94,8 @@ class Organisations:
         if not place or self._page.gap(place) not in _BEHIND_A_PERSON:
             return False
         before = self._page.tokens[place - 1].folded
-        return self._page.names.could_be(place - 1) or before in words("closing_credentials")
+        could_be = self._page.names.could_be(place - 1) or self._page.names.is_unheard_of(place - 1)
+        return could_be or before in words("closing_credentials")
 
     def _may_be_called(self, place: int, *, first: bool) -> bool:
         """Whether a token behind "Clinic:" may belong to its name: it speaks of no ECG."""

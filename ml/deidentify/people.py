@@ -14,6 +14,7 @@ LONGEST_BEFORE = 4  # tokens of a name before a credential, a role or an age
 LONGEST_ROLE = 4  # tokens
 
 _TO_A_NAME = re.compile(r"[\s:#=.,;\"'’(*\[/–-]{0,8}")
+_BEHIND_A_NUMBER = (" ", " - ", "-", ", ", ") ")
 _BEFORE_A_ROLE = (*COMMA, " - ", " (")
 
 
@@ -41,7 +42,7 @@ class People:
             evidence: Evidence = "perhaps" if "weak_signs" in cue.kinds else "likely"
             end = self._name_behind(cue, evidence)
             if end == cue.end:
-                end = self._name_behind_a_role(cue)
+                end = max(self._name_behind_a_role(cue), self._name_behind_a_number(cue))
             if end > cue.end:
                 start, stop = self._page.span(cue.start, end)
                 dated = shapes.DATED.match(self._page.text, stop)
@@ -163,6 +164,16 @@ class People:
         if not between or not _TO_A_NAME.fullmatch(between) or between.count("\n") > (":" in between):
             return cue.end
         return self._page.names.end(cue.end, evidence)
+
+    def _name_behind_a_number(self, cue: Cue) -> int:
+        """Return the token behind the name of "signed by: 4471 - Beauchamp"; the cue's end where there is none."""
+        first = cue.end + 1
+        if first >= len(self._page.tokens) or self._page.tokens[cue.end].is_word:
+            return cue.end
+        if not _TO_A_NAME.fullmatch(self._page.gap(cue.end)) or self._page.gap(first) not in _BEHIND_A_NUMBER:
+            return cue.end
+        end = self._page.names.end(first, "perhaps")
+        return end if end > first else cue.end
 
     def _name_behind_a_role(self, cue: Cue) -> int:
         """Return the token behind the name of "paged intern Delacroix"; the cue's end where there is none."""

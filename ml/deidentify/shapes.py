@@ -17,7 +17,9 @@ _DATE = (
 )
 _TIME = r"\d{1,2}[:.]\d{2}(?::\d{2})?(?:\s?[AP]\.?M\.?)?(?:\s?Uhr)?"
 _NUMBER = r"(?=[A-Z./-]{0,12}\d)[A-Z0-9](?:[A-Z0-9/_-]|\.(?=\w)){0,39}(?:\s\d[\d-]{1,9}){0,4}"
-_PLACE = r"\d{1,5}[A-Z]?(?:-\d{1,4})?(?!\w)(?:\s(?:West|East|North|South|Nord|Ost|Süd)\b)?"
+_PLACE = (
+    r"\d{1,5}[A-Z]?(?:-\d{1,4})?(?!\w|\s?°|\s[CF]\b|\sdegrees|\sGrad)(?:\s(?:West|East|North|South|Nord|Ost|Süd)\b)?"
+)
 
 
 def _compiled(pattern: str) -> "re.Pattern[str]":

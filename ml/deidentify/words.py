@@ -1,10 +1,12 @@
 """Words that reports are made of, and words that are names."""
 
+import unicodedata
 from functools import cache
 from pathlib import Path
 
 from ml.labeling.tokens import fold
 
+_STROKES = str.maketrans({"ł": "l", "ø": "o", "đ": "d", "ð": "d", "ı": "i", "æ": "ae", "œ": "oe", "þ": "th"})
 _FOLDER = Path(__file__).parent / "words"
 _SHORTEST_STEM = 6  # letters: a longer word that begins or ends with an ECG word is made of it
 _LONGEST = 40
@@ -38,12 +40,26 @@ def is_of_ecgs(word: str) -> bool:
 
 def is_given_name(word: str) -> bool:
     """Whether a folded word is a frequent first name and no word of reports."""
-    return word in _listed("given_names")
+    return _is_listed(word, "given_names")
 
 
 def is_a_name(word: str) -> bool:
     """Whether a folded word is a frequent first name or surname and no word of reports."""
-    return word in _listed("given_names") or word in _listed("surnames")
+    return _is_listed(word, "given_names") or _is_listed(word, "surnames")
+
+
+def _is_listed(word: str, name: str) -> bool:
+    return word in _listed(name) or (not word.isascii() and _without_accents(word) in _accentless(name))
+
+
+@cache
+def _accentless(name: str) -> frozenset[str]:
+    return frozenset(map(_without_accents, _listed(name)))
+
+
+def _without_accents(word: str) -> str:
+    letters = unicodedata.normalize("NFKD", word.translate(_STROKES))
+    return "".join(letter for letter in letters if not unicodedata.combining(letter))
 
 
 def is_also_a_name(word: str) -> bool:
