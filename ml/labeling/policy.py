@@ -23,6 +23,7 @@ class Policy(BaseModel):
     sinus_or_ectopic: Literal["uncertain", "exclude"] = "uncertain"
     lvh_voltage: Literal["present", "uncertain"] = "present"
     lvh_minimal_or_normal_variant: Literal["uncertain", "present", "none"] = "uncertain"
+    ventricular_enlargement: Literal["present", "none"] = "present"
     injury: Literal["uncertain", "none"] = "uncertain"
     fib_flutter_undecided: Literal["uncertain", "present"] = "uncertain"
     bifascicular_alone: Literal["rbbb", "none"] = "rbbb"
