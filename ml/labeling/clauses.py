@@ -40,14 +40,46 @@ def within_compound(items: Sequence[Item | Mention], mention: Mention, comma: in
     return isinstance(before, Mention) and before.group == mention.group
 
 
-def in_list(items: Sequence[Item | Mention], comma: int) -> bool:
-    """Whether a comma stands in a list that ends in "or" or "nor": "no LVH, RVH, or RBBB"."""
+def closed_list(items: Sequence[Item | Mention], comma: int) -> str:
+    """Return what closes the list of bare findings in which a comma stands: "or", "and", "bare" (nothing does), or "".
+
+    "" is no such list: another finding has a predicate or a cue of its own ("no LVH, RBBB present").
+    """
+    closed = "bare"
     for i in range(comma + 1, len(items)):
         item = items[i]
         if item.kind in ("or", "versus"):
-            return next_mention(items, i) is not None
-        bare = isinstance(item, Mention) or item.kind in THROUGH or item.kind == "comma"
-        if not bare or (i > comma and item.start != items[i - 1].end):
+            return "or" if next_mention(items, i) is not None or followed_by_word(items, i) else ""
+        if item.start != items[i - 1].end:
+            break
+        if item.kind == "and":
+            closed = "and"
+        elif item.kind in ("stop", "clause", "close"):
+            break
+        elif not (isinstance(item, Mention) or item.kind in THROUGH or item.kind == "comma"):
+            return ""
+    return closed
+
+
+def followed_by_word(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether a word that is in no term stands right behind an item: "no AF, flutter or AT"."""
+    return place + 1 < len(items) and items[place + 1].start > items[place].end
+
+
+def opens_list(items: Sequence[Item | Mention], negation: int) -> bool:
+    """Whether a negation opens a clause and has a list of findings behind it."""
+    start = items[negation].start
+    behind = items[negation - 1] if negation > 0 else None
+    return start == 0 or (behind is not None and behind.end == start and behind.kind in ("stop", "clause", "colon"))
+
+
+def contrasted(items: Sequence[Item | Mention], place: int) -> bool:
+    """Whether "not Y" follows a mention in its clause: "AF, not sinus"."""
+    for i in range(place + 1, len(items)):
+        item = items[i]
+        if item.kind == "contrast":
+            return items[i - 1].kind in ("comma", "and") and items[i - 1].end == item.start
+        if item.kind in ("stop", "clause", "correction"):
             return False
     return False
 

@@ -3,6 +3,7 @@
 from collections.abc import Sequence
 from functools import cached_property
 
+from ml.labeling.composed import Composed
 from ml.labeling.findings import RANK, Finding, Masks, Stance, Statement, joint_stance
 from ml.labeling.passages import Passage
 
@@ -14,17 +15,18 @@ class LabeledReport:
     statements and findings are made when they are first asked for.
     """
 
-    def __init__(self, labels: tuple[str, ...], passages: Sequence[tuple[int, Passage]]) -> None:
+    def __init__(
+        self, labels: tuple[str, ...], passages: Sequence[tuple[int, Passage]], composed: Composed | None = None
+    ) -> None:
         self.labels = labels
         self._passages = passages
+        self._composed = composed  # where the passages are not in the text as it was written
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
         """The statements, in the order of the text."""
         return tuple(
-            Statement(place + start, place + end, text)
-            for place, passage in self._passages
-            for start, end, text in passage.statements
+            self._written(place, statement) for place, passage in self._passages for statement in passage.statements
         )
 
     @cached_property
@@ -37,24 +39,21 @@ class LabeledReport:
                 rank = -1 if outweighs else RANK[status]
                 if label not in decided or rank < decided[label][0]:
                     decided[label] = rank, place, mention
-        return tuple(_moved(*decided[label][1:]) for label in self.labels if label in decided)
+        found = [_moved(*decided[label][1:]) for label in self.labels if label in decided]
+        return tuple(found if self._composed is None else [_as_written(self._composed, each) for each in found])
 
     @cached_property
     def unmapped(self) -> tuple[Statement, ...]:
         """The statements in which no label is mentioned, whatever is said of it."""
         return tuple(
-            Statement(place + start, place + end, text)
-            for place, passage in self._passages
-            for start, end, text in passage.unmapped
+            self._written(place, statement) for place, passage in self._passages for statement in passage.unmapped
         )
 
     @cached_property
     def partly(self) -> tuple[Statement, ...]:
         """The statements in which a label is mentioned, of sentences with words that no term has."""
         return tuple(
-            Statement(place + start, place + end, text)
-            for place, passage in self._passages
-            for start, end, text in passage.partly
+            self._written(place, statement) for place, passage in self._passages for statement in passage.partly
         )
 
     @cached_property
@@ -85,6 +84,14 @@ class LabeledReport:
         negated = (negated | corrected) & ~(present | uncertain)
         return Masks(present, uncertain, negated, historical & ~(present | uncertain | negated))
 
+    def _written(self, place: int, statement: Statement) -> Statement:
+        """Return a statement of a passage as it stands in the text."""
+        start, end, text = statement
+        if self._composed is None:
+            return Statement(place + start, place + end, text)
+        start, end = self._composed.place(place + start, place + end)
+        return Statement(start, end, self._composed.written[start:end])
+
     def __eq__(self, other: object) -> bool:
         if not isinstance(other, LabeledReport):
             return NotImplemented
@@ -95,6 +102,16 @@ class LabeledReport:
 
     def __repr__(self) -> str:
         return f"LabeledReport(statements={self.statements!r}, findings={self.findings!r})"
+
+
+def _as_written(composed: Composed, finding: Finding) -> Finding:
+    """Return a finding of a composed text with its places and words in the text as it was written."""
+    label, status, start, end, _, cue, cue_start, cue_end = finding
+    start, end = composed.place(start, end)
+    if cue_start is not None and cue_end is not None:
+        cue_start, cue_end = composed.place(cue_start, cue_end)
+        cue = composed.written[cue_start:cue_end]
+    return Finding(label, status, start, end, composed.written[start:end], cue, cue_start, cue_end)
 
 
 def _moved(place: int, finding: Finding) -> Finding:

@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from functools import lru_cache
 
 from ml.labeling.codes import CodeBook
+from ml.labeling.composed import compose
 from ml.labeling.findings import Code
 from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.lexicon import UNKNOWN, Lexicon
@@ -15,6 +16,7 @@ from ml.labeling.scope import CUES, Decision, decide
 from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
+from ml.labeling.transitions import Transitions
 from ml.labeling.vocabulary import Vocabulary
 
 CACHED = 10_000  # reports repeat themselves: most lines and sentences have been read before
@@ -32,6 +34,8 @@ class Labeler:
         self._names = {label.key: label.name.lower() for label in vocabulary.labels}
         self._lexicon = Lexicon(vocabulary)
         self._mentions = Mentions(vocabulary, self._lexicon)
+        self._transitions = Transitions(vocabulary)
+        self._shapes = frozenset(label.key for label in vocabulary.labels if label.shape)
         self._splitter = Splitter(vocabulary, self._lexicon)
         self._stances = StanceFinder(vocabulary)
         self._codes = CodeBook(vocabulary)
@@ -45,12 +49,14 @@ class Labeler:
 
     def read(self, text: str) -> LabeledReport:
         """Return what a text says. Any text is read, in time linear in its length."""
+        composed = compose(text)
+        text = text if composed is None else composed.text
         passages: list[tuple[int, Passage]] = []
         for start, lines in self._splitter.passages(text):
             read = self._read_lines_again if len(lines) <= CACHED_LENGTH else self._read_lines
             for place, sentence in read(lines):
                 passages.append((start + place, sentence))
-        return LabeledReport(self._keys, passages)
+        return LabeledReport(self._keys, passages, composed)
 
     def read_codes(self, codes: Sequence[Code]) -> LabeledReport:
         """Return what codes say: each is a statement of the text that has one code a line."""
@@ -69,10 +75,10 @@ class Labeler:
         return self._missed_again(statement) if len(statement) <= CACHED_LENGTH else self._missed(statement)
 
     def _missed(self, statement: str) -> tuple[str, ...]:
-        return self._lexicon.not_understood(self._lexicon.spelt(tokenize(statement).words))
+        return self._lexicon.not_understood(self._lexicon.spelt(tokenize(_plain(statement)).words))
 
     def _normal(self, statement: str) -> str:
-        words = self._dates.replaced(self._lexicon.spelt(tokenize(without_dates(statement)).words))
+        words = self._dates.replaced(self._lexicon.spelt(tokenize(without_dates(_plain(statement))).words))
         return normal_form(
             self._mentions.resolve(self._lexicon.items(words), words), words, self._names, self._synonyms
         )
@@ -101,7 +107,8 @@ class Labeler:
 
     def _heard(self, words: tuple[str, ...]) -> Heard:
         """Return what a sentence's words say."""
-        items = self._mentions.resolve(self._lexicon.items(words), words)
+        settled = self._transitions.settle(self._lexicon.items(words), len(words))
+        items = self._mentions.resolve(settled, words)
         stance = self._stances.find(words)
         if not any(isinstance(item, Mention) for item in items):
             return Heard((), (), NO_LABELS, 0, stance)  # whether a word is unknown matters beside a label only
@@ -111,10 +118,17 @@ class Labeler:
         for place, mention in enumerate(items):
             if not isinstance(mention, Mention) or not mention.labels:
                 continue
-            status, cue, corrects = decide(items, place, len(words)) if cued else Decision(mention.status, None)
+            status, cue, corrects = (
+                decide(items, place, len(words), self._shapes) if cued else Decision(mention.status, None)
+            )
             if cue is not None:
                 reaches.append((min(mention.start, cue.start), max(mention.shown_end, cue.end)))
             if status is not None:
                 reach = (cue.start, cue.end) if cue else None
                 said.append((mention.labels, status, mention.start, mention.shown_end, reach, corrects))
         return heard(self._bits, said, cuts(items, reaches) if said else (), stance=stance, unknown=UNKNOWN in words)
+
+
+def _plain(text: str) -> str:
+    composed = compose(text)
+    return text if composed is None else composed.text

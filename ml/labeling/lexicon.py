@@ -13,7 +13,17 @@ CACHED_WORDS = 50_000
 LONGEST_NUMBER = 4  # characters, the sign included
 SHORTEST_WORD = 3  # letters of a word that is missed when it is not understood
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # not a token: no word of a text can be it
-MARKS = {",": "comma", "-": "comma", ":": "colon", "(": "open", ")": "close", ".": "stop", "!": "stop", "/": "slash"}
+MARKS = {
+    ",": "comma",
+    "-": "comma",
+    ":": "colon",
+    "(": "open",
+    ")": "close",
+    ".": "stop",
+    "!": "stop",
+    "/": "slash",
+    "=": "colon",
+}
 
 
 class Meaning(NamedTuple):

@@ -217,8 +217,10 @@ def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
 
 
 def _suspected_after(items: Sequence[Item], head: int) -> bool:
-    following = items[head + 1] if head + 1 < len(items) else None
-    return following is not None and following.kind == "hedge_after" and following.start == items[head].end
+    i = head + 1
+    while i < len(items) and items[i].kind == "neutral" and items[i].start == items[i - 1].end:
+        i += 1  # "infarct cannot be excluded": the two say it together
+    return i < len(items) and items[i].kind == "hedge_after" and items[i].start == items[i - 1].end
 
 
 def _left_out(items: Sequence[Item], start: int, end: int, words: Sequence[str]) -> list[int]:

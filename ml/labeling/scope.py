@@ -4,19 +4,19 @@ The reach is that of the label policy, sections 3 to 6; the vocabulary file desc
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 from ml.labeling.clauses import (
     THROUGH,
     closing_of,
+    contrasted,
     ends_clause,
     followed_by_clause,
     hedges_age,
-    in_list,
     is_bare,
     mentions_after,
     mentions_before_opening,
+    next_mention,
     opening_of,
     opens_clause,
     within_compound,
@@ -24,27 +24,42 @@ from ml.labeling.clauses import (
 from ml.labeling.findings import Status
 from ml.labeling.lexicon import Item
 from ml.labeling.mentions import Mention
+from ml.labeling.way import JOINS, Way
 
 REACH = 12  # words between a cue and the finding before or after it
 WINDOW = 40  # items looked at on either side: a statement without end must not cost time without end
 
 _BEFORE = frozenset(
-    {"hedge", "differential", "negation", "historical", "past_tracing", "past_reading", "correction", "withheld"}
+    {
+        "hedge",
+        "differential",
+        "negation",
+        "negation_list",
+        "contrast",
+        "historical",
+        "past_tracing",
+        "past_reading",
+        "correction",
+        "withheld",
+        "shape",
+        "shape_hedge",
+    }
 )
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _ASIDE = "historical_aside"  # looks either way
 _LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
-_JOINS = frozenset({"and", "or", "slash", "versus"})
 _LOOKS_BACK = {
     "hedge": "hedge_after",
     "negation": "negation_after",
+    "negation_list": "negation_after",
+    "contrast": "negation_after",
     "correction": "correction_after",
     "historical": "historical_after",
     "past_tracing": "historical_after",
 }  # when it ends its clause
 
 # Where none of these stands, a mention says what it says by itself.
-CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus"}
+CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus", "becomes", "to"}
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
@@ -80,17 +95,23 @@ class Decision(NamedTuple):
     corrects: bool = False
 
 
-def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision:
-    """Decide what a statement of `length` words says of the mention at a place among its items."""
+def decide(items: Sequence[Item | Mention], place: int, length: int, shapes: frozenset[str] = frozenset()) -> Decision:
+    """Decide what a statement of `length` words says of the mention at a place among its items.
+
+    `shapes` are the labels that name a shape of the QRS.
+    """
     first = max(0, place - WINDOW)
     items, place = items[first : place + WINDOW + 1], place - first
     mention = items[place]
     assert isinstance(mention, Mention)
     behind = _behind(items, place, length)
-    ahead = _ahead(items, place)
+    ahead = _ahead(items, place, shapes.issuperset(mention.labels))
     if any(cue.kind == "affirmation" for cue in behind):
         past = ("historical", "past_reading")
         ahead = [cue for cue in ahead if cue.kind not in past and cue.over != "and"]
+        behind = [cue for cue in behind if cue.kind != "historical_after"]
+    if contrasted(items, place):
+        ahead = [cue for cue in ahead if cue.kind != "correction"]
     if mention.status == "negated" and not any(cue.kind == "correction" for cue in ahead):
         return Decision("negated", None)
     cues = [*ahead, *behind]
@@ -103,55 +124,26 @@ def decide(items: Sequence[Item | Mention], place: int, length: int) -> Decision
     return Decision(mention.status, None)
 
 
-@dataclass
-class _Way:
-    """What stands between a mention and a place before it."""
-
-    comma: bool = False
-    colon: bool = False
-    attached: bool = False
-    to: bool = False
-    told: bool = False  # "showed": a tracing before it lists what follows
-    joined: bool = False  # an "and" or "or" since the last finding
-    finding: bool = False
-    choice: bool = False  # an "or" or "versus" on the other side of a comma
-    over: str = ""
-
-    def lets(self, kind: str, bare: bool) -> bool:
-        """Whether a cue of a kind reaches over it. A correction passes a comma to a bare item of its list only."""
-        if kind == "past_reading":
-            return not self.to
-        if kind == "differential":
-            return not self.choice
-        if kind == "correction":
-            return not self.to and (not self.comma or (self.finding and bare))
-        if self.comma:
-            return False
-        if kind == "historical":
-            return not self.to
-        if kind == "withheld":
-            return True
-        return not self.attached and not (kind == "negation" and self.colon)
-
-
-def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
+def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[Cue]:
     """Collect the cues before a mention that reach it, walking back to the start of its clause."""
     mention = items[place]
     assert isinstance(mention, Mention)
     found: list[Cue] = []
-    way = _Way()
+    way = Way()
     listed = False  # another finding stands before it in a list
     nearest = place  # the last finding that was passed
     i = place - 1
     while i >= 0:
         item = items[i]
         if item.kind in _BEFORE:
-            kind = item.kind
-            if kind == "past_tracing":
-                kind = "past_reading" if way.told else "historical"
-            if listed and kind not in _LISTING:
+            kind = way.said_by(item.kind, is_shape)
+            if way.lists_for(items, i):
+                way.comma = False
+            elif listed and kind not in _LISTING:
                 break
-            if way.lets(kind, is_bare(items, place)):
+            if kind == "neutral":
+                pass
+            elif way.lets(kind, is_bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
                     found.append(Cue(kind, item.start, item.end, way.over))
             elif kind in ("hedge", "negation", "historical"):
@@ -160,7 +152,7 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
                 found.append(Cue("historical", item.start, item.end, way.over))
             break
-        elif item.kind in ("stop", "clause", "affirmation", _ASIDE) or item.kind in _AFTER:
+        elif item.kind in ("stop", "clause", "affirmation", "becomes", _ASIDE) or item.kind in _AFTER:
             break
         elif isinstance(item, Mention):
             if item.group != mention.group:
@@ -180,27 +172,9 @@ def _ahead(items: Sequence[Item | Mention], place: int) -> list[Cue]:
         elif item.kind == "close":
             i = opening_of(items, i)
         else:
-            _cross(way, items, i)
+            way.cross(items, i)
         i -= 1
     return found
-
-
-def _cross(way: _Way, items: Sequence[Item | Mention], place: int) -> None:
-    kind = items[place].kind
-    if kind == "comma" and not in_list(items, place):
-        way.comma = True
-    elif kind == "comma" or kind in _JOINS:
-        way.joined = True
-        way.choice = way.choice or (way.comma and kind in ("or", "versus"))
-        way.over = "and" if kind == "and" else way.over
-    elif kind == "colon":
-        way.colon = True
-    elif kind == "attachment":
-        way.attached = True
-    elif kind == "to":
-        way.to = True
-    elif kind == "told":
-        way.told = True
 
 
 def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:
@@ -226,6 +200,15 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             continue
         if item.kind in _AFTER or item.kind == "affirmation":
             return [*past, Cue(item.kind, item.start, item.end)]
+        if item.kind == "becomes" or (item.kind == "to" and item.start == mention.end):
+            if (later := next_mention(items, i)) and later.start == item.end and later.labels:
+                return [*past, Cue("historical_after", item.start, item.end)]
+            break
+        if item.kind == "historical" and ends_clause(items, i, length) and not past:
+            past = [Cue("historical_after", item.start, item.end)]
+            position = item.end
+            i += 1
+            continue
         if item.kind in _LOOKS_BACK and ends_clause(items, i, length):
             return [*past, Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
         if item.kind in _BEFORE or item.kind in ("stop", "clause"):
@@ -241,7 +224,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             if not joined:
                 break
             joined = False
-        elif item.kind in _JOINS:
+        elif item.kind in JOINS:
             joined = True
         after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in THROUGH)
         position = items[i].end if i < len(items) else length

@@ -1,18 +1,19 @@
 """From a report to its sentences: wrapped lines are rejoined, and what is no diagnosis is left out."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ml.labeling.lexicon import Lexicon
+from ml.labeling.lexicon import Item, Lexicon
 from ml.labeling.terms import Terms, place_and_meaning, variants, words_in
 from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
 
 _ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
-# a vendor's criteria: behind dot leaders (of two dots where capitals leave no room for more), in square brackets
-_REASON = re.compile(r"(?:\.{3,}|(?<=[A-Z]{3})\.\.(?=[^\s.]))[^\n]*|\[[^\]\n]{0,500}\]")
+# a vendor's criteria: behind dot leaders (of two dots where capitals leave no room for more), in square brackets; "[ ]"
+# and "[x]" are boxes to tick
+_REASON = re.compile(r"(?:\.{3,}|(?<=[A-Z]{3})\.\.(?=[^\s.]))[^\n]*|\[(?![ xX]?\])[^\]\n]{0,500}\]")
 # A run of blanks or stops is tried at one place only, and given back no character: or a long run costs its square.
 _BREAK = re.compile(
     r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *"
@@ -41,6 +42,9 @@ CACHED_LINE = 5_000  # characters: no text of a megabyte stays in memory
 FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
 SHORT = 20  # characters of a line that may be a part of a term
+_ANSWERS = frozenset({"negation", "contrast"})
+_ANSWERED = frozenset({"colon", "comma", "open"})
+_FINDINGS = frozenset({"mention", "head"})
 _NEVER_FIRST = frozenset({",", ")", "(", ""})  # of a statement
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
 
@@ -49,6 +53,10 @@ _OPENS = frozenset(
         "hedge",
         "differential",
         "negation",
+        "negation_list",
+        "contrast",
+        "inability",
+        "exclusion",
         "correction",
         "attachment",
         "and",
@@ -329,11 +337,20 @@ class Splitter:
             return begins[0].kind != "historical_aside" or begins[0].end == edge + len(after)
         if not ends or ends[0].kind not in _OPENS or before[-1] in ("?", "-"):
             return False
+        if ends[0].kind in _ANSWERS and _answers(items, ends[0]):
+            return False
         if ends[0].kind == "part":
             return bool(begins) and begins[0].kind in ("head", "part", "filler")
         if ends[0].kind == "filler":
             return bool(begins) and begins[0].kind == "head"
         return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
+
+
+def _answers(items: Sequence[Item], last: Item) -> bool:
+    """Whether a line's last item answers a finding before it: "LVH: No"."""
+    before = [item for item in items if item.end <= last.start]
+    marked = bool(before) and before[-1].end == last.start and before[-1].kind in _ANSWERED
+    return marked and any(item.kind in _FINDINGS for item in before)
 
 
 def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:

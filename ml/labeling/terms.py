@@ -14,7 +14,7 @@ Found = TypeVar("Found")
 MAX_VARIANTS = 4096
 
 # A parenthesis as a mark of the text; or what words are made of, and what joins them or is left out: "non-specific".
-_WRITTEN = re.compile(r"""[()]|(?:[^\W_]|[−–—-](?=\w)|[,.:;/&+?!\[\]'’"])+""")
+_WRITTEN = re.compile(r"""[()]|(?:[^\W_]|[−–—-](?=\w)|[,.:;/&+?!\[\]'’"=])+|--?>|==?>|→|\([+-]\)""")
 
 
 def variants(term: str) -> list[tuple[str, ...]]:
@@ -35,7 +35,7 @@ def _choices(term: str) -> list[list[tuple[str, ...]]]:
     """Return the choices at each place of a term."""
     choices: list[list[tuple[str, ...]]] = []
     for part in term.split():
-        optional = len(part) > 2 and part[0] == "(" and part[-1] == ")"
+        optional = len(part) > 2 and part not in ("(+)", "(-)") and part[0] == "(" and part[-1] == ")"
         written = (part[1:-1] if optional else part).split("|")
         if malformed := [word for word in written if not _WRITTEN.fullmatch(word)]:
             raise ValueError(f"{malformed[0]!r} in {term!r} is no word: neither `a|b` nor `(a)` goes across blanks")

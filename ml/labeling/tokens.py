@@ -4,8 +4,9 @@ import re
 from itertools import accumulate
 from typing import NamedTuple
 
-# A signed number ("axis -45"), a word, a dash that stands alone (it separates; within a word it only joins), a mark.
-TOKEN = re.compile(r"((?<![\w-])[+−-]\d+(?!\w)|[^\W_]+|(?<=\s)[–—-](?=\s)|[,.:;/&+()?!\[\]])")
+# A signed number ("axis -45"), a word, an arrow, "(+)", a dash that stands alone (it separates;
+# within a word it only joins), a mark.
+TOKEN = re.compile(r"((?<![\w-])[+−-]\d+(?!\w)|[^\W_]+|--?>|==?>|→|\([+−–-]\)|(?<=\s)[–—-](?=\s)|[,.:;/&+()?!\[\]=])")
 _FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "−": "-", "–": "-", "—": "-"})
 
 

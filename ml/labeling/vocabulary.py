@@ -38,9 +38,11 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_is_term)]
 Switches = Annotated[dict[str, str], AfterValidator(_are_switches)]
 CueKind = Literal[
-    "hedge", "hedge_after", "differential", "negation", "negation_after", "historical", "historical_after",
-    "historical_aside", "past_tracing", "told", "past_reading", "correction", "correction_after",
-    "withheld", "withheld_after",
+    "hedge", "hedge_after", "differential", "negation", "negation_list", "negation_after", "contrast",
+    "inability", "exclusion", "exclusion_after", "answer_no", "answer_yes",
+    "historical", "historical_after", "historical_aside", "past_tracing", "told", "past_reading",
+    "noted_before", "becomes",
+    "correction", "correction_after", "withheld", "withheld_after", "shape", "shape_hedge",
     "affirmation", "neutral", "unchanged", "attachment", "clause", "and", "or", "versus", "to", "age",
 ]  # fmt: skip
 FieldKind = Literal[
@@ -61,6 +63,7 @@ class Label(_Part):
 
     key: Key
     name: Name
+    shape: bool = False  # of the QRS: what a paced or an ectopic beat has as well
 
 
 class _Switched(_Part):
@@ -135,6 +138,20 @@ class Cues(Phrases):
     kind: CueKind
 
 
+class Transition(_Part):
+    """What cues of some kinds become: behind a cue of one of the kinds `behind` in the same clause, or anywhere.
+
+    `takes`: that cue says nothing else. `answers`: only behind a mark and at the end of a clause ("LVH: negative").
+    The first transition that holds counts.
+    """
+
+    cues: tuple[CueKind, ...]
+    behind: tuple[CueKind, ...] = ()
+    takes: bool = False
+    answers: bool = False
+    becomes: CueKind
+
+
 class Fields(Phrases):
     """Words that begin a line or field that does not read this tracing, or that end its measurements.
 
@@ -184,6 +201,7 @@ class Vocabulary(_Part):
     compounds: tuple[Compound, ...] = ()
     axis: Axis | None = None
     cues: tuple[Cues, ...]
+    transitions: tuple[Transition, ...] = ()
     fields: tuple[Fields, ...] = ()
     stance_synonyms: tuple[Synonyms, ...] = ()
     stances: tuple[Stances, ...] = ()

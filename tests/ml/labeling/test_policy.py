@@ -16,7 +16,7 @@ def cases(name: str) -> list[tuple[str, set[str]]]:
     return [(report.strip().replace(" ⏎ ", "\n"), set(statuses.split())) for report, statuses in pairs]
 
 
-FILES = ("policy_cases.txt", "heldout_cases.txt", *(f"heldout_cases_{i}.txt" for i in range(2, 9)))
+FILES = ("policy_cases.txt", "heldout_cases.txt", *(f"heldout_cases_{i}.txt" for i in range(2, 10)))
 
 
 @pytest.mark.parametrize(("report", "expected"), [case for name in FILES for case in cases(name)])
