@@ -13,6 +13,7 @@ from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
 from ml.labeling.passages import NO_LABELS, Heard, Passage, Piece, Spoken, heard
 from ml.labeling.scope import CUES, Decision, decide
+from ml.labeling.sections import Sections
 from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter
 from ml.labeling.tokens import tokenize
@@ -38,6 +39,7 @@ class Labeler:
         self._shapes = frozenset(label.key for label in vocabulary.labels if label.shape)
         self._splitter = Splitter(vocabulary, self._lexicon)
         self._stances = StanceFinder(vocabulary)
+        self._sections = Sections(vocabulary)
         self._codes = CodeBook(vocabulary)
         self._synonyms = Synonymy(vocabulary, self._lexicon)
         self._dates = Dates(vocabulary)
@@ -51,12 +53,22 @@ class Labeler:
         """Return what a text says. Any text is read, in time linear in its length."""
         composed = compose(text)
         text = text if composed is None else composed.text
+        sections = self._sections.find(text)
+        if sections is None:
+            return LabeledReport(self._keys, self._passages(text, 0, len(text)), composed)
+        before, first, final = (self._passages(text, start, end) for start, end in sections)
+        if all(passage.stance != "agrees" for _, passage in final):
+            first = [(place, passage.superseded()) for place, passage in first]
+        return LabeledReport(self._keys, [*before, *first, *final], composed)
+
+    def _passages(self, text: str, begin: int, end: int) -> list[tuple[int, Passage]]:
+        """Return the passages of a stretch of a text, each with its place in the text."""
         passages: list[tuple[int, Passage]] = []
-        for start, lines in self._splitter.passages(text):
+        for start, lines in self._splitter.passages(text[begin:end]):
             read = self._read_lines_again if len(lines) <= CACHED_LENGTH else self._read_lines
             for place, sentence in read(lines):
-                passages.append((start + place, sentence))
-        return LabeledReport(self._keys, passages, composed)
+                passages.append((begin + start + place, sentence))
+        return passages
 
     def read_codes(self, codes: Sequence[Code]) -> LabeledReport:
         """Return what codes say: each is a statement of the text that has one code a line."""

@@ -61,6 +61,8 @@ class Lexicon:
         apart = {fold(word) for rule in rules for term in rule.unless for word in term.split()}
         fillers = words_in(vocabulary.axis.fillers.all()) if vocabulary.axis else set()
         self.signatures = _signatures(vocabulary)
+        spelled = self._terms.spelled
+        self.answers = frozenset(words[1] for words in spelled if len(words) == 2 and words[0] == "?")
         known_words = self._terms.words | fillers | apart | stance_words | {"at", "rate", "minus"}
         self._known = _Known(self._spelt, frozenset(known_words), self.signatures)
         named = [*(label.name for label in vocabulary.labels), *(entry.name for entry in vocabulary.synonyms)]

@@ -30,7 +30,8 @@ class Heard(NamedTuple):
 class Piece(NamedTuple):
     """A sentence in its text: word i is `text[start + places[2 * i] : start + places[2 * i + 1]]`.
 
-    `past`: it is a field about the patient's history, so what it does not deny is historical.
+    `past`: it is a field about the patient's history, so what it does not deny is historical. `superseded`: another
+    reader's section follows that says what the report says, so what only this one says is negated.
     """
 
     start: int
@@ -38,6 +39,7 @@ class Piece(NamedTuple):
     past: bool
     places: Sequence[int]
     heard: Heard
+    superseded: bool = False
 
 
 class Passage:
@@ -55,13 +57,16 @@ class Passage:
         self._unmapped: list[Statement] | None = None
         self._mentions: list[tuple[Finding, bool]] | None = None
         self._asked = False
-        if len(pieces) == 1 and not pieces[0].past:
+        if len(pieces) == 1 and not (pieces[0].past or pieces[0].superseded):
             self.masks, self.corrected, self.stance, _ = pieces[0].heard[2:]
             return
-        self.stance = joint_stance(piece.heard.stance for piece in pieces if not piece.past)
+        self.stance = joint_stance(piece.heard.stance for piece in pieces if not (piece.past or piece.superseded))
         present = uncertain = negated = historical = self.corrected = 0
         for piece in pieces:
             masks = piece.heard.masks
+            if piece.superseded:
+                negated |= masks.present | masks.uncertain | masks.negated | masks.historical
+                continue
             if piece.past:
                 historical |= masks.present | masks.uncertain | masks.historical
             else:
@@ -71,6 +76,10 @@ class Passage:
             negated |= masks.negated
             self.corrected |= piece.heard.corrected
         self.masks = Masks(present, uncertain, negated, historical)
+
+    def superseded(self) -> "Passage":
+        """Return the passage as one that a later reader's section supersedes."""
+        return Passage(self._text, [piece._replace(superseded=True) for piece in self._pieces])
 
     @property
     def statements(self) -> list[Statement]:
@@ -167,10 +176,11 @@ def _mentions(text: str, piece: Piece) -> Iterator[tuple[Finding, bool]]:
     begin, places = piece.start, piece.places
     for labels, status, first, last, cue, outweighs in piece.heard.said:
         said: Status = "historical" if piece.past and status != "negated" else status
+        said = "negated" if piece.superseded else said
         start, end = begin + places[2 * first], begin + places[2 * last - 1]
         because: tuple[str | None, int | None, int | None] = (None, None, None)
         if cue is not None:
             cue_start, cue_end = begin + places[2 * cue[0]], begin + places[2 * cue[1] - 1]
             because = text[cue_start:cue_end], cue_start, cue_end
         for label in labels:
-            yield Finding(label, said, start, end, text[start:end], *because), outweighs
+            yield Finding(label, said, start, end, text[start:end], *because), outweighs and not piece.superseded

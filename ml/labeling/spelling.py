@@ -8,7 +8,8 @@ length (Garbe's symmetric deletes).
 from collections import defaultdict
 from collections.abc import Collection
 
-SHORTEST = 5  # shorter words are mostly abbreviations: one letter changes what they mean
+SHORTEST = 5  # letters of a target; shorter words are mostly abbreviations: one letter changes what they mean
+SHORTEST_WRITTEN = 4  # letters of a word with a typo, which then begins as its target does: "rigt"
 LONGEST = 40
 
 
@@ -28,9 +29,11 @@ class Spelling:
 
         Of several, one that alone has the word's first and last letter is meant: those are rarely mistyped.
         """
-        if not SHORTEST <= len(word) <= LONGEST or word in self._known or not word.isalpha():
+        if not SHORTEST_WRITTEN <= len(word) <= LONGEST or word in self._known or not word.isalpha():
             return word
         near = {target for form in _forms(word) for target in self._index.get(form, ()) if one_edit_apart(word, target)}
+        if len(word) < SHORTEST:
+            near = {target for target in near if target[0] == word[0]}
         if len(near) > 1:
             near = {target for target in near if target[0] == word[0] and target[-1] == word[-1]}
         return near.pop() if len(near) == 1 else word

@@ -35,12 +35,14 @@ _BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of i
 _BETWEEN = frozenset(
     {"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"}
 )  # what stands between words and breaks nothing
+_NO_FIELDS = ("unit", "first_reading", "final_reading")
 _HISTORY = ("history", "history_dropped")
 CACHED_LENGTH = 200
 CACHED_WORDS = 64  # lines
 CACHED_LINE = 5_000  # characters: no text of a megabyte stays in memory
 FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
+ANSWER_LENGTH = 20  # characters
 SHORT = 20  # characters of a line that may be a part of a term
 _ANSWERS = frozenset({"negation", "contrast"})
 _ANSWERED = frozenset({"colon", "comma", "open"})
@@ -114,7 +116,9 @@ class Splitter:
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
         fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
-        self._fields = Terms((term, field.kind) for field in fields if field.kind != "unit" for term in field.all())
+        self._fields = Terms(
+            (term, field.kind) for field in fields if field.kind not in _NO_FIELDS for term in field.all()
+        )
         self._units = words_in(term for field in fields if field.kind == "unit" for term in field.all())
         self._field_beginnings = self._fields.begins
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
@@ -217,6 +221,7 @@ class Splitter:
             or (first,) in self._continue
             or (first, second) in self._continue
             or (last,) in self._open
+            or (last == "?" and second == "" and first in self._lexicon.answers)
             # a line of one word may end a term that began on the line before
             or ((before_last, last) in self._open if before_last else last in self._may_end_open)
         )
@@ -246,7 +251,7 @@ class Splitter:
             listed = kind in _HISTORY and blanked[last:start].strip() == ";"  # "Hx: LVH; AF"
             in_row = measured and blanked[last:start].strip(" ") == ""
             last, measured = end, False
-            if joins and self._wrapped(*_around(blanked, pieces[-1].end, start, end)):
+            if pieces and self._goes_on(blanked, pieces[-1].end, start, end, wraps=joins):
                 pieces[-1] = Stretch(pieces[-1].start, end, pieces[-1].past)
             else:
                 kind = self._field(blanked[start : min(end, start + FIELD_LENGTH)]) or (kind if listed else None)
@@ -283,6 +288,17 @@ class Splitter:
         if start < len(text) and not text[start:].isspace():
             found.append((start, len(text), False))
         return found
+
+    def _goes_on(self, text: str, last: int, start: int, end: int, *, wraps: bool) -> bool:
+        """Whether a stretch goes on with the sentence that ends at `last`; `wraps`: a line break is between them."""
+        return self._answers(text, last, start, end) or (wraps and self._wrapped(*_around(text, last, start, end)))
+
+    def _answers(self, text: str, asked: int, start: int, end: int) -> bool:
+        """Whether a stretch is nothing but the answer to a question that ends at `asked`: "LVH?", "No"."""
+        if end - start > ANSWER_LENGTH or text[asked - 1] != "?" or not text[asked:start].isspace():
+            return False
+        words = words_of(text[start:end])
+        return len(words) == 1 and words[0] in self._lexicon.answers
 
     def _abbreviates(self, text: str, start: int, stop: int) -> bool:
         found = _WORD_BEFORE.search(text, max(start, stop - 20), stop)

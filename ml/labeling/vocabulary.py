@@ -46,7 +46,15 @@ CueKind = Literal[
     "affirmation", "neutral", "unchanged", "attachment", "clause", "and", "or", "versus", "to", "age",
 ]  # fmt: skip
 FieldKind = Literal[
-    "ignored", "ignored_to_line_end", "measurement", "measurement_in_row", "unit", "history", "history_dropped"
+    "ignored",
+    "ignored_to_line_end",
+    "measurement",
+    "measurement_in_row",
+    "unit",
+    "history",
+    "history_dropped",
+    "first_reading",
+    "final_reading",
 ]
 
 
