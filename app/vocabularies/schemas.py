@@ -320,6 +320,7 @@ class ExtractOut(BaseModel):
                         }
                     ],
                     "stance": "read",
+                    "unread": False,
                 }
             ]
         }
@@ -329,3 +330,4 @@ class ExtractOut(BaseModel):
     statements: list[StatementOut]
     findings: list[FindingOut]
     stance: Stance = Field(description="Whether it reads the tracing, agrees, or says it cannot be read.")
+    unread: bool = Field(description="Whether it is in a language that the vocabulary does not have: no findings then.")

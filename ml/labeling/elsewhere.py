@@ -22,7 +22,8 @@ def outline(labeler: Labeler) -> dict[str, Any]:
 
 
 def labeled(labeler: Labeler, text: str) -> dict[str, Any]:
-    """Return what a text says: its statements with their normal forms, the findings, and the stance."""
+    """Return what a text says: its statements with their normal forms, the findings, the stance, and
+    whether it is in a language that is not read."""
     report = labeler.read(text)
     return {
         "statements": [
@@ -30,6 +31,7 @@ def labeled(labeler: Labeler, text: str) -> dict[str, Any]:
         ],
         "findings": [finding._asdict() for finding in report.findings],
         "stance": report.stance,
+        "unread": report.unread,
     }
 
 

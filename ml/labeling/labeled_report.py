@@ -5,7 +5,9 @@ from functools import cached_property
 
 from ml.labeling.composed import Composed
 from ml.labeling.findings import RANK, Finding, Masks, Stance, Statement, joint_stance
-from ml.labeling.passages import Passage
+from ml.labeling.passages import NO_LABELS, Passage
+
+FEWEST = 3  # words that are not understood in a report that is unread
 
 
 class LabeledReport:
@@ -16,11 +18,27 @@ class LabeledReport:
     """
 
     def __init__(
-        self, labels: tuple[str, ...], passages: Sequence[tuple[int, Passage]], composed: Composed | None = None
+        self,
+        labels: tuple[str, ...],
+        passages: Sequence[tuple[int, Passage]],
+        composed: Composed | None = None,
+        *,
+        unread_above: float = 1,
     ) -> None:
         self.labels = labels
         self._passages = passages
+        self._unread_above = unread_above  # share of words that are not understood
         self._composed = composed  # where the passages are not in the text as it was written
+
+    @cached_property
+    def unread(self) -> bool:
+        """Whether the report is in a language that the vocabulary does not have: it then has no findings."""
+        return self._is_unread(
+            sum(passage.words for _, passage in self._passages), sum(passage.foreign for _, passage in self._passages)
+        )
+
+    def _is_unread(self, words: int, foreign: int) -> bool:
+        return foreign >= FEWEST and foreign > self._unread_above * words
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:
@@ -32,6 +50,8 @@ class LabeledReport:
     @cached_property
     def findings(self) -> tuple[Finding, ...]:
         """One finding a label that is mentioned: an explicit correction, else by precedence, else the first."""
+        if self.unread:
+            return ()
         decided: dict[str, tuple[int, int, Finding]] = {}
         for place, passage in self._passages:
             for mention, outweighs in passage.mentions:
@@ -44,7 +64,9 @@ class LabeledReport:
 
     @cached_property
     def unmapped(self) -> tuple[Statement, ...]:
-        """The statements in which no label is mentioned, whatever is said of it."""
+        """The statements in which no label is mentioned, whatever is said of it; all of a report that is unread."""
+        if self.unread:
+            return self.statements
         return tuple(
             self._written(place, statement) for place, passage in self._passages for statement in passage.unmapped
         )
@@ -52,6 +74,8 @@ class LabeledReport:
     @cached_property
     def partly(self) -> tuple[Statement, ...]:
         """The statements in which a label is mentioned, of sentences with words that no term has."""
+        if self.unread:
+            return ()
         return tuple(
             self._written(place, statement) for place, passage in self._passages for statement in passage.partly
         )
@@ -63,6 +87,8 @@ class LabeledReport:
         A report that agrees may have findings too: what it changes ("Agree, but no LVH"). A report that asserts a
         finding was read, whatever it says of the tracing.
         """
+        if self.unread:
+            return "read"
         stance = joint_stance(passage.stance for _, passage in self._passages)
         if stance == "unreadable":
             masks = self.masks()
@@ -71,7 +97,7 @@ class LabeledReport:
 
     def masks(self) -> Masks:
         """Return the four masks: at most one status a label, by precedence."""
-        present = uncertain = negated = historical = corrected = 0
+        present = uncertain = negated = historical = corrected = words = foreign = 0
         for _, passage in self._passages:
             masks = passage.masks
             present |= masks[0]
@@ -79,6 +105,10 @@ class LabeledReport:
             negated |= masks[2]
             historical |= masks[3]
             corrected |= passage.corrected
+            words += passage.words
+            foreign += passage.foreign
+        if self._is_unread(words, foreign):
+            return NO_LABELS
         present &= ~corrected
         uncertain &= ~(corrected | present)
         negated = (negated | corrected) & ~(present | uncertain)

@@ -7,7 +7,7 @@ from ml.labeling.codes import CodeBook
 from ml.labeling.composed import compose
 from ml.labeling.findings import Code
 from ml.labeling.labeled_report import LabeledReport
-from ml.labeling.lexicon import UNKNOWN, Lexicon
+from ml.labeling.lexicon import FOREIGN, OTHER, UNKNOWN, Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
@@ -55,11 +55,13 @@ class Labeler:
         text = text if composed is None else composed.text
         sections = self._sections.find(text)
         if sections is None:
-            return LabeledReport(self._keys, self._passages(text, 0, len(text)), composed)
-        before, first, final = (self._passages(text, start, end) for start, end in sections)
-        if all(passage.stance != "agrees" for _, passage in final):
-            first = [(place, passage.superseded()) for place, passage in first]
-        return LabeledReport(self._keys, [*before, *first, *final], composed)
+            passages = self._passages(text, 0, len(text))
+        else:
+            before, first, final = (self._passages(text, start, end) for start, end in sections)
+            if all(passage.stance != "agrees" for _, passage in final):
+                first = [(place, passage.superseded()) for place, passage in first]
+            passages = [*before, *first, *final]
+        return LabeledReport(self._keys, passages, composed, unread_above=self.vocabulary.unread_above)
 
     def _passages(self, text: str, begin: int, end: int) -> list[tuple[int, Passage]]:
         """Return the passages of a stretch of a text, each with its place in the text."""
@@ -122,8 +124,11 @@ class Labeler:
         settled = self._transitions.settle(self._lexicon.items(words), len(words))
         items = self._mentions.resolve(settled, words)
         stance = self._stances.find(words)
+        foreign = words.count(FOREIGN) + 2 * words.count(OTHER)
+        count = foreign + words.count(UNKNOWN) + sum(map(str.isalpha, words))
         if not any(isinstance(item, Mention) for item in items):
-            return Heard((), (), NO_LABELS, 0, stance)  # whether a word is unknown matters beside a label only
+            # whether a word is unknown matters beside a label only
+            return Heard((), (), NO_LABELS, 0, stance, words=count, foreign=foreign)
         said: list[Spoken] = []
         reaches: list[tuple[int, int]] = []
         cued = not CUES.isdisjoint([item.kind for item in items])
@@ -138,7 +143,15 @@ class Labeler:
             if status is not None:
                 reach = (cue.start, cue.end) if cue else None
                 said.append((mention.labels, status, mention.start, mention.shown_end, reach, corrects))
-        return heard(self._bits, said, cuts(items, reaches) if said else (), stance=stance, unknown=UNKNOWN in words)
+        return heard(
+            self._bits,
+            said,
+            cuts(items, reaches) if said else (),
+            stance=stance,
+            unknown=UNKNOWN in words or foreign > 0,
+            words=count,
+            foreign=foreign,
+        )
 
 
 def _plain(text: str) -> str:

@@ -12,7 +12,11 @@ from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 CACHED_WORDS = 50_000
 LONGEST_NUMBER = 4  # characters, the sign included
 SHORTEST_WORD = 3  # letters of a word that is missed when it is not understood
-UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # not a token: no word of a text can be it
+# stand for words that are in no term; not tokens: no word of a text can be one
+UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # a word that is understood all the same
+FOREIGN = "\N{TWO DOT LEADER}"  # one that is not
+OTHER = "\N{VERTICAL ELLIPSIS}"  # one of a language that is not read: says more
+NUMBER = "#"  # a number, or a word too short to tell
 MARKS = {
     ",": "comma",
     "-": "comma",
@@ -64,11 +68,18 @@ class Lexicon:
         spelled = self._terms.spelled
         self.answers = frozenset(words[1] for words in spelled if len(words) == 2 and words[0] == "?")
         known_words = self._terms.words | fillers | apart | stance_words | {"at", "rate", "minus"}
-        self._known = _Known(self._spelt, frozenset(known_words), self.signatures)
         named = [*(label.name for label in vocabulary.labels), *(entry.name for entry in vocabulary.synonyms)]
-        elsewhere = [phrases.all() for phrases in (*vocabulary.synonyms, *vocabulary.fields, vocabulary.dates)]
+        others = (*vocabulary.synonyms, *vocabulary.fields, vocabulary.dates, vocabulary.common_words)
+        elsewhere = [phrases.all() for phrases in others]
         self._understood = known_words | known | words_in(itertools.chain(*elsewhere, vocabulary.abbreviations.all()))
         self._understood |= {word for name in named for word in words_of(name)}
+        self._known = _Known(
+            self._spelt,
+            frozenset(known_words),
+            signatures=self.signatures,
+            understood=frozenset(self._understood),
+            others=frozenset(map(fold, vocabulary.other_languages)) - known_words - known,
+        )
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """Return words in the form in which terms are compared, without their typos."""
@@ -76,9 +87,10 @@ class Lexicon:
         return [spelt[word] for word in words]
 
     def known(self, words: Sequence[str]) -> list[str]:
-        """Return words as `spelt` does, with one sign for each that is in no term: it changes no sentence's meaning.
+        """Return words as `spelt` does, with a sign for each that is in no term: it changes no sentence's meaning.
 
-        Numbers of up to three digits are kept: they may be an axis or a rate. So are the words of `signatures`.
+        The sign says whether the word is understood, is not, or is a number. Numbers of up to three digits are kept:
+        they may be an axis or a rate. So are the words of `signatures`.
         """
         known = self._known
         return [known[word] for word in words]
@@ -131,22 +143,39 @@ class _Spelt(dict[str, str]):
 class _Known(dict[str, str]):
     """Written words and the words they count as, each computed once; emptied when it is large."""
 
-    def __init__(self, spelt: _Spelt, known: frozenset[str], signatures: frozenset[str]) -> None:
+    def __init__(
+        self,
+        spelt: _Spelt,
+        known: frozenset[str],
+        *,
+        signatures: frozenset[str],
+        understood: frozenset[str],
+        others: frozenset[str],
+    ) -> None:
         super().__init__()
         self._spelt = spelt
         self._words = known
+        self._understood = understood
+        self._others = others
         self._signatures = signatures
 
     def __missing__(self, word: str) -> str:
         if len(word) > LONGEST_NUMBER and word.isdigit():
-            return UNKNOWN
+            return NUMBER
         spelt = fold(word)
-        if spelt not in self._signatures:
+        if spelt in self._others:
+            spelt = OTHER
+        elif spelt not in self._signatures:
             spelt = self._spelt[word]
             if not (spelt in self._words or (len(spelt) <= LONGEST_NUMBER and not spelt.isalpha())):
-                spelt = UNKNOWN
+                spelt = self._sign(spelt)
         _keep(self, word, spelt)
         return spelt
+
+    def _sign(self, spelt: str) -> str:
+        if spelt in self._understood:
+            return UNKNOWN
+        return FOREIGN if len(spelt) >= SHORTEST_WORD and spelt.isalpha() else NUMBER
 
 
 def _keep(words: dict[str, str], word: str, meaning: str) -> None:

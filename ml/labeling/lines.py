@@ -50,19 +50,20 @@ def read(lines: Iterable[bytes]) -> Iterator[Line]:
 
 
 def extracted(labeler: Labeler, report: Line) -> str:
-    """Return `{"id", "present", "uncertain", "negated", "historical", "findings"}`, labels by their names."""
+    """Return `{"id", "present", "uncertain", "negated", "historical", "unread", "findings"}`, labels by names."""
     names = {label.key: label.name for label in labeler.vocabulary.labels}
-    findings = labeler.read(report.text).findings
+    reading = labeler.read(report.text)
+    findings = reading.findings
     by_status = {status: [names[f.label] for f in findings if f.status == status] for status in PRECEDENCE}
     shown = [{**finding._asdict(), "label": names[finding.label]} for finding in findings]
-    return json.dumps({"id": report.id, **by_status, "findings": shown})
+    return json.dumps({"id": report.id, **by_status, "unread": reading.unread, "findings": shown})
 
 
 def explained(labeler: Labeler, report: Line) -> str:
     """Return text for people: each statement, and below it its labels with their status, words and cue."""
     names = {label.key: label.name for label in labeler.vocabulary.labels}
     reading = labeler.read(report.text)
-    written = [f"{report.id}"]
+    written = [f"{report.id}{': unread, in another language' if reading.unread else ''}"]
     for statement in reading.statements:
         written.append(f"  {' '.join(statement.text.split())}")
         for finding in reading.findings:

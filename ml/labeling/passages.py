@@ -16,7 +16,7 @@ class Heard(NamedTuple):
 
     `commas` are the words that are commas between two statements. The masks are what is said of each label, not yet
     by precedence: a label may be in several of them; `corrected` are those of which a correction says it. `unknown`:
-    some of the words are in no term.
+    some of the words are in no term. `words` counts the words, `foreign` those that are not understood.
     """
 
     said: tuple[Spoken, ...]
@@ -25,6 +25,8 @@ class Heard(NamedTuple):
     corrected: int
     stance: Stance = "read"
     unknown: bool = False
+    words: int = 0
+    foreign: int = 0
 
 
 class Piece(NamedTuple):
@@ -48,7 +50,19 @@ class Passage:
     They are kept from the second request on: most new text is never asked for again.
     """
 
-    __slots__ = ("_asked", "_mentions", "_pieces", "_statements", "_text", "_unmapped", "corrected", "masks", "stance")
+    __slots__ = (
+        "_asked",
+        "_mentions",
+        "_pieces",
+        "_statements",
+        "_text",
+        "_unmapped",
+        "corrected",
+        "foreign",
+        "masks",
+        "stance",
+        "words",
+    )
 
     def __init__(self, text: str, pieces: Sequence[Piece]) -> None:
         self._text = text
@@ -58,8 +72,10 @@ class Passage:
         self._mentions: list[tuple[Finding, bool]] | None = None
         self._asked = False
         if len(pieces) == 1 and not (pieces[0].past or pieces[0].superseded):
-            self.masks, self.corrected, self.stance, _ = pieces[0].heard[2:]
+            self.masks, self.corrected, self.stance, _, self.words, self.foreign = pieces[0].heard[2:]
             return
+        self.words = sum(piece.heard.words for piece in pieces)
+        self.foreign = sum(piece.heard.foreign for piece in pieces)
         self.stance = joint_stance(piece.heard.stance for piece in pieces if not (piece.past or piece.superseded))
         present = uncertain = negated = historical = self.corrected = 0
         for piece in pieces:
@@ -132,6 +148,8 @@ def heard(
     *,
     stance: Stance = "read",
     unknown: bool = False,
+    words: int = 0,
+    foreign: int = 0,
 ) -> Heard:
     """Return what was said with its masks; `bits` has each label's bit."""
     masks = [0, 0, 0, 0]
@@ -142,7 +160,7 @@ def heard(
             masks[RANK[status]] |= bit
             if outweighs:
                 corrected |= bit
-    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected, stance, unknown)
+    return Heard(tuple(said), tuple(commas), Masks(*masks), corrected, stance, unknown, words, foreign)
 
 
 def _stretches(piece: Piece) -> Iterator[tuple[int, int]]:

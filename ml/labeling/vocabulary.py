@@ -216,6 +216,9 @@ class Vocabulary(_Part):
     abbreviations: Phrases = Phrases(terms={})
     not_misspelt: Phrases = Phrases(terms={})
     dates: Phrases = Phrases(terms={})
+    common_words: Phrases = Phrases(terms={})
+    other_languages: tuple[Name, ...] = ()
+    unread_above: Annotated[float, Field(ge=0, le=1)] = 1
     codes: tuple[Codes, ...] = ()
     synonyms: tuple[Synonyms, ...] = ()
     uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.8

@@ -125,6 +125,7 @@ ENTRIES: list[Callable[[str], object]] = [
 
 MADE_AT_RUN_TIME = {
     "ml/labeling/statements.py": labeler()._splitter._to_line_end,  # of the vocabulary's words
+    "ml/labeling/sections.py": labeler()._sections._final,  # of the vocabulary's words too
     "ml/deidentify/plain.py": None,  # a class of characters, tried on one
     "ml/deidentify/shapes.py": None,  # a function that makes constants of the module
 }
