@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import insert, select, text
+from sqlalchemy import func, insert, select
 from sqlalchemy.orm import Session
 
 from app.access_log.tables import Access
@@ -58,9 +58,9 @@ def add(session: Session, entry: Entry, *, only_reads: bool) -> None:
     Where the request only reads, its commit does not wait for the disk: the row outlives this process at once, a crash
     of the machine when it is half a second old.
     """
-    if only_reads:
-        session.execute(text("SET LOCAL synchronous_commit TO off"))
-    session.execute(insert(Access).values(entry._asdict()))
+    adding = insert(Access).values(entry._asdict())
+    # not a statement of its own: this one is executed with each answer
+    session.execute(adding.returning(func.set_config("synchronous_commit", "off", True)) if only_reads else adding)
 
 
 def newest(session: Session, wanted: Wanted, before_id: int | None, limit: int) -> Sequence[Recorded]:

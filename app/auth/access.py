@@ -1,12 +1,14 @@
 """Who may call an operation: `Depends(Require("reader"))`. Without a valid key 401, with too low a role 403."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
+from sqlalchemy import event
+from sqlalchemy.orm import Session
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
 
@@ -29,19 +31,23 @@ def authenticate(
     response: Response,
     session: SessionDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
-) -> Iterator[User]:
-    """Find who the key belongs to; once the request is answered, write down what it was shown."""
+) -> User:
+    """Return whose key it is. What the user is shown is recorded with the commit, which precedes the response."""
     found = queries.active_key(session, hash_key(credentials.credentials)) if credentials else None
     if found is None:
         raise _no_key()
     key, user = found
     service.note_use(session, key)
     request.state.user_id = user.id  # for the log's line and the access log
-    yield user
-    access_log.record(session, request, response, user.id)
+
+    def record(ending: Session) -> None:
+        access_log.record(ending, request, response, user.id)
+
+    event.listen(session, "before_commit", record, once=True)
+    return user
 
 
-UserDep = Annotated[User, Depends(authenticate, scope="function")]
+UserDep = Annotated[User, Depends(authenticate)]
 
 
 @dataclass(frozen=True)

@@ -12,7 +12,7 @@ from app.ecgs.parameters import Device, From, Simulated, Site, To
 from app.ecgs.schemas import Sex
 from app.kit.database import SessionDep
 from app.kit.problems import invalid
-from app.kit.state import from_app
+from app.kit.state import from_app, made_by
 from app.kit.text import Name
 from ml.corpus.sources import HEDGED, Hedged
 
@@ -55,7 +55,7 @@ def pair_filter(
     )
 
 
-def chosen_pairs(session: SessionDep, given: Annotated[PairFilter, Depends(pair_filter)]) -> PairFilter:
+def chosen_pairs(session: SessionDep, given: Annotated[PairFilter, made_by(pair_filter)]) -> PairFilter:
     """Return the filters of a question, checked against the archive."""
     return settled(session, given)
 
@@ -70,5 +70,5 @@ def asked(chosen: ChosenPairs, hedged: Hedges = HEDGED, group_by: Groupings = []
     return Asked(chosen, hedged, tuple(group_by))
 
 
-AskedDep = Annotated[Asked, Depends(asked)]
+AskedDep = Annotated[Asked, made_by(asked)]
 CellBookDep = Annotated[CellBook, from_app("cells")]

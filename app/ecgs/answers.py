@@ -25,6 +25,7 @@ Format = Literal["json", "npy"]
 
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
+CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
 
 
 @asynccontextmanager
@@ -100,17 +101,29 @@ def _described(ecg: Ecg, stage: Stage, unit: str, rate_hz: float, *, starts_s: l
     }
 
 
+def _joined(pieces: Iterator[bytes]) -> Iterator[bytes]:
+    """Join pieces to chunks of `CHUNK` bytes and more: each chunk that is sent is a call of a thread."""
+    chunk = bytearray()
+    for piece in pieces:
+        chunk += piece
+        if len(chunk) >= CHUNK:
+            yield bytes(chunk)
+            chunk.clear()
+    if chunk:
+        yield bytes(chunk)
+
+
 def _json(start: dict[str, Any], parts: Iterator[NDArray[Any]], headers: dict[str, str]) -> Response:
     """Write an object whose last field, `samples`, is the list of these parts."""
 
-    def written() -> Iterator[str]:
+    def written() -> Iterator[bytes]:
         before = json.dumps(start, allow_nan=False)[:-1] + ', "samples": ['
         for part in parts:
-            yield before + json.dumps(part.tolist(), allow_nan=False)
+            yield (before + json.dumps(part.tolist(), allow_nan=False)).encode()
             before = ", "
-        yield "]}"
+        yield b"]}"
 
-    return StreamingResponse(written(), media_type="application/json", headers=headers)
+    return StreamingResponse(_joined(written()), media_type="application/json", headers=headers)
 
 
 def _npy(
@@ -135,7 +148,7 @@ def _npy(
 
     length = len(start.getvalue()) + dtype.itemsize * int(np.prod(shape))
     return StreamingResponse(
-        written(),
+        _joined(written()),
         media_type="application/octet-stream",
         headers={
             **headers,

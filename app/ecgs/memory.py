@@ -14,7 +14,7 @@ from app.ecgs.service import ArchiveDep, record_fault
 from app.ecgs.tables import Ecg
 from app.kit.admission import Admission
 from app.kit.database import DatabaseDep
-from app.kit.state import from_app
+from app.kit.state import from_app, made_by
 from app.kit.store import ObjectFault
 from ml.formats import LEADS, Recording
 
@@ -66,4 +66,4 @@ class Signals:
             yield recording
 
 
-SignalsDep = Annotated[Signals, Depends()]
+SignalsDep = Annotated[Signals, made_by(Signals)]

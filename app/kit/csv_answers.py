@@ -2,7 +2,9 @@
 
 from typing import Annotated, Any
 
-from fastapi import Depends, Request, Response
+from fastapi import Request, Response
+
+from app.kit.state import made_by
 
 MEDIA_TYPE = "text/csv"
 
@@ -12,7 +14,7 @@ def wants_csv(request: Request) -> bool:
     return MEDIA_TYPE in request.headers.get("accept", "")
 
 
-WantsCsv = Annotated[bool, Depends(wants_csv)]
+WantsCsv = Annotated[bool, made_by(wants_csv)]
 
 
 def csv_answer(text: str) -> Response:

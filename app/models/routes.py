@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, Depends, File, Form, Path, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
@@ -16,7 +16,7 @@ from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import check_known, not_found, responses
-from app.kit.state import SettingsDep
+from app.kit.state import SettingsDep, made_by
 from app.kit.text import Name
 from app.models import queries
 from app.models.bundles import MEDIA_TYPE, Received, Registry, damaged, send
@@ -73,7 +73,7 @@ def list_models(session: SessionDep, user: ViewerUser, limit: Limit = 50, cursor
     },
 )
 def upload_model(
-    registry: Annotated[Registry, Depends()],
+    registry: Annotated[Registry, made_by(Registry)],
     user: AdminUser,
     bundle: Annotated[UploadFile, File(description="The files of a bundle in a plain tar, not compressed.")],
     name: Annotated[

@@ -24,7 +24,7 @@ from app.kit.declared import Declared, content_type, misgiven, repeated_keys
 from app.kit.deferred import Deferred
 from app.kit.prefer import PreferencesDep
 from app.kit.problems import Problem, field_errors, invalid, invalid_fields, responses
-from app.kit.state import SettingsDep
+from app.kit.state import SettingsDep, made_by
 from app.predictions import service
 from app.predictions.answers import Answers, status
 from app.predictions.schemas import MAX_PHRASES, OPEN, Phrases, PredictionIn, PredictionOut, PredictionStatus
@@ -117,8 +117,8 @@ class Storage:
 def predict(
     asked: QuestionDep,
     memory: HoldUploadMemory,
-    storage: Annotated[Storage, Depends()],
-    answers: Annotated[Answers, Depends()],
+    storage: Annotated[Storage, made_by(Storage)],
+    answers: Annotated[Answers, made_by(Answers)],
     prefers: PreferencesDep,
     session: SessionDep,
     user: ReaderUser,

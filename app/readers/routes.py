@@ -2,7 +2,7 @@
 
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Depends, Path, Query
+from fastapi import APIRouter, Path, Query
 
 from app.auth.access import ViewerUser
 from app.disagreement.parameters import Hedges
@@ -10,6 +10,7 @@ from app.ecgs.filters import EcgFilter, settled
 from app.ecgs.parameters import From, Simulated, Site, To
 from app.kit.database import SessionDep
 from app.kit.problems import responses
+from app.kit.state import made_by
 from app.kit.text import Name
 from app.readers import service
 from app.readers.queries import OverreadFilter
@@ -27,7 +28,7 @@ def ecg_filter(
     return EcgFilter(recorded_from=recorded_from, recorded_to=recorded_to, site=site, simulated=simulated)
 
 
-GivenEcgs = Annotated[EcgFilter, Depends(ecg_filter)]
+GivenEcgs = Annotated[EcgFilter, made_by(ecg_filter)]
 Readers = Annotated[
     list[Name],
     Query(

@@ -4,9 +4,24 @@ import json
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from functools import cache
 from typing import Any, NamedTuple
 
-from sqlalchemy import ARRAY, ColumnElement, Row, Uuid, cast, func, literal_column, select, text, true, update
+from sqlalchemy import (
+    ARRAY,
+    ColumnElement,
+    Row,
+    Select,
+    Uuid,
+    bindparam,
+    cast,
+    func,
+    literal_column,
+    select,
+    text,
+    true,
+    update,
+)
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session, aliased
 
@@ -284,12 +299,19 @@ _COUNTS: ColumnElement[bool] = literal_column(
 
 
 def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: bool = False) -> list[ReportRow]:
-    """List the reports of these ECGs with what the active vocabulary found, oldest first.
+    """List the reports of these ECGs with what the active vocabulary found, oldest first."""
+    rows = session.execute(_with_findings(only_current), {"ecg_ids": list(ecg_ids)})
+    return [ReportRow(*row) for row in rows]
+
+
+@cache
+def _with_findings(only_current: bool) -> Select[Any]:
+    """Return the statement of `with_findings`. To build it takes longer than to execute it, so it is built once.
 
     `OFFSET 0` and `LIMIT 1` make a lookup for each ECG and report. Where PostgreSQL knows nothing of the tables yet it
     would join all reports with all labelings.
     """
-    asked = func.unnest(cast(list(ecg_ids), ARRAY(Uuid))).table_valued("id").render_derived("asked")
+    asked = func.unnest(cast(bindparam("ecg_ids"), ARRAY(Uuid))).table_valued("id").render_derived("asked")
     of_ecg = select(Report).where(Report.ecg_id == asked.c.id, *([Report.current] if only_current else [])).offset(0)
     report = aliased(Report, of_ecg.lateral("reports"))
     active = select(VocabularyRow.id).where(VocabularyRow.state == "active").scalar_subquery()
@@ -298,7 +320,7 @@ def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: 
     said = select(StoredText.text, StoredText.codes).where(StoredText.id == report.text_id).limit(1).lateral("said")
     looked_up = {**said.c, **read.c, "counts": _COUNTS}
     columns = [looked_up[name] if name in looked_up else getattr(report, name) for name in ReportRow._fields]
-    rows = session.execute(
+    return (
         select(*columns)
         .select_from(asked)
         .join(report, true())
@@ -306,7 +328,6 @@ def with_findings(session: Session, ecg_ids: Sequence[uuid.UUID], only_current: 
         .join(read, true())
         .order_by(report.created_at, report.source, report.version)
     )
-    return [ReportRow(*row) for row in rows]
 
 
 def unmapped(

@@ -5,13 +5,13 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
-from fastapi import Depends
 from fastapi.responses import Response
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
 from app.kit.database import DatabaseDep
 from app.kit.problems import invalid
+from app.kit.state import made_by
 from app.vocabularies import service
 from app.vocabularies.elsewhere import ElsewhereDep
 from app.vocabularies.schemas import ExtractIn, ExtractOut, VocabularyDetail
@@ -53,4 +53,4 @@ def _json(status: int, content: BaseModel, headers: dict[str, str] | None = None
     return Response(content.model_dump_json(), status, headers, "application/json")
 
 
-AnswersDep = Annotated[Answers, Depends()]
+AnswersDep = Annotated[Answers, made_by(Answers)]

@@ -1,6 +1,6 @@
 """Query parameters of a search for ECGs."""
 
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import Depends, Query
 
@@ -9,15 +9,21 @@ from app.ecgs.parameters import Device, From, Simulated, Site, To
 from app.ecgs.search.selection import EcgSearch, WithFinding
 from app.kit.database import SessionDep
 from app.kit.problems import invalid
+from app.kit.state import made_by
 from app.kit.text import Name
 from app.reports.schemas import Source, Status
-from app.vocabularies.service import LabelersDep
+from app.vocabularies.service import LabelersDep, ReadingRules
 
 
-def finding_filter(
-    *,
-    session: SessionDep,
-    labelers: LabelersDep,
+class FindingAsked(NamedTuple):
+    """The finding that is searched for, as it was given."""
+
+    label: str
+    source: Source
+    status: Status
+
+
+def finding_asked(
     label: Annotated[
         str | None, Query(description="Only ECGs whose report has this finding.", examples=["afib"])
     ] = None,
@@ -31,24 +37,28 @@ def finding_filter(
     status: Annotated[
         Status | None, Query(description="The finding's status, with `label`: `present` when absent.")
     ] = None,
-) -> WithFinding | None:
+) -> FindingAsked | None:
     """Return the finding that is searched for."""
     if label is None:
         for name, value in (("source", source), ("status", status)):
             if value is not None:
                 raise invalid(f"query.{name}", "needs `label`: the finding that is searched for")
         return None
-    rules = labelers.active(session)
+    return FindingAsked(label, source or "overread", status or "present")
+
+
+def _with_finding(rules: ReadingRules, asked: FindingAsked) -> WithFinding:
     keys = [known.key for known in rules.vocabulary.labels]
-    if label not in keys:
+    if asked.label not in keys:
         raise invalid("query.label", "is no label of the active vocabulary", "unknown")
-    return WithFinding(rules.id, keys.index(label), source or "overread", status or "present")
+    return WithFinding(rules.id, keys.index(asked.label), asked.source, asked.status)
 
 
 def ecg_search(
     *,
     session: SessionDep,
-    finding: Annotated[WithFinding | None, Depends(finding_filter)],
+    labelers: LabelersDep,
+    asked: Annotated[FindingAsked | None, made_by(finding_asked)],
     record: Annotated[
         Name | None, Query(description="The name its source gives the recording.", examples=["2026-03-01/0042"])
     ] = None,
@@ -60,6 +70,7 @@ def ecg_search(
     simulated: Simulated = None,
 ) -> EcgSearch:
     """Return which ECGs are searched for, checked against the archive. A record is found whichever kind it is."""
+    finding = _with_finding(labelers.active(session), asked) if asked is not None else None
     one_kind = wants_simulated(session, simulated)
     chosen = EcgSearch(
         recorded_from=recorded_from,
