@@ -1,30 +1,24 @@
 """Dependencies of routes: which run in a thread."""
 
 import inspect
-from collections.abc import Iterator
+from typing import Annotated
 
 import pytest
 from fastapi import FastAPI
-from fastapi.dependencies.models import Dependant
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from app.kit.database import request_session
+from app.kit.declared import dependencies_of
 from app.kit.state import made_by
 from app.main import ROUTERS
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
 
 
-def dependencies(dependant: Dependant) -> Iterator[Dependant]:
-    for part in dependant.dependencies:
-        yield part
-        yield from dependencies(part)
-
-
 @pytest.mark.parametrize("route", ROUTES, ids=lambda route: route.name)
 def test_only_what_asks_the_database_runs_in_a_thread(route: APIRoute) -> None:
-    for part in dependencies(route.dependant):
+    for part in list(dependencies_of(route))[1:]:
         call = part.call
         assert call is not None
         waits = any(each.call is request_session for each in part.dependencies)
@@ -41,13 +35,13 @@ def test_a_dependency_made_on_the_loop_reads_parameters_and_dependencies() -> No
         return most
 
     class Reader:
-        def __init__(self, most: int = made_by(limit), name: str = "any") -> None:
+        def __init__(self, most: Annotated[int, made_by(limit)], name: str = "any") -> None:
             self.said = f"{name} {most}"
 
     app = FastAPI()
 
     @app.get("/")
-    async def read(reader: Reader = made_by(Reader)) -> str:
+    async def read(reader: Annotated[Reader, made_by(Reader)]) -> str:
         return reader.said
 
     client = TestClient(app)
