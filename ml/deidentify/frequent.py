@@ -2,14 +2,11 @@
 
 from collections.abc import Iterator
 
-from ml.deidentify.cues import words
 from ml.deidentify.page import Page, Span
 from ml.deidentify.words import is_a_name, is_also_a_name
 
 SHORTEST = 5  # letters of a name in a line where capitals say nothing
-LONGEST_EPONYM = 4  # tokens behind a name up to "criteria"
 _BETWEEN = (" ", "-", ", ", ",")
-_WITHIN_AN_EPONYM = ("-", " ", "' ", "’ ")
 
 
 class FrequentNames:
@@ -43,12 +40,4 @@ class FrequentNames:
         """Whether names stand beside a word as in "Smith criteria" or "Weaver-Dunn procedure"."""
         if first and self._page.gap(first) in _BETWEEN and is_also_a_name(self._page.tokens[first - 1].folded):
             return True
-        for place in range(end, min(end + LONGEST_EPONYM, len(self._page.tokens))):
-            word = self._page.tokens[place].folded
-            if self._page.gap(place) not in _WITHIN_AN_EPONYM:
-                return False
-            if word in words("eponym_nouns"):
-                return True
-            if not (is_a_name(word) or is_also_a_name(word)):
-                return False
-        return False
+        return self._page.is_an_eponym(end)

@@ -4,6 +4,7 @@ import re
 from collections.abc import Iterator
 
 from ml.deidentify import shapes
+from ml.deidentify.cues import words
 from ml.deidentify.page import Page, Span
 from ml.deidentify.words import is_known
 from ml.labeling.tokens import fold
@@ -48,6 +49,8 @@ class Initials:
     def _are_initials(self, place: int) -> bool:
         token, gap = self._page.tokens[place], self._page.gap(place)
         if not (1 < len(token.written) <= LONGEST and token.written.isalpha() and _BEHIND_A_LABEL.fullmatch(gap)):
+            return False
+        if token.folded in words("nobody"):
             return False
         signed = gap.strip() != ""
         if token.written.isupper() and signed:

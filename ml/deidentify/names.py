@@ -109,7 +109,14 @@ class Names:
             return starts and evidence == "sure" and written_as_a_name and not is_of_ecgs(word)
         if evidence == "perhaps":
             return token.is_cased and token.is_capitalised
+        if surname and not token.is_cased and evidence == "sure":
+            return self._ends_a_phrase(place)
         return token.is_capitalised or (not surname and (evidence == "sure" or not token.is_cased))
+
+    def _ends_a_phrase(self, place: int) -> bool:
+        """Whether a token ends its phrase: "mr. yevhen marchenko: atrial flutter"."""
+        end = self._tokens[place].end
+        return self._text[end : end + 1] in ("", "\n", "\t", ",", ";", ":", ".", ")")
 
     def _is_credential(self, place: int) -> bool:
         token = self._tokens[place]

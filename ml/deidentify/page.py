@@ -3,14 +3,17 @@
 import re
 
 from ml.deidentify import shapes
-from ml.deidentify.cues import Cue, find
+from ml.deidentify.cues import Cue, find, words
 from ml.deidentify.names import Names
 from ml.deidentify.tokens import tokens_of
+from ml.deidentify.words import is_a_name, is_also_a_name
 
 Span = tuple[int, int]
 
 SPACE = ("", " ", "\t")
 COMMA = (",", ", ", ",\t")
+LONGEST_EPONYM = 4  # tokens behind a name up to "criteria"
+_WITHIN_AN_EPONYM = ("-", " ", "' ", "’ ")
 _APART = re.compile(r"[\n;:()\[\]|]|\s[-–]\s")  # no label goes across these
 
 
@@ -44,13 +47,25 @@ class Page:
         """Return what stands between a cue and the token behind it; nothing at the end of the text."""
         return self.gap(cue.end) if cue.end < len(self.tokens) else ""
 
+    def is_an_eponym(self, end: int) -> bool:
+        """Whether the name that ends at a token is an eponym's: "Smith criteria", "Weaver-Dunn procedure"."""
+        for place in range(end, min(end + LONGEST_EPONYM, len(self.tokens))):
+            word = self.tokens[place].folded
+            if self.gap(place) not in _WITHIN_AN_EPONYM:
+                return False
+            if word in words("eponym_nouns"):
+                return True
+            if not (is_a_name(word) or is_also_a_name(word)):
+                return False
+        return False
+
     def _all_cues(self) -> list[Cue]:
-        words: list[str] = []  # of the tokens, with a mark where no label goes across
+        texts: list[str] = []  # of the tokens, with a mark where no label goes across
         places: list[int] = []  # the token of each
         for place, token in enumerate(self.tokens):
             if place and _APART.search(self.gap(place)):
-                words.append("\n")
+                texts.append("\n")
                 places.append(place)
-            words.append(token.folded)
+            texts.append(token.folded)
             places.append(place)
-        return [Cue(places[cue.start], places[cue.end - 1] + 1, cue.kinds) for cue in find(words)]
+        return [Cue(places[cue.start], places[cue.end - 1] + 1, cue.kinds) for cue in find(texts)]

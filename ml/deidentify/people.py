@@ -43,7 +43,8 @@ class People:
             end = self._name_behind(cue, evidence)
             if end == cue.end:
                 end = max(self._name_behind_a_role(cue), self._name_behind_a_number(cue))
-            if end > cue.end:
+            eponym = "weak_signs" in cue.kinds and self._page.is_an_eponym(end)  # "per Bruce protocol"
+            if end > cue.end and not eponym:
                 start, stop = self._page.span(cue.start, end)
                 dated = shapes.DATED.match(self._page.text, stop)
                 yield start, dated.end() if dated else stop
@@ -205,7 +206,9 @@ class People:
             if self._page.names.is_unknown(first - 1):
                 found = first - 1
             elif not (self._page.names.is_initial(first - 1) or self._page.names.could_be(first - 1)):
-                break
+                halved = first < place and self._page.gap(first) == "-" and self._page.tokens[first - 1].is_capitalised
+                if not halved:  # "Min-Ho"
+                    break
             first -= 1
         return first if found < place else place
 

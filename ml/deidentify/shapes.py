@@ -47,7 +47,7 @@ BORN_BEHIND_A_NAME = _compiled(rf"[ \t,(*]{{1,4}}{_DATE}\)?")
 
 AGE_BEHIND_A_NAME = re.compile(
     r"[\s,(-]{1,3}(?:\d{1,3}[\s-]?(?i:y|yo|y/o|yr|yrs|years?|jahre|jährige?[rs]?|male|female)(?!\w)"
-    r"|\d{2}(?:[,\s]{0,2}[MFW]|[mfw])(?![\w']))"
+    r"|\d{2}(?:[,\s/]{0,2}[MFW]|[mfw])(?![\w']))"
 )
 DIGITS = re.compile(r"\d{0,8}")
 
@@ -73,6 +73,9 @@ _DIGIT = re.compile(r"\d")
 _SHAPES_WITH_DIGITS = [
     _compiled(r"(?<![\d-])\d{3}-\d{2}-\d{4}(?![\d-])"),  # US social security
     _compiled(r"\(\d{3,5}\)\s?\d{3}[ .-]?\d{3,4}|(?<![\d.-])\d{3}[.-]\d{3,4}[.-]\d{4}(?!\d)"),  # telephone
+    _compiled(r"(?<![\d.,-])[2-9]\d{2}-\d{4}(?![\d-]|\s?(?:m|hz|bpm|/))"),
+    _compiled(r"(?<![\d.,])0\d{2,4}[ -]\d{3,4}[ -]\d{3,5}(?!\d)"),
+    _compiled(rf"(?<!\w){_DATE}\s?/\s?[a-z]{{2,3}}(?=\s?(?:\n|\Z))"),  # who typed it
     _compiled(r"(?<!\w)\+\d[\d ()/-]{6,18}\d|(?<![\d.,])0\d{2,5} ?[/-] ?\d{4,10}(?!\d)"),
     _compiled(r"(?<![\w.,])[A-Z]{0,3}-?\d{7,20}[A-Z]?(?!\w|[.,]\d)"),  # a long number
     _compiled(
