@@ -96,6 +96,8 @@ class Names:
     def _is_name(self, place: int, evidence: Evidence, *, starts: bool, surname: bool) -> bool:
         token = self._tokens[place]
         word = token.folded
+        if word in words("eponym_nouns") and not is_also_a_name(word):
+            return False
         if not token.is_word or self.is_half_a_word(place) or (word in words("nobody") and not self.is_initial(place)):
             return False
         if self.is_initial(place):
