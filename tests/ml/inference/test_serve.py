@@ -53,7 +53,7 @@ def test_a_bad_question_has_its_reason_and_the_next_is_answered(bundle_folder, s
         (good, npy(signal)),
     )
     codes = [reply["error"]["code"] if "error" in reply else "answer" for reply in replies]
-    assert codes == ["unusable", *["failed"] * 6, "answer"]
+    assert codes == ["unusable", "bundle_damaged", *["failed"] * 5, "answer"]
     assert replies[0]["error"]["reasons"][0]["code"] == "too_short"
 
 
