@@ -99,6 +99,7 @@ def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> EcgOut:
             "Leads in the order I, II, III, aVR, aVL, aVF, V1–V6.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
+        **caching.NOT_MODIFIED,
         **responses(404, 410, 422, 503),
     },
 )
@@ -134,6 +135,7 @@ def get_waveform(
             "description": "SVG in real millimetres",
             "content": {"image/svg+xml": {"schema": {"type": "string"}, "example": PLOT_EXAMPLE}},
         },
+        **caching.NOT_MODIFIED,
         **responses(404, 410, 422, 503),
     },
 )

@@ -10,6 +10,9 @@ PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """Shared caches keep nothing. Private ones ask before each use, so each use is authorised and recorded."""
 
 
+NOT_MODIFIED: dict[int | str, dict[str, Any]] = {304: {"description": "The client has this answer already"}}
+
+
 def etag_of(*parts: Any) -> str:
     """Return an ETag of everything an answer is made of. It is weak: an answer may be sent compressed or not."""
     return f'W/"{hashlib.sha256(json.dumps(parts, default=str).encode()).hexdigest()[:32]}"'

@@ -128,7 +128,7 @@ def _declare_problems(description: Mapping[str, Any]) -> None:
     """Add to each operation the problems that any operation may answer with, and 415 where there is a body."""
     for operations in description["paths"].values():
         for operation in operations.values():
-            statuses = (*EVERYWHERE, 415) if "requestBody" in operation else EVERYWHERE
+            statuses = (*EVERYWHERE, 415, 507) if "requestBody" in operation else EVERYWHERE
             for status in statuses:
                 operation["responses"].setdefault(str(status), _problem(status))
 

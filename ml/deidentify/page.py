@@ -13,7 +13,7 @@ Span = tuple[int, int]
 SPACE = ("", " ", "\t")
 COMMA = (",", ", ", ",\t")
 LONGEST_EPONYM = 4  # tokens behind a name up to "criteria"
-_WITHIN_AN_EPONYM = ("-", " ", "' ", "’ ")
+_WITHIN_AN_EPONYM = ("-", " ", "\t", "' ", "’ ")
 _APART = re.compile(r"[\n;:()\[\]|]|\s[-–]\s")  # no label goes across these
 
 

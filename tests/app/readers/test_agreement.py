@@ -299,7 +299,7 @@ def test_real_pairs_of_device_and_expert_are_imported(
     table = shared / "ptbxl/derived/ptbxl_machine_report_vs_expert_codes_1070.csv"
     command = [sys.executable, "-m", "benchmarks.ptbxl_pairs", "--lines", "--table", str(table)]
     loaded = import_reports(
-        database, settings, "test", io.BytesIO(subprocess.check_output(command, cwd=ROOT)), lambda _: None
+        database, settings, "test", io.BytesIO(subprocess.check_output(command, cwd=ROOT)), progress=lambda _: None
     )
     assert (loaded.ecgs, loaded.reports) == (1070, 2140)
     rows = {row["label"]: row for row in client.get("/v1/disagreement").json()["labels"]}
