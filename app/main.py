@@ -85,7 +85,7 @@ def create_app(settings: Settings) -> FastAPI:
         to_thread.current_default_thread_limiter().total_tokens = settings.database_pool_size + SPARE_THREADS
         yield
         for watch in (app.state.event_feed, app.state.answer_watch):
-            watch.close()
+            await watch.close()
         database.close()
 
     app = FastAPIOffline(

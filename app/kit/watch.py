@@ -65,10 +65,11 @@ class Watch(Generic[Key, News]):
             self._count -= 1
             self._forget(key, future)
 
-    def close(self) -> None:
-        """Stop looking."""
+    async def close(self) -> None:
+        """Stop looking, and wait for the look that is under way: it has a connection and a thread."""
+        self._waiting.clear()
         if self._poller is not None:
-            self._poller.cancel()
+            await self._poller
 
     async def _look_for(self, keys: Sequence[Key]) -> Mapping[Key, News]:
         return await self._database.run(lambda session: self._look(session, keys))
