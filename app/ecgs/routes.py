@@ -36,7 +36,7 @@ PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="16
     status_code=201,
     responses={
         200: {"model": EcgOut, "description": "The waveform, or its record's readings, are stored already"},
-        **responses(409, 413, 422),
+        **responses(409, 413, 422, 429),
     },
 )
 def upload_ecg(

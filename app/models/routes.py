@@ -103,7 +103,7 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> Mod
             "content": {"text/markdown": {"schema": {"type": "string"}, "example": CARD_EXAMPLE}},
             "description": "JSON; the card as text with `Accept: text/markdown`",
         },
-        **responses(404, 422),
+        **responses(404, 410, 422),
     },
 )
 def get_model_card(
@@ -127,7 +127,7 @@ def get_model_card(
             "content": {MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
             "description": "The bundle's files in a tar; the same bytes each time",
         },
-        **responses(404, 422),
+        **responses(404, 410, 422),
     },
 )
 def get_model_bundle(model_id: uuid.UUID, settings: SettingsDep, session: SessionDep, user: ResearcherUser) -> Response:
@@ -144,7 +144,7 @@ def get_model_bundle(model_id: uuid.UUID, settings: SettingsDep, session: Sessio
             "content": {"image/svg+xml": {"schema": {"type": "string"}, "example": PLOT_EXAMPLE}},
             "description": "A plot",
         },
-        **responses(404, 422),
+        **responses(404, 410, 422),
     },
 )
 def get_model_plot(

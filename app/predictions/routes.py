@@ -110,7 +110,7 @@ class Storage:
             "description": "The question was put, and is not answered yet (`Prefer`)",
             "content": {"application/json": {"example": OPEN}},
         },
-        **responses(409, 410, 413, 415, 422, 503),
+        **responses(404, 409, 410, 413, 415, 422, 429, 503),
     },
     openapi_extra=_BODY,
 )

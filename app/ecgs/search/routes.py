@@ -42,7 +42,7 @@ def list_ecgs(
     return found
 
 
-@router.post("/search", responses=responses(422))
+@router.post("/search", responses=responses(422, 429))
 def search_ecgs(
     given: PatientIn,
     archive: ArchiveDep,
