@@ -27,7 +27,7 @@ from app.models import queries
 from app.models.extras import require_text_extra
 from app.models.schemas import ModelOut
 from app.models.tables import Model
-from app.models.tasks import bundle_folder, macro_metrics
+from app.models.tasks import bundle_folder, columns_of
 from app.vocabularies.service import LabelersDep
 from ml.bundles.archive import pack, unpack
 from ml.bundles.bundle import InvalidBundle, Manifest, read_manifest
@@ -137,11 +137,7 @@ class Registry:
             id=model_id,
             origin="uploaded",
             name=name,
-            paradigm=manifest.paradigm,
-            preset=manifest.preset,
-            label_source=manifest.training["label_source"],
-            weights_sha256=manifest.weights_sha256,
-            metrics=macro_metrics(manifest.to_dict()),
+            **columns_of(manifest),
             manifest=manifest.to_card(),
         )
         if is_new:

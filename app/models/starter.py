@@ -8,7 +8,7 @@ from pathlib import Path
 from sqlalchemy.orm import Session
 
 from app.models import queries
-from app.models.tasks import bundle_folder, macro_metrics
+from app.models.tasks import bundle_folder, columns_of
 from ml.bundles.bundle import read_manifest
 from ml.starter import BUNDLE
 
@@ -29,11 +29,7 @@ def ensure_starter(session: Session, models_dir: Path) -> None:
         id=model_id,
         origin="shipped",
         name=NAME,
-        paradigm=manifest.paradigm,
-        preset=manifest.preset,
-        label_source=manifest.training["label_source"],
-        weights_sha256=manifest.weights_sha256,
-        metrics=macro_metrics(manifest.to_dict()),
+        **columns_of(manifest),
         manifest=manifest.to_dict(),
     )
 

@@ -12,7 +12,7 @@ from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
 from app.models.schemas import TrainingIn
 from app.models.tables import Model
-from ml.bundles.bundle import InvalidBundle, read_manifest
+from ml.bundles.bundle import InvalidBundle, Manifest, read_manifest
 
 
 def train(run: JobRun) -> Finish:
@@ -55,6 +55,17 @@ def train(run: JobRun) -> Finish:
         return {"model_id": str(row.id), "metrics": row.metrics}
 
     return register
+
+
+def columns_of(manifest: Manifest) -> dict[str, Any]:
+    """Return the columns of a model's row that its manifest gives."""
+    return {
+        "paradigm": manifest.paradigm,
+        "preset": manifest.preset,
+        "label_source": manifest.training["label_source"],
+        "weights_sha256": manifest.weights_sha256,
+        "metrics": macro_metrics(manifest.to_dict()),
+    }
 
 
 def macro_metrics(manifest: Json) -> Json:
