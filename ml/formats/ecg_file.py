@@ -1,0 +1,90 @@
+"""What a file holds: the recording, facts about it, and statements of the machine and of over-readers.
+
+Everything here is as the file says it. Names of readers, patient and order numbers are never stored as they are: who
+stores them hashes them first. Text has not passed the removal of identifiers yet.
+"""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Literal
+
+from ml.formats.recording import Recording
+from ml.labeling.findings import Code
+
+Source = Literal["machine", "overread"]
+Known = Literal["yes", "no", "unknown"]
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurements:
+    """What the device measured, None where it says nothing. Ours (`ml.measurements`) are never put here.
+
+    Attributes
+    ----------
+    heart_rate
+        Beats a minute, of the ventricles.
+    pr_ms, qrs_ms, qt_ms, qtc_ms
+        Intervals in milliseconds.
+    qtc_formula
+        `bazett`, `fridericia`, `framingham`, `hodges`, or None: not said.
+    p_axis, qrs_axis, t_axis
+        Frontal axes in degrees, -180 to 180.
+    """
+
+    heart_rate: float | None = None
+    pr_ms: float | None = None
+    qrs_ms: float | None = None
+    qt_ms: float | None = None
+    qtc_ms: float | None = None
+    qtc_formula: str | None = None
+    p_axis: float | None = None
+    qrs_axis: float | None = None
+    t_axis: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Facts:
+    """What a file says of the recording besides the signal, None where it says nothing.
+
+    A `recorded_at` without an offset is the local time of the site. `location` is the care unit. `patient_id` and
+    `order_id` are stored only as keyed hashes. `age` is in years.
+    """
+
+    recorded_at: datetime | None = None
+    site: str | None = None
+    location: str | None = None
+    device: str | None = None
+    device_software: str | None = None
+    age: float | None = None
+    sex: Literal["male", "female"] | None = None
+    patient_id: str | None = None
+    order_id: str | None = None
+    measurements: Measurements = field(default_factory=Measurements)
+
+
+@dataclass(frozen=True, kw_only=True)
+class Reading:
+    """One reading of the recording: text, codes, or both; the codes are then what is labelled.
+
+    `reader` is the name that the source gives, stored only as a pseudonym. An `authored_at` without an offset is the
+    local time of the site. `final`: the source calls it final or confirmed. `blinded`: whether this reader had not seen
+    the machine's text. `validated`: whether a person has confirmed it.
+    """
+
+    source: Source
+    text: str | None = None
+    codes: tuple[Code, ...] = ()
+    reader: str | None = None
+    authored_at: datetime | None = None
+    final: bool = False
+    blinded: Known = "unknown"
+    validated: Known = "unknown"
+
+
+@dataclass(frozen=True)
+class EcgFile:
+    """What the files of one record hold."""
+
+    recording: Recording
+    facts: Facts = field(default_factory=Facts)
+    readings: tuple[Reading, ...] = ()
