@@ -46,7 +46,7 @@ def signals(folder: Path | None, count: int) -> list[np.ndarray]:
         return list(np.random.default_rng(0).normal(0, 0.3, (count, 12, 5000)))
     headers = sorted(folder.rglob("*_hr.hea"))[:count]
     return [
-        read({part.name: part.read_bytes() for part in (header, header.with_suffix(".dat"))}).millivolts()
+        read({part.name: part.read_bytes() for part in (header, header.with_suffix(".dat"))}).recording.millivolts()
         for header in headers
     ]
 

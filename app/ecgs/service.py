@@ -60,7 +60,7 @@ class Uploaded(NamedTuple):
 def read_recording(files: Mapping[str, bytes]) -> formats.Recording:
     """Return the recording in an upload's files; raise a 422 with every reason where there is no usable 12-lead ECG."""
     try:
-        recording = formats.read(files)
+        recording = formats.read(files).recording
     except formats.Unreadable as error:
         raise _unusable(error.reasons) from error
     if reasons := check_usable(recording.millivolts(), recording.sampling_rate_hz):

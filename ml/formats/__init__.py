@@ -1,19 +1,32 @@
-"""File bytes → `Recording`. A format is one module and one line in `FORMATS`."""
+"""File bytes → `EcgFile`. A format is one module and one line in `FORMATS`."""
 
 from collections.abc import Mapping
 
 from ml.formats import wfdb
+from ml.formats.ecg_file import EcgFile, Facts, Measurements, Reading
 from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import LEADS, Reason, Recording, Unreadable
 
-__all__ = ["FORMATS", "LEADS", "Reason", "Recording", "Unreadable", "format_of", "read"]
+__all__ = [
+    "FORMATS",
+    "LEADS",
+    "EcgFile",
+    "Facts",
+    "Measurements",
+    "Reading",
+    "Reason",
+    "Recording",
+    "Unreadable",
+    "format_of",
+    "read",
+]
 
 FORMATS: tuple[Format, ...] = (wfdb.FORMAT,)
 """The known formats. The first one that recognises a file reads it."""
 
 
-def read(files: Mapping[str, bytes]) -> Recording:
-    """Return the recording in the files of one record, by their names and contents.
+def read(files: Mapping[str, bytes]) -> EcgFile:
+    """Return what the files of one record hold, by their names and contents.
 
     The format is recognised by content. Names are compared with one another, never opened. Raises `Unreadable` with
     every reason found.

@@ -6,7 +6,7 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ml.formats import FORMATS, Recording, format_of
+from ml.formats import FORMATS, EcgFile, format_of
 from ml.formats.format import HEAD_BYTES, Format, matching
 
 MAX_RECORD_BYTES = 2**29  # a day of 12 leads at 250 Hz in 16 bits
@@ -19,8 +19,8 @@ class RecordOnDisk(NamedTuple):
     main: Path
     beside: tuple[Path, ...]
 
-    def read(self) -> Recording:
-        """Return the recording. Raises `Unreadable`, or `OSError` with the file that cannot be read."""
+    def read(self) -> EcgFile:
+        """Return what the record holds. Raises `Unreadable`, or `OSError` with the file that cannot be read."""
         files: dict[str, bytes] = {}
         left = MAX_RECORD_BYTES
         for path in (self.main, *self.beside):

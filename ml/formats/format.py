@@ -5,7 +5,7 @@ import unicodedata
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
-from ml.formats.recording import Recording
+from ml.formats.ecg_file import EcgFile
 
 HEAD_BYTES = 65_536
 """How much of a file may be looked at to recognise it."""
@@ -26,7 +26,7 @@ class Format(NamedTuple):
     names
         Return the names of the files that a main file needs beside it. It never raises.
     read
-        Return the recording in some files, by their names and contents, or raise `Unreadable`.
+        Return what some files hold, by their names and contents, or raise `Unreadable`.
     """
 
     name: str
@@ -34,7 +34,7 @@ class Format(NamedTuple):
     other_endings: tuple[str, ...]
     recognises: Callable[[bytes], bool]
     names: Callable[[bytes], Sequence[str]]
-    read: Callable[[Mapping[str, bytes]], Recording]
+    read: Callable[[Mapping[str, bytes]], EcgFile]
 
     @property
     def endings(self) -> tuple[str, ...]:

@@ -8,6 +8,10 @@ from numpy.typing import NDArray
 
 LEADS = ("I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6")
 
+MAX_SAMPLES = 24 * 3600 * 1000  # of a lead: a day at 1 kHz
+MAX_RATE_HZ = 100_000.0
+MIN_GAIN, MAX_GAIN = 1e-6, 1e12  # ADC units per millivolt
+
 MISSING = np.iinfo(np.int32).min  # a sample the file marks as not recorded
 
 

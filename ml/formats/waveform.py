@@ -11,11 +11,10 @@ import numpy as np
 import zstandard
 from numpy.typing import NDArray
 
-from ml.formats.recording import LEADS, Recording
+from ml.formats.recording import LEADS, MAX_SAMPLES, Recording
 
 _MAGIC = b"OVW1"
 _HEAD = struct.Struct("<4sQd32s")  # magic, samples a lead, sampling rate, digest
-_MAX_SAMPLES = 24 * 3600 * 1000
 
 
 class CorruptWaveform(ValueError):
@@ -59,7 +58,7 @@ def decode(content: bytes, identity: str | None = None) -> Recording:
     if len(content) < gain_end:
         raise CorruptWaveform("too short")
     magic, samples, rate, expected = _HEAD.unpack_from(content)
-    if magic != _MAGIC or not 0 < samples <= _MAX_SAMPLES:
+    if magic != _MAGIC or not 0 < samples <= MAX_SAMPLES:
         raise CorruptWaveform("not a waveform")
     gain = np.frombuffer(content, "<f8", len(LEADS), _HEAD.size).astype(np.float64)
     size = 4 * len(LEADS) * samples

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.formats.channels import Channel, twelve_leads
+from ml.formats.ecg_file import EcgFile
 from ml.formats.format import Format, matching
 from ml.formats.recording import LEADS, MISSING, Reason, Recording, Unreadable
 from ml.formats.wfdb_header import BadHeader, Header, Scale, Signal, is_header, parse_header, signal_files
@@ -22,8 +23,8 @@ MAX_BASELINE = 2**30
 _NOT_RECORDED = -32_768  # format 16's mark for a missing sample
 
 
-def read_wfdb(files: Mapping[str, bytes]) -> Recording:
-    """Return the recording in a header and the signal files that it names (`.dat`, or `.mat` by its byte offset).
+def read_wfdb(files: Mapping[str, bytes]) -> EcgFile:
+    """Return what a record holds: a header and the signal files that it names (`.dat`, or `.mat` by its byte offset).
 
     Signals that are none of the 12 leads are skipped, with whatever they say of themselves.
 
@@ -61,7 +62,7 @@ def read_wfdb(files: Mapping[str, bytes]) -> Recording:
     if reasons:
         raise Unreadable(reasons)
     samples, gains = twelve_leads(stored)
-    return Recording(samples, gains, header.sampling_rate_hz)
+    return EcgFile(Recording(samples, gains, header.sampling_rate_hz))
 
 
 def _columns(name: str, header: Header, files: Mapping[str, bytes]) -> list[tuple[Scale, NDArray[np.int16]]]:

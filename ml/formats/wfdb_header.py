@@ -6,13 +6,10 @@ from decimal import Decimal
 
 from ml.formats.format import base_name
 from ml.formats.leads import Lead, known_lead
-from ml.formats.recording import Reason
+from ml.formats.recording import MAX_GAIN, MAX_RATE_HZ, MAX_SAMPLES, MIN_GAIN, Reason
 
 MAX_HEADER_BYTES = 65_536
 MAX_SIGNALS = 64
-MAX_SAMPLES = 24 * 3600 * 1000  # a day at 1 kHz
-MAX_RATE_HZ = 100_000.0
-MIN_GAIN, MAX_GAIN = 1e-6, 1e12
 LONGEST_FIELD = 40  # characters of a number with its unit
 LONGEST_NAME = 255  # characters of a file's name
 

@@ -48,7 +48,7 @@ def _at(path: Path, options: Preprocessing, answered: set[Path]) -> Iterator[Fou
 
 
 def _record(record: RecordOnDisk, options: Preprocessing) -> Iterator[Found]:
-    recording = record.read()
+    recording = record.read().recording
     windows = preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
     yield Record(record.main.stem, windows.values)
 

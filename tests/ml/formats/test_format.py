@@ -9,10 +9,10 @@ from tests.ml.formats.records import simulated_files
 
 def test_content_decides_not_the_name() -> None:
     files = simulated_files()
-    expected = read(files).millivolts()
+    expected = read(files).recording.millivolts()
     for name in ("header", "r.txt", "r.HEA", "r.dat.hea", ""):
         again = read({name: files["r.hea"], "r.dat": files["r.dat"]})
-        assert (again.millivolts() == expected).all()
+        assert (again.recording.millivolts() == expected).all()
     assert format_of("r.hea", files["r.dat"][:100]) is FORMATS[0]  # no format knows the content: the ending decides
     assert format_of("r.dat", files["r.hea"]) is FORMATS[0]
     assert format_of("r.dat", files["r.dat"]) is None

@@ -8,10 +8,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.formats import LEADS, Recording, Unreadable, read
+from ml import formats
+from ml.formats import LEADS, Recording, Unreadable
 from ml.formats.waveform import digest
 from ml.formats.wfdb import write_wfdb
 from tests.ml.formats.records import lead_columns, record_of, simulated, simulated_files
+
+
+def read(files: dict[str, bytes]) -> Recording:
+    return formats.read(files).recording
 
 
 def codes(files: dict[str, bytes]) -> set[str]:

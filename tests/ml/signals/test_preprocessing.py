@@ -27,7 +27,8 @@ def real_signals(count: int) -> list[tuple[np.ndarray, float]]:
     if not headers:
         pytest.skip("shared/data/ptbxl/records500 is absent")
     recordings = [
-        read({part.name: part.read_bytes() for part in (header, header.with_suffix(".dat"))}) for header in headers
+        read({part.name: part.read_bytes() for part in (header, header.with_suffix(".dat"))}).recording
+        for header in headers
     ]
     return [(recording.millivolts(), recording.sampling_rate_hz) for recording in recordings]
 
