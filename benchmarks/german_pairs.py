@@ -5,7 +5,6 @@ text. Beside the labeler stands what counting keywords would give. `--read` prin
 """
 
 import argparse
-import ast
 import csv
 import random
 import re
@@ -15,8 +14,9 @@ import numpy as np
 
 from app.disagreement.statistics import Masks as PairMasks
 from app.disagreement.statistics import count, kappa
+from ml.archives.ptbxl import codes_of, scp_codes
 from ml.corpus.sources import HEDGED
-from ml.labeling import Code, Labeler, Masks, builtin
+from ml.labeling import Labeler, Masks, builtin
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 KEYWORDS = {
@@ -28,12 +28,6 @@ KEYWORDS = {
     "inferior_mi": r"infer\w+ (infarkt|myokardschaden)|hinterwandinfarkt",
     "posterior_mi": r"poster\w+ (infarkt|myokardschaden)",
 }
-
-
-def codes_of(row: dict[str, str]) -> list[Code]:
-    """Give a row's SCP codes; a likelihood of 0 means that none was given."""
-    said: dict[str, float] = ast.literal_eval(row["scp_codes"])
-    return [Code("SCP", code, likelihood / 100 or None) for code, likelihood in said.items()]
 
 
 def main() -> None:
@@ -49,7 +43,7 @@ def main() -> None:
         rows = list(csv.DictReader(file))
     texts = [row["machine_report"] for row in rows]
     machine = [labeler.read(text).masks() for text in texts]
-    expert = [labeler.read_codes(codes_of(row)).masks() for row in rows]
+    expert = [labeler.read_codes(codes_of(scp_codes(row["scp_codes"]), axis="")).masks() for row in rows]
     counted = [
         Masks(sum(1 << keys.index(key) for key, word in KEYWORDS.items() if re.search(word, text.lower())), 0, 0, 0)
         for text in texts

@@ -1,22 +1,19 @@
 """PTB-XL's report texts against its SCP codes and `heart_axis`: `python -m benchmarks.ptbxl_codes`."""
 
 import argparse
-import ast
 import csv
 from pathlib import Path
 
 from benchmarks.agreement import Coded, print_agreement
-from ml.labeling import Code, Labeler, builtin
+from ml.archives.ptbxl import codes_of, scp_codes
+from ml.labeling import Labeler, builtin
 
 SHARED = Path(__file__).resolve().parents[2] / "shared"
 
 
 def coded(row: dict[str, str]) -> Coded:
-    """Give a row's text and codes; a likelihood of 0 means that none was given."""
-    said: dict[str, float] = ast.literal_eval(row["scp_codes"])
-    codes = [Code("SCP", code, likelihood / 100 or None) for code, likelihood in said.items()]
-    if row["heart_axis"]:
-        codes.append(Code("AXIS", row["heart_axis"]))
+    """Give a row's text and codes."""
+    codes = codes_of(scp_codes(row["scp_codes"]), row["heart_axis"])
     return Coded(row["report"], codes, [f"{code.system} {code.code}" for code in codes])
 
 

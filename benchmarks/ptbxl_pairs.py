@@ -7,11 +7,11 @@ whose codes carry a likelihood.
 """
 
 import argparse
-import ast
 import csv
 import io
 import tempfile
 from collections.abc import Iterator
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -25,13 +25,14 @@ from app.migrate import migrate
 from app.vocabularies.service import Labelers
 from benchmarks.code_test import written
 from benchmarks.relabel import servers
+from ml.archives.ptbxl import codes_of, scp_codes
 
 FILE = Path(__file__).resolve().parents[2] / "shared/data/ptbxl/derived/ptbxl_machine_report_vs_expert_codes_1070.csv"
 SHOWN = ("rbbb", "lbbb", "lvh", "rvh", "anterior_mi", "inferior_mi", "posterior_mi")
 
 
 def lines(table: Path) -> Iterator[dict[str, Any]]:
-    """Give each row's two readings; a likelihood of 0 means that none was given."""
+    """Give each row's two readings."""
     with table.open(encoding="utf-8", newline="") as file:
         for row in csv.DictReader(file):
             ecg = {
@@ -39,8 +40,7 @@ def lines(table: Path) -> Iterator[dict[str, Any]]:
                 "patient_id": f"ptbxl/{row['patient_id']}",
                 "device": " ".join(row["device"].split()),
             }
-            said: dict[str, float] = ast.literal_eval(row["scp_codes"])
-            codes = [{"system": "SCP", "code": code, "certainty": share / 100 or None} for code, share in said.items()]
+            codes = [asdict(code) for code in codes_of(scp_codes(row["scp_codes"]), axis="")]
             yield {**ecg, "source": "machine", "text": row["machine_report"]}
             yield {**ecg, "source": "overread", "codes": codes}
 

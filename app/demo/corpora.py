@@ -1,21 +1,18 @@
 """The ECGs that the demo uploads: simulated ones, or PTB-XL's."""
 
-import ast
 import csv
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
 
+from ml.archives.ptbxl import codes_of, scp_codes
 from ml.corpus.simulator import SimulatedEcg, simulate
 from ml.formats.wfdb import write_wfdb
 
 SEED = 2026
 SEXES = {"0": "male", "1": "female"}  # as PTB-XL codes them
-
-# PTB-XL has no likelihood for rhythm codes: 0 means "not stated" there, not "unlikely"
-_WITHOUT_LIKELIHOOD = {"SR", "STACH", "SBRAD", "SARRH", "AFIB", "AFLT"}
 
 
 @dataclass(frozen=True)
@@ -127,15 +124,7 @@ def _ptbxl_case(row: dict[str, str], files: dict[str, bytes]) -> Case:
 
 
 def _codes(row: dict[str, str]) -> list[dict[str, Any]]:
-    codes = []
-    for code, likelihood in ast.literal_eval(row["scp_codes"]).items():
-        unsaid = likelihood == 0
-        if unsaid and code not in _WITHOUT_LIKELIHOOD:
-            continue
-        codes.append({"system": "SCP", "code": code, "certainty": None if unsaid else likelihood / 100})
-    if row["heart_axis"]:
-        codes.append({"system": "AXIS", "code": row["heart_axis"], "certainty": None})
-    return codes
+    return [asdict(code) for code in codes_of(scp_codes(row["scp_codes"]), row["heart_axis"])]
 
 
 def form(case: Case) -> dict[str, str]:

@@ -6,7 +6,6 @@ is empty; a borderline axis does not count for the label that it borders on. Rig
 found in the report's words.
 """
 
-import ast
 import csv
 import re
 from collections import Counter
@@ -17,6 +16,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ml.archives.ptbxl import TABLE, scp_codes
 from ml.inference.found import Record
 from ml.inference.inputs import read_all
 from ml.signals import Preprocessing
@@ -94,9 +94,9 @@ def read_examples(folder: Path) -> Examples:
     for record in read_all([source for source in sources if source.exists()], Preprocessing()):
         if isinstance(record, Record):
             windows.setdefault(int(record.name.partition("_")[0]), record.windows[0])
-    with (folder / "ptbxl_database.csv").open(newline="", encoding="utf-8") as table:
+    with (folder / TABLE).open(newline="", encoding="utf-8") as table:
         rows = [row for row in csv.DictReader(table) if int(row["ecg_id"]) in windows]
-    codes: list[dict[str, float]] = [ast.literal_eval(row["scp_codes"]) for row in rows]
+    codes = [scp_codes(row["scp_codes"]) for row in rows]
     labels = [label(code, row["heart_axis"], row["report"]) for code, row in zip(codes, rows, strict=True)]
     further, further_known = _further(codes, [row["heart_axis"] for row in rows])
     return Examples(

@@ -22,6 +22,9 @@ from app.jobs.paths import without_folders
 from app.kit.pagination import decode
 from app.kit.problems import Problem
 from ml import formats
+from ml.archives import Rejected
+from ml.archives.literals import NotALiteral, literal
+from ml.archives.tables import read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
 from ml.formats.leads import known_lead
@@ -105,6 +108,20 @@ def read_report_lines(text: str) -> None:
         list(reports.read([text.encode(), json.dumps({"id": text, "text": text}).encode()]))
 
 
+def read_rows(text: str) -> None:
+    with TemporaryDirectory() as folder:
+        path = Path(folder, "t.csv")
+        for begins in ('a\n"', "a\n"):
+            path.write_text(begins + text)
+            assert all(isinstance(row, Rejected) or row.cells.keys() == {"a"} for row in read_table(path, ["a"]))
+
+
+def read_literal(text: str) -> None:
+    for begins in ("", "['", "[1, ", "{'a': "):
+        with suppress(NotALiteral):
+            literal(begins + text)
+
+
 ENTRIES: list[Callable[[str], object]] = [
     read_report,
     lambda text: counted_form(labeler(), text),
@@ -117,6 +134,8 @@ ENTRIES: list[Callable[[str], object]] = [
     read_metadata,
     read_cursor,
     read_report_lines,
+    read_rows,
+    read_literal,
     without_identifiers,
     known_lead,
     without_folders,
