@@ -12,6 +12,7 @@ from app.kit.database import Base
 from app.models.tables import Model
 from app.predictions.tables import Prediction
 from app.reports.tables import Labeling, Report, StoredStatement, StoredText
+from app.sites.tables import Site
 from app.vocabularies.tables import VocabularyRow
 
 metadata = Base.metadata
@@ -33,6 +34,7 @@ __all__ = [
     "PatientKey",
     "Prediction",
     "Report",
+    "Site",
     "Snapshot",
     "StoredStatement",
     "StoredText",

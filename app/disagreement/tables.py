@@ -63,12 +63,12 @@ class CellOutcome(Base):
 
 
 class AttributeValue(Base):
-    """A site, device, device software or reader by name; pairs hold its id, 0 where nothing is known."""
+    """The name of a site, care unit, device, its software or a reader; pairs hold its id, 0 where nothing is known."""
 
     __tablename__ = "attribute_values"
     __table_args__ = (
         UniqueConstraint("attribute", "value"),
-        CheckConstraint("attribute IN ('site', 'device', 'device_software', 'reader')", name="attribute"),
+        CheckConstraint("attribute IN ('site', 'location', 'device', 'device_software', 'reader')", name="attribute"),
     )
 
     id: Mapped[int] = mapped_column(Integer, Identity(always=True), primary_key=True)
@@ -81,7 +81,9 @@ class Pair(Base):
 
     Two partitions, `pairs_0` and `pairs_1`: while one vocabulary is active, the pairs of the next are made beside it.
     `month` is 12 · year + month - 1 (UTC), `age_years` the age rounded down, both -1 where not known; `sex` is
-    ISO 5218: 0 not known, 1 male, 2 female.
+    ISO 5218: 0 not known, 1 male, 2 female. `hour` (0-23) and `weekday` (1-7, Monday first) are those of the site's
+    time zone, -1 where not known. `blinded` and `validated` are those of the over-read: 0 not known, 1 yes, 2 no. What
+    the device measured is rounded to whole numbers.
     """
 
     __tablename__ = "pairs"
@@ -114,6 +116,19 @@ class Pair(Base):
     age_years: Mapped[int] = mapped_column(SmallInteger, Computed("COALESCE(floor(age)::smallint, -1)", persisted=True))
     sex: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
     simulated: Mapped[bool] = mapped_column(server_default=text("false"))
+    location_id: Mapped[int] = mapped_column(server_default=text("0"))
+    hour: Mapped[int] = mapped_column(SmallInteger, server_default=text("-1"))
+    weekday: Mapped[int] = mapped_column(SmallInteger, server_default=text("-1"))
+    blinded: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    validated: Mapped[int] = mapped_column(SmallInteger, server_default=text("0"))
+    heart_rate: Mapped[int | None] = mapped_column(SmallInteger)
+    pr_ms: Mapped[int | None] = mapped_column(SmallInteger)
+    qrs_ms: Mapped[int | None] = mapped_column(SmallInteger)
+    qt_ms: Mapped[int | None] = mapped_column(SmallInteger)
+    qtc_ms: Mapped[int | None] = mapped_column(SmallInteger)
+    p_axis: Mapped[int | None] = mapped_column(SmallInteger)
+    qrs_axis: Mapped[int | None] = mapped_column(SmallInteger)
+    t_axis: Mapped[int | None] = mapped_column(SmallInteger)
 
 
 pair_deltas = Table(
@@ -129,6 +144,8 @@ pair_deltas = Table(
     Column("age_years", SmallInteger, nullable=False),
     Column("sex", SmallInteger, nullable=False),
     Column("simulated", Boolean, nullable=False),
+    Column("blinded", SmallInteger, nullable=False, server_default=text("0")),
+    Column("validated", SmallInteger, nullable=False, server_default=text("0")),
     Column("pairs", SmallInteger, nullable=False, comment="1: a pair came; -1: it went"),
     comment="changes not yet counted in pair_totals; only ever appended, until they are folded",
     postgresql_partition_by=BY_SLOT,

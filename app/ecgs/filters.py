@@ -54,7 +54,7 @@ def check(session: Session, chosen: object, *, simulated: bool, prefix: str) -> 
         reason = "must not be greater than `age_max`"
         errors.append(FieldError(field=f"{prefix}age_min", code="empty_range", reason=reason))
     kind = "simulated" if simulated else "real"
-    for name in ("site", "device", "device_software"):
+    for name in ("site", "location", "device", "device_software"):
         value = getattr(chosen, name, None)
         if value is not None and not queries.holds_name(session, name, value, simulated=simulated):
             reason = f"no {kind} ECG has it; names are compared letter by letter"

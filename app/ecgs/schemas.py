@@ -6,12 +6,26 @@ from typing import Annotated, Any, Generic, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from app.ecgs.measurements import MeasurementsIn, MeasurementsOut
 from app.kit.pagination import Item, Page
 from app.kit.text import Name
 from app.kit.times import Time
 from app.reports.schemas import OVERREAD, ReportOut
 
 Sex = Literal["male", "female", "unknown"]
+
+MEASURED_BY_DEVICE: dict[str, JsonValue] = {
+    "heart_rate": 72.0,
+    "pr_ms": 164.0,
+    "qrs_ms": 92.0,
+    "qt_ms": 398.0,
+    "qtc_ms": 436.0,
+    "qtc_formula": "bazett",
+    "p_axis": 51.0,
+    "qrs_axis": -34.0,
+    "t_axis": 40.0,
+    "by": "device",
+}
 
 ECG: dict[str, JsonValue] = {
     "id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
@@ -25,6 +39,9 @@ ECG: dict[str, JsonValue] = {
     "site": "north",
     "device": "MAC 2000",
     "device_software": "12SL v23",
+    "location": "emergency",
+    "order": None,
+    "measurements": MEASURED_BY_DEVICE,
     "age": 67.0,
     "sex": "female",
     "simulated": False,
@@ -58,6 +75,9 @@ class EcgMetadata(BaseModel):
     site: Name | None = None
     device: Name | None = None
     device_software: Name | None = Field(default=None, description="Version of the program that read it.")
+    location: Name | None = Field(default=None, description="The care unit, such as `emergency`.")
+    order_id: Name | None = Field(default=None, description="The order's number, kept only as a keyed hash.")
+    measurements: MeasurementsIn = Field(default_factory=MeasurementsIn, description="What the device measured.")
     age: Annotated[float, Field(ge=0, le=130, description="Years.", allow_inf_nan=False)] | None = None
     sex: Sex = "unknown"
     simulated: bool = Field(default=False, description="Whether no patient was ever attached to this signal.")
@@ -81,6 +101,9 @@ class EcgSummary(BaseModel):
     site: str | None
     device: str | None
     device_software: str | None
+    location: str | None = Field(description="The care unit.")
+    order: str | None = Field(description="Keyed hash of the order's number.")
+    measurements: MeasurementsOut | None = Field(description="What the device measured; null: it says nothing.")
     age: float | None
     sex: Sex
     simulated: bool

@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 
 from app.disagreement.pairs.queries import refresh_pairs
 from app.ecgs import queries
+from app.ecgs.measurements import MeasurementsIn, MeasurementsOut
 from app.ecgs.patients import PatientHasher
 from app.ecgs.patients.service import check_not_guessing, record_miss
 from app.ecgs.schemas import EcgMetadata, EcgOut, EcgSummary
@@ -24,6 +25,9 @@ from app.vocabularies.service import ReadingRules
 from ml import formats
 from ml.formats import waveform
 from ml.signals import check_usable
+
+_HASHED = {"patient_hash": "patient_id", "order_hash": "order_id"}
+"""Columns of hashes, and the fields whose values they stand for."""
 
 
 @dataclass(frozen=True)
@@ -87,8 +91,7 @@ def upload(
     """
     digest = waveform.digest(recording)
     archive.store.put(_object_key(digest), waveform.encode(recording))
-    known = metadata.model_dump(exclude={"patient_id"})
-    known["patient_hash"] = archive.hash_patient(metadata.patient_id) if metadata.patient_id else None
+    known = known_of(metadata, archive.hash_patient)
     signal = {
         "waveform_sha256": digest,
         "samples": recording.samples.shape[1],
@@ -120,9 +123,18 @@ def upload(
                 after=filled.after,
             )
         stored = reports.store(session, actor, rules, ecg.id, readings=readings)
-        if filled.after or any(each.is_new for each in stored):
+        if filled.after or any(each.is_new or each.is_filled for each in stored):
             refresh_pairs(session, ecg.id, [each.id for each in rules])
     return Uploaded(outside_with_reports(session, ecg, filled.conflicts), is_new)
+
+
+def known_of(metadata: EcgMetadata, hash_patient: PatientHasher) -> dict[str, Any]:
+    """Return metadata by column of `ecgs`: numbers of patient and order as hashes."""
+    known = metadata.model_dump(exclude={"patient_id", "order_id", "measurements"})
+    known |= metadata.measurements.model_dump()
+    known["patient_hash"] = hash_patient(metadata.patient_id) if metadata.patient_id else None
+    known["order_hash"] = hash_patient.order(metadata.order_id) if metadata.order_id else None
+    return known
 
 
 def _same_ecg(session: Session, digest: str, record: str | None) -> Ecg:
@@ -184,11 +196,22 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
         "site": ecg.site,
         "device": ecg.device,
         "device_software": ecg.device_software,
+        "location": ecg.location,
+        "order": ecg.order_hash.hex() if ecg.order_hash is not None else None,
+        "measurements": device_measurements(ecg),
         "age": ecg.age,
         "sex": ecg.sex,
         "simulated": ecg.simulated,
         "created_at": ecg.created_at,
     }
+
+
+def device_measurements(ecg: Ecg) -> MeasurementsOut | None:
+    """Return what the device measured, None where it says nothing."""
+    measured = {name: getattr(ecg, name) for name in MeasurementsIn.model_fields}
+    if all(value is None for value in measured.values()):
+        return None
+    return MeasurementsOut.model_construct(**measured, by="device")
 
 
 class Filled(NamedTuple):
@@ -206,7 +229,7 @@ def _fill_in(session: Session, ecg: Ecg, known: Mapping[str, Any]) -> Filled:
         stored = getattr(ecg, name)
         if _says_nothing(name, value) or value == stored:
             continue
-        shown = "patient_id" if name == "patient_hash" else name
+        shown = _HASHED.get(name, name)
         if _says_nothing(name, stored) and not (name == "record" and queries.has_record(session, value)):
             after[shown] = _audited(value)
             setattr(ecg, name, value)
@@ -223,7 +246,7 @@ def _fill_in(session: Session, ecg: Ecg, known: Mapping[str, Any]) -> Filled:
 
 def _facts(known: Mapping[str, Any]) -> dict[str, Any]:
     """Return what is known of an ECG, as the audit log has it."""
-    shown = {"patient_id" if name == "patient_hash" else name: value for name, value in known.items()}
+    shown = {_HASHED.get(name, name): value for name, value in known.items()}
     return {name: _audited(value) for name, value in shown.items() if not _says_nothing(name, value)}
 
 

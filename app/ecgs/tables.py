@@ -1,10 +1,12 @@
 """ECGs: one row a recording; the waveform itself lies in the object store under its digest."""
 
 from datetime import datetime
+from typing import get_args
 
-from sqlalchemy import CheckConstraint, Index, LargeBinary, text
+from sqlalchemy import REAL, CheckConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
+from app.ecgs.measurements import MEASURED, QtcFormula
 from app.kit.database import Base, CreatedAt, Id
 
 _NEWEST = (text("created_at DESC"), text("id DESC"))
@@ -22,13 +24,21 @@ class Ecg(Base):
         CheckConstraint("samples > 0", name="samples"),
         CheckConstraint("sampling_rate_hz >= 250", name="sampling_rate_hz"),
         CheckConstraint("length(patient_hash) = 32", name="patient_hash"),
+        CheckConstraint("length(order_hash) = 32", name="order_hash"),
+        *(
+            CheckConstraint(f"{name} BETWEEN {limits.lowest} AND {limits.highest}", name=name)
+            for name, limits in MEASURED.items()
+        ),
+        CheckConstraint(f"qtc_formula IN {get_args(QtcFormula)}", name="qtc_formula"),
         CheckConstraint("age BETWEEN 0 AND 130", name="age"),
         CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),
         Index("ix_ecgs_newest", "simulated", *_NEWEST),
         Index("ix_ecgs_with_waveform", "simulated", *_NEWEST, postgresql_where=text("waveform_sha256 IS NOT NULL")),
         Index("ix_ecgs_site", "site", "simulated", *_NEWEST),
         Index("ix_ecgs_device", "device", "simulated", *_NEWEST),
+        Index("ix_ecgs_location", "location", "simulated", *_NEWEST, postgresql_where=text("location IS NOT NULL")),
         Index(None, "device_software", "simulated"),
+        Index("ix_ecgs_order_hash", "order_hash", postgresql_where=text("order_hash IS NOT NULL")),
     )
 
     id: Mapped[Id]
@@ -44,4 +54,16 @@ class Ecg(Base):
     age: Mapped[float | None]
     sex: Mapped[str] = mapped_column(server_default="unknown")
     simulated: Mapped[bool] = mapped_column(server_default=text("false"))
+    location: Mapped[str | None]
+    order_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    # as the device measured them
+    heart_rate: Mapped[float | None] = mapped_column(REAL)
+    pr_ms: Mapped[float | None] = mapped_column(REAL)
+    qrs_ms: Mapped[float | None] = mapped_column(REAL)
+    qt_ms: Mapped[float | None] = mapped_column(REAL)
+    qtc_ms: Mapped[float | None] = mapped_column(REAL)
+    qtc_formula: Mapped[str | None]
+    p_axis: Mapped[float | None] = mapped_column(REAL)
+    qrs_axis: Mapped[float | None] = mapped_column(REAL)
+    t_axis: Mapped[float | None] = mapped_column(REAL)
     created_at: Mapped[CreatedAt]

@@ -6,7 +6,10 @@ from typing import Any, NamedTuple
 
 
 class Facts(NamedTuple):
-    """What a line says of the ECG, None: nothing. Times are ISO 8601, the patient's hash is hexadecimal."""
+    """What a line says of the ECG, None: nothing. Times are ISO 8601, hashes hexadecimal.
+
+    Fields are columns of `ecgs`. Measurements are the device's, within `app.ecgs.measurements.MEASURED`.
+    """
 
     recorded_at: str | None = None
     site: str | None = None
@@ -16,10 +19,21 @@ class Facts(NamedTuple):
     age: float | None = None
     patient_hash: str | None = None
     simulated: bool | None = None
+    location: str | None = None
+    order_hash: str | None = None
+    heart_rate: float | None = None
+    pr_ms: float | None = None
+    qrs_ms: float | None = None
+    qt_ms: float | None = None
+    qtc_ms: float | None = None
+    qtc_formula: str | None = None
+    p_axis: float | None = None
+    qrs_axis: float | None = None
+    t_axis: float | None = None
 
 
 class Line(NamedTuple):
-    """One report of the ECG with this `record`. `codes` is JSON; either it or `text` is None."""
+    """One report of the ECG with this `record`. `codes` is JSON; of it and `text` not both are None."""
 
     record: str
     facts: Facts
@@ -29,6 +43,8 @@ class Line(NamedTuple):
     codes: str | None
     authored_at: str | None
     final: bool
+    blinded: str = "unknown"
+    validated: str = "unknown"
 
 
 Said = tuple[str | None, str | None]  # text, codes
@@ -46,6 +62,8 @@ class ArrivingReport(NamedTuple):
     reader: str
     authored_at: str | None
     final: bool
+    blinded: str
+    validated: str
     turn: int
 
 
@@ -67,9 +85,8 @@ class Batch:
             said = self.said.setdefault((line.text, line.codes), len(self.said))
             key = (place, line.source, line.reader)
             turn = turns[key] = turns.get(key, 0) + 1
-            self.reports.append(
-                ArrivingReport(place, said, line.source, line.reader, line.authored_at, line.final, turn)
-            )
+            known_of = (line.source, line.reader, line.authored_at, line.final, line.blinded, line.validated)
+            self.reports.append(ArrivingReport(place, said, *known_of, turn))
 
     def _together(self, known: Facts, also: Facts) -> Facts:
         """Return the known facts, with the missing ones filled in; count those that differ."""

@@ -107,15 +107,29 @@ def _understood(raw: bytes) -> ReportLine | list[FieldError]:
 
 def _line(given: ReportLine, hash_patient: PatientHasher) -> Line:
     facts = Facts(
-        given.recorded_at.isoformat() if given.recorded_at else None,
-        given.site,
-        given.device,
-        given.device_software,
-        None if given.sex == "unknown" else given.sex,
-        given.age,
-        hash_patient(given.patient_id).hex() if given.patient_id else None,
-        given.simulated or None,
+        recorded_at=given.recorded_at.isoformat() if given.recorded_at else None,
+        site=given.site,
+        device=given.device,
+        device_software=given.device_software,
+        sex=None if given.sex == "unknown" else given.sex,
+        age=given.age,
+        patient_hash=hash_patient(given.patient_id).hex() if given.patient_id else None,
+        simulated=given.simulated or None,
+        location=given.location,
+        order_hash=hash_patient.order(given.order_id).hex() if given.order_id else None,
+        **given.measurements.model_dump(),
     )
     codes = None if given.codes is None else json.dumps([code.model_dump() for code in given.codes])
     authored_at = given.authored_at.isoformat() if given.authored_at else None
-    return Line(given.record, facts, given.source, given.reader or "", given.text, codes, authored_at, given.final)
+    return Line(
+        given.record,
+        facts,
+        given.source,
+        given.reader or "",
+        given.text,
+        codes,
+        authored_at,
+        given.final,
+        given.blinded,
+        given.validated,
+    )

@@ -11,17 +11,28 @@ from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.disagreement.pairs.queries import remake_pairs
+from app.ecgs.measurements import MEASURED
 from app.imports.batch import Batch, Facts, Said
+from app.reports.queries import said_as
 from app.vocabularies.tables import VocabularyRow
 
 _ESCAPES = (
     ("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"), ("\x1d", "\\N"), ("\x1e", "\n"), ("\x1f", "\t"),
 )  # fmt: skip
-_REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, created_at"
+_REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, blinded, validated, created_at"
 # later lines came later: a batch takes more than a microsecond a line
 _IN_ORDER = "now() + r.place * interval '1 microsecond'"
 _FACTS = ", ".join(Facts._fields)
 _DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}
+_TYPES = {
+    "recorded_at": "timestamptz",
+    "age": "float8",
+    "simulated": "boolean",
+    **dict.fromkeys(("patient_hash", "order_hash"), "bytea"),
+    **dict.fromkeys(MEASURED, "real"),
+}  # of the others: text
+_FACTS_TYPED = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in Facts._fields)
+_HASHES = [place for place, name in enumerate(Facts._fields) if _TYPES.get(name) == "bytea"]
 _FACTS_STORED = ", ".join(_DEFAULTS.get(name, name) for name in Facts._fields)
 
 
@@ -41,20 +52,17 @@ def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
             "CREATE TEMPORARY TABLE arriving_texts (place integer, sha256 bytea, text text, codes jsonb) ON COMMIT DROP"
         )
     )
-    rows = ((place, _digest(words), words, codes) for place, (words, codes) in enumerate(said))
+    rows = ((place, _digest(words, codes), words, codes) for place, (words, codes) in enumerate(said))
     _copy(session, "arriving_texts", rows)
-    session.execute(
-        text(
-            "UPDATE arriving_texts SET sha256 = sha256(convert_to('c' || codes::text, 'UTF8')) WHERE codes IS NOT NULL"
-        )
-    )
+    digest = f"sha256(convert_to({said_as('text', 'codes')}, 'UTF8'))"
+    session.execute(text(f"UPDATE arriving_texts SET sha256 = {digest} WHERE codes IS NOT NULL"))  # noqa: S608
     session.execute(
         text(
             """
             INSERT INTO texts (sha256, text, codes)
             SELECT sha256, text, codes FROM (SELECT DISTINCT ON (sha256) * FROM arriving_texts ORDER BY sha256) a
             WHERE NOT EXISTS (SELECT FROM texts t WHERE t.sha256 = a.sha256)
-            ORDER BY text COLLATE "C" ON CONFLICT DO NOTHING
+            ORDER BY text COLLATE "C", sha256 ON CONFLICT DO NOTHING
             """
         )
     )
@@ -89,6 +97,7 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
     known = 0
     for turn in range(1, 1 + max(report.turn for report in batch.reports)):
         if turn > 1 or new < len(batch.ecgs):
+            conflicts |= _fill_in_known(session, batch, turn)
             known += _drop_known(session, turn)
             _add_versions(session, turn)
         else:
@@ -124,25 +133,22 @@ def count_cells_of(session: Session, slot: int | None, records: str) -> list[tup
 def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
     session.execute(
         text(
-            "CREATE TEMPORARY TABLE arriving_ecgs (place integer, id uuid, record text, recorded_at timestamptz, "
-            "site text, device text, device_software text, sex text, age float8, patient_hash bytea, "
-            "simulated boolean, known boolean DEFAULT false, touched boolean DEFAULT true) ON COMMIT DROP"
+            f"CREATE TEMPORARY TABLE arriving_ecgs (place integer, id uuid, record text, {_FACTS_TYPED}, "
+            "known boolean DEFAULT false, touched boolean DEFAULT true) ON COMMIT DROP"
         )
     )
     session.execute(
         text(
             "CREATE TEMPORARY TABLE arriving_reports (place integer, id uuid, ecg integer, text_id bigint, "
-            "source text, reader text, authored_at timestamptz, final boolean, turn integer) ON COMMIT DROP"
+            "source text, reader text, authored_at timestamptz, final boolean, blinded text, validated text, "
+            "turn integer) ON COMMIT DROP"
         )
     )
     ecgs = zip(_ids(len(batch.ecgs)), batch.ecgs.items(), strict=True)
     _copy(
         session,
         f"arriving_ecgs (place, id, record, {_FACTS})",
-        (
-            (place, ecg_id, record, *facts[:6], f"\\x{facts.patient_hash}" if facts.patient_hash else None, facts[7])
-            for place, (ecg_id, (record, facts)) in enumerate(ecgs)
-        ),
+        ((place, ecg_id, record, *_copied(facts)) for place, (ecg_id, (record, facts)) in enumerate(ecgs)),
     )
     _copy(
         session,
@@ -153,6 +159,15 @@ def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
         ),
     )
     session.execute(text("ANALYZE arriving_ecgs (place, id), arriving_reports (ecg)"))
+
+
+def _copied(facts: Facts) -> Sequence[Any]:
+    """Return facts as COPY takes them."""
+    values = list(facts)
+    for place in _HASHES:
+        if values[place] is not None:
+            values[place] = f"\\x{values[place]}"
+    return values
 
 
 def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
@@ -181,7 +196,7 @@ def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
             "WHERE e.record = a.record AND e.id <> a.id"
         )
     )
-    fields = ("recorded_at", "site", "device", "device_software", "age", "patient_hash")
+    fields = [name for name in Facts._fields if name not in _DEFAULTS]
     differs = [(name, f"e.{name} <> a.{name}") for name in fields]
     differs.append(("sex", "e.sex <> a.sex AND 'unknown' NOT IN (e.sex, a.sex)"))
     row = session.execute(
@@ -209,17 +224,49 @@ def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
     return new, {name: found for (name, _), found in zip(differs, row, strict=True) if found}
 
 
+_SAID_BEFORE = """
+    p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader AND p.text_id = r.text_id AND p.final = r.final
+    AND (r.authored_at IS NULL OR p.authored_at = r.authored_at)
+"""
+
+
+def _fill_in_known(session: Session, batch: Batch, turn: int) -> dict[str, int]:
+    """Fill in what was unknown of reports that are stored already; return the conflicts by field."""
+    conflicts = {}
+    for name in ("blinded", "validated"):
+        if all(getattr(report, name) == "unknown" for report in batch.reports):
+            continue
+        same = f"r.turn = :turn AND a.place = r.ecg AND {_SAID_BEFORE} AND r.{name} <> 'unknown'"
+        opposite = f"p.{name} NOT IN ('unknown', r.{name})"
+        found: int = session.execute(
+            text(f"SELECT count(*) FROM arriving_reports r, arriving_ecgs a, reports p WHERE {same} AND {opposite}"),  # noqa: S608
+            {"turn": turn},
+        ).scalar_one()
+        if found:
+            conflicts[name] = found
+        session.execute(
+            text(
+                f"""
+                WITH filled AS (
+                    UPDATE reports p SET {name} = r.{name} FROM arriving_reports r, arriving_ecgs a
+                    WHERE {same} AND p.{name} = 'unknown' RETURNING p.ecg_id
+                )
+                UPDATE arriving_ecgs a SET touched = true FROM filled WHERE filled.ecg_id = a.id AND NOT touched
+                """  # noqa: S608
+            ),
+            {"turn": turn},
+        )
+    return conflicts
+
+
 def _drop_known(session: Session, turn: int) -> int:
     """Drop the reports that are stored already; return how many. Versions that others replace are no longer current."""
     dropped = session.execute(
         text(
-            """
-            DELETE FROM arriving_reports r USING arriving_ecgs a WHERE r.turn = :turn AND a.place = r.ecg AND EXISTS (
-                SELECT FROM reports p WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
-                AND p.text_id = r.text_id AND p.final = r.final
-                AND (r.authored_at IS NULL OR p.authored_at = r.authored_at)
-            )
-            """
+            f"""
+            DELETE FROM arriving_reports r USING arriving_ecgs a
+            WHERE r.turn = :turn AND a.place = r.ecg AND EXISTS (SELECT FROM reports p WHERE {_SAID_BEFORE})
+            """  # noqa: S608
         ),
         {"turn": turn},
     )
@@ -241,7 +288,7 @@ def _add_first_versions(session: Session) -> None:
         text(
             f"""
             INSERT INTO reports ({_REPORT})
-            SELECT r.id, a.id, source, reader, 1, true, final, text_id, authored_at, {_IN_ORDER}
+            SELECT r.id, a.id, source, reader, 1, true, final, text_id, authored_at, blinded, validated, {_IN_ORDER}
             FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE turn = 1
             """  # noqa: S608
         )
@@ -257,7 +304,7 @@ def _add_versions(session: Session, turn: int) -> None:
                 SELECT r.id, a.id, r.source, r.reader, 1 + coalesce((
                     SELECT max(version) FROM reports p
                     WHERE p.ecg_id = a.id AND p.source = r.source AND p.reader = r.reader
-                ), 0), true, r.final, r.text_id, r.authored_at, {_IN_ORDER}
+                ), 0), true, r.final, r.text_id, r.authored_at, r.blinded, r.validated, {_IN_ORDER}
                 FROM arriving_reports r JOIN arriving_ecgs a ON a.place = r.ecg WHERE r.turn = :turn
                 RETURNING ecg_id
             )
@@ -275,8 +322,9 @@ def _ids(count: int) -> list[str]:
     return sorted(start + rest[28 * i : 28 * (i + 1)] for i in range(count))
 
 
-def _digest(words: str | None) -> str | None:
-    return None if words is None else f"\\x{hashlib.sha256(b't' + words.encode()).hexdigest()}"
+def _digest(words: str | None, codes: str | None) -> str | None:
+    """Return the digest of words alone; that of codes, or of both, the database makes of its own form of the codes."""
+    return None if words is None or codes is not None else f"\\x{hashlib.sha256(b't' + words.encode()).hexdigest()}"
 
 
 def _copy(session: Session, target: str, rows: Iterable[Sequence[Any]]) -> None:

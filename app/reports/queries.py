@@ -2,7 +2,7 @@
 
 import json
 import uuid
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime
 from functools import cache
 from typing import Any, NamedTuple
@@ -44,8 +44,8 @@ def counts_first(r: str = "reports") -> str:
 def counting(chosen: str) -> str:
     """Return the SQL of the reports that count in the pairs of the chosen ECGs: one of each source."""
     return (
-        "SELECT DISTINCT ON (ecg_id, source) ecg_id, source, id, text_id, reader, created_at FROM reports "  # noqa: S608
-        f"WHERE current AND {chosen} ORDER BY ecg_id, source, {counts_first()}"
+        "SELECT DISTINCT ON (ecg_id, source) ecg_id, source, id, text_id, reader, created_at, blinded, validated "  # noqa: S608
+        f"FROM reports WHERE current AND {chosen} ORDER BY ecg_id, source, {counts_first()}"
     )
 
 
@@ -109,6 +109,8 @@ class Version(NamedTuple):
     version: int
     current: bool
     final: bool
+    blinded: str
+    validated: str
     text_id: int
     authored_at: datetime | None
 
@@ -127,18 +129,29 @@ def retire(session: Session, ids: Collection[uuid.UUID]) -> None:
     session.execute(update(Report).where(Report.id.in_(ids)).values(current=False))
 
 
+def fill_in(session: Session, report_id: uuid.UUID, known: Mapping[str, str]) -> None:
+    """Say of a stored version what was unknown of it."""
+    session.execute(update(Report).where(Report.id == report_id).values(**known))
+
+
 def add_reports(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Store new versions."""
     session.execute(insert(Report), rows)
 
 
-Said = tuple[str | None, list[Json] | None]  # words, codes: one of them is None
+Said = tuple[str | None, list[Json] | None]  # words, codes: not both are None
 
-_SAID = """
-    SELECT place, words, codes, sha256(convert_to(coalesce('t' || words, 'c' || codes::text), 'UTF8')) AS sha256
+
+def said_as(words: str, codes: str) -> str:
+    """Return the SQL of the one string that stands for what a report says, of which a stored text has the SHA-256."""
+    return f"coalesce('b' || {codes}::text || E'\\n' || {words}, 't' || {words}, 'c' || {codes}::text)"
+
+
+_SAID = f"""
+    SELECT place, words, codes, sha256(convert_to({said_as("words", "codes")}, 'UTF8')) AS sha256
     FROM unnest(CAST(:words AS text[]), CAST(CAST(:codes AS text[]) AS jsonb[])) WITH ORDINALITY
         said (words, codes, place)
-"""
+"""  # noqa: S608
 
 
 def text_ids(session: Session, said: Sequence[Said]) -> list[int]:
@@ -158,7 +171,7 @@ def text_ids(session: Session, said: Sequence[Said]) -> list[int]:
                 INSERT INTO texts (sha256, text, codes)
                 SELECT sha256, words, codes FROM (SELECT DISTINCT ON (sha256) * FROM ({_SAID}) said) new
                 WHERE NOT EXISTS (SELECT FROM texts WHERE texts.sha256 = new.sha256)
-                ORDER BY words COLLATE "C" ON CONFLICT DO NOTHING RETURNING sha256, id
+                ORDER BY words COLLATE "C", sha256 ON CONFLICT DO NOTHING RETURNING sha256, id
                 """  # noqa: S608
             ),
             given,
@@ -284,6 +297,8 @@ class ReportRow(NamedTuple):
     version: int
     current: bool
     final: bool
+    blinded: str
+    validated: str
     text: str | None
     codes: list[Json] | None
     authored_at: datetime | None

@@ -19,7 +19,10 @@ router = APIRouter(prefix="/v1/ecgs/{ecg_id}/reports", tags=["reports"])
 @router.post(
     "",
     status_code=201,
-    responses={200: {"model": ReportOut, "description": "This reading is stored already"}, **responses(404, 413, 422)},
+    responses={
+        200: {"model": ReportOut, "description": "This reading is stored already"},
+        **responses(404, 409, 413, 422),
+    },
 )
 def add_report(
     ecg_id: uuid.UUID, given: ReportIn, labelers: LabelersDep, response: Response, session: SessionDep, user: ReaderUser
@@ -27,7 +30,8 @@ def add_report(
     """Add a reading of an ECG.
 
     It becomes the current version of its source and reader; findings and the ECG's pair change in the same
-    transaction. The same reading again answers 200 and changes nothing.
+    transaction. The same reading again answers 200: it fills in `blinded` and `validated` where they were unknown, and
+    is refused (409) where the opposite is stored.
 
     A `final` over-read is filed, and changed, under your own name (its default then) or by an admin.
     """

@@ -13,6 +13,7 @@ from ml.deidentify import without_identifiers
 
 Source = Literal["machine", "overread"]
 Status = Literal["present", "uncertain", "negated", "historical"]
+Known = Literal["yes", "no", "unknown"]
 
 OVERREAD: dict[str, JsonValue] = {
     "id": "9ac20d5f-c992-4415-8eab-b3077edf33d2",
@@ -21,6 +22,8 @@ OVERREAD: dict[str, JsonValue] = {
     "version": 1,
     "current": True,
     "final": False,
+    "blinded": "no",
+    "validated": "yes",
     "text": "Atrial flutter",
     "codes": None,
     "authored_at": "2026-03-01T10:15:00Z",
@@ -67,7 +70,7 @@ class CodeIn(BaseModel):
 
 
 class ReportIn(BaseModel):
-    """A new reading of an ECG: text, or codes where the source has no text."""
+    """A new reading of an ECG: text, codes, or both; of both the codes are labelled, and the text is kept beside."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -78,6 +81,8 @@ class ReportIn(BaseModel):
                     "text": "Atrial flutter",
                     "reader": "reader-7",
                     "authored_at": "2026-03-01T10:15:00Z",
+                    "blinded": "no",
+                    "validated": "yes",
                 }
             ]
         },
@@ -92,13 +97,20 @@ class ReportIn(BaseModel):
         default=False,
         description="Whether this is the adjudicated over-read: it counts in the pair, whatever is written later.",
     )
+    blinded: Known = Field(
+        default="unknown",
+        description="Whether the over-reader had not seen the machine's text: `no` where it lay before the reader.",
+    )
+    validated: Known = Field(default="unknown", description="Whether a person has confirmed the over-read.")
 
     @model_validator(mode="after")
     def _one_of_both(self) -> Self:
-        if (self.text is None) == (self.codes is None):
-            raise ValueError("give either text or codes")
+        if self.text is None and self.codes is None:
+            raise ValueError("give text, codes, or both")
         if self.final and self.source != "overread":
             raise ValueError("only an over-read can be final")
+        if self.source != "overread" and (self.blinded, self.validated) != ("unknown", "unknown"):
+            raise ValueError("only an over-read can be blinded or validated")
         return self
 
 
@@ -126,8 +138,10 @@ class ReportOut(BaseModel):
     version: int
     current: bool
     final: bool = Field(description="Whether it is the adjudicated over-read.")
+    blinded: Known = Field(description="Whether the reader had not seen the machine's text.")
+    validated: Known = Field(description="Whether a person has confirmed it.")
     text: str | None
-    codes: list[CodeIn] | None
+    codes: list[CodeIn] | None = Field(description="Where there are codes, they are what is labelled.")
     authored_at: datetime | None
     created_at: datetime
     counts: bool = Field(

@@ -2,14 +2,14 @@
 
 import uuid
 from collections.abc import Mapping, Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from sqlalchemy.orm import Session
 
 from app.disagreement.pairs.queries import refresh_pairs
 from app.kit import audit
 from app.kit.database import Json
-from app.kit.problems import not_found
+from app.kit.problems import FieldError, Problem, not_found
 from app.reports import queries
 from app.reports.schemas import ReportIn, ReportOut
 from app.vocabularies.service import ReadingRules
@@ -25,10 +25,11 @@ class Added(NamedTuple):
 
 
 class Stored(NamedTuple):
-    """The id of a stored report, and whether it is a new version."""
+    """The id of a stored report, whether it is a new version, and whether something was filled in of an old one."""
 
     id: uuid.UUID
     is_new: bool
+    is_filled: bool = False
 
 
 def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uuid.UUID, *, given: ReportIn) -> Added:
@@ -36,7 +37,7 @@ def add(session: Session, actor: str, rules: Sequence[ReadingRules], ecg_id: uui
     if not queries.lock_ecg(session, ecg_id):
         raise not_found("ECG")
     [stored] = store(session, actor, rules, ecg_id, readings=[given])
-    if stored.is_new:
+    if stored.is_new or stored.is_filled:
         refresh_pairs(session, ecg_id, [each.id for each in rules])
     report = next(report for report in of_ecg(session, ecg_id) if report.id == stored.id)
     return Added(report, stored.is_new)
@@ -47,8 +48,9 @@ def store(
 ) -> list[Stored]:
     """Store reports of an ECG, each as the current one of its source and reader, labeled by all of `rules`.
 
-    A report that is stored already, as the current one or with the same `authored_at`, changes nothing. The caller
-    holds the lock of the ECG's row, and makes its pairs afterwards.
+    A report that is stored already, as the current one or with the same `authored_at`, is no new version: what was
+    unknown of it (`blinded`, `validated`) is filled in. Raises the 409 of a report of which something else is known.
+    The caller holds the lock of the ECG's row, and makes its pairs afterwards.
     """
     if not readings:
         return []
@@ -63,7 +65,9 @@ def store(
     for given, text_id in zip(readings, text_ids, strict=True):
         own = [each for each in known.values() if (each.source, each.reader) == (given.source, given.reader or "")]
         if (same := _said_before(own, given, text_id)) is not None:
-            stored.append(Stored(same.id, is_new=False))
+            filled = _fill_in(session, actor, same, given) if same.id not in replaced else {}
+            known[same.id] = same._replace(**filled)
+            stored.append(Stored(same.id, is_new=False, is_filled=bool(filled)))
             continue
         previous = next((each for each in own if each.current), None)
         if previous is not None:
@@ -75,6 +79,8 @@ def store(
             version=own[-1].version + 1 if own else 1,
             current=True,
             final=given.final,
+            blinded=given.blinded,
+            validated=given.validated,
             text_id=text_id,
             authored_at=given.authored_at,
         )
@@ -102,7 +108,27 @@ def store(
 
 def _audited(version: queries.Version) -> Json:
     """Return what the audit log has of a version: everything but its words."""
-    return {name: getattr(version, name) for name in ("source", "reader", "version", "final", "authored_at")}
+    names = ("source", "reader", "version", "final", "blinded", "validated", "authored_at")
+    return {name: getattr(version, name) for name in names}
+
+
+def _fill_in(session: Session, actor: str, stored: queries.Version, given: ReportIn) -> dict[str, Any]:
+    """Fill in what was unknown of a stored version; return it. Raises a 409 where something else is known."""
+    said = {name: getattr(given, name) for name in ("blinded", "validated")}
+    new = {name: value for name, value in said.items() if value not in ("unknown", getattr(stored, name))}
+    if differing := [name for name in new if getattr(stored, name) != "unknown"]:
+        reason = "the same reading is stored with the opposite"
+        raise Problem(
+            409,
+            "stored_otherwise",
+            f"{' and '.join(differing)}: {reason}.",
+            [FieldError(field=name, code="stored_otherwise", reason=reason) for name in differing],
+        )
+    if new:
+        queries.fill_in(session, stored.id, new)
+        before = dict.fromkeys(new, "unknown")
+        audit.record(session, actor, "update", "report", resource_id=stored.id, before=before, after=new)
+    return new
 
 
 def _said_before(own: Sequence[queries.Version], given: ReportIn, text_id: int) -> queries.Version | None:

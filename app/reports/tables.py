@@ -20,11 +20,11 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class StoredText(Base):
-    """What reports say, text or codes: stored, and labelled, once however many reports say it."""
+    """What reports say, text, codes or both: stored, and labelled, once however many reports say it."""
 
     __tablename__ = "texts"
     __table_args__ = (
-        CheckConstraint("(text IS NULL) <> (codes IS NULL)", name="text_or_codes"),
+        CheckConstraint("num_nonnulls(text, codes) > 0", name="text_or_codes"),
         CheckConstraint("length(sha256) = 32", name="sha256"),
     )
 
@@ -51,6 +51,8 @@ class Report(Base):
         CheckConstraint("source IN ('machine', 'overread')", name="source"),
         CheckConstraint("version > 0", name="version"),
         CheckConstraint("NOT final OR source = 'overread'", name="final"),
+        CheckConstraint("blinded IN ('yes', 'no', 'unknown')", name="blinded"),
+        CheckConstraint("validated IN ('yes', 'no', 'unknown')", name="validated"),
         UniqueConstraint("ecg_id", "source", "reader", "version"),
         Index(
             "uq_reports_current",
@@ -74,6 +76,10 @@ class Report(Base):
     final: Mapped[bool] = mapped_column(
         server_default=text("false"), comment="the adjudicated over-read: it counts whatever is written later"
     )
+    blinded: Mapped[str] = mapped_column(
+        server_default="unknown", comment="whether the reader had not seen the machine's text"
+    )
+    validated: Mapped[str] = mapped_column(server_default="unknown", comment="whether a person has confirmed it")
     text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), index=True)
     authored_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

@@ -37,8 +37,8 @@ class Row(NamedTuple):
 
 
 def read(labeler: Labeler, words: str | None, codes: Sequence[dict[str, Any]] | None) -> LabeledReport:
-    """Return what a report says that is words, or codes."""
-    return labeler.read(words) if words is not None else labeler.read_codes([Code(**code) for code in codes or ()])
+    """Return what a report says: its codes where it has codes, else its words."""
+    return labeler.read(words or "") if codes is None else labeler.read_codes([Code(**code) for code in codes])
 
 
 class Unmapped(NamedTuple):

@@ -26,7 +26,11 @@ EVERYTHING = "0"
 FACETS = {
     column: number
     for number, column in enumerate(
-        (EVERYTHING, "site_id", "device_id", "device_software_id", "reader_id", "sex", "age_years", "month")
+        (
+            EVERYTHING,
+            *("site_id", "device_id", "device_software_id", "reader_id", "sex", "age_years", "month"),
+            *("blinded", "validated"),
+        )
     )
 }
 """Columns that `pair_totals` counts by, and their numbers there; the first is no column: it counts every pair."""

@@ -7,17 +7,20 @@ from typing import Literal, NamedTuple
 
 from app.ecgs.filters import EcgFilter
 
-GroupBy = Literal["site", "device", "device_software", "reader", "sex", "age", "month", "year"]
-NAMED = ("site", "device", "device_software", "reader")
+GroupBy = Literal["site", "location", "device", "device_software", "reader", "sex", "age", "month", "year"]
+NAMED = ("site", "location", "device", "device_software", "reader")
 """Attributes whose values are names, which pairs hold by their ids."""
 SEXES = ("unknown", "male", "female")
 """By their codes in ISO 5218."""
+KNOWN = ("unknown", "yes", "no")
+"""By their codes in `pairs`."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class PairFilter(EcgFilter):
     """Which pairs count; ages are inclusive, in years."""
 
+    location: str | None = None
     device_software: str | None = None
     reader: str | None = None
     sex: str | None = None

@@ -8,29 +8,46 @@ from sqlalchemy import Select, delete, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.disagreement.counting.selection import NAMED, SEXES
+from app.disagreement.counting.selection import KNOWN, NAMED, SEXES
 from app.disagreement.tables import AttributeValue, Cell, Pair
+from app.ecgs.measurements import MEASURED
 from app.reports.queries import agreed, counting, hold_dictionaries, is_read, overread_mask
 
 _MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
 
-_WRITTEN = ("cell_id", "recorded_at", "age", "sex", "simulated", *(f"{attribute}_id" for attribute in NAMED))
+_NAMED_BY = {name: "p" if name == "reader" else "e" for name in NAMED}
+_VALUES = {
+    "recorded_at": "e.recorded_at",
+    "age": "e.age",
+    "sex": f"array_position(ARRAY{list(SEXES)}, e.sex) - 1",
+    "simulated": "e.simulated",
+    "hour": "coalesce(extract(hour FROM {local}), -1)",
+    "weekday": "coalesce(extract(isodow FROM {local}), -1)",
+    "blinded": f"array_position(ARRAY{list(KNOWN)}, p.blinded) - 1",
+    "validated": f"array_position(ARRAY{list(KNOWN)}, p.validated) - 1",
+    **{name: f"e.{name}::smallint" for name in MEASURED},
+}
+"""What stands in a column of `pairs`, of the ECG `e`, the over-read `p` and the recording's local time."""
+_COMPUTED = ", ".join(f"{value} AS {name}" for name, value in _VALUES.items()).format(
+    local="e.recorded_at AT TIME ZONE coalesce(z.time_zone, 'UTC')"
+)
+_ZONED = "LEFT JOIN sites z ON z.name = e.site"
+_WRITTEN = ("cell_id", *_VALUES, *(f"{attribute}_id" for attribute in NAMED))
 # Thousands of ECGs share a few of these: each is looked up once.
-_NAMED_TOGETHER = """
-    SELECT DISTINCT coalesce(site, '') AS site, coalesce(device, '') AS device,
-                    coalesce(device_software, '') AS device_software, reader
-    FROM fresh JOIN ecgs ON ecgs.id = ecg_id
-"""
+_NAMED_TOGETHER = f"""
+    SELECT DISTINCT {", ".join(f"coalesce({row}.{name}, '') AS {name}" for name, row in _NAMED_BY.items())}
+    FROM fresh p JOIN ecgs e ON e.id = ecg_id
+"""  # noqa: S608
 _NEW_VALUES = f"""
     SELECT DISTINCT attribute, value FROM ({_NAMED_TOGETHER}) named, LATERAL (
-        VALUES ('site', site), ('device', device), ('device_software', device_software), ('reader', reader)
+        VALUES {", ".join(f"('{name}', {name})" for name in NAMED)}
     ) said (attribute, value)
     WHERE value <> '' AND NOT EXISTS (
         SELECT FROM attribute_values v WHERE v.attribute = said.attribute AND v.value = said.value
     )
 """  # noqa: S608
+_ID_OF = "LEFT JOIN attribute_values of_{0} ON of_{0}.attribute = '{0}' AND of_{0}.value = named.{0}"
 _BETWEEN = "ecg_id BETWEEN :first AND :last"
-_NAMED_BY = {name: "p" if name == "reader" else "e" for name in NAMED}
 _FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
 
 
@@ -64,10 +81,7 @@ def _row(session: Session, ecg_id: uuid.UUID, found: dict[str, Any]) -> dict[str
         "ecg_id": ecg_id,
         "slot": found["slot"],
         "cell_id": cell_id,
-        "recorded_at": found["recorded_at"],
-        "age": found["age"],
-        "sex": SEXES.index(found["sex"]),
-        "simulated": found["simulated"],
+        **{name: found[name] for name in _VALUES},
         **{f"{attribute}_id": ids.get(attribute) or 0 for attribute in NAMED},
     }
 
@@ -152,13 +166,16 @@ def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
     """
     labeling = f"SELECT * FROM labelings WHERE vocabulary_id = {vocabulary} AND text_id ="  # noqa: S608
     return f"""
-        SELECT readings.ecg_id, reader, m.present AS machine_present, m.uncertain AS machine_uncertain,
+        SELECT readings.ecg_id, reader, blinded, validated,
+               m.present AS machine_present, m.uncertain AS machine_uncertain,
                {overread_mask("present", "o", "a")} AS overread_present,
                {overread_mask("uncertain", "o", "a")} AS overread_uncertain
         FROM (
             SELECT ecg_id, max(text_id) FILTER (WHERE source = 'machine') AS machine,
                    max(text_id) FILTER (WHERE source = 'overread') AS overread,
                    max(reader) FILTER (WHERE source = 'overread') AS reader,
+                   max(blinded) FILTER (WHERE source = 'overread') AS blinded,
+                   max(validated) FILTER (WHERE source = 'overread') AS validated,
                    max(created_at) FILTER (WHERE source = 'overread') AS created_at
             FROM ({counting(chosen)}) counting GROUP BY ecg_id
         ) readings, LATERAL ({labeling} machine LIMIT 1) m, LATERAL ({labeling} overread LIMIT 1) o
@@ -169,7 +186,7 @@ def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
 
 _ONE_ECG = f"""
     SELECT v.slot, p.machine_present, p.machine_uncertain, p.overread_present, p.overread_uncertain,
-           cells.id AS cell_id, e.recorded_at, e.age, e.sex, e.simulated, e.site, e.device, e.device_software, p.reader,
+           cells.id AS cell_id, {_COMPUTED}, {", ".join(f"{row}.{name}" for name, row in _NAMED_BY.items())},
            {
     ", ".join(
         f"(SELECT id FROM attribute_values WHERE attribute = '{name}' AND value = {row}.{name}) AS {name}_id"
@@ -177,7 +194,7 @@ _ONE_ECG = f"""
     )
 },
            EXISTS (SELECT FROM pairs WHERE pairs.slot = v.slot AND pairs.ecg_id = e.id) AS is_paired
-    FROM vocabularies v JOIN ecgs e ON e.id = :ecg
+    FROM vocabularies v JOIN ecgs e ON e.id = :ecg {_ZONED}
     LEFT JOIN LATERAL ({_paired("ecg_id = :ecg", "v.id")}) p ON true
     LEFT JOIN cells USING ({_FOUR})
     WHERE v.id = ANY(:vocabularies) AND v.slot IS NOT NULL
@@ -207,20 +224,14 @@ def _insert_collected(session: Session, slot: int, conflict: str) -> int:
         session,
         f"""
         WITH ids AS MATERIALIZED (
-            SELECT named.*, coalesce(s.id, 0) AS site_id, coalesce(d.id, 0) AS device_id,
-                   coalesce(w.id, 0) AS device_software_id, coalesce(r.id, 0) AS reader_id
-            FROM ({_NAMED_TOGETHER}) named
-            LEFT JOIN attribute_values s ON s.attribute = 'site' AND s.value = site
-            LEFT JOIN attribute_values d ON d.attribute = 'device' AND d.value = device
-            LEFT JOIN attribute_values w ON w.attribute = 'device_software' AND w.value = device_software
-            LEFT JOIN attribute_values r ON r.attribute = 'reader' AND r.value = reader
+            SELECT named.*, {", ".join(f"coalesce(of_{name}.id, 0) AS {name}_id" for name in NAMED)}
+            FROM ({_NAMED_TOGETHER}) named {" ".join(_ID_OF.format(name) for name in NAMED)}
         )
-        SELECT :slot, ecg_id, cells.id, recorded_at, age,
-               CASE sex WHEN 'male' THEN 1 WHEN 'female' THEN 2 ELSE 0 END, simulated,
-               site_id, device_id, device_software_id, reader_id
-        FROM fresh JOIN cells USING ({_FOUR}) JOIN ecgs e ON e.id = ecg_id
-        JOIN ids ON ids.site = coalesce(e.site, '') AND ids.device = coalesce(e.device, '')
-                AND ids.device_software = coalesce(e.device_software, '') AND ids.reader = fresh.reader
+        SELECT :slot, ecg_id, {", ".join(f"written.{name}" for name in _WRITTEN)} FROM (
+            SELECT ecg_id, cells.id AS cell_id, {_COMPUTED}, {", ".join(f"{name}_id" for name in NAMED)}
+            FROM fresh p JOIN cells USING ({_FOUR}) JOIN ecgs e ON e.id = ecg_id {_ZONED}
+            JOIN ids ON {" AND ".join(f"ids.{name} = coalesce({row}.{name}, '')" for name, row in _NAMED_BY.items())}
+        ) written
         {conflict}
         """,  # noqa: S608
         {"slot": slot},

@@ -21,7 +21,7 @@ class PatientKeyError(Exception):
 
 
 class PatientHasher:
-    """Keyed hash (HMAC-SHA-256) of patient numbers.
+    """Keyed hash (HMAC-SHA-256) of patient numbers, of orders, and of readers' names.
 
     Without the key the hash of a number cannot be computed, so the table alone does not give numbers away. The key is
     read, and made where there is none, when it is first needed.
@@ -35,6 +35,18 @@ class PatientHasher:
         """Return the hash of one number; blanks around it and the way an accent is encoded do not matter."""
         number = unicodedata.normalize("NFC", patient_id.strip())
         return hmac.digest(self._key, number.encode(), hashlib.sha256)
+
+    def order(self, order_id: str) -> bytes:
+        """Return the hash of an order's number: another one than a patient's of the same digits."""
+        return self._named("order", order_id.strip())
+
+    def pseudonym(self, kind: str, name: str) -> str:
+        """Return what stands for a name, such as `reader-6ee0c1b2a3d4f596`; case and runs of blanks do not matter."""
+        return f"{kind}-{self._named(kind, ' '.join(name.casefold().split())).hex()[:16]}"
+
+    def _named(self, kind: str, value: str) -> bytes:
+        named = unicodedata.normalize("NFC", f"{kind}: {value}")
+        return hmac.digest(self._key, f"{named}\n".encode(), hashlib.sha256)  # no number that is hashed ends in a blank
 
     @property
     def has_key(self) -> bool:

@@ -140,7 +140,7 @@ def test_the_same_instant_at_another_offset_is_no_conflict(
 
 BAD = [
     (b"nonsense", "line 3"),
-    (b'{"record": "x", "source": "machine"}', "line 3: give either text or codes"),
+    (b'{"record": "x", "source": "machine"}', "line 3: give text, codes, or both"),
     (b'{"record": "x", "source": "nurse", "text": "AF"}', "line 3: source"),
     (b'{"source": "machine", "text": "AF"}', "line 3: record"),
     (b'{"record": "", "source": "machine", "text": "AF"}', "line 3: record"),

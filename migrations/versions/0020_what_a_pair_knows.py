@@ -1,0 +1,125 @@
+"""What an ECG and a pair know besides: care unit, order, the device's measurements, local hour, blinded, validated."""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0020"
+down_revision = "0019"
+branch_labels = None
+depends_on = None
+
+_MEASUREMENTS = ("heart_rate", "pr_ms", "qrs_ms", "qt_ms", "qtc_ms", "p_axis", "qrs_axis", "t_axis")
+_KNOWN = ("blinded", "validated")
+_HIGHEST = {"heart_rate": 1000, **dict.fromkeys(("pr_ms", "qrs_ms", "qt_ms", "qtc_ms"), 5000)}
+_FORMULAS = "'bazett', 'fridericia', 'framingham', 'hodges'"
+
+
+def upgrade() -> None:
+    _ecgs()
+    for name in _KNOWN:
+        op.execute(f"ALTER TABLE reports ADD COLUMN {name} varchar DEFAULT 'unknown' NOT NULL")
+        op.execute(f"ALTER TABLE reports ADD CONSTRAINT ck_reports_{name} CHECK ({name} IN ('yes', 'no', 'unknown'))")
+    op.execute("COMMENT ON COLUMN reports.blinded IS 'whether the reader had not seen the machine''s text'")
+    op.execute("COMMENT ON COLUMN reports.validated IS 'whether a person has confirmed it'")
+    op.execute("ALTER TABLE texts DROP CONSTRAINT ck_texts_text_or_codes")
+    op.execute("ALTER TABLE texts ADD CONSTRAINT ck_texts_text_or_codes CHECK (num_nonnulls(text, codes) > 0)")
+    op.create_table(
+        "sites",
+        sa.Column("name", sa.String(), nullable=False),
+        sa.Column("time_zone", sa.String(), nullable=False),
+        sa.PrimaryKeyConstraint("name", name=op.f("pk_sites")),
+    )
+    _names("'site', 'location', 'device', 'device_software', 'reader'")
+    op.execute("ALTER TABLE pairs ADD COLUMN location_id integer DEFAULT 0 NOT NULL")
+    for name, default in (("hour", -1), ("weekday", -1), ("blinded", 0), ("validated", 0)):
+        op.execute(f"ALTER TABLE pairs ADD COLUMN {name} smallint DEFAULT {default} NOT NULL")
+    for name in _MEASUREMENTS:
+        op.execute(f"ALTER TABLE pairs ADD COLUMN {name} smallint")
+    op.execute("ALTER TABLE pairs DISABLE TRIGGER USER")  # nothing that is counted changes
+    op.execute(
+        "UPDATE pairs SET hour = extract(hour FROM recorded_at AT TIME ZONE 'UTC'), "
+        "weekday = extract(isodow FROM recorded_at AT TIME ZONE 'UTC') WHERE recorded_at IS NOT NULL"
+    )
+    op.execute("ALTER TABLE pairs ENABLE TRIGGER USER")
+    for name in _KNOWN:  # as for pairs: nothing is known yet
+        op.execute(f"ALTER TABLE pair_deltas ADD COLUMN {name} smallint DEFAULT 0 NOT NULL")
+    op.execute(
+        "INSERT INTO pair_totals (simulated, facet, value, cell_id, slot, pairs) "
+        "SELECT simulated, facet + 8, 0, cell_id, slot, pairs FROM pair_totals, (VALUES (0), (1)) added (number) "
+        "WHERE facet = 0"
+    )
+    _count(", blinded, validated")
+
+
+def downgrade() -> None:
+    op.execute("DELETE FROM pair_totals WHERE facet > 7")
+    _count("")
+    for name in _KNOWN:
+        op.execute(f"ALTER TABLE pair_deltas DROP COLUMN {name}")
+    for name in ("location_id", "hour", "weekday", *_KNOWN, *_MEASUREMENTS):
+        op.execute(f"ALTER TABLE pairs DROP COLUMN {name}")
+    op.execute("DELETE FROM attribute_values WHERE attribute = 'location'")
+    _names("'site', 'device', 'device_software', 'reader'")
+    op.execute("DROP TABLE sites")
+    op.execute("ALTER TABLE texts DROP CONSTRAINT ck_texts_text_or_codes")
+    op.execute("UPDATE texts SET text = NULL WHERE codes IS NOT NULL")
+    op.execute("ALTER TABLE texts ADD CONSTRAINT ck_texts_text_or_codes CHECK ((text IS NULL) <> (codes IS NULL))")
+    for name in _KNOWN:
+        op.execute(f"ALTER TABLE reports DROP COLUMN {name}")
+    for name in ("location", "order_hash", *_MEASUREMENTS, "qtc_formula"):
+        op.execute(f"ALTER TABLE ecgs DROP COLUMN {name}")
+
+
+def _ecgs() -> None:
+    op.execute("ALTER TABLE ecgs ADD COLUMN location varchar, ADD COLUMN order_hash bytea")
+    op.execute("ALTER TABLE ecgs ADD CONSTRAINT ck_ecgs_order_hash CHECK (length(order_hash) = 32)")
+    for name in _MEASUREMENTS:
+        lowest, highest = (0, _HIGHEST[name]) if name in _HIGHEST else (-180, 180)
+        op.execute(f"ALTER TABLE ecgs ADD COLUMN {name} real")
+        op.execute(f"ALTER TABLE ecgs ADD CONSTRAINT ck_ecgs_{name} CHECK ({name} BETWEEN {lowest} AND {highest})")
+    op.execute("ALTER TABLE ecgs ADD COLUMN qtc_formula varchar")
+    op.execute(f"ALTER TABLE ecgs ADD CONSTRAINT ck_ecgs_qtc_formula CHECK (qtc_formula IN ({_FORMULAS}))")
+    op.execute(
+        "CREATE INDEX ix_ecgs_location ON ecgs (location, simulated, created_at DESC, id DESC) "
+        "WHERE location IS NOT NULL"
+    )
+    op.execute("CREATE INDEX ix_ecgs_order_hash ON ecgs (order_hash) WHERE order_hash IS NOT NULL")
+
+
+def _names(attributes: str) -> None:
+    op.execute("ALTER TABLE attribute_values DROP CONSTRAINT ck_attribute_values_attribute")
+    op.execute(
+        f"ALTER TABLE attribute_values ADD CONSTRAINT ck_attribute_values_attribute CHECK (attribute IN ({attributes}))"
+    )
+
+
+def _count(more: str) -> None:
+    """Replace the triggers' function. `more`: the columns that are counted besides."""
+    attributes = "site_id, device_id, device_software_id, reader_id"
+    counted = f"cell_id, {attributes}, month, slot, age_years, sex, simulated{more}"
+    changed = f"age, ecg_id, outcome, {attributes}, sex, slot, simulated"
+    when = "coalesce(p.recorded_at, '0001-01-01 00:00:00+00')"
+    op.execute(
+        f"""
+        CREATE OR REPLACE FUNCTION pairs_follow() RETURNS trigger LANGUAGE plpgsql AS $$
+        BEGIN
+            IF TG_OP = 'INSERT' THEN
+                IF NOT EXISTS (SELECT FROM fresh) THEN
+                    RETURN NULL;  -- an upsert that updated
+                END IF;
+            END IF;
+            IF TG_OP <> 'INSERT' THEN
+                INSERT INTO pair_deltas ({counted}, pairs) SELECT {counted}, -1 FROM stale;
+                DELETE FROM changes c USING stale p JOIN cell_outcomes o ON o.cell_id = p.cell_id
+                WHERE c.outcome = o.outcome AND c.recorded_at = {when} AND c.ecg_id = p.ecg_id AND c.slot = p.slot
+                AND c.simulated = p.simulated;
+            END IF;
+            IF TG_OP <> 'DELETE' THEN
+                INSERT INTO pair_deltas ({counted}, pairs) SELECT {counted}, 1 FROM fresh;
+                INSERT INTO changes (recorded_at, {changed})
+                SELECT {when}, {changed} FROM fresh p JOIN cell_outcomes o ON o.cell_id = p.cell_id;
+            END IF;
+            RETURN NULL;
+        END $$
+        """  # noqa: S608
+    )
