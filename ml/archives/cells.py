@@ -30,12 +30,13 @@ class Cells:
     """A row's cells, read one by one; an empty or absent cell is None. `reasons` names what is wrong by its column."""
 
     def __init__(self, row: Row) -> None:
-        self._row = row
+        self.place = row.place
         self.reasons: list[Reason] = []
+        self._cells = {column: cell.strip() for column, cell in row.cells.items() if cell}
 
     def raw(self, column: str) -> str:
         """Return a cell as it stands, without blanks around it."""
-        return self._row.cells.get(column, "").strip()
+        return self._cells.get(column, "")
 
     def wrong(self, column: str, what: str, code: str = "bad_value") -> None:
         """Add a reason; `what` continues the column's name and repeats nothing of the cell."""
@@ -43,7 +44,7 @@ class Cells:
 
     def rejected(self) -> Rejected:
         """Return the row as rejected, with every reason so far."""
-        return Rejected(place=self._row.place, reasons=tuple(self.reasons))
+        return Rejected(place=self.place, reasons=tuple(self.reasons))
 
     def required(self, column: str) -> None:
         """Add a reason if a cell is empty."""
@@ -53,12 +54,14 @@ class Cells:
     def name(self, column: str) -> str | None:
         """Return a name: at most `LONGEST_NAME` characters on one line, each run of blanks as one."""
         value = " ".join(self.raw(column).split())
+        if not value:
+            return None
         if len(value) > LONGEST_NAME:
             self.wrong(column, f"is longer than {LONGEST_NAME} characters", "too_large")
         elif _CONTROL.search(value):
             self.wrong(column, "holds control characters")
         else:
-            return value or None
+            return value
         return None
 
     def text(self, column: str) -> str | None:

@@ -36,9 +36,12 @@ class ArchiveKind(NamedTuple):
         row. Raises `BadArchive` for an archive of another kind or an option that cannot be used.
     options
         What may be said besides the path.
+    example
+        An example of a table that people write themselves; empty where they do not.
     """
 
     name: str
     what: str
     read: Callable[[Path, Options], Iterator[Found]]
     options: tuple[Option, ...] = ()
+    example: str = ""

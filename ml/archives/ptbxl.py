@@ -112,7 +112,6 @@ def _readings(cells: Cells) -> tuple[Reading, ...]:
             text=text,
             codes=codes,
             reader=None if reader is None else f"ptbxl-{reader}",
-            final=validated is True,
             validated=_VALIDATED[validated],
         ),
     )

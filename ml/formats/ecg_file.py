@@ -42,12 +42,26 @@ class Measurements:
     t_axis: float | None = None
 
 
+MEASURED_RANGES: dict[str, tuple[float, float]] = {
+    "heart_rate": (0, 1000),
+    "pr_ms": (0, 5000),
+    "qrs_ms": (0, 5000),
+    "qt_ms": (0, 5000),
+    "qtc_ms": (0, 5000),
+    "p_axis": (-180, 180),
+    "qrs_axis": (-180, 180),
+    "t_axis": (-180, 180),
+}
+"""The least and the greatest value that is taken for a measurement."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What a file says of the recording besides the signal, None where it says nothing.
 
     A `recorded_at` without an offset is the local time of the site. `location` is the care unit. `patient_id` and
-    `order_id` are stored only as keyed hashes. `age` is in years.
+    `order_id` are stored only as keyed hashes; `patient_hash` and `order_hash` (64 hexadecimal digits) are such hashes
+    already, and are kept as they are. `age` is in years. `simulated`: no patient was ever attached to the signal.
     """
 
     recorded_at: datetime | None = None
@@ -59,6 +73,9 @@ class Facts:
     sex: Literal["male", "female"] | None = None
     patient_id: str | None = None
     order_id: str | None = None
+    patient_hash: str | None = None
+    order_hash: str | None = None
+    simulated: bool | None = None
     measurements: Measurements = field(default_factory=Measurements)
 
 
@@ -66,7 +83,8 @@ class Facts:
 class Reading:
     """One reading of the recording: text, codes, or both; the codes are then what is labelled.
 
-    `reader` is the name that the source gives, stored only as a pseudonym. An `authored_at` without an offset is the
+    `reader` is the name that the source gives, stored only as a pseudonym; `reader_pseudonym` is one already, and is
+    kept as it is. An `authored_at` without an offset is the
     local time of the site. `final`: the source calls it final or confirmed. `blinded`: whether this reader had not seen
     the machine's text. `validated`: whether a person has confirmed it.
     """
@@ -75,6 +93,7 @@ class Reading:
     text: str | None = None
     codes: tuple[Code, ...] = ()
     reader: str | None = None
+    reader_pseudonym: str | None = None
     authored_at: datetime | None = None
     final: bool = False
     blinded: Known = "unknown"

@@ -23,6 +23,7 @@ from app.kit.pagination import decode
 from app.kit.problems import Problem
 from ml import formats
 from ml.archives import Rejected
+from ml.archives.code_list import BadCodeList, parse_codes
 from ml.archives.literals import NotALiteral, literal
 from ml.archives.tables import read_table
 from ml.deidentify import without_identifiers
@@ -122,6 +123,12 @@ def read_literal(text: str) -> None:
             literal(begins + text)
 
 
+def read_code_list(text: str) -> None:
+    for begins in ("", "SCP:", "SCP:a@"):
+        with suppress(BadCodeList):
+            parse_codes(begins + text)
+
+
 ENTRIES: list[Callable[[str], object]] = [
     read_report,
     lambda text: counted_form(labeler(), text),
@@ -136,6 +143,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_report_lines,
     read_rows,
     read_literal,
+    read_code_list,
     without_identifiers,
     known_lead,
     without_folders,

@@ -50,7 +50,7 @@ def test_a_row_is_an_over_read_with_its_facts(tmp_path: Path) -> None:
     assert (facts.age, facts.patient_id) == (90, "ptbxl/11275")
     assert (reading.source, reading.text, reading.reader) == ("overread", "sinusrhythmus", "ptbxl-1")
     assert reading.codes == (Code("SCP", "NORM", 0.8), Code("SCP", "SR", None), Code("AXIS", "LAD", None))
-    assert (reading.final, reading.validated, reading.blinded) == (True, "yes", "unknown")
+    assert (reading.final, reading.validated, reading.blinded) == (False, "yes", "unknown")
 
 
 def test_codes_that_no_person_validated_say_so(tmp_path: Path) -> None:
