@@ -52,12 +52,17 @@ def entry_of(row: Row, folder: Path) -> Found:
     ecg_id = cells.whole("ecg_id")
     cells.required("ecg_id")
     entry = Entry(
-        record=f"ptbxl/{ecg_id}",
+        record=record(ecg_id),
         signal=_signal(cells, folder),
         facts=_facts(cells),
         readings=_readings(cells),
     )
     return cells.rejected() if cells.reasons else entry
+
+
+def record(ecg_id: int | None) -> str:
+    """Return the record of an ECG."""
+    return f"ptbxl/{ecg_id}"
 
 
 def scp_codes(text: str) -> dict[str, float]:
