@@ -16,10 +16,10 @@ from app.kit.admission import Admission
 from app.kit.database import DatabaseDep
 from app.kit.state import from_app, made_by
 from app.kit.store import ObjectFault
-from ml.formats import LEADS, Recording
+from ml.formats import FORMATS, LEADS, Recording
 
 SAMPLE_BYTES = 4 * len(LEADS)  # of one stored sample of every lead
-UPLOADED = 12  # times an upload's bytes: the peak while it is read, checked and stored
+UPLOADED = max(file_format.memory for file_format in FORMATS)  # times an upload's bytes
 LONGEST_QUEUE = 100
 PATIENCE_S = 30.0
 

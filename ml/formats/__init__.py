@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ml.formats import wfdb
+from ml.formats import muse_xml, wfdb
 from ml.formats.ecg_file import EcgFile, Facts, Measurements, Reading
 from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import LEADS, Reason, Recording, Unreadable
@@ -21,7 +21,7 @@ __all__ = [
     "read",
 ]
 
-FORMATS: tuple[Format, ...] = (wfdb.FORMAT,)
+FORMATS: tuple[Format, ...] = (wfdb.FORMAT, muse_xml.FORMAT)
 """The known formats. The first one that recognises a file reads it."""
 
 
@@ -40,8 +40,9 @@ def read(files: Mapping[str, bytes]) -> EcgFile:
 
 
 def format_of(name: str, head: bytes) -> Format | None:
-    """Return the format whose main file this is, by its first bytes, or else by the ending of its name."""
+    """Return the format whose main file this is, by its first bytes, or else by an ending that only it has."""
     for file_format in FORMATS:
         if file_format.recognises(head):
             return file_format
-    return next((file_format for file_format in FORMATS if name.lower().endswith(file_format.main_ending)), None)
+    by_ending = (file_format for file_format in FORMATS if file_format.ending_decides)
+    return next((file_format for file_format in by_ending if name.lower().endswith(file_format.main_ending)), None)

@@ -1,14 +1,15 @@
-"""From the channels that a file stores to twelve leads: any two limb leads give the other four."""
+"""From the channels that a file stores to twelve leads in millivolt: any two limb leads give the other four."""
 
 import math
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.formats.recording import LEADS, MISSING, Reason, Unreadable
+from ml.formats.recording import LEADS, MISSING, Reason, Recording, Unreadable
 
 # Einthoven and Goldberger: each limb lead as a·I + b·II
 _HALF = Fraction(1, 2)
@@ -19,6 +20,17 @@ _IN_I_AND_II = {
     "aVR": (-_HALF, -_HALF),
     "aVL": (Fraction(1), -_HALF),
     "aVF": (-_HALF, Fraction(1)),
+}
+_UNITS_IN_A_MILLIVOLT = {
+    "v": Decimal("1e-3"),
+    "mv": Decimal(1),
+    "millivolts": Decimal(1),
+    "uv": Decimal(1000),
+    "µv": Decimal(1000),  # the micro sign
+    "μv": Decimal(1000),  # the Greek letter
+    "microvolts": Decimal(1000),
+    "nv": Decimal(1_000_000),
+    "nanovolts": Decimal(1_000_000),
 }
 _LARGEST = np.iinfo(np.int32).max
 _SMALL_RATIO = 10_000  # numbers up to this make a ratio of gains that integers can follow exactly
@@ -38,6 +50,33 @@ class Channel:
         if gain * sign > 0:
             return cls(samples, abs(gain))
         return cls(np.where(samples == MISSING, samples, -samples), abs(gain))
+
+
+@dataclass(frozen=True)
+class Stored:
+    """The leads of a record as they are found in its files, and what is wrong with them."""
+
+    leads: dict[str, Channel] = field(default_factory=dict)
+    reasons: list[Reason] = field(default_factory=list)
+
+    def add(self, lead: str, channel: Channel) -> None:
+        """Add a lead; a second one of the name is a reason not to read the record."""
+        if lead in self.leads:
+            self.reasons.append(Reason("duplicate_lead", f"lead {lead} is in the record twice"))
+        self.leads[lead] = channel
+
+    def recording(self, sampling_rate_hz: float) -> Recording:
+        """Return the twelve leads. Raises `Unreadable` with every reason."""
+        lengths = {len(channel.samples) for channel in self.leads.values()}
+        unequal = [Reason("unequal_lengths", "the leads have different lengths")] if len(lengths) > 1 else []
+        if reasons := self.reasons + unequal:
+            raise Unreadable(reasons)
+        return Recording(*twelve_leads(self.leads), sampling_rate_hz)
+
+
+def units_in_a_millivolt(unit: str) -> Decimal | None:
+    """Return how many of a unit make a millivolt: 1000 for `uV`; None for what is no unit of voltage."""
+    return _UNITS_IN_A_MILLIVOLT.get(unit.lower())
 
 
 def twelve_leads(stored: Mapping[str, Channel]) -> tuple[NDArray[np.int32], NDArray[np.float64]]:

@@ -19,14 +19,18 @@ class Format(NamedTuple):
     name
         What people call the format.
     main_ending, other_endings
-        The usual endings of file names, in lower case. They explain what is missing; they never decide what a file is,
-        unless no format recognises its content.
+        The usual endings of file names, in lower case. They explain what is missing.
     recognises
         Return whether the first `HEAD_BYTES` of a file are those of a record's main file.
     names
         Return the names of the files that a main file needs beside it. It never raises.
     read
         Return what some files hold, by their names and contents, or raise `Unreadable`.
+    ending_decides
+        Whether a file with the main ending is taken for one of this format where no format recognises its content. So
+        it should not be, where other files have that ending too (`.xml`).
+    memory
+        The peak of memory while files are read, checked and stored, in times their bytes.
     """
 
     name: str
@@ -35,6 +39,8 @@ class Format(NamedTuple):
     recognises: Callable[[bytes], bool]
     names: Callable[[bytes], Sequence[str]]
     read: Callable[[Mapping[str, bytes]], EcgFile]
+    ending_decides: bool
+    memory: int
 
     @property
     def endings(self) -> tuple[str, ...]:

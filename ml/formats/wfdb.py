@@ -11,7 +11,7 @@ from collections.abc import Mapping
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.formats.channels import Channel, twelve_leads
+from ml.formats.channels import Channel, Stored
 from ml.formats.ecg_file import EcgFile
 from ml.formats.format import Format, matching
 from ml.formats.recording import LEADS, MISSING, Reason, Recording, Unreadable
@@ -43,26 +43,18 @@ def read_wfdb(files: Mapping[str, bytes]) -> EcgFile:
     except BadHeader as error:
         raise Unreadable([error.reason]) from error
 
-    reasons: list[Reason] = []
-    stored: dict[str, Channel] = {}
+    stored = Stored()
     for name in dict.fromkeys(signal.file for signal in header.signals if signal.scale is not None):
         try:
             columns = _columns(name, header, files)
         except BadHeader as error:
-            reasons.append(error.reason)
+            stored.reasons.append(error.reason)
             continue
         for scale, column in columns:
-            reasons += _verify(scale, column)
-            lead = scale.lead.name
-            if lead in stored:
-                reasons.append(Reason("duplicate_lead", f"lead {lead} is in the record twice"))
-            stored[lead] = Channel.of(_without_baseline(column, scale.baseline), scale.gain, scale.lead.sign)
-    if len({len(channel.samples) for channel in stored.values()}) > 1:
-        reasons.append(Reason("unequal_lengths", "the signal files have different lengths"))
-    if reasons:
-        raise Unreadable(reasons)
-    samples, gains = twelve_leads(stored)
-    return EcgFile(Recording(samples, gains, header.sampling_rate_hz))
+            stored.reasons.extend(_verify(scale, column))
+            samples = _without_baseline(column, scale.baseline)
+            stored.add(scale.lead.name, Channel.of(samples, scale.gain, scale.lead.sign))
+    return EcgFile(stored.recording(header.sampling_rate_hz))
 
 
 def _columns(name: str, header: Header, files: Mapping[str, bytes]) -> list[tuple[Scale, NDArray[np.int16]]]:
@@ -133,7 +125,16 @@ def _without_baseline(column: NDArray[np.int16], baseline: int) -> NDArray[np.in
     return np.where(column == _NOT_RECORDED, np.int32(MISSING), wide - np.int32(baseline))
 
 
-FORMAT = Format("WFDB", ".hea", (".dat", ".mat"), is_header, signal_files, read_wfdb)
+FORMAT = Format(
+    name="WFDB",
+    main_ending=".hea",
+    other_endings=(".dat", ".mat"),
+    recognises=is_header,
+    names=signal_files,
+    read=read_wfdb,
+    ending_decides=True,
+    memory=12,
+)
 
 
 def write_wfdb(recording: Recording, name: str) -> dict[str, bytes]:

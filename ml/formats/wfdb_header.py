@@ -4,6 +4,7 @@ import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
 
+from ml.formats.channels import units_in_a_millivolt
 from ml.formats.format import base_name
 from ml.formats.leads import Lead, known_lead
 from ml.formats.recording import MAX_GAIN, MAX_RATE_HZ, MAX_SAMPLES, MIN_GAIN, Reason
@@ -14,15 +15,6 @@ LONGEST_FIELD = 40  # characters of a number with its unit
 LONGEST_NAME = 255  # characters of a file's name
 
 _DEFAULT_GAIN = Decimal(200)  # ADC units per physical unit where a header gives none (header(5))
-
-_UNITS_IN_A_MILLIVOLT = {
-    "v": Decimal("1e-3"),
-    "mv": Decimal(1),
-    "uv": Decimal(1000),
-    "µv": Decimal(1000),  # the micro sign
-    "μv": Decimal(1000),  # the Greek letter
-    "nv": Decimal(1_000_000),
-}
 
 _NUMBER = r"[-+]?(?:\d+(?:\.\d*)?|\.\d+)(?:[eE][-+]?\d{1,3})?"
 _FORMAT = re.compile(r"(\d+)(?:x(\d+))?(?::(\d+))?(?:\+(\d+))?", re.ASCII)
@@ -159,7 +151,7 @@ def _scale(fields: list[str], lead: Lead) -> Scale:
     found = _matched(_GAIN, fields[2])
     if found is None:
         raise BadHeader("bad_header", f"lead {lead.name}: the gain is no WFDB gain")
-    units = _UNITS_IN_A_MILLIVOLT.get((found[3] or "mV").lower())
+    units = units_in_a_millivolt(found[3] or "mV")
     if units is None:
         raise BadHeader("unknown_unit", f"lead {lead.name}: the unit is not V, mV, uV or nV")
     if not abs(float(found[1])) <= MAX_GAIN:

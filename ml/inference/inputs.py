@@ -14,7 +14,7 @@ from ml.signals import Preprocessing, Unusable, preprocess
 
 Found = Record | Unread | Skipped
 
-_ENDINGS = tuple(ending for file_format in FORMATS for ending in file_format.endings)
+_ENDINGS = tuple(ending for file_format in FORMATS if file_format.ending_decides for ending in file_format.endings)
 
 
 def read_all(paths: Iterable[Path], options: Preprocessing) -> Iterator[Found]:

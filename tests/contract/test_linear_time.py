@@ -29,6 +29,8 @@ from ml.archives.tables import read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
 from ml.formats.leads import known_lead
+from ml.formats.muse_facts import facts_of, readings_of
+from ml.formats.xml_tree import parse
 from ml.inference.found import Unread
 from ml.inference.inputs import read_all
 from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin
@@ -69,6 +71,21 @@ def read_header(text: str) -> None:
     for header in [*headers, f"h/{text} 2 500 10\n{text} 1\n", text]:
         with suppress(formats.Unreadable):
             formats.read({"h.hea": header.encode(), f"{text}.dat": b"\0" * 40})
+
+
+def read_muse_xml(text: str) -> None:
+    for part in (f"<{text}>", text, f"<LeadID>{text}</LeadID>", f"<WaveFormData>{text}</WaveFormData>"):
+        with suppress(formats.Unreadable):
+            formats.read({"e.xml": f"<RestingECG><Waveform><WaveformType>Rhythm</WaveformType>{part}".encode()})
+    statement = f"<DiagnosisStatement><StmtText>{escaped(text)}</StmtText></DiagnosisStatement>"
+    facts = "".join(
+        f"<{tag}>{escaped(text)}</{tag}>" for tag in ("AcquisitionDate", "AcquisitionTime", "EditorLastName")
+    )
+    root = parse(
+        f"<RestingECG><TestDemographics>{facts}</TestDemographics><Diagnosis>{statement}</Diagnosis></RestingECG>".encode()
+    )
+    facts_of(root)
+    readings_of(root)
 
 
 def read_npz(text: str) -> None:
@@ -135,6 +152,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_vocabulary,
     read_term,
     read_header,
+    read_muse_xml,
     read_npz,
     draw_caption,
     read_import_line,

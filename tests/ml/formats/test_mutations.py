@@ -1,0 +1,117 @@
+"""Files that were changed by accident or on purpose: each is read, or refused with a reason, soon and in little memory."""
+
+import random
+import resource
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from ml.formats import FORMATS, Recording, Unreadable, format_of, read
+from ml.formats.wfdb import write_wfdb
+from tests.ml.formats.muse import muse_file
+from tests.ml.formats.records import simulated
+
+LONGEST_S = 2.0
+LARGEST_KB = 500_000
+SHORT = Recording(simulated().samples[:, :500], simulated().gain, 500.0)
+Files = dict[str, bytes]
+
+MADE: dict[str, Files] = {
+    "WFDB": write_wfdb(SHORT, "r"),
+    "GE MUSE XML": {"e.xml": muse_file(SHORT)},
+}
+REAL = {"WFDB": "ptbxl/records500/00000/00001_hr.*", "GE MUSE XML": "formats/muse_xml/*"}
+NUMBERS = (b"0", b"-1", b"65535", b"2147483648", b"99999999999999999999", b"1e308", b"nan", b"0.0000001")
+
+
+def _byte(content: bytearray, chance: random.Random) -> None:
+    content[chance.randrange(len(content))] = chance.randrange(256)
+
+
+def _bit(content: bytearray, chance: random.Random) -> None:
+    content[chance.randrange(len(content))] ^= 1 << chance.randrange(8)
+
+
+def _cut(content: bytearray, chance: random.Random) -> None:
+    start = chance.randrange(len(content))
+    del content[start : start + chance.choice((1, 2, 7, 100, len(content)))]
+
+
+def _repeat(content: bytearray, chance: random.Random) -> None:
+    start = chance.randrange(len(content))
+    content[start:start] = content[start : start + chance.randrange(1, 400)] * chance.choice((1, 2, 50))
+
+
+def _swap(content: bytearray, chance: random.Random) -> None:
+    one, other = sorted(chance.randrange(len(content)) for _ in range(2))
+    content[one:] = content[other:] + content[one:other]
+
+
+def _number(content: bytearray, chance: random.Random) -> None:
+    digits = [place for place, byte in enumerate(content[:4000]) if 48 <= byte < 58]
+    if digits:
+        place = chance.choice(digits)
+        content[place : place + 1] = chance.choice(NUMBERS)
+
+
+CHANGES: tuple[Callable[[bytearray, random.Random], None], ...] = (_byte, _bit, _cut, _repeat, _swap, _number)
+
+
+def mutated(files: Files, chance: random.Random) -> Files:
+    """Return files of which one was changed in one to four places."""
+    changed = dict(files)
+    name = chance.choice(sorted(files))
+    content = bytearray(changed[name])
+    for _ in range(chance.randrange(1, 5)):
+        if content:
+            chance.choice(CHANGES)(content, chance)
+    changed[name] = bytes(content)
+    return changed
+
+
+def check_mutations(files: Files, count: int, seed: str) -> None:
+    """Read `count` mutations: all answered, the slowest within `LONGEST_S` of processor time."""
+    for number in range(count):
+        changed = mutated(files, random.Random(f"{seed} {number}"))
+        began = time.process_time()
+        try:
+            recording = read(changed).recording
+        except Unreadable as error:
+            assert error.reasons, (seed, number)
+        else:
+            assert recording.samples.dtype == np.int32, (seed, number)
+            assert recording.gain.min() > 0, (seed, number)
+        assert time.process_time() - began < LONGEST_S, (seed, number)
+
+
+def test_every_format_is_mutated() -> None:
+    assert set(MADE) == set(REAL) == {file_format.name for file_format in FORMATS}
+    for name, files in MADE.items():
+        assert read(files).recording.samples.shape == SHORT.samples.shape
+        assert any((found := format_of("", content)) and found.name == name for content in files.values())
+
+
+@pytest.mark.parametrize("name", MADE)
+def test_a_changed_file_is_read_or_refused(name: str) -> None:
+    check_mutations(MADE[name], 300, name)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(3600)
+@pytest.mark.parametrize("name", MADE)
+def test_changed_files_are_read_or_refused(name: str, shared: Path) -> None:
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    check_mutations(MADE[name], 15_000, f"{name} made")
+    paths = sorted(shared.glob(REAL[name]))
+    assert paths
+    records = (
+        [{path.name: path.read_bytes() for path in paths}]
+        if name == "WFDB"
+        else [{path.name: path.read_bytes()} for path in paths]
+    )
+    for number, files in enumerate(records):
+        check_mutations(files, 5_000 // len(records), f"{name} real {number}")
+    assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < LARGEST_KB
