@@ -47,7 +47,7 @@ def upload_ecg(
     session: SessionDep,
     user: ReaderUser,
     shown: ShownDep,
-    file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`.")],
+    file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`; or one GE MUSE XML file.")],
     metadata: Annotated[
         str | None,
         Form(description=f"JSON, at most {LONGEST_METADATA:,} characters.", examples=[METADATA_EXAMPLE]),

@@ -10,8 +10,8 @@ from defusedxml.ElementTree import DefusedXMLParser
 from ml.formats.recording import Reason, Unreadable
 
 MAX_XML_BYTES = 2**23  # 8 MiB; ten seconds of twelve leads have 0.1 to 1 MiB
-MAX_TAGS = 200_000
-MAX_ATTRIBUTES = 200_000
+MAX_TAGS = 50_000  # ten seconds have 700 to 2,400
+MAX_ATTRIBUTES = 50_000
 _MAX_COPIED = 10**8  # characters
 
 _DECLARED = re.compile(r"""\s*+<\?xml[^>]{0,100}?encoding\s{0,20}=\s{0,20}["']([A-Za-z0-9._-]{1,40})["']""", re.ASCII)

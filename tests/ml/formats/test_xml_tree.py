@@ -6,9 +6,9 @@ import tracemalloc
 import pytest
 
 from ml.formats import Unreadable
-from ml.formats.xml_tree import MAX_TAGS, MAX_XML_BYTES, parse, root_name, said
+from ml.formats.xml_tree import MAX_ATTRIBUTES, MAX_TAGS, MAX_XML_BYTES, parse, root_name, said
 
-NAMES = [f"a{number}" for number in range(99_000)]
+NAMES = [f"a{number}" for number in range(MAX_TAGS - 10)]
 ROOM = MAX_XML_BYTES - 1000
 
 
@@ -20,14 +20,14 @@ BOMBS = {
     "entities": '<!DOCTYPE a [<!ENTITY b "c"><!ENTITY d "&b;&b;">]><a>&d;</a>',
     "an external entity": '<!DOCTYPE a [<!ENTITY b SYSTEM "file:///etc/passwd">]><a>&b;</a>',
     "a parameter entity": '<!DOCTYPE a [<!ENTITY % b SYSTEM "http://127.0.0.1/">%b;]><a/>',
-    "default attributes": f"<!DOCTYPE a [{'<!ATTLIST a b CDATA `c`>'.replace('`', chr(34)) * 2000}]><a>{'<a/>' * 90_000}</a>",
+    "default attributes": f"<!DOCTYPE a [{'<!ATTLIST a b CDATA `c`>'.replace('`', chr(34)) * 2000}]><a>{'<a/>' * (MAX_TAGS - 10)}</a>",
     "a file too large": f"<a>{' ' * MAX_XML_BYTES}</a>",
     "elements": f"<a>{'<b/>' * MAX_TAGS}</a>",
     "elements in elements": "<a>" * (MAX_TAGS + 1),
     "attributes": f"<a {attributes(500_000)}/>",
-    "a long namespace": f'<a xmlns="{"u" * 100_000}">{"<a/>" * 99_000}</a>',
+    "a long namespace": f'<a xmlns="{"u" * 100_000}">{"<a/>" * (MAX_TAGS - 10)}</a>',
     "a long namespace and many names": f'<a xmlns="{"u" * 9_900}">{"".join(f"<{name}/>" for name in NAMES)}</a>',
-    "a long namespace of attributes": f'<a xmlns:b="{"u" * 2_000_000}" {attributes(199_000, "b:")}/>',
+    "a long namespace of attributes": f'<a xmlns:b="{"u" * 2_000_000}" {attributes(MAX_ATTRIBUTES - 10, "b:")}/>',
     "an unknown entity": "<a>&b;</a>",
     "no end": "<a>" + "x" * ROOM,
     "a comment": f"<!--{'-' * ROOM}-->",
@@ -55,7 +55,7 @@ LARGEST = {
     "control characters": f"<a>{chr(1) * ROOM}</a>",
     "elements": f"<a>{'<b>c</b>' * (MAX_TAGS // 2 - 2)}</a>",
     "elements in elements": f"{'<a>' * (MAX_TAGS // 2)}{'</a>' * (MAX_TAGS // 2)}",
-    "attributes": f"<a {attributes(199_000)}/>",
+    "attributes": f"<a {attributes(MAX_ATTRIBUTES - 10)}/>",
 }
 
 
