@@ -47,7 +47,9 @@ def upload_ecg(
     session: SessionDep,
     user: ReaderUser,
     shown: ShownDep,
-    file: Annotated[list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`; or one GE MUSE XML file.")],
+    file: Annotated[
+        list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML: one file.")
+    ],
     metadata: Annotated[
         str | None,
         Form(description=f"JSON, at most {LONGEST_METADATA:,} characters.", examples=[METADATA_EXAMPLE]),
