@@ -186,7 +186,7 @@ def unmapped(
         places = (
             each
             for each in unmapped_in(rules.labeler, reading)
-            if unmapped_form(rules.labeler, each.statement.text) == form
+            if unmapped_form(rules.labeler, reading, each.statement) == form
         )
         if (found := next(places, None)) is None:
             continue  # counted by another release

@@ -58,13 +58,16 @@ def unmapped(labeler: Labeler, report: LabeledReport) -> Iterator[Unmapped]:
             yield Unmapped(statement, True, words)
 
 
-def unmapped_form(labeler: Labeler, statement: str) -> str:
-    """Return the form that unmapped statements are counted by.
+def unmapped_form(labeler: Labeler, report: LabeledReport, statement: Statement) -> str:
+    """Return the form that unmapped statements of a report are counted by: a code is its system and itself.
 
     Dates, times and rates do not matter there. Most of what is new in an archive is new by these alone, and need not be
     brought into its normal form again.
     """
-    return counted_form(labeler, _LONG_NUMBER.sub("00", without_dates(statement)))
+    system = report.system_of(statement)
+    if system is not None:
+        return f"{system} {statement.text}"[:LONGEST_FORM]
+    return counted_form(labeler, _LONG_NUMBER.sub("00", without_dates(statement.text)))
 
 
 def counted_form(labeler: Labeler, statement: str) -> str:
@@ -78,7 +81,7 @@ def row(labeler: Labeler, reading: LabeledReport) -> Row:
     A finding without a cue is written without the fields of one: most have none, and millions are stored.
     """
     partly = (statement for statement in reading.partly if labeler.not_understood(statement.text))
-    forms = {unmapped_form(labeler, statement.text) for statement in (*reading.unmapped, *partly)} - {""}
+    forms = {unmapped_form(labeler, reading, statement) for statement in (*reading.unmapped, *partly)} - {""}
     findings = [_written(finding) for finding in reading.findings]
     return Row(*reading.masks(), findings, sorted(forms), reading.stance)
 

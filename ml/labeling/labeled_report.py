@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from functools import cached_property
 
 from ml.labeling.composed import Composed
-from ml.labeling.findings import RANK, Finding, Masks, Stance, Statement, joint_stance
+from ml.labeling.findings import RANK, Code, Finding, Masks, Stance, Statement, joint_stance
 from ml.labeling.passages import NO_LABELS, Passage
 
 FEWEST = 3  # words that are not understood in a report that is unread
@@ -24,10 +24,12 @@ class LabeledReport:
         composed: Composed | None = None,
         *,
         unread_above: float = 1,
+        codes: Sequence[Code] = (),
     ) -> None:
         self.labels = labels
         self._passages = passages
         self._unread_above = unread_above  # share of words that are not understood
+        self._codes = codes  # what the report is, where it is no text
         self._composed = composed  # where the passages are not in the text as it was written
 
     @cached_property
@@ -94,6 +96,15 @@ class LabeledReport:
             masks = self.masks()
             return "read" if masks.present | masks.uncertain else stance
         return stance
+
+    def system_of(self, statement: Statement) -> str | None:
+        """Return the code system of a statement of this report; None where the report is text."""
+        line = 0
+        for code in self._codes:
+            line += len(code.code) + 1
+            if statement.start < line:
+                return code.system
+        return None
 
     def masks(self) -> Masks:
         """Return the four masks: at most one status a label, by precedence."""

@@ -74,7 +74,7 @@ class Labeler:
 
     def read_codes(self, codes: Sequence[Code]) -> LabeledReport:
         """Return what codes say: each is a statement of the text that has one code a line."""
-        return LabeledReport(self._keys, [(0, self._codes.read(codes))])
+        return LabeledReport(self._keys, [(0, self._codes.read(codes))], codes=codes)
 
     def normal_form(self, statement: str) -> str:
         """Return what statements of one wording have in common, so that "AF" and "atrial fibrillation" are one.

@@ -6,10 +6,12 @@ from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, StringConstraints, ValidationError, model_validator
+from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
+from ml.labeling.code_systems import Codes, CodeSystem, codes_of_two_kinds
 from ml.labeling.findings import Stance, Status
+from ml.labeling.parts import Key, Name, Part, Switched, Switches
 from ml.labeling.policy import Policy
 from ml.labeling.terms import count_words, variants
 from ml.labeling.yaml_text import MISTAKES_NAMED, Node, NotYaml, Place, dotted, read_yaml
@@ -26,17 +28,9 @@ def _is_term(term: str) -> str:
     return term
 
 
-def _are_switches(switches: dict[str, str]) -> dict[str, str]:
-    Policy.model_validate(switches)
-    return switches
-
-
 Version = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,99}$")]
-Key = Annotated[str, StringConstraints(pattern=r"^[a-z][a-z0-9_]{0,49}$")]
-Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=100)]
 Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_is_term)]
-Switches = Annotated[dict[str, str], AfterValidator(_are_switches)]
 CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_list", "negation_after", "contrast",
     "inability", "exclusion", "exclusion_after", "answer_no", "answer_yes",
@@ -62,11 +56,7 @@ class VocabularyError(ValueError):
     """A vocabulary that cannot be used; the message names the first mistakes, each with its line and place."""
 
 
-class _Part(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-
-class Label(_Part):
+class Label(Part):
     """One label: `key` for programs, `name` for people."""
 
     key: Key
@@ -74,16 +64,7 @@ class Label(_Part):
     shape: bool = False  # of the QRS: what a paced or an ectopic beat has as well
 
 
-class _Switched(_Part):
-    """An entry that counts only under some values of the policy's switches."""
-
-    when: Switches = {}
-
-    def holds(self, policy: Policy) -> bool:
-        return all(getattr(policy, switch) == value for switch, value in self.when.items())
-
-
-class Phrases(_Switched):
+class Phrases(Switched):
     """Terms by language."""
 
     terms: dict[Language, tuple[Term, ...]]
@@ -106,7 +87,7 @@ class Rule(Phrases):
     unless: tuple[Term, ...] = ()
 
 
-class Compound(_Part):
+class Compound(Part):
     """A finding whose parts and head may stand apart: "anterior and inferior wall infarcts".
 
     `signs` (ST elevation) lend their parts to a hedged head that has none: "inferior ST elevation, consider infarct".
@@ -118,7 +99,7 @@ class Compound(_Part):
     signs: Phrases
 
 
-class AxisRange(_Part):
+class AxisRange(Part):
     """Degrees above `above` and below `below` mention the labels."""
 
     labels: tuple[Key, ...]
@@ -132,7 +113,7 @@ class AxisNames(Phrases):
     second_of_three: bool = False
 
 
-class Axis(_Switched):
+class Axis(Switched):
     """The QRS axis as a number."""
 
     names: tuple[AxisNames, ...]
@@ -146,7 +127,7 @@ class Cues(Phrases):
     kind: CueKind
 
 
-class Transition(_Part):
+class Transition(Part):
     """What cues of some kinds become: behind a cue of one of the kinds `behind` in the same clause, or anywhere.
 
     `takes`: that cue says nothing else. `answers`: only behind a mark and at the end of a clause ("LVH: negative").
@@ -182,29 +163,20 @@ class Stances(Phrases):
     ends: bool = False
 
 
-class Codes(_Switched):
-    """Codes of one system that mention labels."""
-
-    system: Name
-    labels: tuple[Key, ...]
-    codes: tuple[Name, ...]
-    status: Status = "present"
-
-
 class Synonyms(Phrases):
     """Terms that are written as `name` before words are compared; no finding comes of them."""
 
     name: Annotated[Name, AfterValidator(_is_term)]
 
 
-class Vocabulary(_Part):
+class Vocabulary(Part):
     """A whole vocabulary. The order of `labels` is the order of the masks' bits."""
 
     version: Version
     languages: Annotated[tuple[Language, ...], Field(min_length=1)]
     labels: Annotated[tuple[Label, ...], Field(min_length=1, max_length=63)]
     policy: Policy = Policy()
-    profiles: dict[Key, Switches] = {}
+    profiles: dict[Key, Switches] = Field(default_factory=dict)
     rules: tuple[Rule, ...]
     compounds: tuple[Compound, ...] = ()
     axis: Axis | None = None
@@ -220,6 +192,7 @@ class Vocabulary(_Part):
     other_languages: tuple[Name, ...] = ()
     unread_above: Annotated[float, Field(ge=0, le=1)] = 1
     codes: tuple[Codes, ...] = ()
+    code_systems: tuple[CodeSystem, ...] = ()
     synonyms: tuple[Synonyms, ...] = ()
     uncertain_below: Annotated[float, Field(ge=0, le=1)] = 0.8
 
@@ -249,7 +222,8 @@ class Vocabulary(_Part):
     def _hangs_together(self) -> Self:
         parts = list(all_parts(self))
         too_many = _too_many_words(parts)
-        for mistakes in (too_many, self._labels_alike(), self._not_listed(parts), self._of_two_names()):
+        two_kinds = codes_of_two_kinds(self.codes, self.code_systems)
+        for mistakes in (too_many, self._labels_alike(), self._not_listed(parts), self._of_two_names(), two_kinds):
             if found := [_error(mistake) for mistake in mistakes]:
                 raise ValidationError.from_exception_data(type(self).__name__, found)
         return self
@@ -263,7 +237,7 @@ class Vocabulary(_Part):
                     yield ("labels", i, attribute), f"twice: {value}"
                 seen.add(value)
 
-    def _not_listed(self, parts: Iterable[tuple[Place, _Part]]) -> Iterator[Mistake]:
+    def _not_listed(self, parts: Iterable[tuple[Place, Part]]) -> Iterator[Mistake]:
         keys = {label.key for label in self.labels}
         for place, part in parts:
             if isinstance(part, Rule | AxisRange | Codes):
@@ -283,9 +257,9 @@ class Vocabulary(_Part):
                     yield place, f"of two names: {' '.join(other[0])}"
 
 
-def all_parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, _Part]]:
+def all_parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, Part]]:
     """Yield every part of a vocabulary with its place, also parts of parts."""
-    if isinstance(value, _Part):
+    if isinstance(value, Part):
         yield place, value
         for name, inner in value:
             yield from all_parts(inner, (*place, name))
@@ -294,7 +268,7 @@ def all_parts(value: Any, place: Place = ()) -> Iterator[tuple[Place, _Part]]:
             yield from all_parts(inner, (*place, i))
 
 
-def _terms(place: Place, part: _Part) -> Iterator[tuple[Place, str]]:
+def _terms(place: Place, part: Part) -> Iterator[tuple[Place, str]]:
     """Yield the terms of a part, each with its place."""
     if isinstance(part, Phrases):
         for language, terms in part.terms.items():
@@ -304,7 +278,7 @@ def _terms(place: Place, part: _Part) -> Iterator[tuple[Place, str]]:
         yield (*place, "name"), part.name
 
 
-def _too_many_words(parts: Iterable[tuple[Place, _Part]]) -> Iterator[Mistake]:
+def _too_many_words(parts: Iterable[tuple[Place, Part]]) -> Iterator[Mistake]:
     words = 0
     for place, term in [found for part in parts for found in _terms(*part)]:
         words += count_words(term)

@@ -26,6 +26,8 @@ from app.settings import Settings
 from app.steps import KINDS
 from app.vocabularies import queries
 from app.vocabularies.service import KEPT, Labelers, upload
+from ml.corpus.simulator import simulate
+from ml.formats.wfdb import write_wfdb
 from ml.labeling import Labeler, Vocabulary, builtin_text
 from ml.labeling.elsewhere import answer
 
@@ -235,6 +237,22 @@ def test_statements_that_are_partly_understood_are_counted_too(client: httpx.Cli
         ("sinus rhythm with a fibr on date", True, ["fibr"], 2),
         ("brugada pattern", False, ["brugada"], 1),
     ]
+
+
+def test_codes_that_are_not_known_are_counted_with_their_system(client: httpx.Client) -> None:
+    [ecg] = simulate(1, seed=3)
+    files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+    ecg_id = client.post("/v1/ecgs", files=files).json()["id"]
+    codes = [("12SL", "ASMI;AU"), ("12SL", "ZMI;AU"), ("AHA", "901"), ("AHA", "902"), ("SCP", "PVC")]
+    report = {"source": "overread", "codes": [{"system": system, "code": code} for system, code in codes]}
+    said = client.post(f"/v1/ecgs/{ecg_id}/reports", json=report).json()
+    assert [(finding["label"], finding["status"], finding["text"]) for finding in said["findings"]] == [
+        ("anterior_mi", "present", "ASMI")
+    ]
+    found = client.get("/v1/vocabularies/overread-2/unmapped").json()["items"]
+    assert {each["statement"]: each["example"]["text"] for each in found} == {
+        "12SL ZMI": "ZMI", "AHA 901": "901", "AHA 902": "902",
+    }  # fmt: skip
 
 
 @pytest.mark.usefixtures("archive_of_30")

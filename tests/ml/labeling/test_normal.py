@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.labeling import Code, Labeler, builtin
+from ml.labeling import Code, Labeler, Statement, builtin
 from ml.labeling.batch import counted_form, row, unmapped, unmapped_form
 
 LABELER = Labeler(builtin())
@@ -30,9 +30,12 @@ DATES = [
 @pytest.mark.parametrize("date", DATES)
 def test_a_date_is_a_date_however_it_is_written(date: str) -> None:
     statement = f"Inferior infarct, cited on or before {date}"
+    report = LABELER.read(statement)
     assert LABELER.normal_form(statement) == "inferior mi cited on or before date"
     assert (
-        unmapped_form(LABELER, statement) == counted_form(LABELER, statement) == "inferior mi cited on or before date"
+        unmapped_form(LABELER, report, Statement(0, len(statement), statement))
+        == counted_form(LABELER, statement)
+        == "inferior mi cited on or before date"
     )
 
 
@@ -82,9 +85,12 @@ def test_what_is_not_understood(text: str, found: list[tuple[str, bool, tuple[st
     assert [(each.statement.text, each.partly, each.not_understood) for each in unmapped(LABELER, report)] == sorted(
         found, key=lambda each: each[1]
     )
-    assert row(LABELER, report).unmapped == sorted({unmapped_form(LABELER, text) for text, _, _ in found})
+    assert row(LABELER, report).unmapped == sorted({counted_form(LABELER, text) for text, _, _ in found})
 
 
 def test_a_code_is_understood_or_not() -> None:
-    report = LABELER.read_codes([Code("SCP", "AFIB"), Code("SCP", "NOCODE")])
-    assert [(each.statement.text, each.partly) for each in unmapped(LABELER, report)] == [("NOCODE", False)]
+    codes = [Code("SCP", "AFIB"), Code("SCP", "NOCODE"), Code("AHA", "999"), Code("AHA", "998"), Code("NONE", "AFIB")]
+    report = LABELER.read_codes([*codes, Code("SCP", "PVC"), Code("12SL", "ASMI;NEWER;AU")])
+    found = [(each.statement.text, each.partly) for each in unmapped(LABELER, report)]
+    assert found == [("NOCODE", False), ("999", False), ("998", False), ("AFIB", False), ("NEWER", False)]
+    assert row(LABELER, report).unmapped == ["12SL NEWER", "AHA 998", "AHA 999", "NONE AFIB", "SCP NOCODE"]

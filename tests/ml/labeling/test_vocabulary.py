@@ -62,6 +62,19 @@ def test_words_that_yaml_would_read_as_values_are_words() -> None:
         (("labels: [lvh]", "labels: [lvh]\n    when: {no_such_switch: on}"), "line 7: rules.0.when.no_such_switch"),
         (("cues:", "codes:\n  - {system: A, labels: [lhv], codes: [L]}\ncues:"), "line 9: codes.0.labels.0: no such"),
         (
+            (
+                "cues:",
+                "codes:\n  - {system: A, labels: [lvh], codes: [L]}\ncode_systems: [{name: A, none: [K, L]}]\ncues:",
+            ),
+            "line 10: code_systems.0.none.1: mentions a label under codes: L",
+        ),
+        (("cues:", "code_systems:\n  - {name: A}\n  - {name: A}\ncues:"), "line 10: code_systems.1.name: twice: A"),
+        (
+            ("cues:", "code_systems: [{name: A, modifiers: [{binds: near, codes: [X]}]}]\ncues:"),
+            "line 8: code_systems.0.modifiers.0.binds",
+        ),
+        (("cues:", "code_systems: [{name: A, separator: ';;'}]\ncues:"), "line 8: code_systems.0.separator"),
+        (
             ("cues:", f"axis: {{names: [], {FILLERS}, ranges:\n  [{{labels: [lad], above: 1, below: 2}}]}}\ncues:"),
             "line 9: axis.ranges.0.labels.0: no such label: lad",
         ),
