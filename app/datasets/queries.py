@@ -102,7 +102,7 @@ def _counting(
             ) AS labeling
             LEFT JOIN LATERAL {agreed("counting", "labeling")} AS agreed ON :source = 'overread'
             CROSS JOIN LATERAL (SELECT text, codes FROM texts WHERE id = counting.text_id LIMIT 1) AS texts
-            WHERE :source = 'machine' OR {is_read("labeling", "agreed")}
+            WHERE (:source = 'machine' AND labeling.stance <> 'unread') OR {is_read("labeling", "agreed")}
             """  # noqa: S608
         ),
         {"ecg_ids": list(ecg_ids), "vocabulary": vocabulary_id, "source": source},

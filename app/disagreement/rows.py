@@ -29,10 +29,12 @@ def tables(counted: Tally, labels: Sequence[Label]) -> list[Json]:
             "differing_pct_ci": share[1][at],
             "changes": changed,
             "changes_per_ecg": mean[at],
+            "unread": {"machine": machine, "overread": overread},
+            "unreadable": unreadable,
             "labels": rows[at],
         }
-        for at, (pairs, differing, changed) in enumerate(
-            zip(counted.pairs.tolist(), counted.differing.tolist(), changes.tolist(), strict=True)
+        for at, (pairs, differing, changed, (machine, overread, unreadable)) in enumerate(
+            zip(*(each.tolist() for each in (counted.pairs, counted.differing, changes, counted.left_out)), strict=True)
         )
     ]
 

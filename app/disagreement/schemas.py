@@ -40,6 +40,8 @@ TOTALS: dict[str, JsonValue] = {
     "differing_pct_ci": [19.735, 19.845],
     "changes": 442540,
     "changes_per_ecg": 0.218,
+    "unread": {"machine": 0, "overread": 95},
+    "unreadable": 412,
 }
 
 BY_SITE: dict[str, JsonValue] = {
@@ -48,7 +50,6 @@ BY_SITE: dict[str, JsonValue] = {
     "vocabulary": "overread-2",
     "hedged": "positive",
     "simulated": True,
-    "unreadable": 412,
     "groups": [{**TOTALS, "labels": [FLUTTER], "group": {"site": "north"}}],
 }
 
@@ -117,15 +118,29 @@ class LabelRow(BaseModel):
     mcnemar_p: float = Field(description="McNemar's exact two-sided p: are added and removed equally likely?")
 
 
+class UnreadPairs(BaseModel):
+    """Pairs with a report in a language that the vocabulary does not have; a pair may count for both sources."""
+
+    machine: int = Field(description="The machine's report is unread, or the one that the over-read agrees with.")
+    overread: int
+
+
 class Totals(BaseModel):
     """Counts over all labels."""
 
-    pairs: int
+    pairs: int = Field(description="Pairs that are compared.")
     differing: int = Field(description="Pairs on which at least one label differs.")
     differing_pct: float | None
     differing_pct_ci: Confidence
     changes: int = Field(description="Labels that differ, over all pairs.")
     changes_per_ecg: float | None
+    unread: UnreadPairs | None = Field(
+        description="Pairs that are in no other number, because a report is not read; null in older snapshots."
+    )
+    unreadable: int | None = Field(
+        description="Pairs that are in no other number, because the over-read says that the tracing cannot be read; "
+        "null in older snapshots."
+    )
 
 
 class Table(Totals):
@@ -152,10 +167,6 @@ class Disagreement(Table):
     hedged: Hedged
     simulated: bool | None = Field(
         description="Whether the pairs are simulated or real ones; null in snapshots of both, which are older."
-    )
-    unreadable: int | None = Field(
-        description="ECGs of this choice with a machine report whose over-read says that the tracing cannot be read. "
-        "They make no pair; null in older snapshots."
     )
     groups: list[Group] | None
 

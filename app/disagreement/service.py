@@ -28,8 +28,7 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
     if asked.group_by:
         keys = [dict(zip(asked.group_by, key, strict=True)) for key in counted.keys]
         groups = [{"group": key, **table} for key, table in zip(keys, tables(counted, labels), strict=True)]
-    unreadable = queries.count_unreadable(session, rules.id, asked.chosen)
-    return {**whole, **_about(rules, asked), "unreadable": unreadable, "groups": groups}
+    return {**whole, **_about(rules, asked), "groups": groups}
 
 
 def _about(rules: ReadingRules, asked: Asked) -> Json:
@@ -65,7 +64,7 @@ def flow(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) ->
     assert rules.slot is not None
     labels = rules.vocabulary.labels
     counted = queries.count_by_cell(session, rules.slot, asked.chosen)
-    masks = book.masks(session, counted.cell_ids)
+    masks, left_out = book.read(session, counted.cell_ids)
     bits = np.arange(len(labels))
     added, removed = (
         (mask[:, None] >> bits & 1).astype(np.int64)
@@ -73,7 +72,7 @@ def flow(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) ->
     )
     weighted = removed.T * counted.pairs
     return {
-        "pairs": int(counted.pairs.sum()),
+        "pairs": int(counted.pairs[left_out == 0].sum()),
         **_about(rules, asked),
         "removed": _flows(labels, weighted @ added, weighted.sum(axis=1), weighted @ ~added.any(axis=1)),
         "added": _flows(

@@ -13,10 +13,20 @@ _ROW = [
 ]
 
 
+_LEFT_OUT = ("unread_machine", "unread_overread", "unreadable")
+
+
 def table_csv(answer: Json, group_by: Sequence[str]) -> str:
-    """Return a table as CSV: a line a label, and a line a group and label where it is grouped."""
-    rows = ([*(group[name] for name in group_by), *_fields(row)] for group, of in _parts(answer) for row in of)
-    return _csv(answer, [*group_by, *_ROW], rows)
+    """Return a table as CSV: a line a label, and a line a group and label where it is grouped.
+
+    What is left out is counted by pairs and the same for each label.
+    """
+    rows = (
+        [*(group[name] for name in group_by), *_fields(row), *_left_out(table)]
+        for group, table in _parts(answer)
+        for row in table["labels"]
+    )
+    return _csv(answer, [*group_by, *_ROW, *_LEFT_OUT], rows)
 
 
 def trend_csv(answer: Json) -> str:
@@ -51,18 +61,21 @@ def _fields(row: Json) -> Iterator[object]:
         yield from (row[name] or (None, None)) if name.endswith("_ci") else (row[name],)
 
 
+def _left_out(table: Json) -> tuple[object, object, object]:
+    unread = table["unread"] or {"machine": None, "overread": None}
+    return unread["machine"], unread["overread"], table["unreadable"]
+
+
 def as_text(answer: Json) -> str:
     """Return an answer for people, in columns: numbers as in Table A.1 of the paper, with their intervals."""
     kind = "simulated" if answer["simulated"] else "real"
     lines = [f"{_summary(answer)}   vocabulary {answer['vocabulary']}, hedged {answer['hedged']}, {kind} ECGs"]
-    if answer["unreadable"]:
-        lines.append(f"{answer['unreadable']:,} more ECGs make no pair: their over-read says they cannot be read")
-    for group, rows in _parts(answer):
-        table = next((each for each in answer["groups"] or () if each["group"] == group), answer)
+    lines += _said_left_out(answer)
+    for group, table in _parts(answer):
         if group:
             said = ", ".join(f"{name}: {'not known' if value is None else value}" for name, value in group.items())
-            lines += ["", f"{said}   {_summary(table)}"]
-        cells = [_HEADINGS, *([_cell(row, *column) for column in _COLUMNS] for row in rows)]
+            lines += ["", f"{said}   {_summary(table)}", *_said_left_out(table)]
+        cells = [_HEADINGS, *([_cell(row, *column) for column in _COLUMNS] for row in table["labels"])]
         widths = [max(map(len, column)) for column in zip(*cells, strict=True)]
         lines += [
             "  ".join(
@@ -109,9 +122,22 @@ def _summary(table: Json) -> str:
     return f"{table['pairs']:,} pairs, {table['differing']:,} with any disagreement{share}{mean}"
 
 
-def _parts(answer: Json) -> Iterator[tuple[Json, list[Json]]]:
+def _said_left_out(table: Json) -> Iterator[str]:
+    """Yield a line for each reason for which pairs of a table are not compared."""
+    reasons = (
+        "the machine's report is in a language that is not read",
+        "the over-read is in a language that is not read",
+        "the over-read says that the tracing cannot be read",
+    )
+    for pairs, reason in zip(_left_out(table), reasons, strict=True):
+        if pairs:
+            yield f"{pairs:,} more pairs are not compared: {reason}"
+
+
+def _parts(answer: Json) -> Iterator[tuple[Json, Json]]:
+    """Yield each table of an answer with what its group has in common."""
     if answer["groups"] is None:
-        yield {}, answer["labels"]
+        yield {}, answer
     else:
         for group in answer["groups"]:
-            yield group["group"], group["labels"]
+            yield group["group"], group

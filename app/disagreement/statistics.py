@@ -18,6 +18,10 @@ Reals = NDArray[np.float64]
 Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 
+MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE = 1, 2, 4
+"""Bits of `left_out`: why a pair is not compared. An over-read that agrees with an unread report is MACHINE_UNREAD."""
+
+
 @dataclass(frozen=True)
 class Masks:
     """Distinct mask combinations, bit i for label i; all arrays are int64 of one length."""

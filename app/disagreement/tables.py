@@ -36,13 +36,20 @@ BY_SLOT = "LIST (slot)"
 class Cell(Base):
     """One distinct combination of the four masks; many pairs share one, so tables count cells, not pairs.
 
-    Never changed once it is there: who has read a cell need not read it again.
+    A pair of which a report cannot be read has a cell that says why (`left_out`, see `statistics.py`) and no masks: it
+    is counted apart. Never changed once it is there: who has read a cell need not read it again.
     """
 
     __tablename__ = "cells"
     __table_args__ = (
         UniqueConstraint(
-            "machine_present", "machine_uncertain", "overread_present", "overread_uncertain", name="uq_cells_masks"
+            *("machine_present", "machine_uncertain", "overread_present", "overread_uncertain", "left_out"),
+            name="uq_cells_masks",
+        ),
+        CheckConstraint(
+            "left_out BETWEEN 0 AND 7 AND (left_out = 0 OR (machine_present | machine_uncertain | overread_present "
+            "| overread_uncertain) = 0)",
+            name="left_out",
         ),
     )
 
@@ -51,6 +58,9 @@ class Cell(Base):
     machine_uncertain: Mapped[int] = mapped_column(BigInteger)
     overread_present: Mapped[int] = mapped_column(BigInteger)
     overread_uncertain: Mapped[int] = mapped_column(BigInteger)
+    left_out: Mapped[int] = mapped_column(
+        SmallInteger, server_default=text("0"), comment="why it is not compared: 1, 2 unread; 4 unreadable"
+    )
 
 
 class CellOutcome(Base):

@@ -12,13 +12,15 @@ from app.disagreement import statistics
 from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, month_name
-from app.disagreement.statistics import LabelCounts
+from app.disagreement.statistics import MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE, LabelCounts
 from app.kit.problems import invalid
 from app.vocabularies.service import ReadingRules
 from ml.corpus.sources import HEDGED, Hedged
 
 MAX_GROUPS = 2_000
 """More groups are a query to be narrowed: each has a row a label."""
+
+REASONS = (MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE)
 
 Integers = NDArray[np.int64]
 Key = tuple[str | int | None, ...]
@@ -34,12 +36,16 @@ class Asked:
 
 
 class Tally(NamedTuple):
-    """What was counted, by group: `keys` in order; arrays of (group, label) and of (group,)."""
+    """What was counted, by group: `keys` in order; arrays of (group, label) and of (group,).
+
+    `left_out` are the pairs that are not compared and counted nowhere else, by reason: (group, 3), see `REASONS`.
+    """
 
     keys: list[Key]
     counts: LabelCounts
     pairs: Integers
     differing: Integers
+    left_out: Integers
 
     def summed(self) -> "Tally":
         """Return all groups as one."""
@@ -47,7 +53,13 @@ class Tally(NamedTuple):
             getattr(self.counts, name).sum(axis=0, keepdims=True) for name in ("both", "added", "removed", "neither")
         )
         whole = LabelCounts(both=both, added=added, removed=removed, neither=neither)
-        return Tally([()], whole, self.pairs.sum(keepdims=True), self.differing.sum(keepdims=True))
+        return Tally(
+            [()],
+            whole,
+            self.pairs.sum(keepdims=True),
+            self.differing.sum(keepdims=True),
+            self.left_out.sum(axis=0, keepdims=True),
+        )
 
 
 def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -> Tally:
@@ -63,25 +75,27 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
             "too_many_groups",
         )
     (cell_ids,), cell = _compact([counted.cell_ids], len(counted.cell_ids))
-    masks = book.masks(session, cell_ids)
+    masks, left_out = book.read(session, cell_ids)
+    compared = counted.pairs * (left_out == 0)[cell]
     counts = statistics.count(
-        masks, len(rules.vocabulary.labels), asked.hedged, cell=cell, pairs=counted.pairs, group=group, groups=size
+        masks, len(rules.vocabulary.labels), asked.hedged, cell=cell, pairs=compared, group=group, groups=size
     )
     differs = ((masks.added(asked.hedged) | masks.removed(asked.hedged)) != 0)[cell]
-    pairs, differing = (
+    pairs, differing, *without = (
         np.bincount(group, weights=weights, minlength=size).astype(np.int64)
-        for weights in (counted.pairs, counted.pairs * differs)
+        for weights in (compared, compared * differs, *(counted.pairs * (left_out & bit > 0)[cell] for bit in REASONS))
     )
+    apart = np.stack(without, axis=1)
     if not asked.group_by:
-        return Tally([()], counts, pairs, differing)
+        return Tally([()], counts, pairs, differing, apart)
     keys = _keys(session, asked.group_by, present)
     # a group may be all corrections that cancel out
-    kept = [at for at in range(size) if pairs[at]]
+    kept = [at for at in range(size) if pairs[at] or apart[at].any()]
     order = np.array(sorted(kept, key=lambda at: [(name is None, name) for name in keys[at]]), np.int64)
     in_order = LabelCounts(
         both=counts.both[order], added=counts.added[order], removed=counts.removed[order], neither=counts.neither[order]
     )
-    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order])
+    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order], apart[order])
 
 
 def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], Integers]:

@@ -122,7 +122,7 @@ def count_cells_of(session: Session, slot: int | None, records: str) -> list[tup
             SELECT machine_present | machine_uncertain, overread_present | overread_uncertain, pairs FROM (
                 SELECT cell_id, count(*) AS pairs FROM pairs JOIN ecgs ON ecgs.id = ecg_id
                 WHERE slot = :slot AND starts_with(record, :records) GROUP BY cell_id
-            ) counts JOIN cells ON cells.id = cell_id
+            ) counts JOIN cells ON cells.id = cell_id WHERE left_out = 0
             """
         ),
         {"slot": slot, "records": records},

@@ -16,7 +16,7 @@ from app.reports.queries import agreed, counts_first, is_read, overread_mask
 
 FETCHED = 5_000  # rows at a time
 
-# The labeling of a report `r`. An over-read that agrees has the machine's labels, an unreadable one counts nowhere.
+# The labeling of a report `r`. An over-read that agrees has the machine's labels; what cannot be read counts nowhere.
 _LABELING = f"""
     JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
     LEFT JOIN LATERAL {agreed("r", "l")} a ON r.source = 'overread'
@@ -114,7 +114,7 @@ def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chose
                        {_UNCERTAIN} AS other_uncertain, r.source, r.final,
                        row_number() OVER (PARTITION BY own.ecg_id, r.source ORDER BY {counts_first("r")}) AS place
                 FROM own JOIN reports r ON r.ecg_id = own.ecg_id AND r.current {_LABELING}
-                WHERE r.source = 'machine' OR (r.reader <> :reader AND {_IS_READ})
+                WHERE (r.source = 'machine' AND l.stance <> 'unread') OR (r.reader <> :reader AND {_IS_READ})
             ), counted (kind, present, uncertain, other_present, other_uncertain) AS (
                 SELECT 'alone', present, uncertain, 0, 0 FROM own
                 UNION ALL

@@ -66,12 +66,12 @@ def agreed_text(overread: str) -> str:
 
 
 def agreed(overread: str, labeling: str, vocabulary: str = ":vocabulary") -> str:
-    """Return the SQL of the machine's masks that an over-read agrees with; it has no row where it does not agree.
+    """Return the SQL of the machine's labeling that an over-read agrees with; it has no row where it does not agree.
 
     `overread` and `labeling` are the rows of the over-read and of its labeling under `vocabulary`.
     """
     return (
-        f"(SELECT present, uncertain FROM labelings WHERE {labeling}.stance = 'agrees' "  # noqa: S608
+        f"(SELECT present, uncertain, stance FROM labelings WHERE {labeling}.stance = 'agrees' "  # noqa: S608
         f"AND vocabulary_id = {vocabulary} AND text_id = {agreed_text(overread)} LIMIT 1)"
     )
 
@@ -83,8 +83,8 @@ def overread_mask(mask: str, labeling: str, agreed: str) -> str:
 
 
 def is_read(labeling: str, agreed: str) -> str:
-    """Return the SQL of whether an over-read can be paired: it is readable, and what it agrees with is labeled."""
-    return f"({labeling}.stance = 'read' OR ({labeling}.stance = 'agrees' AND {agreed}.present IS NOT NULL))"
+    """Return the SQL of whether an over-read can be compared: it is read, and so is what it agrees with."""
+    return f"({labeling}.stance = 'read' OR ({labeling}.stance = 'agrees' AND {agreed}.stance <> 'unread'))"
 
 
 def commit_soon(session: Session) -> None:

@@ -31,6 +31,7 @@ OVERREAD: dict[str, JsonValue] = {
     "counts": True,
     "agrees": False,
     "unreadable": False,
+    "unread": False,
     "findings": [
         {
             "label": "aflutter",
@@ -150,7 +151,11 @@ class ReportOut(BaseModel):
     agrees: bool = Field(
         description="Whether it agrees with the machine's report: its labels are the machine's but for its findings."
     )
-    unreadable: bool = Field(description="Whether it says that the tracing cannot be read: it makes no pair.")
+    unreadable: bool = Field(description="Whether it says that the tracing cannot be read: its pair is counted apart.")
+    unread: bool = Field(
+        description="Whether it is in a language that the vocabulary does not have: no findings, and its pair is "
+        "counted apart."
+    )
     findings: list[FindingOut]
 
 

@@ -161,11 +161,9 @@ def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, l
 def _outside(reading: queries.ReportRow) -> ReportOut:
     known = reading._asdict()
     stance = known.pop("stance")
-    agrees, unreadable = stance == "agrees", stance == "unreadable"
+    said = {name: stance == name for name in ("agrees", "unreadable", "unread")}
     del known["ecg_id"]
-    return ReportOut.model_validate(
-        {**known, "reader": reading.reader or None, "agrees": agrees, "unreadable": unreadable}
-    )
+    return ReportOut.model_validate({**known, "reader": reading.reader or None, **said})
 
 
 def labelings(session: Session, read: Sequence[tuple[ReadingRules, int, queries.Said]]) -> list[Json]:

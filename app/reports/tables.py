@@ -89,19 +89,12 @@ class Labeling(Base):
     """What one vocabulary reads in one text: four masks (bit i is the vocabulary's label i) and the findings.
 
     `unmapped` are the ids of its statements that gave no finding. `stance` says whether the text reads the tracing,
-    agrees with the machine, or says that the tracing cannot be read. Relabelling adds rows; it never changes them.
+    agrees with the machine, says that the tracing cannot be read, or is in a language that is not read. Relabelling
+    adds rows; it never changes them.
     """
 
     __tablename__ = "labelings"
-    __table_args__ = (
-        CheckConstraint("stance IN ('read', 'agrees', 'unreadable')", name="stance"),
-        Index(
-            "ix_labelings_unreadable",
-            "vocabulary_id",
-            "text_id",
-            postgresql_where=text("stance::text = 'unreadable'"),
-        ),
-    )
+    __table_args__ = (CheckConstraint("stance IN ('read', 'agrees', 'unreadable', 'unread')", name="stance"),)
 
     vocabulary_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vocabularies.id"), primary_key=True)
     text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), primary_key=True)

@@ -151,8 +151,8 @@ def extract_labels(
 ) -> ExtractOut | Response:
     """Read a report: its statements, and the status of each label with the characters that say so.
 
-    Nothing is stored. `stance` says whether the report reads the tracing, agrees with the machine's report, or says
-    that the tracing cannot be read.
+    Nothing is stored. `stance` says whether the report reads the tracing, agrees with the machine's report, says that
+    the tracing cannot be read, or is in a language that the vocabulary does not have (`unread`).
     """
     if given.vocabulary is not None and not queries.is_maintained(session, given.vocabulary):
         yaml = service.stored_yaml(session, given.vocabulary)

@@ -329,5 +329,7 @@ class ExtractOut(BaseModel):
     vocabulary: str
     statements: list[StatementOut]
     findings: list[FindingOut]
-    stance: Stance = Field(description="Whether it reads the tracing, agrees, or says it cannot be read.")
+    stance: Stance = Field(
+        description="Whether it reads the tracing, agrees, says that it cannot be read, or is unread."
+    )
     unread: bool = Field(description="Whether it is in a language that the vocabulary does not have: no findings then.")

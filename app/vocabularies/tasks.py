@@ -62,7 +62,6 @@ def relabel(run: JobRun) -> Finish:
     def switch(session: Session) -> Json:
         if not queries.switch(session, vocabulary_id):
             raise JobFailed("another activation has taken this one's place")
-        pair_queries.drop_unreadable(session, vocabulary_id, slots[1])
         audit.record(
             session,
             actor,

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
 Status = Literal["present", "uncertain", "negated", "historical"]
-Stance = Literal["read", "agrees", "unreadable"]
+SaidStance = Literal["read", "agrees", "unreadable"]  # what words say of their report
+Stance = Literal["read", "agrees", "unreadable", "unread"]
 
 PRECEDENCE: tuple[Status, ...] = ("present", "uncertain", "negated", "historical")
 RANK: dict[Status, int] = {status: rank for rank, status in enumerate(PRECEDENCE)}
@@ -42,11 +43,11 @@ class Masks(NamedTuple):
 
 
 def overread_masks(stance: Stance, machine: Masks, overread: Masks) -> Masks | None:
-    """Return an over-read's masks in its pair; None where it makes no pair, because the tracing cannot be read.
+    """Return an over-read's masks in its pair; None where they cannot be compared: it is unreadable, or unread.
 
     An over-read that agrees has the machine's statuses but for the labels that it names itself.
     """
-    if stance == "unreadable":
+    if stance in ("unreadable", "unread"):
         return None
     if stance == "read":
         return overread
@@ -63,7 +64,7 @@ class Code:
     certainty: float | None = None
 
 
-def joint_stance(stances: Iterable[Stance]) -> Stance:
+def joint_stance(stances: Iterable[SaidStance]) -> SaidStance:
     """Return the stance of a whole whose parts have these stances."""
     taken = set(stances)
     return "unreadable" if "unreadable" in taken else "agrees" if "agrees" in taken else "read"

@@ -84,13 +84,13 @@ class LabeledReport:
 
     @cached_property
     def stance(self) -> Stance:
-        """Whether the report reads the tracing, agrees with the machine's report, or says it cannot be read.
+        """Whether the report reads the tracing, agrees with the machine's report, says it cannot be read, or is unread.
 
         A report that agrees may have findings too: what it changes ("Agree, but no LVH"). A report that asserts a
         finding was read, whatever it says of the tracing.
         """
         if self.unread:
-            return "read"
+            return "unread"
         stance = joint_stance(passage.stance for _, passage in self._passages)
         if stance == "unreadable":
             masks = self.masks()

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple, TypeVar
 
-from ml.labeling.findings import RANK, Finding, Masks, Stance, Statement, Status, joint_stance
+from ml.labeling.findings import RANK, Finding, Masks, SaidStance, Statement, Status, joint_stance
 
 Made = TypeVar("Made")
 
@@ -23,7 +23,7 @@ class Heard(NamedTuple):
     commas: tuple[int, ...]
     masks: Masks
     corrected: int
-    stance: Stance = "read"
+    stance: SaidStance = "read"
     unknown: bool = False
     words: int = 0
     foreign: int = 0
@@ -146,7 +146,7 @@ def heard(
     said: Sequence[Spoken],
     commas: Sequence[int],
     *,
-    stance: Stance = "read",
+    stance: SaidStance = "read",
     unknown: bool = False,
     words: int = 0,
     foreign: int = 0,

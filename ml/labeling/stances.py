@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from ml.labeling.findings import Stance
+from ml.labeling.findings import SaidStance
 from ml.labeling.terms import Terms, place_and_meaning, variants
 from ml.labeling.tokens import words_of
 from ml.labeling.vocabulary import Cues, Vocabulary
@@ -16,7 +16,7 @@ _AFTER = frozenset(",.;()[]!?-/&+")
 
 
 class _Term(NamedTuple):
-    stance: Stance
+    stance: SaidStance
     begins: bool
     ends: bool
 
@@ -43,12 +43,12 @@ class StanceFinder:
         self._before = {(mark,) for mark in _BEFORE} | set(_spelled(joins))
         self._after = {(mark,) for mark in _AFTER} | set(_spelled([*joins, *hanging]))
 
-    def find(self, words: Sequence[str]) -> Stance:
+    def find(self, words: Sequence[str]) -> SaidStance:
         """Return the stance that the words of a sentence take: "unreadable" outweighs "agrees"."""
         if self._synonyms.begins.isdisjoint(words):
             return "read"  # every term has a word of these
         words = self._renamed(words)
-        found: Stance = "read"
+        found: SaidStance = "read"
         for start, end, (stance, begins, ends) in self._terms.walk(words, place_and_meaning):
             if begins and start > 0 and not any(tuple(words[start - n : start]) in self._before for n in _LENGTHS):
                 continue

@@ -10,7 +10,7 @@ from pydantic import AfterValidator, Field, StringConstraints, ValidationError, 
 from pydantic_core import InitErrorDetails, PydanticCustomError
 
 from ml.labeling.code_systems import Codes, CodeSystem, codes_of_two_kinds
-from ml.labeling.findings import Stance, Status
+from ml.labeling.findings import SaidStance, Status
 from ml.labeling.parts import Key, Name, Part, Switched, Switches
 from ml.labeling.policy import Policy
 from ml.labeling.terms import count_words, variants
@@ -158,7 +158,7 @@ class Stances(Phrases):
     they begin, or end, a clause. `read` takes words away from shorter terms.
     """
 
-    stance: Stance
+    stance: SaidStance
     begins: bool = False
     ends: bool = False
 

@@ -3,15 +3,19 @@
 import json
 import uuid
 
+import httpx
 from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from sqlalchemy import Connection, inspect, text
 
+from app.disagreement.pairs.queries import refresh_pairs
 from app.kit.database import Database
 from app.migrate import config
 from app.reports.queries import text_ids
 from app.tables import metadata
+from app.vocabularies.service import Labelers
+from tests.app.vocabularies.test_vocabularies import add_ecg
 
 
 def _is_ours(item: object, name: str | None, kind: str, *_: object) -> bool:
@@ -186,3 +190,23 @@ def test_pairs_of_the_third_schema_are_carried_over_counted_and_carried_back(dat
         assert outcomes == [0 * 16 + 1, 2 * 16 + 4, 1 << 20 | 2 << 12 | 2 << 6 | 2]
         command.downgrade(config(connection), "0003")
         assert connection.execute(text(pairs)).all() == before
+
+
+def test_pairs_that_cannot_be_read_are_taken_away_and_made_again(client: httpx.Client, database: Database) -> None:
+    """An earlier release made no pair of them, but had read their texts."""
+    labelers = Labelers()
+    for overread in ("LVH", "ECG not interpretable due to artifact", "ECG not interpretable due to artifact"):
+        add_ecg(database, labelers, "Atrial fibrillation", overread)
+    with database.begin() as session:
+        session.execute(text("UPDATE ecgs SET site = 'north', age = 50.5, sex = 'female'"))
+        for [ecg_id] in session.execute(text("SELECT id FROM ecgs")):
+            refresh_pairs(session, ecg_id, [labelers.active(session).id])
+    query = {"group_by": ["site", "sex"]}
+    before = client.get("/v1/disagreement", params=query).json()
+    assert (before["pairs"], before["unreadable"]) == (1, 2)
+    with database.engine.begin() as connection:
+        command.downgrade(config(connection), "0019")
+        assert connection.execute(text("SELECT count(*) FROM pairs")).scalar_one() == 1
+        assert connection.execute(text("SELECT sum(pairs) FROM pair_deltas")).scalar_one() == 1
+        command.upgrade(config(connection), "head")
+    assert client.get("/v1/disagreement", params=query).json() == before

@@ -6,7 +6,6 @@ cuts a month or a year, from the pairs at its edges: all in one statement, so in
 about several attributes reads the chosen pairs.
 """
 
-import uuid
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -18,7 +17,6 @@ from sqlalchemy.orm import Session
 
 from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, Whole, months, years_of_age
 from app.disagreement.tables import AttributeValue, Cell
-from app.reports.queries import counts_first
 
 Integers = NDArray[np.int64]
 
@@ -85,45 +83,11 @@ def count_by_cell(session: Session, slot: int, chosen: PairFilter, group_by: Seq
 
 
 def count_pairs(session: Session, slot: int, *, simulated: bool | None = None) -> int:
-    """Count the pairs of a slot: all, or the real or the simulated ones."""
-    return int(count_by_cell(session, slot, PairFilter(simulated=simulated)).pairs.sum())
-
-
-def count_unreadable(session: Session, vocabulary_id: uuid.UUID, chosen: PairFilter) -> int:
-    """Count the chosen ECGs with a machine report whose over-read that counts says the tracing cannot be read.
-
-    They make no pair. The cost is that of the unreadable over-reads, which have an index.
-    """
-    unreadable = "vocabulary_id = :vocabulary AND stance::text = 'unreadable'"
-    wanted = {
-        "e.recorded_at >= :recorded_from": chosen.recorded_from,
-        "e.recorded_at < :recorded_to": chosen.recorded_to,
-        **{f"{'o' if name == 'reader' else 'e'}.{name} = :{name}": value for name, value in chosen.names.items()},
-        "e.sex = :sex": chosen.sex,
-        "e.age >= :age_min": chosen.age_min,
-        "e.age <= :age_max": chosen.age_max,
-        "e.simulated = :simulated": chosen.simulated,
-    }
-    given = {condition: value for condition, value in wanted.items() if value is not None}
-    counted = session.execute(
-        text(
-            f"""
-            SELECT count(*) FROM (
-                SELECT DISTINCT r.ecg_id FROM labelings l JOIN reports r ON r.text_id = l.text_id
-                WHERE {unreadable} AND r.current AND r.source = 'overread'
-            ) said JOIN ecgs e ON e.id = said.ecg_id, LATERAL (
-                SELECT o.reader, o.text_id FROM reports o
-                WHERE o.ecg_id = said.ecg_id AND o.source = 'overread' AND o.current
-                ORDER BY {counts_first("o")} LIMIT 1
-            ) o
-            WHERE EXISTS (SELECT FROM labelings l WHERE l.text_id = o.text_id AND {unreadable})
-            AND EXISTS (SELECT FROM reports m WHERE m.ecg_id = e.id AND m.source = 'machine' AND m.current)
-            AND {" AND ".join(given) or "true"}
-            """  # noqa: S608
-        ),
-        {"vocabulary": vocabulary_id, **{name.rpartition(":")[2]: value for name, value in given.items()}},
-    )
-    return int(counted.scalar_one())
+    """Count the pairs of a slot that are compared: all, or the real or the simulated ones."""
+    counted = count_by_cell(session, slot, PairFilter(simulated=simulated))
+    found = cells(session, np.unique(counted.cell_ids).tolist())
+    compared = np.isin(counted.cell_ids, found[found[:, -1] == 0, 0])
+    return int(counted.pairs[compared].sum())
 
 
 def value_ids(session: Session, names: dict[str, str]) -> dict[str, int]:
@@ -145,14 +109,15 @@ def names_of(session: Session, ids: Collection[int]) -> dict[int, str]:
     return dict(rows.all())
 
 
-def masks(session: Session, cell_ids: Collection[int]) -> NDArray[np.int64]:
-    """Return cells as an array (cell, 5): id, machine present, uncertain, over-read present, uncertain."""
+def cells(session: Session, cell_ids: Collection[int]) -> NDArray[np.int64]:
+    """Return cells as an array (cell, 6): id, machine present, uncertain, over-read present, uncertain, left out."""
     rows = session.execute(
         select(
-            Cell.id, Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain
+            *(Cell.id, Cell.machine_present, Cell.machine_uncertain),
+            *(Cell.overread_present, Cell.overread_uncertain, Cell.left_out),
         ).where(Cell.id.in_(cell_ids))
     ).all()
-    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 5)
+    return np.array([tuple(row) for row in rows], np.int64).reshape(-1, 6)
 
 
 def conditions(chosen: PairFilter, ids: dict[str, int]) -> tuple[list[str], dict[str, Any]]:

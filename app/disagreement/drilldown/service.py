@@ -103,7 +103,7 @@ def _shown(
     readers = names_of(session, {change.reader_id for change in found})
     cells = queries.cells_of(session, rules.slot, ids)
     present = [change for change in found if change.ecg_id in cells]
-    masks = book.masks(session, np.array([cells[change.ecg_id] for change in present], np.int64))
+    masks = book.read(session, np.array([cells[change.ecg_id] for change in present], np.int64)).masks
     added, removed = masks.added(hedged).tolist(), masks.removed(hedged).tolist()
     keys = [label.key for label in rules.vocabulary.labels]
     return [

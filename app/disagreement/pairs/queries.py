@@ -9,11 +9,12 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.disagreement.counting.selection import KNOWN, NAMED, SEXES
+from app.disagreement.statistics import MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE
 from app.disagreement.tables import AttributeValue, Cell, Pair
 from app.ecgs.measurements import MEASURED
-from app.reports.queries import agreed, counting, hold_dictionaries, is_read, overread_mask
+from app.reports.queries import agreed, counting, hold_dictionaries, overread_mask
 
-_MASKS = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain)
+_CELL = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain, Cell.left_out)
 
 _NAMED_BY = {name: "p" if name == "reader" else "e" for name in NAMED}
 _VALUES = {
@@ -48,14 +49,14 @@ _NEW_VALUES = f"""
 """  # noqa: S608
 _ID_OF = "LEFT JOIN attribute_values of_{0} ON of_{0}.attribute = '{0}' AND of_{0}.value = named.{0}"
 _BETWEEN = "ecg_id BETWEEN :first AND :last"
-_FOUR = "machine_present, machine_uncertain, overread_present, overread_uncertain"
+_KEY = ", ".join(column.key for column in _CELL)
 
 
 def refresh_pairs(session: Session, ecg_id: uuid.UUID, vocabulary_ids: Sequence[uuid.UUID]) -> None:
     """Make the ECG's pairs, one a maintained vocabulary, agree with its current reports.
 
-    The caller holds the ECG's row lock, and the list of vocabularies. There is no pair where a report is missing, where
-    the over-read says that the tracing cannot be read, or where an activation has not read all of it: that pairs it.
+    The caller holds the ECG's row lock, and the list of vocabularies. There is no pair where a report is missing, or
+    where an activation has not read all of it: that pairs it.
     """
     found = session.execute(text(_ONE_ECG), {"ecg": ecg_id, "vocabularies": list(vocabulary_ids)}).mappings().all()
     rows = [_row(session, ecg_id, dict(row)) for row in found if row["machine_present"] is not None]
@@ -76,7 +77,7 @@ def _row(session: Session, ecg_id: uuid.UUID, found: dict[str, Any]) -> dict[str
         ids = _value_ids(session, {attribute: found[attribute] for attribute in NAMED})
     cell_id = found["cell_id"]
     if cell_id is None:
-        cell_id = _add_cell(session, *(found[column.key] for column in _MASKS))
+        cell_id = _add_cell(session, *(found[column.key] for column in _CELL))
     return {
         "ecg_id": ecg_id,
         "slot": found["slot"],
@@ -101,7 +102,7 @@ def build_pairs(
     parameters = {"active": slots[0], "slot": slots[1], **between}
     made = _insert(
         session,
-        f"SELECT :slot, p.ecg_id, cells.id, {columns} FROM fresh JOIN cells USING ({_FOUR}) "  # noqa: S608
+        f"SELECT :slot, p.ecg_id, cells.id, {columns} FROM fresh JOIN cells USING ({_KEY}) "  # noqa: S608
         f"JOIN pairs p USING (ecg_id) WHERE p.slot = :active AND {_BETWEEN} ON CONFLICT DO NOTHING",
         parameters,
     )
@@ -112,7 +113,7 @@ def build_pairs(
         ),
         parameters,
     )
-    made += _insert_collected(session, slots[1], "ON CONFLICT DO NOTHING")  # unreadable under the active vocabulary
+    made += _insert_collected(session, slots[1], "ON CONFLICT DO NOTHING")
     return made
 
 
@@ -139,37 +140,22 @@ def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, *, ecgs:
     )
 
 
-def drop_unreadable(session: Session, vocabulary_id: uuid.UUID, slot: int) -> None:
-    """Delete the pairs of ECGs whose over-read turned out to be unreadable while their pairs were made.
-
-    The caller holds off all writers. A writer that deletes a pair does not see one that is being made.
-    """
-    session.execute(
-        text(
-            f"""
-            DELETE FROM pairs p WHERE p.slot = :slot AND p.ecg_id IN (
-                SELECT r.ecg_id FROM labelings l JOIN reports r ON r.text_id = l.text_id
-                WHERE l.vocabulary_id = :vocabulary AND l.stance::text = 'unreadable' AND r.current
-                AND r.source = 'overread'
-            ) AND NOT EXISTS (SELECT FROM ({_paired("ecg_id = p.ecg_id")}) paired)
-            """  # noqa: S608
-        ),
-        {"vocabulary": vocabulary_id, "slot": slot},
-    )
-
-
 def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
-    """Return the SQL of what the pairs of the chosen ECGs consist of: ECG, reader and four masks.
+    """Return the SQL of what the pairs of the chosen ECGs consist of: ECG, reader and what their cell is.
 
     `LIMIT 1` makes each labeling an index lookup. The planner knows nothing of a vocabulary that has just labeled its
     first texts, and would choose a join that compares all labelings with each other.
     """
     labeling = f"SELECT * FROM labelings WHERE vocabulary_id = {vocabulary} AND text_id ="  # noqa: S608
+    masks = {
+        "machine_present": "m.present",
+        "machine_uncertain": "m.uncertain",
+        "overread_present": overread_mask("present", "o", "a"),
+        "overread_uncertain": overread_mask("uncertain", "o", "a"),
+    }
+    shown = ", ".join(f"CASE left_out WHEN 0 THEN {mask} ELSE 0 END AS {name}" for name, mask in masks.items())
     return f"""
-        SELECT readings.ecg_id, reader, blinded, validated,
-               m.present AS machine_present, m.uncertain AS machine_uncertain,
-               {overread_mask("present", "o", "a")} AS overread_present,
-               {overread_mask("uncertain", "o", "a")} AS overread_uncertain
+        SELECT readings.ecg_id, reader, blinded, validated, {shown}, left_out
         FROM (
             SELECT ecg_id, max(text_id) FILTER (WHERE source = 'machine') AS machine,
                    max(text_id) FILTER (WHERE source = 'overread') AS overread,
@@ -179,14 +165,18 @@ def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
                    max(created_at) FILTER (WHERE source = 'overread') AS created_at
             FROM ({counting(chosen)}) counting GROUP BY ecg_id
         ) readings, LATERAL ({labeling} machine LIMIT 1) m, LATERAL ({labeling} overread LIMIT 1) o
-        LEFT JOIN LATERAL {agreed("readings", "o", vocabulary)} a ON true
-        WHERE {is_read("o", "a")}
+        LEFT JOIN LATERAL {agreed("readings", "o", vocabulary)} a ON true,
+        LATERAL (
+            SELECT CASE WHEN 'unread' IN (m.stance, a.stance) THEN {MACHINE_UNREAD} ELSE 0 END
+                 + CASE o.stance WHEN 'unread' THEN {OVERREAD_UNREAD} WHEN 'unreadable' THEN {UNREADABLE} ELSE 0 END
+        ) why (left_out)
+        WHERE o.stance <> 'agrees' OR a.stance IS NOT NULL
     """  # noqa: S608
 
 
 _ONE_ECG = f"""
-    SELECT v.slot, p.machine_present, p.machine_uncertain, p.overread_present, p.overread_uncertain,
-           cells.id AS cell_id, {_COMPUTED}, {", ".join(f"{row}.{name}" for name, row in _NAMED_BY.items())},
+    SELECT v.slot, {", ".join(f"p.{column.key}" for column in _CELL)}, cells.id AS cell_id,
+           {_COMPUTED}, {", ".join(f"{row}.{name}" for name, row in _NAMED_BY.items())},
            {
     ", ".join(
         f"(SELECT id FROM attribute_values WHERE attribute = '{name}' AND value = {row}.{name}) AS {name}_id"
@@ -196,7 +186,7 @@ _ONE_ECG = f"""
            EXISTS (SELECT FROM pairs WHERE pairs.slot = v.slot AND pairs.ecg_id = e.id) AS is_paired
     FROM vocabularies v JOIN ecgs e ON e.id = :ecg {_ZONED}
     LEFT JOIN LATERAL ({_paired("ecg_id = :ecg", "v.id")}) p ON true
-    LEFT JOIN cells USING ({_FOUR})
+    LEFT JOIN cells USING ({_KEY})
     WHERE v.id = ANY(:vocabularies) AND v.slot IS NOT NULL
 """  # noqa: S608
 
@@ -207,10 +197,10 @@ def _collect(session: Session, vocabulary_id: uuid.UUID, chosen: str, parameters
         text(f"CREATE TEMPORARY TABLE fresh ON COMMIT DROP AS {_paired(chosen)}"),
         {"vocabulary": vocabulary_id, **parameters},
     )
-    missing = f"SELECT DISTINCT {_FOUR} FROM fresh EXCEPT SELECT {_FOUR} FROM cells"  # noqa: S608
+    missing = f"SELECT DISTINCT {_KEY} FROM fresh EXCEPT SELECT {_KEY} FROM cells"  # noqa: S608
     if session.execute(text(f"{missing} LIMIT 1")).first() is not None:  # the dictionaries are soon complete
         hold_dictionaries(session)
-        session.execute(text(f"INSERT INTO cells ({_FOUR}) {missing} ORDER BY 1, 2, 3, 4 ON CONFLICT DO NOTHING"))
+        session.execute(text(f"INSERT INTO cells ({_KEY}) {missing} ORDER BY {_KEY} ON CONFLICT DO NOTHING"))
 
 
 def _insert_collected(session: Session, slot: int, conflict: str) -> int:
@@ -229,7 +219,7 @@ def _insert_collected(session: Session, slot: int, conflict: str) -> int:
         )
         SELECT :slot, ecg_id, {", ".join(f"written.{name}" for name in _WRITTEN)} FROM (
             SELECT ecg_id, cells.id AS cell_id, {_COMPUTED}, {", ".join(f"{name}_id" for name in NAMED)}
-            FROM fresh p JOIN cells USING ({_FOUR}) JOIN ecgs e ON e.id = ecg_id {_ZONED}
+            FROM fresh p JOIN cells USING ({_KEY}) JOIN ecgs e ON e.id = ecg_id {_ZONED}
             JOIN ids ON {" AND ".join(f"ids.{name} = coalesce({row}.{name}, '')" for name, row in _NAMED_BY.items())}
         ) written
         {conflict}
@@ -266,18 +256,18 @@ def _value_ids(session: Session, names: dict[str, str | None]) -> dict[str, int]
     return found
 
 
-def _cell_id(session: Session, *masks: int) -> int:
-    """Return the id of the cell of these masks; add it where it is new. Selects first: failed inserts use up ids."""
-    found = session.scalar(_cell_of(masks))
-    return _add_cell(session, *masks) if found is None else found
+def _cell_id(session: Session, *key: int) -> int:
+    """Return the id of the cell of this key; add it where it is new. Selects first: failed inserts use up ids."""
+    found = session.scalar(_cell_of(key))
+    return _add_cell(session, *key) if found is None else found
 
 
-def _add_cell(session: Session, *masks: int) -> int:
+def _add_cell(session: Session, *key: int) -> int:
     hold_dictionaries(session)
-    values = dict(zip((column.key for column in _MASKS), masks, strict=True))
+    values = dict(zip((column.key for column in _CELL), key, strict=True))
     added = session.scalar(insert(Cell).values(values).on_conflict_do_nothing().returning(Cell.id))
-    return session.scalars(_cell_of(masks)).one() if added is None else added
+    return session.scalars(_cell_of(key)).one() if added is None else added
 
 
-def _cell_of(masks: Sequence[int]) -> Select[int]:
-    return select(Cell.id).where(*(column == mask for column, mask in zip(_MASKS, masks, strict=True)))
+def _cell_of(key: Sequence[int]) -> Select[int]:
+    return select(Cell.id).where(*(column == value for column, value in zip(_CELL, key, strict=True)))

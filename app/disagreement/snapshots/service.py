@@ -11,6 +11,8 @@ from app.kit.database import Json
 from app.kit.times import written
 from app.vocabularies.service import ReadingRules
 
+_NOT_COUNTED: Json = {"unread": None, "unreadable": None}
+
 
 def pin(
     session: Session, actor: str, book: CellBook, rules: ReadingRules, *, asked: Asked, name: str | None
@@ -38,7 +40,18 @@ def outside(snapshot: Snapshot) -> Json:
         "as_of": written(snapshot.created_at),
         "vocabulary": snapshot.vocabulary,
         "query": snapshot.query,
-        "answer": {"simulated": None, "unreadable": None, **snapshot.answer},
+        "answer": _completed(snapshot.answer),
+    }
+
+
+def _completed(answer: Json) -> Json:
+    """Return an answer with null for what an older release did not count."""
+    groups = answer["groups"]
+    return {
+        "simulated": None,
+        **_NOT_COUNTED,
+        **answer,
+        "groups": None if groups is None else [{**_NOT_COUNTED, **group} for group in groups],
     }
 
 

@@ -129,7 +129,7 @@ def store(database: Database, pairs: Iterable[StoredPair]) -> None:
                 ),
                 {
                     "id": pair.id,
-                    "cell": _cell_id(session, *pair.masks),
+                    "cell": _cell_id(session, *pair.masks, 0),
                     "at": pair.recorded_at,
                     "age": pair.age,
                     "sex": SEXES.index(pair.sex),

@@ -26,17 +26,20 @@ from app.reports.queries import lock_ecg
 from app.reports.schemas import ReportIn, Source
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.service import Labelers
-from ml.labeling import Labeler, Vocabulary, overread_masks
+from ml.labeling import Labeler, Vocabulary, builtin, overread_masks
 from tests.app.disagreement.archive import StoredPair, counted, shown
 from tests.app.vocabularies.test_vocabularies import MACHINE, OVERREAD, WITH_SYNONYM, activate, runner
 
 __all__ = ["runner"]  # a fixture
 
+UNREAD = "Ritmo sinusal normal. Bloqueo completo de rama derecha."
+MACHINES = [*MACHINE, UNREAD]
 OVERREADS = [
     *OVERREAD,
     "Agree with computer interpretation",
     "Agree, but LBBB",
     "ECG not interpretable due to artifact",
+    UNREAD,
 ]
 START = datetime(2025, 12, 30, tzinfo=UTC)
 FILTERS = [
@@ -101,7 +104,7 @@ class Writer:
 
     def _reading(self, source: Source, reader: str | None) -> ReportIn:
         return ReportIn(
-            source=source, text=self._draw.choice(MACHINE if source == "machine" else OVERREADS), reader=reader
+            source=source, text=self._draw.choice(MACHINES if source == "machine" else OVERREADS), reader=reader
         )
 
     def _read(self, session: Session, ecg_id: uuid.UUID, *readings: ReportIn) -> None:
@@ -136,13 +139,13 @@ def totals(counts: Counted) -> dict[tuple[int, int], int]:
     return {key: pairs for key, pairs in summed.items() if pairs}
 
 
-def recount(database: Database, yaml: str) -> list[StoredPair]:
-    """The slow reference: every ECG with its newest two readings, read again.
+def recount(database: Database, yaml: str) -> tuple[list[StoredPair], Counter[str]]:
+    """The slow reference: every ECG with its newest two readings, read again; and how many pairs are left out, why.
 
     The machine has one reader here, so that of its versions the last before an over-read was current then.
     """
     labeler = Labeler(Vocabulary.parse(yaml))
-    read = {words: labeler.read(words) for words in (*MACHINE, *OVERREADS)}
+    read = {words: labeler.read(words) for words in (*MACHINES, *OVERREADS)}
     with database.begin() as session:
         rows = session.execute(
             text(
@@ -155,6 +158,7 @@ def recount(database: Database, yaml: str) -> list[StoredPair]:
     for row in rows:
         of_ecg.setdefault(row.ecg_id, []).append(row)
     pairs = []
+    left_out = Counter[str]()
     for ecg_id, own in of_ecg.items():
         machine = [row for row in own if row.source == "machine"]
         overreads = [row for row in own if row.source == "overread" and row.current]
@@ -164,11 +168,14 @@ def recount(database: Database, yaml: str) -> list[StoredPair]:
         then = [row for row in machine if row.created_at <= newest.created_at][-1]
         report = read[newest.text]
         masks = overread_masks(report.stance, read[then.text].masks(), report.masks())
-        if masks is not None:
+        meant = {read[machine[-1].text].unread, report.stance == "agrees" and read[then.text].unread}
+        if True in meant or masks is None:
+            left_out.update(machine=True in meant, **{report.stance: report.stance in ("unread", "unreadable")})
+        else:
             known = {name: getattr(stored[ecg_id], name) for name in KEPT}
             cell = (*read[machine[-1].text].masks()[:2], *masks[:2])
             pairs.append(StoredPair(cell, reader=newest.reader or None, **known))
-    return pairs
+    return pairs, left_out
 
 
 KEPT = ("recorded_at", "site", "device", "device_software", "sex", "age")
@@ -202,7 +209,7 @@ def test_counts_are_right_at_every_moment_and_in_the_end(
     for thread in threads:
         thread.start()
     try:
-        for version in ("site-2", "overread-2", "site-2"):
+        for version in ("site-2", builtin().version, "site-2"):
             assert activate(client, runner, version)["state"] == "succeeded"
     finally:
         stop.set()
@@ -210,7 +217,14 @@ def test_counts_are_right_at_every_moment_and_in_the_end(
             thread.join()
     assert not failed, failed
     check(database)
-    pairs = recount(database, WITH_SYNONYM)
+    pairs, left_out = recount(database, WITH_SYNONYM)
+    answer = client.get("/v1/disagreement").json()
+    assert {**answer["unread"], "unreadable": answer["unreadable"]} == {
+        "machine": left_out["machine"],
+        "overread": left_out["unread"],
+        "unreadable": left_out["unreadable"],
+    }
+    assert min(left_out["machine"], left_out["unread"], left_out["unreadable"]) > 0
     assert len(pairs) > 20 and len({pair.site for pair in pairs}) > 3
     for chosen in FILTERS:
         query = {
