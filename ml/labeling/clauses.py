@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from ml.labeling.lexicon import Item
 from ml.labeling.mentions import Mention
 
-_OPENING = frozenset({"comma", "stop", "clause", "and", "open", "colon"})  # a clause begins behind them
+OPENING = frozenset({"comma", "stop", "clause", "and", "open", "colon"})  # a clause begins behind them
 # kinds of item that are looked through
 THROUGH = frozenset({"age", "filler", "neutral", "unchanged", "part", "head"})
+ASIDE = 8  # words between the commas of an aside
+_PREDICATES = frozenset({"hedge_after", "negation_after", "withheld_after", "correction_after", "affirmation"})
 
 
 def opens_clause(items: Sequence[Item | Mention], place: int) -> bool:
     """Whether a cue stands where a clause begins: "on the prior tracing LBBB", "AF, in the last ECG sinus rhythm"."""
     start = items[place].start
-    return start == 0 or (place > 0 and items[place - 1].end == start and items[place - 1].kind in _OPENING)
+    return start == 0 or (place > 0 and items[place - 1].end == start and items[place - 1].kind in OPENING)
 
 
 def mentions_after(items: Sequence[Item | Mention], place: int) -> bool:
@@ -146,3 +148,33 @@ def closing_of(items: Sequence[Item | Mention], opening: int) -> int:
 def mentions_before_opening(items: Sequence[Item | Mention], close: int) -> bool:
     """Whether a finding stands before the brackets that one closes."""
     return any(isinstance(item, Mention) for item in items[: opening_of(items, close)])
+
+
+def past_aside(items: Sequence[Item | Mention], comma: int) -> int | None:
+    """Return the comma that closes an aside before a predicate: "RVH, I think, is possible"; None where none does."""
+    for i in range(comma + 1, len(items)):
+        item = items[i]
+        if item.start - items[comma].end > ASIDE or item.kind in ("stop", "clause") or _is_labelled(item):
+            return None
+        if item.kind == "comma":
+            after = items[i + 1] if i + 1 < len(items) else None
+            is_predicate = after is not None and after.start == item.end and after.kind in _PREDICATES
+            return i if is_predicate and item.start > items[comma].end else None
+    return None
+
+
+def before_aside(items: Sequence[Item | Mention], comma: int) -> int | None:
+    """Return the comma behind a hedge that opens its clause, before an aside: "Possible, given the Qs, infarct"."""
+    for i in range(comma - 1, 0, -1):
+        item = items[i]
+        if items[comma].start - item.end > ASIDE or item.kind in ("stop", "clause") or _is_labelled(item):
+            return None
+        if item.kind == "comma":
+            hedge = items[i - 1]
+            opens = hedge.kind == "hedge" and hedge.end == item.start and opens_clause(items, i - 1)
+            return i if opens else None
+    return None
+
+
+def _is_labelled(item: Item | Mention) -> bool:
+    return isinstance(item, Mention) and bool(item.labels)

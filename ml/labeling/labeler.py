@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from functools import lru_cache
+from operator import itemgetter
 
 from ml.labeling.codes import CodeBook
 from ml.labeling.composed import compose
@@ -12,7 +13,7 @@ from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
 from ml.labeling.passages import NO_LABELS, Heard, Passage, Piece, Spoken, heard
-from ml.labeling.scope import CUES, Decision, decide
+from ml.labeling.scope import CUES, Decision, Traits, decide
 from ml.labeling.sections import Sections
 from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter
@@ -36,7 +37,10 @@ class Labeler:
         self._lexicon = Lexicon(vocabulary)
         self._mentions = Mentions(vocabulary, self._lexicon)
         self._transitions = Transitions(vocabulary)
-        self._shapes = frozenset(label.key for label in vocabulary.labels if label.shape)
+        self._traits = Traits(
+            frozenset(label.key for label in vocabulary.labels if label.shape),
+            frozenset(label.key for label in vocabulary.labels if label.variant),
+        )
         self._splitter = Splitter(vocabulary, self._lexicon)
         self._stances = StanceFinder(vocabulary)
         self._sections = Sections(vocabulary)
@@ -57,10 +61,12 @@ class Labeler:
         if sections is None:
             passages = self._passages(text, 0, len(text))
         else:
-            before, first, final = (self._passages(text, start, end) for start, end in sections)
+            before = self._passages(text, *sections.before)
+            first = [passage for stretch in sections.first for passage in self._passages(text, *stretch)]
+            final = [passage for stretch in sections.final for passage in self._passages(text, *stretch)]
             if all(passage.stance != "agrees" for _, passage in final):
                 first = [(place, passage.superseded()) for place, passage in first]
-            passages = [*before, *first, *final]
+            passages = sorted([*before, *first, *final], key=itemgetter(0))
         return LabeledReport(self._keys, passages, composed, unread_above=self.vocabulary.unread_above)
 
     def _passages(self, text: str, begin: int, end: int) -> list[tuple[int, Passage]]:
@@ -136,7 +142,7 @@ class Labeler:
             if not isinstance(mention, Mention) or not mention.labels:
                 continue
             status, cue, corrects = (
-                decide(items, place, len(words), self._shapes) if cued else Decision(mention.status, None)
+                decide(items, place, len(words), self._traits) if cued else Decision(mention.status, None)
             )
             if cue is not None:
                 reaches.append((min(mention.start, cue.start), max(mention.shown_end, cue.end)))

@@ -1,7 +1,7 @@
 """A vocabulary compiled: from a statement's words to items, each a term of the vocabulary or a mark."""
 
 import itertools
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ml.labeling.spelling import LONGEST, Spelling
@@ -12,11 +12,15 @@ from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 CACHED_WORDS = 50_000
 LONGEST_NUMBER = 4  # characters, the sign included
 SHORTEST_WORD = 3  # letters of a word that is missed when it is not understood
+SHORTEST_FUSED = 8  # letters of words that are written as one; one of them has at least `LONG_PART`
+LONG_PART = 5
+MOST_PARTS = 3
 # stand for words that are in no term; not tokens: no word of a text can be one
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # a word that is understood all the same
 FOREIGN = "\N{TWO DOT LEADER}"  # one that is not
 OTHER = "\N{VERTICAL ELLIPSIS}"  # one of a language that is not read: says more
 NUMBER = "#"  # a number, or a word too short to tell
+FUSED = "\N{MIDDLE DOT}"  # words that are written as one
 MARKS = {
     ",": "comma",
     "-": "comma",
@@ -79,7 +83,15 @@ class Lexicon:
             signatures=self.signatures,
             understood=frozenset(self._understood),
             others=frozenset(map(fold, vocabulary.other_languages)) - known_words - known,
+            parted=self.parts,
         )
+
+    def parts(self, word: str) -> list[str]:
+        """Return the words that a word is made of where a blank is missing: "probableleft"; else nothing.
+
+        Each has at least `SHORTEST_WORD` letters and is in a term as it is written.
+        """
+        return _parts(word, self._terms.words, MOST_PARTS) if SHORTEST_FUSED <= len(word) <= LONGEST else []
 
     def spelt(self, words: Sequence[str]) -> list[str]:
         """Return words in the form in which terms are compared, without their typos."""
@@ -151,6 +163,7 @@ class _Known(dict[str, str]):
         signatures: frozenset[str],
         understood: frozenset[str],
         others: frozenset[str],
+        parted: Callable[[str], list[str]],
     ) -> None:
         super().__init__()
         self._spelt = spelt
@@ -158,6 +171,7 @@ class _Known(dict[str, str]):
         self._understood = understood
         self._others = others
         self._signatures = signatures
+        self._parted = parted
 
     def __missing__(self, word: str) -> str:
         if len(word) > LONGEST_NUMBER and word.isdigit():
@@ -168,14 +182,27 @@ class _Known(dict[str, str]):
         elif spelt not in self._signatures:
             spelt = self._spelt[word]
             if not (spelt in self._words or (len(spelt) <= LONGEST_NUMBER and not spelt.isalpha())):
-                spelt = self._sign(spelt)
+                spelt = self._sign(spelt, word)
         _keep(self, word, spelt)
         return spelt
 
-    def _sign(self, spelt: str) -> str:
+    def _sign(self, spelt: str, written: str) -> str:
         if spelt in self._understood:
             return UNKNOWN
+        if self._parted(written):
+            return FUSED
         return FOREIGN if len(spelt) >= SHORTEST_WORD and spelt.isalpha() else NUMBER
+
+
+def _parts(word: str, known: Collection[str], most: int) -> list[str]:
+    for end in range(len(word) - SHORTEST_WORD, SHORTEST_WORD - 1, -1):
+        if fold(word[:end]) not in known:
+            continue
+        rest = word[end:]
+        others = [rest] if fold(rest) in known else _parts(rest, known, most - 1) if most > 2 else []
+        if others and max(map(len, (word[:end], *others))) >= LONG_PART:
+            return [word[:end], *others]
+    return []
 
 
 def _keep(words: dict[str, str], word: str, meaning: str) -> None:

@@ -15,7 +15,8 @@ _WITHIN = frozenset(
     {"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "clause", "comma", "sign"}
 )
 _AFTER_HEAD = frozenset({"age", "filler", "comma", "open", "colon", "hedge"})
-_ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon"})
+_ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon", "becomes", "box_no", "box_yes"})
+_BEGINS_ITEM = _ENDS_ITEM | {"and", "clause"}
 
 
 class Mention(NamedTuple):
@@ -92,7 +93,7 @@ def _number(word: str) -> int:
 
 def _standing_elsewhere(item: Item, items: Sequence[Item], i: int, words: Sequence[str]) -> bool:
     """Whether a term that must stand alone does not: "ST 112" and "SB, LVH" do, "ST segment" and "V1 ST" do not."""
-    begins = item.start == 0 or (i > 0 and items[i - 1].end == item.start and items[i - 1].kind in _ENDS_ITEM)
+    begins = item.start == 0 or (i > 0 and items[i - 1].end == item.start and items[i - 1].kind in _BEGINS_ITEM)
     if not begins or item.end == len(words):
         return not begins
     if i + 1 < len(items) and items[i + 1].start == item.end:

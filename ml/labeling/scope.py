@@ -8,6 +8,7 @@ from typing import NamedTuple
 
 from ml.labeling.clauses import (
     THROUGH,
+    before_aside,
     closing_of,
     contrasted,
     ends_clause,
@@ -19,6 +20,7 @@ from ml.labeling.clauses import (
     next_mention,
     opening_of,
     opens_clause,
+    past_aside,
     within_compound,
 )
 from ml.labeling.findings import Status
@@ -43,11 +45,13 @@ _BEFORE = frozenset(
         "withheld",
         "shape",
         "shape_hedge",
+        "elsewhere",
     }
 )
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _ASIDE = "historical_aside"  # looks either way
-_LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
+_BARS = _AFTER | {"stop", "clause", "affirmation", "becomes", _ASIDE}  # no cue reaches over them
+_LISTING = frozenset({"past_reading", "differential", "elsewhere"})  # these reach every finding listed behind them
 _LOOKS_BACK = {
     "hedge": "hedge_after",
     "negation": "negation_after",
@@ -59,12 +63,13 @@ _LOOKS_BACK = {
 }  # when it ends its clause
 
 # Where none of these stands, a mention says what it says by itself.
-CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus", "becomes", "to"}
+CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus", "becomes", "to", "variant"}
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
     ("correction", "negated"),
     ("correction_after", "negated"),
+    ("elsewhere", None),
     ("withheld", None),
     ("withheld_after", None),
     ("negation_after", "negated"),
@@ -95,17 +100,23 @@ class Decision(NamedTuple):
     corrects: bool = False
 
 
-def decide(items: Sequence[Item | Mention], place: int, length: int, shapes: frozenset[str] = frozenset()) -> Decision:
-    """Decide what a statement of `length` words says of the mention at a place among its items.
+class Traits(NamedTuple):
+    """The labels that name a shape of the QRS, and those that a normal heart may have."""
 
-    `shapes` are the labels that name a shape of the QRS.
-    """
+    shapes: frozenset[str] = frozenset()
+    variants: frozenset[str] = frozenset()
+
+
+def decide(items: Sequence[Item | Mention], place: int, length: int, traits: Traits) -> Decision:
+    """Decide what a statement of `length` words says of the mention at a place among its items."""
     first = max(0, place - WINDOW)
     items, place = items[first : place + WINDOW + 1], place - first
     mention = items[place]
     assert isinstance(mention, Mention)
     behind = _behind(items, place, length)
-    ahead = _ahead(items, place, shapes.issuperset(mention.labels))
+    ahead = _ahead(items, place, traits.shapes.issuperset(mention.labels))
+    if traits.variants.issuperset(mention.labels) and (variant := _variant(items, place)):
+        behind.append(variant)
     if any(cue.kind == "affirmation" for cue in behind):
         past = ("historical", "past_reading")
         ahead = [cue for cue in ahead if cue.kind not in past and cue.over != "and"]
@@ -152,7 +163,7 @@ def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
                 found.append(Cue("historical", item.start, item.end, way.over))
             break
-        elif item.kind in ("stop", "clause", "affirmation", "becomes", _ASIDE) or item.kind in _AFTER:
+        elif item.kind in _BARS or (item.kind == "open" and not _opened_by_cue(items, i)):
             break
         elif isinstance(item, Mention):
             if item.group != mention.group:
@@ -164,17 +175,22 @@ def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[
                     listed = True
                 way.finding, way.joined = True, False
                 nearest = i
-        elif item.kind == "open":
-            if i == 0 or items[i - 1].kind not in _BEFORE or items[i - 1].end != item.start:
-                break
         elif item.kind == "comma" and within_compound(items, mention, i):
             pass
         elif item.kind == "close":
             i = opening_of(items, i)
+        elif item.kind == "comma" and not way.comma and (hedged := before_aside(items, i)):
+            i = hedged
         else:
             way.cross(items, i)
         i -= 1
     return found
+
+
+def _opened_by_cue(items: Sequence[Item | Mention], opening: int) -> bool:
+    """Whether a cue stands right before a bracket: "possible (inferior) infarct"."""
+    before = items[opening - 1] if opening > 0 else None
+    return before is not None and before.kind in _BEFORE and before.end == items[opening].start
 
 
 def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:
@@ -226,6 +242,8 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             joined = False
         elif item.kind in JOINS:
             joined = True
+        elif item.kind == "comma" and (closed := past_aside(items, i)):
+            i = closed
         after_mark = item.kind in ("comma", "colon") or (after_mark and item.kind in THROUGH)
         position = items[i].end if i < len(items) else length
         i += 1
@@ -249,6 +267,16 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
             if not (same or item.kind in THROUGH or item.kind in _BEFORE or (item.kind == "attachment" and step == 1)):
                 break
             i += step
+    return None
+
+
+def _variant(items: Sequence[Item | Mention], place: int) -> Cue | None:
+    """Find what says that a finding may be normal, with no other finding between: "LVH, age 22, may be normal"."""
+    for item in items[place + 1 :]:
+        if item.kind == "variant":
+            return Cue("hedge_after", item.start, item.end)
+        if isinstance(item, Mention):
+            return None
     return None
 
 

@@ -5,7 +5,7 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ml.labeling.lexicon import Item, Lexicon
+from ml.labeling.lexicon import FUSED, Item, Lexicon
 from ml.labeling.terms import Terms, place_and_meaning, variants, words_in
 from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
@@ -44,8 +44,12 @@ FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
 ANSWER_LENGTH = 20  # characters
 SHORT = 20  # characters of a line that may be a part of a term
-_ANSWERS = frozenset({"negation", "contrast"})
-_ANSWERED = frozenset({"colon", "comma", "open"})
+_ANSWERED = {  # the marks behind which a cue at the end of a line answers the finding before it: "LVH: possible"
+    "negation": frozenset({"colon", "comma", "open"}),
+    "contrast": frozenset({"colon", "comma", "open"}),
+    "hedge": frozenset({"colon"}),
+    "historical": frozenset({"colon"}),
+}
 _FINDINGS = frozenset({"mention", "head"})
 _NEVER_FIRST = frozenset({",", ")", "(", ""})  # of a statement
 _EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
@@ -131,6 +135,13 @@ class Splitter:
         self._signed_by = tuple(sorted(lexicon.signatures))
         self._lexicon = lexicon
         self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)
+        resuming = "|".join(
+            sorted(rf"{re.escape(' '.join(words))}\b" for words in lexicon.neighbours({"variant"}, ())[0])
+        )
+        answers = "|".join(map(re.escape, sorted(lexicon.answers)))
+        leader = rf"(?<!\.)\.{{2,}}+ ?(?=(?:{answers or '(?!)'})[ \t]*+$)"
+        self._leader = re.compile(leader, re.IGNORECASE | re.MULTILINE)
+        self._resuming = re.compile(resuming or "(?!)", re.IGNORECASE)
         self._may_end_open = frozenset(words[-1] for words in self._open)
         self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
         self._edges = lru_cache(maxsize=20_000)(self._edge_words)
@@ -152,7 +163,7 @@ class Splitter:
                 edges = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
                 if last is None:
                     first = place
-                elif not self._may_go_on(last, edges):
+                elif not (self._may_go_on(last, edges) or self._resuming.search(line)):
                     yield first, text[first : place - 1]
                     first = place
                 last = edges
@@ -162,7 +173,7 @@ class Splitter:
 
     def sentences(self, lines: str) -> list[tuple[int, str]]:
         """Return the sentences of a passage, each with its place; all in one where something spans several."""
-        if ". " not in lines or any(mark in lines for mark in _SPANNING) or self._may_be_signed(lines):
+        if ". " not in lines or any(mark in lines for mark in _SPANNING) or self._spans(lines):
             return [(0, lines)]
         found: list[tuple[int, str]] = []
         start = 0
@@ -192,6 +203,8 @@ class Splitter:
         stretches, places = tokenize(text)
         written = stretches[1::2]
         known = tuple(self._lexicon.known(written))
+        if FUSED in known:
+            known, places = self._apart(written, places)
         plain = (
             _BETWEEN.issuperset(stretches[::2])
             and self._lexicon.signatures.isdisjoint(known)
@@ -211,6 +224,19 @@ class Splitter:
         alone = _BREAKING.isdisjoint(known_to_end) or _BREAK.search(text, 0, end) is None
         return Words(known, places, plain, alone, end)
 
+    def _apart(self, written: Sequence[str], places: Sequence[int]) -> tuple[tuple[str, ...], list[int]]:
+        """Return the known words and their places with those apart that are written as one: "probableleft"."""
+        known: list[str] = []
+        apart: list[int] = []
+        for i, word in enumerate(written):
+            place, end = places[2 * i : 2 * i + 2]
+            for part in self._lexicon.parts(word) or [word]:
+                apart += [place, place + len(part)]
+                place = apart[-1]
+                known += self._lexicon.known([part])
+            assert place == end
+        return tuple(known), [*apart, places[-1]]
+
     def _may_go_on(self, left: Edges, right: Edges) -> bool:
         first, second, _, _ = right
         _, _, before_last, last = left
@@ -226,6 +252,9 @@ class Splitter:
             or ((before_last, last) in self._open if before_last else last in self._may_end_open)
         )
 
+    def _spans(self, lines: str) -> bool:
+        return self._may_be_signed(lines) or self._resuming.search(lines) is not None
+
     def _may_be_signed(self, text: str) -> bool:
         return any(map(text.lower().__contains__, self._signed_by))
 
@@ -233,6 +262,8 @@ class Splitter:
         """Replace escapes by line breaks, and what is no reading by blanks; every place stays."""
         if "\\" in text:
             text = _ESCAPE.sub(_new_line, text)
+        if ".." in text:
+            text = self._leader.sub(_leading, text)
         if "[" in text or ".." in text:
             text = _REASON.sub(_blank, text)
         if self._may_be_signed(text):
@@ -291,13 +322,24 @@ class Splitter:
 
     def _goes_on(self, text: str, last: int, start: int, end: int, *, wraps: bool) -> bool:
         """Whether a stretch goes on with the sentence that ends at `last`; `wraps`: a line break is between them."""
-        return self._answers(text, last, start, end) or (wraps and self._wrapped(*_around(text, last, start, end)))
+        return (
+            self._answers(text, last, start, end)
+            or self._resumes(text, start, end)
+            or (wraps and self._wrapped(*_around(text, last, start, end)))
+        )
+
+    def _resumes(self, text: str, start: int, end: int) -> bool:
+        """Whether a stretch only says of the finding before it that it may be normal: "LVH. This may be normal"."""
+        if end - start > FIELD_LENGTH or not self._resuming.search(text, start, end):
+            return False
+        kinds = {item.kind for item in self._lexicon.items(self._lexicon.spelt(tokenize(text[start:end]).words))}
+        return "variant" in kinds and kinds.isdisjoint(_FINDINGS)
 
     def _answers(self, text: str, asked: int, start: int, end: int) -> bool:
         """Whether a stretch is nothing but the answer to a question that ends at `asked`: "LVH?", "No"."""
-        if end - start > ANSWER_LENGTH or text[asked - 1] != "?" or not text[asked:start].isspace():
+        if end - start > ANSWER_LENGTH or text[asked - 1] != "?" or text[asked:start].strip():
             return False
-        words = words_of(text[start:end])
+        words = [word for word in words_of(text[start:end]) if word != "."]
         return len(words) == 1 and words[0] in self._lexicon.answers
 
     def _abbreviates(self, text: str, start: int, stop: int) -> bool:
@@ -353,7 +395,7 @@ class Splitter:
             return begins[0].kind != "historical_aside" or begins[0].end == edge + len(after)
         if not ends or ends[0].kind not in _OPENS or before[-1] in ("?", "-"):
             return False
-        if ends[0].kind in _ANSWERS and _answers(items, ends[0]):
+        if ends[0].kind in _ANSWERED and _answers(items, ends[0]):
             return False
         if ends[0].kind == "part":
             return bool(begins) and begins[0].kind in ("head", "part", "filler")
@@ -365,7 +407,7 @@ class Splitter:
 def _answers(items: Sequence[Item], last: Item) -> bool:
     """Whether a line's last item answers a finding before it: "LVH: No"."""
     before = [item for item in items if item.end <= last.start]
-    marked = bool(before) and before[-1].end == last.start and before[-1].kind in _ANSWERED
+    marked = bool(before) and before[-1].end == last.start and before[-1].kind in _ANSWERED[last.kind]
     return marked and any(item.kind in _FINDINGS for item in before)
 
 
@@ -387,6 +429,11 @@ def _trim(text: str, piece: Stretch) -> Stretch:
 
 def _blank(found: re.Match[str]) -> str:
     return " " * len(found.group())
+
+
+def _leading(found: re.Match[str]) -> str:
+    """Return a colon for the dots before an answer, with what is between words before it."""
+    return "_" * (len(found.group()) - 1) + ":"
 
 
 def _new_line(found: re.Match[str]) -> str:

@@ -14,7 +14,7 @@ Found = TypeVar("Found")
 MAX_VARIANTS = 4096
 
 # A parenthesis as a mark of the text; or what words are made of, and what joins them or is left out: "non-specific".
-_WRITTEN = re.compile(r"""[()]|(?:[^\W_]|[−–—-](?=\w)|[,.:;/&+?!\[\]'’"=])+|--?>|==?>|→|\([+-]\)""")
+_WRITTEN = re.compile(r"""[()]|(?:[^\W_]|[−–—-](?=\w)|[,.:;/&+?!\[\]'’"=])+|--?>|==?>|[→☐☑☒✓✔✗✘]|\([+-]\)""")
 
 
 def variants(term: str) -> list[tuple[str, ...]]:

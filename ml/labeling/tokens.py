@@ -4,10 +4,14 @@ import re
 from itertools import accumulate
 from typing import NamedTuple
 
+DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212-"  # hyphens, dashes and the sign
 # A signed number ("axis -45"), a word, an arrow, "(+)", a dash that stands alone (it separates;
-# within a word it only joins), a mark.
-TOKEN = re.compile(r"((?<![\w-])[+−-]\d+(?!\w)|[^\W_]+|--?>|==?>|→|\([+−–-]\)|(?<=\s)[–—-](?=\s)|[,.:;/&+()?!\[\]=])")
-_FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss", "−": "-", "–": "-", "—": "-"})
+# within a word it only joins), a mark; a row of dots is one.
+TOKEN = re.compile(
+    rf"(\.{{3,}}|(?<![\w{DASHES}])[+{DASHES}]\d+(?!\w)|[^\W_]+|--?>|==?>|→|\([+{DASHES}]\)|(?<=\s)[{DASHES}](?=\s)"
+    r"|[,.:;/&+()?!\[\]=☐☑☒✓✔✗✘])"
+)
+_FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"} | dict.fromkeys(DASHES, "-"))
 
 
 class Tokens(NamedTuple):
@@ -26,7 +30,9 @@ class Tokens(NamedTuple):
 
 
 def fold(word: str) -> str:
-    """Return the form in which words are compared: lower case, German umlauts as two letters."""
+    """Return the form in which words are compared: lower case, umlauts as two letters, dot leaders as a colon."""
+    if word.startswith("..."):
+        return ":"
     return word.lower() if word.isascii() else word.lower().translate(_FOLDED)
 
 

@@ -1,16 +1,19 @@
-"""Cues that mean something else where another cue stands before them: "cannot … exclude" is a hedge, no denial.
+"""Cues that mean something else by where they stand or by what stands before them: "cannot … exclude" is a hedge.
 
-Which these are is data: the vocabulary's `transitions`.
+Which these are is data: the vocabulary's `transitions`. Here are the walk back through a clause (`behind`) and the
+places in a sentence that `where` names.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterable, Sequence
 
+from ml.labeling.clauses import OPENING
 from ml.labeling.lexicon import Item
-from ml.labeling.vocabulary import Transition, Vocabulary
+from ml.labeling.vocabulary import Transition, Vocabulary, Where
 
 REACH = 12  # words between the cue before and the one that changes
-_FINDINGS = frozenset({"mention", "head"})
-_ENDS = frozenset({"comma", "stop", "clause", "close"})
+_FINDINGS = frozenset({"mention", "head", "axis"})
+_FOLLOWING = _FINDINGS | {"part", "age"}
+_ENDS = frozenset({"comma", "stop", "clause", "close", "slash"})
 _MARKS = frozenset({"comma", "colon", "open"})
 
 
@@ -31,10 +34,10 @@ class Transitions:
         settled = list(items)
         for place, item in enumerate(items):
             for transition in of.get(item.kind, ()):
+                if transition.where is not None and not _PLACES[transition.where](items, place, length):
+                    continue
                 before = _before(settled, place, transition) if transition.behind else []
                 if transition.behind and not before:
-                    continue
-                if transition.answers and not _answers(items, place, length):
                     continue
                 if transition.takes:
                     for i in before:
@@ -45,25 +48,79 @@ class Transitions:
 
 
 def _before(items: Sequence[Item], place: int, transition: Transition) -> list[int]:
-    """Return the places of the cues before an item that change it: in its clause, with no finding between."""
+    """Return the places of the cues before an item that change it: in its clause, with no finding between.
+
+    An `adjacent` one has nothing but neutral items between, an `over_findings` one may have findings.
+    """
     found: list[int] = []
-    past_finding = False
     for i in range(place - 1, -1, -1):
-        kind = items[i].kind
-        if kind in _ENDS or items[place].start - items[i].end > REACH:
+        item = items[i]
+        apart = transition.adjacent and item.end != items[i + 1].start
+        if item.kind in _ENDS or apart or items[place].start - item.end > REACH:
             break
-        if kind in _FINDINGS:
-            past_finding = True
-        if kind in transition.behind and not past_finding:
+        if item.kind in _FINDINGS and not transition.over_findings:
+            break
+        if item.kind in transition.behind:
             found.append(i)
+        elif transition.adjacent and item.kind != "neutral":
+            break
     return found
 
 
 def _answers(items: Sequence[Item], place: int, length: int) -> bool:
-    """Whether an item stands right behind a mark and ends its clause: "LVH: negative"."""
-    item = items[place]
-    before = items[place - 1] if place > 0 else None
+    """Right behind a mark, and at the end of its clause: "LVH: negative"."""
+    behind_mark = place > 0 and items[place - 1].end == items[place].start and items[place - 1].kind in _MARKS
+    return behind_mark and _ends(items, place, length)
+
+
+def _ends(items: Sequence[Item], place: int, length: int) -> bool:
     after = items[place + 1] if place + 1 < len(items) else None
-    behind_mark = before is not None and before.end == item.start and before.kind in _MARKS
-    ends = item.end == length or (after is not None and after.start == item.end and after.kind in _ENDS)
-    return behind_mark and ends
+    return items[place].end == length or (after is not None and after.start == items[place].end and after.kind in _ENDS)
+
+
+def _before_finding(items: Sequence[Item], place: int, _length: int) -> bool:
+    """Right before a finding or its age: "neg LVH"."""
+    after = items[place + 1] if place + 1 < len(items) else None
+    return after is not None and after.start == items[place].end and after.kind in _FOLLOWING
+
+
+def _before_now(items: Sequence[Item], place: int, _length: int) -> bool:
+    """Before a new clause of its sentence: "known AF, now sinus rhythm"."""
+    return any(item.kind == "clause" for item in items[place + 1 : place + REACH])
+
+
+def _opens(items: Sequence[Item], place: int, _length: int) -> bool:
+    """In a clause with no finding before it: "Echo shows LVH"."""
+    return _no_finding(reversed(items[:place]))
+
+
+def _closes(items: Sequence[Item], place: int, _length: int) -> bool:
+    """In a clause with no finding behind it: "LVH is hard to exclude"."""
+    return _no_finding(items[place + 1 :])
+
+
+def _no_finding(items: Iterable[Item]) -> bool:
+    """Whether no finding stands among items up to the first that is not of their clause."""
+    for item in items:
+        if item.kind in _FOLLOWING:
+            return False
+        if item.kind in OPENING:
+            break
+    return True
+
+
+def _ticks(items: Sequence[Item], place: int, length: int) -> bool:
+    """A box in a line whose boxes stand behind their findings, not before: "LBBB [ ] RBBB [x]"."""
+    kind = items[place].kind[: items[place].kind.index("_")]
+    first = next(i for i, item in enumerate(items) if item.kind.startswith(kind))
+    return any(item.kind in _FINDINGS for item in items[:first])
+
+
+_PLACES: dict[Where, Callable[[Sequence[Item], int, int], bool]] = {
+    "answers": _answers,
+    "before_finding": _before_finding,
+    "before_now": _before_now,
+    "opens": _opens,
+    "closes": _closes,
+    "ticks": _ticks,
+}

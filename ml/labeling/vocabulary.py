@@ -33,12 +33,14 @@ Language = Annotated[str, StringConstraints(pattern=r"^[a-z]{2,3}$")]
 Term = Annotated[str, StringConstraints(min_length=1, max_length=300), AfterValidator(_is_term)]
 CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_list", "negation_after", "contrast",
-    "inability", "exclusion", "exclusion_after", "answer_no", "answer_yes",
+    "inability", "exclusion", "exclusion_after", "answer_no", "answer_yes", "box_no", "box_yes",
+    "variant", "support", "examination", "elsewhere", "from", "known", "complement",
     "historical", "historical_after", "historical_aside", "past_tracing", "told", "past_reading",
     "noted_before", "becomes",
     "correction", "correction_after", "withheld", "withheld_after", "shape", "shape_hedge",
     "affirmation", "neutral", "unchanged", "attachment", "clause", "and", "or", "versus", "to", "age",
 ]  # fmt: skip
+Where = Literal["answers", "before_finding", "before_now", "opens", "closes", "ticks"]
 FieldKind = Literal[
     "ignored",
     "ignored_to_line_end",
@@ -62,6 +64,7 @@ class Label(Part):
     key: Key
     name: Name
     shape: bool = False  # of the QRS: what a paced or an ectopic beat has as well
+    variant: bool = False  # what a normal heart may show as well
 
 
 class Phrases(Switched):
@@ -130,14 +133,17 @@ class Cues(Phrases):
 class Transition(Part):
     """What cues of some kinds become: behind a cue of one of the kinds `behind` in the same clause, or anywhere.
 
-    `takes`: that cue says nothing else. `answers`: only behind a mark and at the end of a clause ("LVH: negative").
-    The first transition that holds counts.
+    No finding stands between the two, unless `over_findings`; if `adjacent`, nothing that says anything. `takes`: that
+    cue says nothing else. `where`: only at such a place; `ml.labeling.transitions` says which these are. The first
+    transition that holds counts.
     """
 
     cues: tuple[CueKind, ...]
     behind: tuple[CueKind, ...] = ()
+    adjacent: bool = False
+    over_findings: bool = False
     takes: bool = False
-    answers: bool = False
+    where: Where | None = None
     becomes: CueKind
 
 

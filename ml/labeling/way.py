@@ -30,6 +30,8 @@ class Way:
 
     def lets(self, kind: str, bare: bool) -> bool:
         """Whether a cue of a kind reaches over it. A correction passes a comma to a bare item of its list only."""
+        if kind == "elsewhere":
+            return True
         if kind == "past_reading":
             return not self.to
         if kind == "differential":
