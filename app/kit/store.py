@@ -1,9 +1,10 @@
 """Content-addressed object store in a local folder. After `put` has returned, the object survives a crash."""
 
 import re
+from collections.abc import Mapping
 from pathlib import Path
 
-from ml.processes.durable import make_folder, write_whole
+from ml.processes.durable import make_folder, write_many, write_whole
 
 _KEY = re.compile(r"[a-z]+/[0-9a-f]{64}")
 
@@ -43,10 +44,16 @@ class ObjectStore:
     def put(self, key: str, content: bytes) -> None:
         """Store `content` durably, unless it is there already."""
         path = self._path(key)
-        if path.exists() and path.read_bytes() == content:
+        if _holds(path, content):
             return
         make_folder(path.parent, within=self._root.parent)
         write_whole(path, content)
+
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Store several objects durably, unless they are there already: when it returns, all of them survive."""
+        paths = {self._path(key): content for key, content in contents.items()}
+        new = {path: content for path, content in paths.items() if not _holds(path, content)}
+        write_many(new, within=self._root.parent)
 
     def get(self, key: str) -> bytes:
         """Return an object; `MissingObject` where there is none, `DamagedObject` where it cannot be read."""
@@ -62,3 +69,7 @@ class ObjectStore:
             raise ValueError(f"not an object key: {key!r}")
         kind, digest = key.split("/")
         return self._root / kind / digest[:2] / digest
+
+
+def _holds(path: Path, content: bytes) -> bool:
+    return path.exists() and path.read_bytes() == content

@@ -21,12 +21,16 @@ class RecordOnDisk(NamedTuple):
 
     def read(self) -> EcgFile:
         """Return what the record holds. Raises `Unreadable`, or `OSError` with the file that cannot be read."""
+        return self.file_format.read(self.contents())
+
+    def contents(self) -> dict[str, bytes]:
+        """Return the files' contents by name, the main file first. Raises `OSError` with the file."""
         files: dict[str, bytes] = {}
         left = MAX_RECORD_BYTES
         for path in (self.main, *self.beside):
             files[path.name] = read_file(path, left)
             left -= len(files[path.name])
-        return self.file_format.read(files)
+        return files
 
 
 def record_at(path: Path) -> RecordOnDisk | None:

@@ -4,8 +4,11 @@ import json
 import os
 import tempfile
 from collections.abc import Mapping
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
+
+_SYNCS = 16  # at once: on ext4 ten times as many files a second as one after the other
 
 
 def write_whole(path: Path, content: bytes) -> None:
@@ -22,6 +25,31 @@ def write_whole(path: Path, content: bytes) -> None:
         temporary.unlink(missing_ok=True)
         raise
     sync(path.parent)
+
+
+def write_many(files: Mapping[Path, bytes], within: Path) -> None:
+    """Write files durably, and their folders below `within`: when it returns, all of them survive a crash.
+
+    The files are synced at once, and then their folders: a disk takes many syncs together in little more time than one.
+    """
+    for folder in {path.parent for path in files}:
+        make_folder(folder, within)
+    written: dict[Path, Path] = {}  # temporary name → name
+    try:
+        for path, content in files.items():
+            descriptor, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name[:100]}.")
+            written[Path(name)] = path
+            with os.fdopen(descriptor, "wb") as file:
+                file.write(content)
+        with ThreadPoolExecutor(_SYNCS) as threads:
+            list(threads.map(sync, written))
+            for temporary, path in list(written.items()):
+                temporary.replace(path)
+                del written[temporary]
+            list(threads.map(sync, {path.parent for path in files}))
+    finally:
+        for temporary in written:
+            temporary.unlink(missing_ok=True)
 
 
 def write_json(path: Path, value: Mapping[str, Any]) -> None:
