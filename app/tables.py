@@ -6,6 +6,7 @@ from app.datasets.tables import Dataset
 from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
 from app.ecgs.patients.tables import PatientKey
 from app.ecgs.tables import Ecg
+from app.imports.tables import ImportedFile, Rejection
 from app.jobs.tables import Job, JobEvent
 from app.kit.audit import AuditEntry
 from app.kit.database import Base
@@ -26,6 +27,7 @@ __all__ = [
     "CellOutcome",
     "Dataset",
     "Ecg",
+    "ImportedFile",
     "Job",
     "JobEvent",
     "Labeling",
@@ -33,6 +35,7 @@ __all__ = [
     "Pair",
     "PatientKey",
     "Prediction",
+    "Rejection",
     "Report",
     "Site",
     "Snapshot",

@@ -44,7 +44,7 @@ class Archive:
         """
         if ecg.waveform_sha256 is None:
             raise _no_waveform()
-        key = _object_key(ecg.waveform_sha256)
+        key = object_key(ecg.waveform_sha256)
         try:
             return waveform.decode(self.store.get(key), ecg.waveform_sha256)
         except waveform.CorruptWaveform as error:
@@ -90,7 +90,7 @@ def upload(
     record that another waveform has.
     """
     digest = waveform.digest(recording)
-    archive.store.put(_object_key(digest), waveform.encode(recording))
+    archive.store.put(object_key(digest), waveform.encode(recording))
     known = known_of(metadata, archive.hash_patient)
     signal = {
         "waveform_sha256": digest,
@@ -264,5 +264,6 @@ def _unusable(reasons: Sequence[formats.Reason]) -> Problem:
     return Problem(422, "unusable_ecg", detail, errors)
 
 
-def _object_key(digest: str) -> str:
+def object_key(digest: str) -> str:
+    """Return the key of a waveform's object."""
     return f"waveforms/{digest}"

@@ -3,6 +3,7 @@
 import json
 import os
 import threading
+import time
 import zlib
 from collections import Counter, deque
 from collections.abc import Callable, Iterable
@@ -13,10 +14,13 @@ from types import TracebackType
 from typing import Self
 from uuid import UUID
 
+import structlog
+from sqlalchemy.exc import IntegrityError
+
 from app.disagreement.queries import vacuum
 from app.imports import queries
-from app.imports.batch import Batch, Line, Said
-from app.kit.database import Database
+from app.imports.batch import Batch, Line, Said, SeenFile
+from app.kit.database import TRANSIENT, Database
 from app.reports.bulk import Labelings
 from app.reports.queries import commit_soon
 from app.settings import Settings
@@ -27,6 +31,9 @@ LINES = 20_000  # a batch
 LANES = 8  # at most: each has a connection of the pool
 TEXTS = 2_000  # read at a time
 WAITING = 2  # batches a lane may have before it
+PAUSES_S = (0.1, 0.5, 2.0)  # before a batch is stored again
+
+log = structlog.get_logger(__name__)
 
 
 @dataclass
@@ -39,6 +46,7 @@ class Loaded:
     known: int = 0
     texts_read: int = 0
     conflicts: Counter[str] = field(default_factory=Counter)
+    taken: list[SeenFile] = field(default_factory=list)  # not stored: another waveform has their record
 
 
 class Loader:
@@ -49,9 +57,15 @@ class Loader:
     """
 
     def __init__(
-        self, database: Database, settings: Settings, progress: Callable[[Loaded], None] | None = None
+        self,
+        database: Database,
+        settings: Settings,
+        progress: Callable[[Loaded], None] | None = None,
+        lines: int = LINES,
     ) -> None:
+        """`lines`: how many are stored at once in a lane."""
         self._database = database
+        self._lines = lines
         self._workers = settings.labeling_processes or os.cpu_count() or 1
         self._readers: dict[UUID, LabelingProcesses] = {}
         self._labelings = Labelings(database)
@@ -73,7 +87,8 @@ class Loader:
         self._stack.close()
 
     def load(self, lines: Iterable[Line]) -> Loaded:
-        """Store every line. Raises what a batch raises; the batches before it are stored."""
+        """Store every line; `loaded` counts from here. Raises what a batch raises; the batches before it are stored."""
+        self.loaded = Loaded()
         waiting: list[list[Line]] = [[] for _ in self._lanes]
         pending: list[deque[Future[Loaded]]] = [deque() for _ in self._lanes]
 
@@ -84,9 +99,10 @@ class Loader:
             waiting[lane] = []
 
         for line in lines:
-            lane = zlib.crc32(line.record.encode()) % len(self._lanes)
+            name = line.record or (line.waveform.sha256 if line.waveform is not None else "")
+            lane = zlib.crc32(name.encode()) % len(self._lanes)
             waiting[lane].append(line)
-            if len(waiting[lane]) == LINES:
+            if len(waiting[lane]) == self._lines:
                 submit(lane)
         for lane, rest in enumerate(waiting):
             if rest:
@@ -94,18 +110,22 @@ class Loader:
         for each in pending:
             for future in each:
                 self._add(future.result())
+        return self.loaded
+
+    def tidy(self) -> None:
+        """After many lines: bring the tables in order, so that they are counted fast."""
         with self._database.begin() as session:
             slots = [row.slot for row in vocabularies.maintained(session)]
         for slot in slots:
             assert slot is not None
             vacuum(self._database, slot)
-        return self.loaded
 
     def _add(self, batch: Loaded) -> None:
         total = self.loaded
         for name in ("lines", "ecgs", "reports", "known", "texts_read"):
             setattr(total, name, getattr(total, name) + getattr(batch, name))
         total.conflicts.update(batch.conflicts)
+        total.taken += batch.taken
         if self._progress is not None:
             self._progress(total)
 
@@ -120,7 +140,34 @@ class Loader:
             raise
 
     def _load(self, lines: list[Line]) -> Loaded:
-        batch = Batch(lines)
+        """Store lines; those of an ECG that another one of the batch turned out to be come after it."""
+        loaded = Loaded(lines=len(lines))
+        while lines:
+            batch = Batch(lines)
+            stored, texts_read = self._try(batch)
+            loaded.ecgs += stored.ecgs
+            loaded.reports += stored.reports
+            loaded.known += stored.known
+            loaded.texts_read += texts_read
+            loaded.conflicts.update(batch.conflicts + Counter(stored.conflicts))
+            taken = {None, *stored.taken}
+            placed = list(zip(batch.places, lines, strict=True))
+            loaded.taken += [line.file for place, line in placed if place in taken and line.file is not None]
+            again = set(stored.again)
+            lines = [line for place, line in placed if place in again]
+        return loaded
+
+    def _try(self, batch: Batch) -> tuple[queries.Stored, int]:
+        """Store a batch; once more where it met another writer's ECG or a database that was away."""
+        for pause_s in PAUSES_S:
+            try:
+                return self._store(batch)
+            except (*TRANSIENT, IntegrityError) as error:
+                log.warning("batch_repeated", error=type(error).__name__)
+                time.sleep(pause_s)
+        return self._store(batch)
+
+    def _store(self, batch: Batch) -> tuple[queries.Stored, int]:
         said = list(batch.said)
         with self._database.begin() as session:
             commit_soon(session)
@@ -132,14 +179,11 @@ class Loader:
                 commit_soon(session)
                 kept = vocabularies.maintained(session)
                 if {row.id for row in kept} <= have_read:
-                    stored = queries.store(session, batch, text_ids, kept)
-                    break
+                    return queries.store(session, batch, text_ids, kept), texts_read
                 wanted = {row.id: row.yaml for row in kept if row.id not in have_read}
             for vocabulary_id, yaml in wanted.items():
                 texts_read += self._read(vocabulary_id, yaml, dict(zip(text_ids, said, strict=True)))
                 have_read.add(vocabulary_id)
-        conflicts = batch.conflicts + Counter(stored.conflicts)
-        return Loaded(len(lines), stored.ecgs, stored.reports, stored.known, texts_read, conflicts)
 
     def _read(self, vocabulary_id: UUID, yaml: str, said: dict[int, Said]) -> int:
         """Label the texts that have no labeling yet; return how many there were."""

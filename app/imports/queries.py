@@ -1,39 +1,24 @@
 """SQL of imports: COPY into temporary tables, then statements over whole batches."""
 
 import hashlib
-import os
-import secrets
 import uuid
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Sequence
+from typing import NamedTuple
 
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
 from app.disagreement.pairs.queries import remake_pairs
-from app.ecgs.measurements import MEASURED
-from app.imports.batch import Batch, Facts, Said
+from app.imports.batch import Batch, Said
+from app.imports.copying import ascending_ids, copy_rows
+from app.imports.ecgs import queries as ecgs
+from app.imports.ledger import queries as ledger
 from app.reports.queries import said_as
 from app.vocabularies.tables import VocabularyRow
 
-_ESCAPES = (
-    ("\\", "\\\\"), ("\n", "\\n"), ("\t", "\\t"), ("\r", "\\r"), ("\x1d", "\\N"), ("\x1e", "\n"), ("\x1f", "\t"),
-)  # fmt: skip
 _REPORT = "id, ecg_id, source, reader, version, current, final, text_id, authored_at, blinded, validated, created_at"
 # later lines came later: a batch takes more than a microsecond a line
 _IN_ORDER = "now() + r.place * interval '1 microsecond'"
-_FACTS = ", ".join(Facts._fields)
-_DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}
-_TYPES = {
-    "recorded_at": "timestamptz",
-    "age": "float8",
-    "simulated": "boolean",
-    **dict.fromkeys(("patient_hash", "order_hash"), "bytea"),
-    **dict.fromkeys(MEASURED, "real"),
-}  # of the others: text
-_FACTS_TYPED = ", ".join(f"{name} {_TYPES.get(name, 'text')}" for name in Facts._fields)
-_HASHES = [place for place, name in enumerate(Facts._fields) if _TYPES.get(name) == "bytea"]
-_FACTS_STORED = ", ".join(_DEFAULTS.get(name, name) for name in Facts._fields)
 
 
 class Stored(NamedTuple):
@@ -43,6 +28,8 @@ class Stored(NamedTuple):
     reports: int  # new versions
     known: int  # readings that were there already
     conflicts: dict[str, int]  # by field: ECGs of which something else was stored, and kept
+    taken: list[int]  # places of ECGs that were not stored: another waveform has their record
+    again: list[int]  # places of ECGs that were not stored, and may come again: they are the same as another one
 
 
 def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
@@ -53,7 +40,7 @@ def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
         )
     )
     rows = ((place, _digest(words, codes), words, codes) for place, (words, codes) in enumerate(said))
-    _copy(session, "arriving_texts", rows)
+    copy_rows(session, "arriving_texts", rows)
     digest = f"sha256(convert_to({said_as('text', 'codes')}, 'UTF8'))"
     session.execute(text(f"UPDATE arriving_texts SET sha256 = {digest} WHERE codes IS NOT NULL"))  # noqa: S608
     session.execute(
@@ -93,10 +80,12 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
     differ are counted, and the stored ones stay.
     """
     _copy_in(session, batch, text_ids)
-    new, conflicts = _store_ecgs(session, len(batch.ecgs))
+    found = ecgs.store(session, batch)
+    reports = len(batch.reports) - _drop_reports_of(session, [*found.taken, *found.again])
+    conflicts = found.conflicts
     known = 0
-    for turn in range(1, 1 + max(report.turn for report in batch.reports)):
-        if turn > 1 or new < len(batch.ecgs):
+    for turn in range(1, 1 + max((report.turn for report in batch.reports), default=0)):
+        if turn > 1 or found.new < len(batch.ecgs):
             conflicts |= _fill_in_known(session, batch, turn)
             known += _drop_known(session, turn)
             _add_versions(session, turn)
@@ -111,7 +100,9 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
             ecgs="SELECT id FROM arriving_ecgs WHERE touched",
             known="SELECT id FROM arriving_ecgs WHERE touched AND known",
         )
-    return Stored(new, len(batch.reports) - known, known, conflicts)
+    not_stored = {*found.taken, *found.again}
+    ledger.record(session, [file for place, file in batch.files if place not in not_stored])
+    return Stored(found.new, reports - known, known, conflicts, found.taken, found.again)
 
 
 def count_cells_of(session: Session, slot: int | None, records: str) -> list[tuple[int, int, int]]:
@@ -131,12 +122,7 @@ def count_cells_of(session: Session, slot: int | None, records: str) -> list[tup
 
 
 def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
-    session.execute(
-        text(
-            f"CREATE TEMPORARY TABLE arriving_ecgs (place integer, id uuid, record text, {_FACTS_TYPED}, "
-            "known boolean DEFAULT false, touched boolean DEFAULT true) ON COMMIT DROP"
-        )
-    )
+    ecgs.copy_in(session, batch)
     session.execute(
         text(
             "CREATE TEMPORARY TABLE arriving_reports (place integer, id uuid, ecg integer, text_id bigint, "
@@ -144,84 +130,17 @@ def _copy_in(session: Session, batch: Batch, text_ids: Sequence[int]) -> None:
             "turn integer) ON COMMIT DROP"
         )
     )
-    ecgs = zip(_ids(len(batch.ecgs)), batch.ecgs.items(), strict=True)
-    _copy(
-        session,
-        f"arriving_ecgs (place, id, record, {_FACTS})",
-        ((place, ecg_id, record, *_copied(facts)) for place, (ecg_id, (record, facts)) in enumerate(ecgs)),
-    )
-    _copy(
+    copy_rows(
         session,
         "arriving_reports",
         (
             (place, report_id, report.ecg, text_ids[report.said], *report[2:])
-            for place, (report_id, report) in enumerate(zip(_ids(len(batch.reports)), batch.reports, strict=True))
+            for place, (report_id, report) in enumerate(
+                zip(ascending_ids(len(batch.reports)), batch.reports, strict=True)
+            )
         ),
     )
     session.execute(text("ANALYZE arriving_ecgs (place, id), arriving_reports (ecg)"))
-
-
-def _copied(facts: Facts) -> Sequence[Any]:
-    """Return facts as COPY takes them."""
-    values = list(facts)
-    for place in _HASHES:
-        if values[place] is not None:
-            values[place] = f"\\x{values[place]}"
-    return values
-
-
-def _store_ecgs(session: Session, count: int) -> tuple[int, dict[str, int]]:
-    """Insert the new ECGs, lock and fill in the others; return how many are new, and the conflicts by field."""
-    inserted = session.execute(
-        text(
-            f"""
-            INSERT INTO ecgs (id, record, {_FACTS})
-            SELECT id, record, {_FACTS_STORED}
-            FROM arriving_ecgs ORDER BY record COLLATE "C" ON CONFLICT (record) DO NOTHING
-            """  # noqa: S608
-        )
-    )
-    new: int = inserted.rowcount  # type: ignore[attr-defined]
-    if new == count:
-        return new, {}
-    session.execute(
-        text(
-            "SELECT FROM ecgs JOIN arriving_ecgs a USING (record) WHERE ecgs.id <> a.id "
-            'ORDER BY record COLLATE "C" FOR NO KEY UPDATE OF ecgs'
-        )
-    )
-    session.execute(
-        text(
-            "UPDATE arriving_ecgs a SET id = e.id, known = true, touched = false FROM ecgs e "
-            "WHERE e.record = a.record AND e.id <> a.id"
-        )
-    )
-    fields = [name for name in Facts._fields if name not in _DEFAULTS]
-    differs = [(name, f"e.{name} <> a.{name}") for name in fields]
-    differs.append(("sex", "e.sex <> a.sex AND 'unknown' NOT IN (e.sex, a.sex)"))
-    row = session.execute(
-        text(
-            f"SELECT {', '.join(f'count(*) FILTER (WHERE {differ})' for _, differ in differs)} "  # noqa: S608
-            "FROM arriving_ecgs a JOIN ecgs e ON e.id = a.id WHERE a.known"
-        )
-    ).one()
-    fill = ", ".join(f"{name} = coalesce(e.{name}, a.{name})" for name in fields)
-    lacks = " OR ".join(f"(e.{name} IS NULL AND a.{name} IS NOT NULL)" for name in fields)
-    session.execute(
-        text(
-            f"""
-            WITH filled AS (
-                UPDATE ecgs e SET {fill}, simulated = e.simulated OR coalesce(a.simulated, false),
-                    sex = CASE WHEN e.sex = 'unknown' THEN coalesce(a.sex, e.sex) ELSE e.sex END
-                FROM arriving_ecgs a WHERE e.id = a.id AND a.known
-                AND ({lacks} OR (a.simulated AND NOT e.simulated) OR (e.sex = 'unknown' AND a.sex <> 'unknown'))
-                RETURNING e.id
-            )
-            UPDATE arriving_ecgs a SET touched = true FROM filled WHERE filled.id = a.id
-            """  # noqa: S608
-        )
-    )
-    return new, {name: found for (name, _), found in zip(differs, row, strict=True) if found}
 
 
 _SAID_BEFORE = """
@@ -257,6 +176,14 @@ def _fill_in_known(session: Session, batch: Batch, turn: int) -> dict[str, int]:
             {"turn": turn},
         )
     return conflicts
+
+
+def _drop_reports_of(session: Session, places: list[int]) -> int:
+    """Drop the reports of ECGs that are not stored; return how many."""
+    if not places:
+        return 0
+    dropped = session.execute(text("DELETE FROM arriving_reports WHERE ecg = ANY(:places)"), {"places": places})
+    return dropped.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
 def _drop_known(session: Session, turn: int) -> int:
@@ -315,24 +242,6 @@ def _add_versions(session: Session, turn: int) -> None:
     )
 
 
-def _ids(count: int) -> list[str]:
-    """Return ascending random ids with a common beginning: a batch's rows stay close together in large indexes."""
-    start = secrets.token_hex(2)
-    rest = os.urandom(14 * count).hex()
-    return sorted(start + rest[28 * i : 28 * (i + 1)] for i in range(count))
-
-
 def _digest(words: str | None, codes: str | None) -> str | None:
     """Return the digest of words alone; that of codes, or of both, the database makes of its own form of the codes."""
     return None if words is None or codes is not None else f"\\x{hashlib.sha256(b't' + words.encode()).hexdigest()}"
-
-
-def _copy(session: Session, target: str, rows: Iterable[Sequence[Any]]) -> None:
-    connection = session.connection().connection.driver_connection
-    assert connection is not None
-    # whole batches are escaped at once: no text or name that is let in holds these control characters
-    cells = "\x1e".join(["\x1f".join(["\x1d" if value is None else str(value) for value in row]) for row in rows])
-    for character, written in _ESCAPES:
-        cells = cells.replace(character, written)
-    with connection.cursor() as cursor, cursor.copy(f"COPY {target} FROM STDIN") as copy:
-        copy.write(cells)

@@ -1,4 +1,4 @@
-"""Importing a file of reports."""
+"""Importing a file of reports, or an archive."""
 
 import hashlib
 import shutil
@@ -9,8 +9,11 @@ from typing import BinaryIO
 
 from app.ecgs.patients import PatientHasher
 from app.imports.batch import Line
+from app.imports.counts import Imported
+from app.imports.importer import Importer
 from app.imports.lines import read
 from app.imports.loader import Loaded, Loader
+from app.imports.source import Source
 from app.kit import audit
 from app.kit.database import Database, Json
 from app.settings import Settings
@@ -36,6 +39,22 @@ def import_reports(database: Database, settings: Settings, actor: str, file: Bin
         return audited_load(database, settings, actor, what, lines=read(copy, hash_patient), progress=progress)
 
 
+def import_archive(
+    importer: Importer, actor: str, source: Source, *, import_id: uuid.UUID, database: Database
+) -> Imported:
+    """Import an archive; write the beginning, and the end with the counts, to the audit log. Raises `BadArchive`.
+
+    Paths are in neither: they may name patients. The folder is known there by its keyed hash.
+    """
+    what: Json = {"kind": source.kind, "folder": source.folder.digest.hex(), "again": source.again}
+    with database.begin() as session:
+        audit.record(session, actor, "begin", "import", resource_id=import_id, after=what)
+    imported = importer.run(source)
+    with database.begin() as session:
+        audit.record(session, actor, "end", "import", resource_id=import_id, after=imported.as_json())
+    return imported
+
+
 def audited_load(
     database: Database, settings: Settings, actor: str, what: Json, *, lines: Iterable[Line], progress: Progress
 ) -> Loaded:
@@ -45,6 +64,7 @@ def audited_load(
         audit.record(session, actor, "begin", "import", resource_id=import_id, after=what)
     with Loader(database, settings, progress) as loader:
         loaded = loader.load(lines)
+        loader.tidy()
     with database.begin() as session:
         done = {"lines": loaded.lines, "ecgs": loaded.ecgs, "reports": loaded.reports, "known": loaded.known}
         audit.record(session, actor, "end", "import", resource_id=import_id, after=done)

@@ -44,6 +44,10 @@ class PatientHasher:
         """Return what stands for a name, such as `reader-6ee0c1b2a3d4f596`; case and runs of blanks do not matter."""
         return f"{kind}-{self._named(kind, ' '.join(name.casefold().split())).hex()[:16]}"
 
+    def place(self, path: str) -> bytes:
+        """Return the hash of a path, whose folders and names may be patients'."""
+        return hmac.digest(self._key, b"place: " + os.fsencode(path) + b"\n", hashlib.sha256)
+
     def _named(self, kind: str, value: str) -> bytes:
         named = unicodedata.normalize("NFC", f"{kind}: {value}")
         return hmac.digest(self._key, f"{named}\n".encode(), hashlib.sha256)  # no number that is hashed ends in a blank

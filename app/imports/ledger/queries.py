@@ -1,0 +1,76 @@
+"""SQL of the files that were imported."""
+
+from collections.abc import Collection, Iterable
+from typing import Any, NamedTuple
+
+from sqlalchemy import exists, func, or_, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.orm import Session
+
+from app.ecgs.tables import Ecg
+from app.imports.batch import SeenFile, Waveform
+from app.imports.tables import ImportedFile
+
+_ROWS = 2_000  # a statement
+_REPLACED = ("size", "modified_ns", "sha256", "waveform_sha256", "samples", "sampling_rate_hz")
+_SEEN = (
+    ImportedFile.path,
+    ImportedFile.size,
+    ImportedFile.modified_ns,
+    ImportedFile.sha256,
+    ImportedFile.waveform_sha256,
+    ImportedFile.samples,
+    ImportedFile.sampling_rate_hz,
+)
+
+
+class KnownFile(NamedTuple):
+    """A file that was read: how it looked, the hash of its content, and its waveform; None: it was refused."""
+
+    size: int
+    modified_ns: int
+    sha256: bytes | None
+    waveform: Waveform | None
+
+
+def known(session: Session, folder: bytes, paths: Collection[bytes]) -> dict[bytes, KnownFile]:
+    """Return which of these files of a folder were read.
+
+    A file whose ECG is no longer stored counts as not read.
+    """
+    stored = exists().where(Ecg.waveform_sha256 == ImportedFile.waveform_sha256)
+    query = select(*_SEEN).where(
+        ImportedFile.folder == folder,
+        ImportedFile.path.in_(paths),
+        or_(ImportedFile.waveform_sha256.is_(None), stored),
+    )
+    return dict(_known(*row) for row in session.execute(query))
+
+
+def all_known(session: Session, folder: bytes) -> dict[bytes, KnownFile]:
+    """Return every file of a folder that was read, whether its ECG is still stored or was erased."""
+    return dict(_known(*row) for row in session.execute(select(*_SEEN).where(ImportedFile.folder == folder)))
+
+
+def record(session: Session, files: Iterable[SeenFile]) -> None:
+    """Write down how files looked that were read now, and what they held."""
+    rows = {(file.folder, file.path): file for file in files}
+    ordered = [rows[key] for key in sorted(rows)]  # two writers of the same rows then do not deadlock
+    for start in range(0, len(ordered), _ROWS):
+        statement = insert(ImportedFile).values([_values(file) for file in ordered[start : start + _ROWS]])
+        replaced = {name: statement.excluded[name] for name in _REPLACED}
+        session.execute(
+            statement.on_conflict_do_update(index_elements=["folder", "path"], set_={**replaced, "seen_at": func.now()})
+        )
+
+
+def _known(path: bytes, size: int, modified_ns: int, sha256: bytes | None, *waveform: Any) -> tuple[bytes, KnownFile]:
+    found = None if waveform[0] is None else Waveform(*waveform)
+    return path, KnownFile(size, modified_ns, sha256, found)
+
+
+def _values(file: SeenFile) -> dict[str, Any]:
+    waveform = file.waveform or (None, None, None)
+    names = ("waveform_sha256", "samples", "sampling_rate_hz")
+    seen = {"folder": file.folder, "path": file.path, "size": file.size, "modified_ns": file.modified_ns}
+    return {**seen, "sha256": file.sha256, **dict(zip(names, waveform, strict=True))}
