@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from app.commands import archive, library, people, running
+from app.commands import archive, imports, library, people, running
 from app.commands.shared import say, show
 from app.settings import ENV_FILE, PREFIX, SettingsError
 
@@ -21,7 +21,7 @@ for commands in (running.commands, library.commands, archive.commands):
 cli.add_typer(people.users, name="user")
 cli.add_typer(people.keys, name="key")
 cli.add_typer(library.labels, name="labels")
-cli.add_typer(archive.imports, name="import")
+cli.add_typer(imports.commands, name="import")
 cli.add_typer(archive.simulations, name="simulate")
 
 

@@ -26,6 +26,7 @@ from app.ecgs.routes import router as ecgs
 from app.ecgs.search.routes import router as ecg_lists
 from app.ecgs.service import Archive
 from app.evaluations.routes import router as evaluations
+from app.imports.rejections.routes import router as import_rejections
 from app.jobs.doorbell import Doorbell
 from app.jobs.feed import event_feed
 from app.jobs.routes import router as jobs
@@ -58,7 +59,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
-    *(datasets, models, evaluations, studies, jobs, predictions, access, access_log, health.router),
+    *(import_rejections, datasets, models, evaluations, studies, jobs, predictions, access, access_log, health.router),
 )
 
 

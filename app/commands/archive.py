@@ -1,42 +1,18 @@
-"""`import`, `simulate` and `disagreement`: readings into the archive, and the table of it."""
+"""`simulate` and `disagreement`: readings into the archive, and the table of it."""
 
-import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import fail, open_database, open_session, say, show
-from app.settings import Settings
+from app.commands.shared import fail, loading_progress, open_archive, open_session, show
 from ml.corpus.sources import HEDGED
 
 if TYPE_CHECKING:
-    from app.imports.loader import Loaded
-    from app.kit.database import Database
+    pass
 
 commands = typer.Typer()
-imports = typer.Typer(help="Bring in what is elsewhere.", no_args_is_help=True)
 simulations = typer.Typer(help="Make what no patient was attached to.", no_args_is_help=True)
-
-
-@imports.command("reports")
-def import_reports(
-    file: Annotated[typer.FileBinaryRead, typer.Argument(help="JSON lines, a reading each; - for standard input.")],
-) -> None:
-    """Store readings of ECGs, with or without a waveform here: `docs/how-to/import_reports.md` says what a line holds.
-
-    A line that is no reading ends it, named by number and field, before anything is stored. The same lines again
-    change nothing; other words of the same reader are a new version.
-    """
-    from app.imports.service import import_reports as run
-
-    with _open_archive() as (database, settings):
-        loaded = run(database, settings, "command line", file, progress=_progress())
-    show(f"{loaded.lines:,} lines: {loaded.ecgs:,} new ECGs, {loaded.reports:,} new readings, {loaded.known:,} known")
-    for name, count in sorted(loaded.conflicts.items()):
-        show(f"{name}: {count:,} said otherwise than what is stored, which was kept")
 
 
 @simulations.command("reports")
@@ -60,41 +36,16 @@ def simulate_reports(
             ledger.write_text(simulated.as_json(), encoding="utf-8")
         except OSError as error:
             fail(f"--ledger: {ledger}: {error.strerror}")
-    with _open_archive() as (database, settings):
+    with open_archive() as (database, settings):
         with database.begin() as session:
             must_ask = not yes and holds_real(session)
         if must_ask:
             typer.confirm(f"This archive holds real ECGs. Store {pairs:,} simulated pairs beside them?", abort=True)
-        simulation.load(database, settings, "command line", simulated, progress=_progress())
+        simulation.load(database, settings, "command line", simulated, progress=loading_progress())
         table = simulation.table(database, simulated)
     show(table.shown())
     if not table.is_right():
         raise typer.Exit(1)
-
-
-@contextmanager
-def _open_archive() -> "Iterator[tuple[Database, Settings]]":
-    """Open the database for readings to be stored: the patient key has to be the archive's."""
-    from app.ecgs.patients import PatientHasher
-    from app.ecgs.patients.service import check_key
-
-    with open_database() as (database, settings):
-        with database.begin() as session:
-            check_key(session, PatientHasher(settings), may_make=False)
-        yield database, settings
-
-
-def _progress() -> "Callable[[Loaded], None]":
-    """Return a listener that says how far a load is, at most once in five seconds."""
-    start = said = time.monotonic()
-
-    def tell(loaded: "Loaded") -> None:
-        nonlocal said
-        if time.monotonic() - said > 5:
-            said = time.monotonic()
-            say(f"{loaded.lines:,} readings in {said - start:.0f} s")
-
-    return tell
 
 
 @commands.command()

@@ -1,6 +1,7 @@
 """What every command uses: its settings, its database, and how it speaks."""
 
-from collections.abc import Iterator
+import time
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
@@ -11,6 +12,7 @@ from app.kit.terminal import printable
 from app.settings import Settings, load_settings
 
 if TYPE_CHECKING:
+    from app.imports.loader import Loaded
     from app.kit.database import Database
 
 
@@ -62,6 +64,31 @@ def open_database() -> "Iterator[tuple[Database, Settings]]":
             yield database, complete
         finally:
             database.close()
+
+
+@contextmanager
+def open_archive() -> "Iterator[tuple[Database, Settings]]":
+    """Open the database for readings to be stored: the patient key has to be the archive's."""
+    from app.ecgs.patients import PatientHasher
+    from app.ecgs.patients.service import check_key
+
+    with open_database() as (database, settings):
+        with database.begin() as session:
+            check_key(session, PatientHasher(settings), may_make=False)
+        yield database, settings
+
+
+def loading_progress() -> "Callable[[Loaded], None]":
+    """Return a listener that says how far a load is, at most once in five seconds."""
+    start = said = time.monotonic()
+
+    def tell(loaded: "Loaded") -> None:
+        nonlocal said
+        if time.monotonic() - said > 5:
+            said = time.monotonic()
+            say(f"{loaded.lines:,} readings in {said - start:.0f} s")
+
+    return tell
 
 
 def show(text: str) -> None:

@@ -1,0 +1,83 @@
+"""What an import has done, and how fast."""
+
+import time
+from collections import Counter
+from collections.abc import Callable
+from dataclasses import dataclass, field
+
+from app.kit.database import Json
+
+
+@dataclass
+class Imported:
+    """Counts of an import.
+
+    Attributes
+    ----------
+    found, total
+        ECGs of the archive that were looked at, and how many there are (0: not counted).
+    ecgs, reports, known
+        New ECGs; new versions of reports; reports that were stored already.
+    signals
+        By what became of them: `read`, `unchanged` (read in an earlier import), `missing`, `refused`.
+    readings
+        By source, whether stored or known.
+    refused
+        Files and rows, by the code of each reason.
+    refused_before, passed
+        What was refused before this import, and how much of it is no longer.
+    conflicts
+        By field: ECGs of which something else is stored, which was kept.
+    labels, unread
+        In a dry run: texts in which a label was found, by label; and texts that the labeler cannot read.
+    """
+
+    found: int = 0
+    total: int = 0
+    ecgs: int = 0
+    reports: int = 0
+    known: int = 0
+    signals: Counter[str] = field(default_factory=Counter)
+    readings: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
+    refused_before: int = 0
+    passed: int = 0
+    conflicts: Counter[str] = field(default_factory=Counter)
+    labels: Counter[str] = field(default_factory=Counter)
+    unread: int = 0
+
+    def as_json(self) -> Json:
+        """Return the counts, those of nothing left out."""
+        counts = {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}
+        return {name: value for name, value in counts.items() if value or name in ("found", "ecgs", "reports", "known")}
+
+
+class Pace:
+    """Tells now and then how far an import is: at most once in `every_s` seconds."""
+
+    def __init__(self, tell: Callable[[float, str], None], every_s: float) -> None:
+        """`tell` gets the fraction that is done, and a message."""
+        self._tell = tell
+        self._every_s = every_s
+        self._began = self._told = time.monotonic()
+
+    def __call__(self, imported: Imported) -> None:
+        """Tell, unless it was told a moment ago."""
+        now = time.monotonic()
+        if now - self._told < self._every_s:
+            return
+        self._told = now
+        rate = imported.found / (now - self._began)
+        words = [f"{imported.found:,} of {imported.total:,} ECGs" if imported.total else f"{imported.found:,} ECGs"]
+        words.append(f"{rate:,.0f} a second")
+        if imported.total and rate:
+            words.append(f"{_time((imported.total - imported.found) / rate)} left")
+        if imported.refused:
+            words.append(f"{imported.refused.total():,} refused")
+        self._tell(imported.found / imported.total if imported.total else 0.0, ", ".join(words))
+
+
+def _time(seconds: float) -> str:
+    minutes, rest = divmod(round(seconds), 60)
+    hours, minutes = divmod(minutes, 60)
+    return f"{hours} h {minutes} min" if hours else f"{minutes} min {rest} s" if minutes else f"{rest} s"

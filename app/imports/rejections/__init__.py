@@ -1,0 +1,1 @@
+"""What imports refused: kept until it passes."""

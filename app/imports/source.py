@@ -1,0 +1,62 @@
+"""What is imported: a kind of archive, and where it lies."""
+
+import time
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from app.imports.places import Folder
+from ml import archives
+from ml.archives import Entry, Found
+
+COUNTING_S = 30.0
+"""Seconds that an archive's ECGs may be counted before it is read, so that the time left can be told."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Source:
+    """An archive to import.
+
+    Attributes
+    ----------
+    kind
+        One of `ml.archives.ARCHIVES`.
+    path
+        Its folder or main file.
+    options
+        Options of the kind.
+    folder
+        Which folder it is, as a keyed hash.
+    waveforms
+        Whether signals are read; without, only what the tables say is stored.
+    again
+        Whether files that were refused are read again although they have not changed.
+    """
+
+    kind: str
+    path: Path
+    options: Mapping[str, str] = field(default_factory=dict)
+    folder: Folder
+    waveforms: bool = True
+    again: bool = False
+
+    def read(self) -> Iterator[Found]:
+        """Yield the archive's ECGs and what cannot be taken. Raises `BadArchive`."""
+        return archives.read(self.kind, self.path, self.options)
+
+    def count(self) -> int:
+        """Return how much `read` yields; 0 where to count it takes too long. Raises `BadArchive`."""
+        deadline = time.monotonic() + COUNTING_S
+        counted = 0
+        for _ in self.read():
+            counted += 1
+            if time.monotonic() > deadline:
+                return 0
+        return counted
+
+    def place_of(self, entry: Entry) -> str:
+        """Return where an ECG lies: the path of its signal below the folder, else its record."""
+        if entry.signal is None:
+            return entry.record or ""
+        root = self.path if self.path.is_dir() else self.path.parent
+        return str(entry.signal.relative_to(root) if entry.signal.is_relative_to(root) else entry.signal)
