@@ -54,8 +54,18 @@ def main() -> None:
     from app.embedded.serve import CannotServe, NotMigrated
     from app.imports.lines import BadLine
     from app.jobs.run import JobFailed
+    from app.kit.store import StoreUnavailable
 
-    sentences = (AuthError, BadLine, CannotServe, EmbeddedPostgresError, JobFailed, NotMigrated, PatientKeyError)
+    sentences = (
+        AuthError,
+        BadLine,
+        CannotServe,
+        EmbeddedPostgresError,
+        JobFailed,
+        NotMigrated,
+        PatientKeyError,
+        StoreUnavailable,
+    )
     os.umask(0o077)  # what a command writes holds patients' data or keys
     try:
         cli()

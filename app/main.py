@@ -21,7 +21,6 @@ from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
 from app.disagreement.snapshots.routes import router as snapshots
 from app.ecgs.memory import signal_memory
-from app.ecgs.patients import PatientHasher
 from app.ecgs.routes import router as ecgs
 from app.ecgs.search.routes import router as ecg_lists
 from app.ecgs.service import Archive
@@ -33,9 +32,10 @@ from app.jobs.routes import router as jobs
 from app.kit import health, openapi, problems
 from app.kit.database import Database
 from app.kit.declared import only_declared
+from app.kit.folders import open_folders
 from app.kit.methods import METHODS, HeadAndOptions
 from app.kit.middleware import BodyLimit, RequestContext
-from app.kit.store import ObjectStore
+from app.kit.store_calls import StoreCalls
 from app.models.routes import router as models
 from app.models.schemas import Overrides
 from app.predictions.answers import answer_watch
@@ -102,7 +102,9 @@ def create_app(settings: Settings) -> FastAPI:
     )
     app.state.settings = settings
     app.state.database = database
-    app.state.archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    app.state.archive = Archive.of(settings)
+    app.state.folders = open_folders(settings, app.state.archive.store)
+    app.state.store_calls = StoreCalls()
     app.state.signal_memory = signal_memory(settings.signal_memory_bytes)
     app.state.labelers = Labelers()
     app.state.elsewhere = Elsewhere()

@@ -6,6 +6,7 @@ import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import unquote, urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
@@ -29,6 +30,14 @@ class Settings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix=PREFIX, extra="ignore")
 
     data_dir: Path = Field(default=Path("data"), description="Waveforms, datasets, models and the private database.")
+    objects_url: str | None = Field(
+        default=None,
+        description="Where waveforms, datasets, models and results are kept for several machines: s3://bucket/folder, "
+        "gs://…, az://…, or file:///folder; unset: data_dir.",
+    )
+    cache_bytes: Annotated[
+        int, Field(gt=0, description="Copies of datasets and models that a machine keeps of an object store.")
+    ] = 100 * 1024 * MEBIBYTE
     database_url: str | None = Field(
         default=None,
         description="PostgreSQL 15–18, as postgresql://…; unset: `serve` runs a private PostgreSQL.",
@@ -75,6 +84,22 @@ class Settings(BaseSettings):
     def _absolute(cls, path: Path) -> Path:
         return path.expanduser().resolve()
 
+    @field_validator("objects_url")
+    @classmethod
+    def _of_a_store(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        parts = urlsplit(url)
+        if parts.scheme not in {"file", "s3", "gs", "az"}:
+            raise ValueError("must start with s3://, gs://, az:// or file:///")
+        if parts.scheme == "file" and (parts.netloc or not parts.path.startswith("/")):
+            raise ValueError("must be an absolute folder: file:///srv/overread")
+        if parts.scheme != "file" and not parts.netloc:
+            raise ValueError("must name a bucket: s3://bucket/folder")
+        if "@" in parts.netloc or parts.query or parts.fragment:
+            raise ValueError("must hold no credentials: they come from the environment of the provider's own tools")
+        return url
+
     @field_validator("database_url")
     @classmethod
     def _psycopg(cls, url: str | None) -> str | None:
@@ -113,6 +138,31 @@ class Settings(BaseSettings):
         return key
 
     @property
+    def store_url(self) -> str | None:
+        """URL of the object store; None where everything lies in folders."""
+        return None if self.objects_url is None or self._objects_folder is not None else self.objects_url
+
+    @property
+    def _objects_folder(self) -> Path | None:
+        parts = urlsplit(self.objects_url or "")
+        return Path(unquote(parts.path)) if parts.scheme == "file" else None
+
+    @property
+    def objects_dir(self) -> Path:
+        """Waveforms, where there is no object store."""
+        return self._objects_folder or self.data_dir / "objects"
+
+    @property
+    def folders_dir(self) -> Path:
+        """The folder in which datasets, models and runs are made; without an object store they stay there."""
+        return self._objects_folder or self.data_dir
+
+    @property
+    def cache_dir(self) -> Path:
+        """Copies of what is at the object store."""
+        return self.data_dir / "cache"
+
+    @property
     def broker_dir(self) -> Path:
         """Folder of the file broker that stands in for Redis."""
         return self.data_dir / "broker"
@@ -120,17 +170,17 @@ class Settings(BaseSettings):
     @property
     def runs_dir(self) -> Path:
         """Working folders of training and evaluation children, one a job."""
-        return self.data_dir / "runs"
+        return self.folders_dir / "runs"
 
     @property
     def datasets_dir(self) -> Path:
         """Frozen datasets, one folder each."""
-        return self.data_dir / "datasets"
+        return self.folders_dir / "datasets"
 
     @property
     def models_dir(self) -> Path:
         """Registered bundles, one folder each."""
-        return self.data_dir / "models"
+        return self.folders_dir / "models"
 
 
 def load_settings() -> Settings:

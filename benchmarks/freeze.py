@@ -22,13 +22,11 @@ from sqlalchemy import text
 from app.auth import service as auth
 from app.datasets import queries
 from app.datasets.queries import Choice
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.embedded.postgres import EmbeddedPostgres
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.migrate import migrate
 from app.settings import Settings
 from app.steps import KINDS
@@ -49,7 +47,7 @@ def main() -> None:
     parser.add_argument("--url", help="an empty PostgreSQL database, postgresql://…")
     arguments = parser.parse_args()
     with _database(arguments.url) as (database, settings):
-        archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+        archive = Archive.of(settings)
         _stop_autovacuum(database)
         began = time.perf_counter()
         _import_pairs(database, arguments.pairs)

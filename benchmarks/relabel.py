@@ -21,7 +21,6 @@ from typing import Any
 from sqlalchemy import text
 
 from app.auth import service as auth
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.embedded.postgres import EmbeddedPostgres
 from app.imports import simulation
@@ -30,7 +29,6 @@ from app.jobs.doorbell import Doorbell
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.migrate import migrate
 from app.reports import queries as reports
 from app.settings import Settings
@@ -107,7 +105,7 @@ def activate(database: Database, settings: Settings, version: str) -> tuple[floa
         job = service.create(
             session, Doorbell(settings), user, "relabel", params={"version": version, "actor": user.name}
         )
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     start = time.perf_counter()
     Runner(Workplace(settings, database, archive), KINDS).run(job.id)
     seconds = time.perf_counter() - start

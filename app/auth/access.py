@@ -17,7 +17,7 @@ from app.auth import queries, service
 from app.auth.service import Role, allows, hash_key
 from app.auth.tables import User
 from app.kit.database import TRANSIENT, Database, SessionDep
-from app.kit.declared import dependencies_of, has_body
+from app.kit.declared import content_type, dependencies_of, has_body
 from app.kit.problems import Problem, problem_response, unavailable
 
 HELD_BYTES = 1024 * 1024
@@ -72,7 +72,8 @@ class KeyBeforeBody:
 
     FastAPI reads a body before any dependency runs. No operation that needs no key reads a body. The key of a small
     body is only looked at: `authenticate` checks it. Of a body over `HELD_BYTES`, or of unknown length, key and role
-    are checked here, because it would be written to the disk. The database is asked in a transaction of its own.
+    are checked here, because it would be written to the disk; of a form with files, because a waveform is stored before
+    the request has a connection. The database is asked in a transaction of its own.
     """
 
     def __init__(self, app: ASGIApp, database: Database, routers: Sequence[APIRouter]) -> None:
@@ -95,7 +96,8 @@ class KeyBeforeBody:
         if credentials is None:
             raise _no_key()
         length = request.headers.get("content-length", "")
-        if length.isdecimal() and int(length) <= HELD_BYTES:
+        is_small = length.isdecimal() and int(length) <= HELD_BYTES
+        if is_small and content_type(request) != "multipart/form-data":
             return
         sha256 = hash_key(credentials.credentials)
         try:

@@ -120,7 +120,6 @@ def _run(
 
 
 def _import(database: "Database", settings: "Settings", *, dry_run: bool, path: Path, **what: Any) -> "Imported":
-    from app.ecgs.patients import PatientHasher
     from app.ecgs.service import Archive
     from app.imports.counts import Pace
     from app.imports.dry_run import dry_run as read_only
@@ -128,9 +127,8 @@ def _import(database: "Database", settings: "Settings", *, dry_run: bool, path: 
     from app.imports.places import Places
     from app.imports.service import import_archive
     from app.imports.source import Source
-    from app.kit.store import ObjectStore
 
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     folder = Places(archive.hash_patient).folder(what["kind"], path)
     source = Source(path=path, folder=folder, **what)
     pace = Pace(lambda _, message: say(message), TELL_EVERY_S)

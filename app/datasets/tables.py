@@ -9,7 +9,7 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class Dataset(Base):
-    """A frozen dataset; its windows are in the folder `datasets/<id>` of the data folder."""
+    """A frozen dataset; its windows are the stored folder `datasets/<id>`."""
 
     __tablename__ = "datasets"
     __table_args__ = (CheckConstraint("length(content_sha256) = 64", name="content_sha256"),)

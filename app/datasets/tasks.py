@@ -40,7 +40,7 @@ def build(run: JobRun) -> Finish:
     """
     request = DatasetIn.model_validate(run.params)
     options = Preprocessing()
-    folder = run.settings.datasets_dir / str(run.id)
+    folder = run.folders.place("datasets", run.id)
     shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt's
     folder.parent.mkdir(parents=True, exist_ok=True)
     rules, vocabulary, choice = run.transaction(partial(_read_choice, request=request))
@@ -70,6 +70,7 @@ def build(run: JobRun) -> Finish:
         run.progress(0.9, f"{ecgs} ECGs cut into windows; hashing")
         fractions = request.fractions
         content_sha256 = writer.finish(request.seed, (fractions.train, fractions.validation, fractions.test))
+    run.keep("datasets", run.id)
     summary = {**writer.summary, "simulated": choice.simulated, "left_out": dict(left_out)}
 
     def register(session: Session) -> Json:

@@ -64,6 +64,7 @@ def _own_settings(data_dir: Path, key: str) -> dict[str, str]:
         "OVERREAD_ADMIN_KEY": key,
         "OVERREAD_DATABASE_URL": "",
         "OVERREAD_BROKER_URL": "",
+        "OVERREAD_OBJECTS_URL": "",
     }
 
 

@@ -7,7 +7,6 @@ from functools import partial
 from typing import Annotated
 
 from fastapi import Depends, Request
-from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from app.ecgs.service import ArchiveDep, record_fault
@@ -16,6 +15,7 @@ from app.kit.admission import Admission
 from app.kit.database import DatabaseDep
 from app.kit.state import from_app, made_by
 from app.kit.store import ObjectFault
+from app.kit.store_calls import StoreCallsDep
 from ml.formats import FORMATS, LEADS, Recording
 
 SAMPLE_BYTES = 4 * len(LEADS)  # of one stored sample of every lead
@@ -50,6 +50,7 @@ class Signals:
     archive: ArchiveDep
     database: DatabaseDep
     memory: SignalMemoryDep
+    calls: StoreCallsDep
 
     @asynccontextmanager
     async def read(self, ecg: Ecg, actor: str, times: float) -> AsyncIterator[Recording]:
@@ -59,7 +60,7 @@ class Signals:
         """
         async with self.memory.admit(int(times * SAMPLE_BYTES * (ecg.samples or 0))):
             try:
-                recording = await run_in_threadpool(self.archive.waveform, ecg)
+                recording = await self.calls.run(partial(self.archive.waveform, ecg))
             except ObjectFault as fault:
                 await self.database.run(partial(record_fault, actor=actor, ecg_id=ecg.id, fault=fault))
                 raise

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Query, Request, Response, UploadFile
+from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
 
 from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ViewerUser
@@ -13,7 +13,7 @@ from app.ecgs.memory import HoldUploadMemory, SignalsDep
 from app.ecgs.schemas import EcgOut, WaveformJson
 from app.ecgs.service import ArchiveDep
 from app.ecgs.tables import Ecg
-from app.ecgs.upload import LONGEST_METADATA, read_upload
+from app.ecgs.upload import LONGEST_METADATA, KeepingDep, KeptUpload
 from app.kit import caching
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
@@ -31,22 +31,10 @@ METADATA_EXAMPLE = (
 PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="164mm" viewBox="0 0 276 164" …>…</svg>'
 
 
-@router.post(
-    "",
-    status_code=201,
-    responses={
-        200: {"model": EcgOut, "description": "The waveform, or its record's readings, are stored already"},
-        **responses(409, 413, 422, 429),
-    },
-)
-def upload_ecg(
+async def kept_upload(
+    *,
     memory: HoldUploadMemory,
-    archive: ArchiveDep,
-    labelers: LabelersDep,
-    response: Response,
-    session: SessionDep,
-    user: ReaderUser,
-    shown: ShownDep,
+    keeping: KeepingDep,
     file: Annotated[
         list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML: one file.")
     ],
@@ -60,6 +48,27 @@ def upload_ecg(
     overread_report: Annotated[
         str | None, Form(description="What the cardiologist made of it.", examples=["Atrial flutter"])
     ] = None,
+) -> KeptUpload:
+    """Return a checked upload whose waveform is stored. A route names it before its session."""
+    return await keeping.keep(file, metadata, machine_report, overread_report)
+
+
+@router.post(
+    "",
+    status_code=201,
+    responses={
+        200: {"model": EcgOut, "description": "The waveform, or its record's readings, are stored already"},
+        **responses(409, 413, 422, 429, 503),
+    },
+)
+def upload_ecg(
+    upload: Annotated[KeptUpload, Depends(kept_upload)],
+    archive: ArchiveDep,
+    labelers: LabelersDep,
+    response: Response,
+    session: SessionDep,
+    user: ReaderUser,
+    shown: ShownDep,
 ) -> EcgOut:
     """Store an ECG with its readings.
 
@@ -67,14 +76,13 @@ def upload_ecg(
     the first waveform of a `record` of which readings are known: it joins them. Another waveform of it answers 409.
     A signal that cannot be used answers 422 with every reason, and nothing of it is kept.
     """
-    upload = read_upload(file, metadata, machine_report, overread_report)
     rules = labelers.maintained(session)
     stored = service.upload(
         session,
         archive,
         rules,
         user.name,
-        recording=upload.recording,
+        kept=upload.kept,
         metadata=upload.metadata,
         readings=upload.readings,
     )

@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Annotated, Any, NamedTuple
+from typing import Annotated, Any, NamedTuple, Self
 
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.orm import Session
@@ -18,9 +18,10 @@ from app.ecgs.tables import Ecg
 from app.kit import audit
 from app.kit.problems import FieldError, Problem, not_found
 from app.kit.state import from_app
-from app.kit.store import DamagedObject, ObjectFault, ObjectStore
+from app.kit.store import DamagedObject, ObjectFault, ObjectStore, open_store
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
+from app.settings import Settings
 from app.vocabularies.service import ReadingRules
 from ml import formats
 from ml.formats import waveform
@@ -37,6 +38,11 @@ class Archive:
     store: ObjectStore
     hash_patient: PatientHasher
 
+    @classmethod
+    def of(cls, settings: Settings) -> Self:
+        """Return the archive of a deployment."""
+        return cls(open_store(settings), PatientHasher(settings))
+
     def waveform(self, ecg: Ecg) -> formats.Recording:
         """Return an ECG's waveform; a 404 where only its reports are known.
 
@@ -52,6 +58,25 @@ class Archive:
 
 
 ArchiveDep = Annotated[Archive, from_app("archive")]
+
+
+class Kept(NamedTuple):
+    """A waveform in the object store, as its ECG's row describes it."""
+
+    waveform_sha256: str
+    samples: int
+    sampling_rate_hz: float
+
+
+def keep(archive: Archive, recording: formats.Recording) -> Kept:
+    """Store a waveform durably. Nobody finds it before an ECG's row names it.
+
+    It comes before the transaction that writes the row: a connection does not wait for the object store, and a crash
+    leaves an object that no row names, never a row without its waveform.
+    """
+    digest = waveform.digest(recording)
+    archive.store.put(object_key(digest), waveform.encode(recording))
+    return Kept(digest, recording.samples.shape[1], recording.sampling_rate_hz)
 
 
 class Uploaded(NamedTuple):
@@ -78,30 +103,23 @@ def upload(
     rules: Sequence[ReadingRules],
     actor: str,
     *,
-    recording: formats.Recording,
+    kept: Kept,
     metadata: EcgMetadata,
     readings: Sequence[ReportIn],
 ) -> Uploaded:
-    """Store a recording with its reports.
+    """Store the ECG of a waveform that was kept, with its reports.
 
-    The object is durable before the row commits: a crash leaves an object that no row names, never a row without its
-    waveform. The same waveform again is the same ECG, and so is the ECG that came without a waveform under the same
+    The same waveform again is the same ECG, and so is the ECG that came without a waveform under the same
     `record`: what was not known of it is filled in, what differs is named and left as it was. Raises the 409 of a
     record that another waveform has.
     """
-    digest = waveform.digest(recording)
-    archive.store.put(object_key(digest), waveform.encode(recording))
     known = known_of(metadata, archive.hash_patient)
-    signal = {
-        "waveform_sha256": digest,
-        "samples": recording.samples.shape[1],
-        "sampling_rate_hz": recording.sampling_rate_hz,
-    }
+    signal = kept._asdict()
     ecg = queries.insert_if_absent(session, {"id": uuid.uuid4(), **signal, **known})
     is_new = ecg is not None
     filled = Filled()
     if ecg is None:
-        ecg = _same_ecg(session, digest, metadata.record)
+        ecg = _same_ecg(session, kept.waveform_sha256, metadata.record)
         given = known["patient_hash"]
         if given is not None and ecg.patient_hash is not None:
             check_not_guessing(session, actor)

@@ -2,14 +2,18 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 from pydantic import ValidationError
+from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
 from app.ecgs.schemas import EcgMetadata
-from app.ecgs.service import read_recording
+from app.ecgs.service import ArchiveDep, Kept, keep, read_recording
 from app.kit.declared import repeated_keys
 from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
+from app.kit.state import made_by
+from app.kit.store_calls import StoreCallsDep
 from app.reports.schemas import ReportIn, Source
 from ml.formats import Recording
 
@@ -65,6 +69,38 @@ def read_upload(
         code = "unusable_ecg" if any(e.field == "file" for e in errors) else "invalid_request"
         raise invalid_fields(errors, code)
     return EcgUpload(recording, known, readings)
+
+
+@dataclass(frozen=True)
+class KeptUpload:
+    """An upload whose waveform is in the object store."""
+
+    kept: Kept
+    metadata: EcgMetadata
+    readings: list[ReportIn]
+
+
+@dataclass(frozen=True)
+class Keeping:
+    """Keeps the waveforms of uploads, before their requests have a connection."""
+
+    archive: ArchiveDep
+    calls: StoreCallsDep
+
+    async def keep(
+        self,
+        files: Sequence[UploadFile],
+        metadata: str | None,
+        machine_report: str | None,
+        overread_report: str | None,
+    ) -> KeptUpload:
+        """Check an upload as `read_upload` does, and store its waveform."""
+        upload = await run_in_threadpool(read_upload, files, metadata, machine_report, overread_report)
+        kept = await self.calls.run(lambda: keep(self.archive, upload.recording))
+        return KeptUpload(kept, upload.metadata, upload.readings)
+
+
+KeepingDep = Annotated[Keeping, made_by(Keeping)]
 
 
 def _contents(files: Sequence[UploadFile]) -> dict[str, bytes]:

@@ -18,6 +18,8 @@ from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.workers import EmbeddedWorkers
 from app.jobs import queries as jobs
 from app.kit.database import Database
+from app.kit.folders import open_folders
+from app.kit.store import open_store
 from app.main import create_app
 from app.migrate import is_current, migrate
 from app.models.starter import ensure_starter
@@ -74,7 +76,8 @@ def prepare(settings: Settings, own_database: bool) -> str | None:
             raise NotMigrated("the database's schema is not this release's: run `overread migrate` first")
         with database.begin() as session:
             check_key(session, PatientHasher(settings), may_make=True)
-            ensure_starter(session, settings.models_dir)
+        ensure_starter(database, open_folders(settings, open_store(settings)))
+        with database.begin() as session:
             return ensure_admin(session, settings.admin_key)
     finally:
         database.close()

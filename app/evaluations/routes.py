@@ -2,7 +2,7 @@
 
 import uuid
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Response
 from fastapi.responses import FileResponse
 
 from app.auth.access import ResearcherUser, ViewerUser
@@ -13,9 +13,9 @@ from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.csv_answers import WantsCsv
 from app.kit.database import SessionDep
-from app.kit.files import stored_file
+from app.kit.deferred import Deferred
+from app.kit.files import FilesDep
 from app.kit.problems import check_known, responses
-from app.kit.state import SettingsDep
 from app.models.queries import by_id as model_by_id
 
 router = APIRouter(prefix="/v1/evaluations", tags=["models"])
@@ -54,8 +54,8 @@ def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherU
     },
 )
 def get_evaluation(
-    job_id: uuid.UUID, settings: SettingsDep, session: SessionDep, user: ViewerUser, wants_csv: WantsCsv
-) -> FileResponse:
+    job_id: uuid.UUID, files: FilesDep, session: SessionDep, user: ViewerUser, wants_csv: WantsCsv
+) -> Response:
     """Return all that a finished evaluation measured, with ROC, PR and reliability curves.
 
     With `Accept: text/csv`: a line for each number, with its interval.
@@ -63,4 +63,4 @@ def get_evaluation(
     jobs.finished(session, job_id, "evaluate", "evaluation")
     csv, json = ("metrics.csv", "text/csv; charset=utf-8"), ("metrics.json", "application/json")
     name, media_type = csv if wants_csv else json
-    return stored_file(settings.runs_dir / str(job_id) / name, media_type)
+    return Deferred(lambda: files.result(job_id, name, media_type))

@@ -147,11 +147,13 @@ def give_back(session: Session, job_id: uuid.UUID, token: uuid.UUID) -> None:
     _say(session, job_id, "queued")
 
 
-def try_again(session: Session, job_id: uuid.UUID, token: uuid.UUID, max_attempts: int) -> None:
-    """Put a job back in the queue after a database failure. After `max_attempts` attempts it ends as failed."""
+def try_again(
+    session: Session, job_id: uuid.UUID, token: uuid.UUID, max_attempts: int, *, away: str = "database"
+) -> None:
+    """Put a job back in the queue because something was `away`. After `max_attempts` attempts it ends as failed."""
     job = by_id(session, job_id)
     if job is not None and job.attempts >= max_attempts:
-        fail(session, job_id, token, f"gave up: the database went away in each of {max_attempts} attempts")
+        fail(session, job_id, token, f"gave up: the {away} went away in each of {max_attempts} attempts")
         return
     _write(session, job_id, token, state="queued", lease_token=None, lease_expires_at=None)
     _say(session, job_id, "queued")

@@ -3,9 +3,10 @@
 import threading
 import time
 import uuid
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack, contextmanager
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import structlog
 from sqlalchemy.orm import Session
@@ -15,6 +16,8 @@ from app.jobs import queries
 from app.jobs.queries import LeaseLost
 from app.kit import audit
 from app.kit.database import TRANSIENT, Database, Json, Result
+from app.kit.folders import Kind, open_folders
+from app.kit.store import ObjectFault, StoreUnavailable
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -25,6 +28,9 @@ WORKER = "worker"
 FIRST_PAUSE_S = 0.2  # before a transaction is repeated
 LONGEST_PAUSE_S = 2.0
 END_AGAIN_S = (0.2, 0.5, 1.0, 2.0, 3.0, 4.0)  # pauses before the end of a job is written again
+
+MAY_SUCCEED_LATER = (*TRANSIENT, StoreUnavailable)
+"""Errors of a database or an object store that is away."""
 
 Finish = Callable[[Session], Json]
 """What a step returns: a function that returns the job's result, called in the transaction that ends the job."""
@@ -61,6 +67,7 @@ class JobRun:
         self.settings = workplace.settings
         self.database = workplace.database
         self.archive = workplace.archive
+        self.folders = open_folders(workplace.settings, workplace.archive.store)
         self._token = token
         self._stopping = workplace.stopping
         self._cancelled = threading.Event()
@@ -98,16 +105,38 @@ class JobRun:
         After a failure of the database (a restart, a dropped connection) `work` is called again, until as much time
         has passed as a lease lasts. So `work` must have no effects but those of its transaction.
         """
+
+        def in_transaction() -> Result:
+            with self.database.begin() as session:
+                return work(session)
+
+        return self._repeated(in_transaction)
+
+    @contextmanager
+    def opened(self, kind: Kind, folder_id: uuid.UUID) -> Iterator[Path]:
+        """Yield the path of a stored folder. Raises `JobFailed` where its files are gone or damaged."""
+        with ExitStack() as stack:
+            try:
+                path = self._repeated(lambda: stack.enter_context(self.folders.opened(kind, folder_id)))
+            except ObjectFault as fault:
+                raise JobFailed(f"{kind} {folder_id}: its files are missing or damaged") from fault
+            yield path
+
+    def keep(self, kind: Kind, folder_id: uuid.UUID, names: Sequence[str] | None = None) -> None:
+        """Let every machine open a folder that this job made, see `Folders.keep`."""
+        self._repeated(lambda: self.folders.keep(kind, folder_id, names))
+
+    def _repeated(self, call: Callable[[], Result]) -> Result:
+        """Return what `call` returns; while database or object store are away, call it again, for a lease's time."""
         deadline = time.monotonic() + self.settings.lease_s
         pause_s = FIRST_PAUSE_S
         while True:
             try:
-                with self.database.begin() as session:
-                    return work(session)
-            except TRANSIENT as error:
+                return call()
+            except MAY_SUCCEED_LATER as error:
                 if time.monotonic() > deadline:
                     raise
-                log.warning("transaction_repeated", job_id=str(self.id), error=type(error).__name__)
+                log.warning("call_repeated", job_id=str(self.id), error=type(error).__name__)
             self._stopping.wait(pause_s)
             self.check()
             pause_s = min(2 * pause_s, LONGEST_PAUSE_S)

@@ -9,8 +9,17 @@ import structlog
 from app.jobs import queries
 from app.jobs.paths import without_folders
 from app.jobs.queries import LeaseLost
-from app.jobs.run import Finish, JobCancelled, JobFailed, JobRun, WorkerStopping, Workplace
+from app.jobs.run import (
+    MAY_SUCCEED_LATER,
+    Finish,
+    JobCancelled,
+    JobFailed,
+    JobRun,
+    WorkerStopping,
+    Workplace,
+)
 from app.kit.database import TRANSIENT
+from app.kit.store import StoreUnavailable
 
 log = structlog.get_logger(__name__)
 
@@ -78,9 +87,10 @@ class Runner:
                 run.end(queries.cancelled)
             elif isinstance(error, WorkerStopping):
                 run.end(queries.give_back)
-            elif isinstance(error, TRANSIENT):
+            elif isinstance(error, MAY_SUCCEED_LATER):
                 attempts = self._workplace.settings.job_attempts
-                run.end(lambda session, job_id, token: queries.try_again(session, job_id, token, attempts))
+                away = "object store" if isinstance(error, StoreUnavailable) else "database"
+                run.end(lambda session, job_id, token: queries.try_again(session, job_id, token, attempts, away=away))
             elif isinstance(error, JobFailed):
                 message = without_folders(str(error))
                 run.end(lambda session, job_id, token: queries.fail(session, job_id, token, message))

@@ -9,14 +9,12 @@ from celery import signals
 from sqlalchemy.exc import SQLAlchemyError
 from sqlalchemy.orm import Session
 
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs import queries
 from app.jobs.doorbell import TASK, Doorbell, celery_app, make_broker_folders
 from app.jobs.run import Workplace
 from app.jobs.runner import JobKind, Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -36,8 +34,7 @@ def work(
     """
     make_broker_folders(settings)
     database = Database(settings)
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
-    workplace = Workplace(settings, database, archive)
+    workplace = Workplace(settings, database, Archive.of(settings))
     runner = Runner(workplace, kinds)
     celery = celery_app(settings)
 

@@ -10,6 +10,8 @@ import signal
 import subprocess
 import sys
 
+SECRET = ("OVERREAD_", "AWS_", "AZURE_", "GOOGLE_")
+"""How the names of variables begin that hold our settings, or an object store's credentials."""
 GRACE_S = 5.0  # between asking a child to end and killing it
 
 
@@ -24,8 +26,8 @@ def safe_environment() -> dict[str, str]:
 
 
 def secretless_environment() -> dict[str, str]:
-    """Return the environment for a child that needs no setting of ours: it knows no database and no key."""
-    return {name: value for name, value in safe_environment().items() if not name.startswith("OVERREAD_")}
+    """Return the environment for a child that needs no setting of ours: no database, object store or key is in it."""
+    return {name: value for name, value in safe_environment().items() if not name.startswith(SECRET)}
 
 
 def end_group(child: subprocess.Popen[bytes]) -> None:

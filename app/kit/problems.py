@@ -15,7 +15,7 @@ from sqlalchemy.exc import TimeoutError as PoolTimeout
 from starlette.exceptions import HTTPException
 
 from app.kit.methods import allowed_methods
-from app.kit.store import ObjectFault
+from app.kit.store import ObjectFault, StoreUnavailable
 
 MEDIA_TYPE = "application/problem+json"
 DISK_FULL = "53100"  # PostgreSQL's
@@ -99,6 +99,12 @@ def unavailable() -> Problem:
     """Build the 503 of a database that is away."""
     detail = "The database does not answer; try again."
     return Problem(503, "database_unavailable", detail, headers={"Retry-After": "5"})
+
+
+def store_unavailable() -> Problem:
+    """Build the 503 of an object store that is away."""
+    detail = "The object store does not answer: nothing was stored or changed. Try again."
+    return Problem(503, "store_unavailable", detail, headers={"Retry-After": "5"})
 
 
 def invalid(field: str, reason: str, code: str = "invalid") -> Problem:
@@ -212,6 +218,11 @@ def _on_object_fault(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, gone(error.code, detail))
 
 
+def _on_store_down(request: Request, error: Exception) -> JSONResponse:
+    log.error("store_unavailable", error=type(error).__name__)
+    return problem_response(request, store_unavailable())
+
+
 def _on_crash(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, Problem(500, "internal_error", "Something went wrong on our side."))
 
@@ -223,6 +234,7 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _on_http)
     app.add_exception_handler(OSError, _on_os_error)
     app.add_exception_handler(ObjectFault, _on_object_fault)
+    app.add_exception_handler(StoreUnavailable, _on_store_down)
     for error in (OperationalError, InterfaceError, PoolTimeout):
         app.add_exception_handler(error, _on_database_down)
     app.add_exception_handler(Exception, _on_crash)

@@ -1,10 +1,12 @@
-"""Content-addressed object store in a local folder. After `put` has returned, the object survives a crash."""
+"""Objects by key, in a folder or at an object store's URL. After `put` has returned, the object survives a crash."""
 
 import re
-from collections.abc import Mapping
+from abc import ABC, abstractmethod
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ml.processes.durable import make_folder, write_many, write_whole
+from app.settings import Settings
+from ml.processes.durable import make_folder, sync, write_many, write_whole
 
 _KEY = re.compile(r"[a-z]+/[0-9a-f]{64}")
 
@@ -24,6 +26,9 @@ class MissingObject(ObjectFault):
 
     code = "object_missing"
 
+    def __init__(self, key: str) -> None:
+        super().__init__(key, f"the stored {_noun(key)} is missing")
+
 
 class DamagedObject(ObjectFault):
     """The object is not what was stored."""
@@ -31,12 +36,40 @@ class DamagedObject(ObjectFault):
     code = "object_damaged"
 
 
-class ObjectStore:
-    """Objects below `root`, by `kind/sha256`.
+class StoreUnavailable(Exception):
+    """The object store does not answer, or refuses its credentials. The same call may succeed later."""
+
+
+class ObjectStore(ABC):
+    """Objects by `kind/sha256`.
 
     The same key always means the same content, so writing twice is harmless, and writing again replaces an object
-    that was damaged.
+    that was damaged. Every method may raise `StoreUnavailable`, after a bounded time.
     """
+
+    @abstractmethod
+    def put(self, key: str, content: bytes) -> None:
+        """Store `content` durably."""
+
+    @abstractmethod
+    def put_all(self, contents: Mapping[str, bytes]) -> None:
+        """Store several objects durably: when it returns, all of them survive a crash."""
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """Return an object; `MissingObject` where there is none, `DamagedObject` where it cannot be read."""
+
+    @abstractmethod
+    def delete(self, key: str) -> None:
+        """Delete an object. One that is not there is no error."""
+
+    @abstractmethod
+    def keys(self, kind: str) -> Iterator[str]:
+        """Yield the keys of a kind, in no order."""
+
+
+class LocalStore(ObjectStore):
+    """Objects below the folder `root`, written with fsync."""
 
     def __init__(self, root: Path) -> None:
         self._root = root
@@ -50,26 +83,57 @@ class ObjectStore:
         write_whole(path, content)
 
     def put_all(self, contents: Mapping[str, bytes]) -> None:
-        """Store several objects durably, unless they are there already: when it returns, all of them survive."""
+        """Store those that are not there already."""
         paths = {self._path(key): content for key, content in contents.items()}
         new = {path: content for path, content in paths.items() if not _holds(path, content)}
         write_many(new, within=self._root.parent)
 
     def get(self, key: str) -> bytes:
-        """Return an object; `MissingObject` where there is none, `DamagedObject` where it cannot be read."""
+        """Return an object's content."""
         try:
             return self._path(key).read_bytes()
         except FileNotFoundError as error:
-            raise MissingObject(key, "the stored waveform is missing") from error
+            raise MissingObject(key) from error
         except OSError as error:
-            raise DamagedObject(key, f"the stored waveform cannot be read ({error.strerror})") from error
+            raise DamagedObject(key, f"the stored {_noun(key)} cannot be read ({error.strerror})") from error
+
+    def delete(self, key: str) -> None:
+        """Delete an object durably."""
+        path = self._path(key)
+        path.unlink(missing_ok=True)
+        if path.parent.exists():
+            sync(path.parent)
+
+    def keys(self, kind: str) -> Iterator[str]:
+        """Yield the keys of a kind; files that were being written are none."""
+        for path in (self._root / kind).glob("??/*"):
+            if _KEY.fullmatch(key := f"{kind}/{path.name}"):
+                yield key
 
     def _path(self, key: str) -> Path:
-        if not _KEY.fullmatch(key):
-            raise ValueError(f"not an object key: {key!r}")
+        check_key(key)
         kind, digest = key.split("/")
         return self._root / kind / digest[:2] / digest
 
 
 def _holds(path: Path, content: bytes) -> bool:
     return path.exists() and path.read_bytes() == content
+
+
+def open_store(settings: Settings) -> ObjectStore:
+    """Return the object store of a deployment."""
+    if settings.store_url is None:
+        return LocalStore(settings.objects_dir)
+    from app.kit.remote_store import RemoteStore
+
+    return RemoteStore(settings.store_url)
+
+
+def check_key(key: str) -> None:
+    """Raise `ValueError` for what is no key of an object."""
+    if not _KEY.fullmatch(key):
+        raise ValueError(f"not an object key: {key!r}")
+
+
+def _noun(key: str) -> str:
+    return key.partition("/")[0].removesuffix("s")

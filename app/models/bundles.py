@@ -20,17 +20,17 @@ from starlette.responses import StreamingResponse
 from app.kit import audit
 from app.kit.children import python_module, secretless_environment
 from app.kit.database import DatabaseDep
-from app.kit.problems import FieldError, Problem, gone, invalid, invalid_fields
+from app.kit.files import Files, FilesDep
+from app.kit.problems import FieldError, Problem, gone, invalid, invalid_fields, not_found
 from app.kit.state import SettingsDep
 from app.kit.text import Name
 from app.models import queries
 from app.models.extras import require_text_extra
 from app.models.schemas import ModelOut
-from app.models.tables import Model
-from app.models.tasks import bundle_folder, columns_of
+from app.models.tasks import columns_of
 from app.vocabularies.service import LabelersDep
 from ml.bundles.archive import pack, unpack
-from ml.bundles.bundle import InvalidBundle, Manifest, read_manifest
+from ml.bundles.bundle import InvalidBundle, Manifest, read_file, read_manifest
 from ml.corpus.sources import Source
 from ml.corpus.store import WINDOW_SHAPE
 from ml.paradigms.registry import PARADIGMS
@@ -52,14 +52,31 @@ class Received(NamedTuple):
     actor: str
 
 
-def send(folder: Path, model: Model) -> Response:
-    """Return a model's bundle as one file, sent in pieces."""
-    try:
-        length, pieces = pack(folder, read_manifest(folder))
-    except (InvalidBundle, OSError) as error:
-        raise damaged() from error
-    headers = {"Content-Disposition": f'attachment; filename="{model.id}.tar"', "Content-Length": str(length)}
-    return StreamingResponse(pieces, media_type=MEDIA_TYPE, headers=headers)
+@asynccontextmanager
+async def send(files: Files, model_id: uuid.UUID) -> AsyncIterator[Response]:
+    """Make the answer with a model's bundle as one file, sent in pieces."""
+    async with files.opened("models", model_id, damaged()) as folder:
+        try:
+            length, pieces = await run_in_threadpool(lambda: pack(folder, read_manifest(folder)))
+        except (InvalidBundle, OSError) as error:
+            raise damaged() from error
+        headers = {"Content-Disposition": f'attachment; filename="{model_id}.tar"', "Content-Length": str(length)}
+        yield StreamingResponse(pieces, media_type=MEDIA_TYPE, headers=headers)
+
+
+@asynccontextmanager
+async def bundle_file(files: Files, model_id: uuid.UUID, name: str, media_type: str) -> AsyncIterator[Response]:
+    """Make the answer with a file of a bundle. Only the files that the manifest names can be read."""
+    async with files.opened("models", model_id, damaged()) as folder:
+        try:
+            content = await run_in_threadpool(lambda: read_file(folder, read_manifest(folder), name))
+        except KeyError as error:
+            raise not_found("file of this model") from error
+        except InvalidBundle as error:
+            raise damaged() from error
+        # a browser shows the file, and runs no script of it
+        contained = {"Content-Security-Policy": "default-src 'none'; sandbox"}
+        yield Response(content, media_type=media_type, headers=contained)
 
 
 def damaged() -> Problem:
@@ -74,6 +91,7 @@ class Registry:
     database: DatabaseDep
     settings: SettingsDep
     labelers: LabelersDep
+    files: FilesDep
 
     @asynccontextmanager
     async def receive(self, received: Received) -> AsyncIterator[Response]:
@@ -81,16 +99,19 @@ class Registry:
 
         A child process, which imports torch, checks the network; meanwhile no thread and no connection is held.
         """
-        make_folder(self.settings.models_dir, self.settings.data_dir)
+        make_folder(self.settings.models_dir, self.settings.folders_dir)
         with tempfile.TemporaryDirectory(prefix=".received-", dir=self.settings.models_dir) as parent:
             folder = Path(parent) / "bundle"
             manifest = await run_in_threadpool(self._unpack, received.file, folder)
-            known = await self.database.run(lambda session: self._known(session, manifest))
+            known = await self._known(manifest)
             if known is not None:
                 yield _answer(known, 200)
                 return
             await _check_network(folder)
-            model, is_new = await self.database.run(lambda session: self._register(session, folder, manifest, received))
+            model_id = await self.files.calls.run(lambda: self._keep(folder, manifest))
+            model, is_new = await self.database.run(
+                lambda session: self._register(session, model_id, manifest, received)
+            )
             yield _answer(model, 201 if is_new else 200)
 
     def _unpack(self, file: IO[bytes], folder: Path) -> Manifest:
@@ -104,33 +125,45 @@ class Registry:
             require_text_extra()
         return manifest
 
-    def _known(self, session: Session, manifest: Manifest) -> ModelOut | None:
+    async def _known(self, manifest: Manifest) -> ModelOut | None:
         """Return the model of this bundle, if there is one; a 409 if its weights have another manifest here."""
-        found = queries.of_weights(session, manifest.weights_sha256)
-        try:
-            for model in found:
-                if read_manifest(bundle_folder(self.settings.models_dir, model.id)) == manifest:
-                    return ModelOut.of(model)
-        except InvalidBundle as error:
-            raise damaged() from error
+        found, labels = await self.database.run(
+            lambda session: (
+                [ModelOut.of(model) for model in queries.of_weights(session, manifest.weights_sha256)],
+                {label.key for label in self.labelers.active(session).vocabulary.labels},
+            )
+        )
+        for model in found:
+            async with self.files.opened("models", model.id, damaged()) as folder:
+                try:
+                    if await run_in_threadpool(read_manifest, folder) == manifest:
+                        return model
+                except InvalidBundle as error:
+                    raise damaged() from error
         if found:
             detail = f"These weights are registered already, as {found[0].id}, with another manifest."
             raise Problem(409, "weights_known", detail)
-        labels = {label.key for label in self.labelers.active(session).vocabulary.labels}
         if unknown := [label.key for label in manifest.labels if label.key not in labels]:
             raise _refused(f"the active vocabulary does not know its labels {', '.join(unknown[:5])}")
         return None
 
-    def _register(
-        self, session: Session, folder: Path, manifest: Manifest, received: Received
-    ) -> tuple[ModelOut, bool]:
-        """Move a checked bundle to its place and write its row; the same bundle may have been registered meanwhile."""
-        text = json.dumps(manifest.to_dict(), sort_keys=True)
-        model_id = uuid.uuid5(_NAMESPACE, text)  # two servers that are sent one bundle at once register one model
-        target = bundle_folder(self.settings.models_dir, model_id)
+    def _keep(self, folder: Path, manifest: Manifest) -> uuid.UUID:
+        """Store a checked bundle, and return the id for its model. Until its row is written nobody sees it.
+
+        Two servers that are sent one bundle at once compute one id.
+        """
+        model_id = uuid.uuid5(_NAMESPACE, json.dumps(manifest.to_dict(), sort_keys=True))
+        target = self.files.folders.place("models", model_id)
         if not target.exists():
             folder.rename(target)
             sync(target.parent)
+        self.files.folders.keep("models", model_id)
+        return model_id
+
+    def _register(
+        self, session: Session, model_id: uuid.UUID, manifest: Manifest, received: Received
+    ) -> tuple[ModelOut, bool]:
+        """Write the row of a stored bundle; the same bundle may have been registered meanwhile."""
         name = received.name or f"{manifest.paradigm}-{manifest.preset}-{manifest.weights_sha256[:8]}"
         is_new = queries.add_once(
             session,

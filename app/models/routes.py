@@ -14,18 +14,16 @@ from app.jobs.service import StartJob
 from app.kit import audit
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
+from app.kit.files import FilesDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import check_known, not_found, responses
-from app.kit.state import SettingsDep, made_by
+from app.kit.state import made_by
 from app.kit.text import Name
 from app.models import queries
-from app.models.bundles import MEDIA_TYPE, Received, Registry, damaged, send
+from app.models.bundles import MEDIA_TYPE, Received, Registry, bundle_file, send
 from app.models.extras import check_text_extra
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
-from app.models.tasks import bundle_folder
-from app.settings import Settings
-from ml.bundles.bundle import InvalidBundle, read_file, read_manifest
 
 router = APIRouter(prefix="/v1", tags=["models"])
 
@@ -107,7 +105,7 @@ def get_model(model_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> Mod
     },
 )
 def get_model_card(
-    model_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
+    model_id: uuid.UUID, request: Request, files: FilesDep, session: SessionDep, user: ViewerUser
 ) -> ModelCard | Response:
     """Return all that is known of a model.
 
@@ -115,7 +113,7 @@ def get_model_card(
     """
     model = _find(session, model_id)
     if "text/markdown" in request.headers.get("accept", ""):
-        return _bundle_file(settings, model, "card.md", "text/markdown; charset=utf-8")
+        return Deferred(lambda: bundle_file(files, model_id, "card.md", "text/markdown; charset=utf-8"))
     return ModelCard(**dict(ModelOut.of(model)), manifest=model.manifest)
 
 
@@ -130,10 +128,10 @@ def get_model_card(
         **responses(404, 410, 422),
     },
 )
-def get_model_bundle(model_id: uuid.UUID, settings: SettingsDep, session: SessionDep, user: ResearcherUser) -> Response:
+def get_model_bundle(model_id: uuid.UUID, files: FilesDep, session: SessionDep, user: ResearcherUser) -> Response:
     """Download a model: unpacked, the file is a bundle that `overread predict --model` and another server read."""
-    model = _find(session, model_id)
-    return send(bundle_folder(settings.models_dir, model.id), model)
+    _find(session, model_id)
+    return Deferred(lambda: send(files, model_id))
 
 
 @router.get(
@@ -150,12 +148,13 @@ def get_model_bundle(model_id: uuid.UUID, settings: SettingsDep, session: Sessio
 def get_model_plot(
     model_id: uuid.UUID,
     name: Annotated[str, Path(examples=["roc.svg"])],
-    settings: SettingsDep,
+    files: FilesDep,
     session: SessionDep,
     user: ViewerUser,
 ) -> Response:
     """Return a plot of the model card."""
-    return _bundle_file(settings, _find(session, model_id), f"plots/{name}", "image/svg+xml")
+    _find(session, model_id)
+    return Deferred(lambda: bundle_file(files, model_id, f"plots/{name}", "image/svg+xml"))
 
 
 @router.post("/models/{model_id}/promote", responses=responses(404, 422))
@@ -176,16 +175,3 @@ def _find(session: Session, model_id: uuid.UUID) -> Model:
     if model is None:
         raise not_found("model")
     return model
-
-
-def _bundle_file(settings: Settings, model: Model, name: str, media_type: str) -> Response:
-    """Return a file of a bundle. Only the files that the manifest names can be read."""
-    folder = bundle_folder(settings.models_dir, model.id)
-    try:
-        content = read_file(folder, read_manifest(folder), name)
-    except KeyError as error:
-        raise not_found("file of this model") from error
-    except InvalidBundle as error:
-        raise damaged() from error
-    # a browser shows the file, and runs no script of it
-    return Response(content, media_type=media_type, headers={"Content-Security-Policy": "default-src 'none'; sandbox"})

@@ -5,10 +5,10 @@ import tempfile
 import uuid
 from pathlib import Path
 
-from sqlalchemy.orm import Session
-
+from app.kit.database import Database
+from app.kit.folders import Folders
 from app.models import queries
-from app.models.tasks import bundle_folder, columns_of
+from app.models.tasks import columns_of
 from ml.bundles.bundle import read_manifest
 from ml.starter import BUNDLE
 
@@ -16,22 +16,27 @@ NAME = "starter"
 _NAMESPACE = uuid.UUID("5d0c3b5e-8a51-4d0c-9a0e-6f0b7f6f2d11")
 
 
-def ensure_starter(session: Session, models_dir: Path) -> None:
+def ensure_starter(database: Database, folders: Folders) -> None:
     """Register the shipped model, if it is not registered. The model of the next release is added beside it.
 
     The id is computed from the weights, so two servers that start at once register one model.
     """
     manifest = read_manifest(BUNDLE)
     model_id = uuid.uuid5(_NAMESPACE, manifest.weights_sha256)
-    _copy(BUNDLE, bundle_folder(models_dir, model_id))
-    queries.add_once(
-        session,
-        id=model_id,
-        origin="shipped",
-        name=NAME,
-        **columns_of(manifest),
-        manifest=manifest.to_dict(),
-    )
+    with database.begin() as session:
+        known = queries.by_id(session, model_id) is not None
+    if not (known and folders.elsewhere):  # a service that has its model starts without its object store
+        _copy(BUNDLE, folders.place("models", model_id))
+        folders.keep("models", model_id)
+    with database.begin() as session:
+        queries.add_once(
+            session,
+            id=model_id,
+            origin="shipped",
+            name=NAME,
+            **columns_of(manifest),
+            manifest=manifest.to_dict(),
+        )
 
 
 def _copy(source: Path, target: Path) -> None:

@@ -10,7 +10,7 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 
 class Model(Base):
-    """A model; its bundle is the folder `models/<id>` of the data folder. At most one model is promoted.
+    """A model; its bundle is the stored folder `models/<id>`. At most one model is promoted.
 
     Only one that was trained here has a job and a dataset: `origin` says where the others came from.
     """

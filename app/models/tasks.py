@@ -1,8 +1,7 @@
 """Training: a child trains in a run folder, and its bundle is registered as a model."""
 
 import shutil
-import uuid
-from pathlib import Path
+from contextlib import ExitStack
 from typing import Any
 
 from sqlalchemy.orm import Session
@@ -18,23 +17,24 @@ from ml.bundles.bundle import InvalidBundle, Manifest, read_manifest
 def train(run: JobRun) -> Finish:
     """Train a model. An attempt after a lost worker continues from the last checkpoint."""
     request = TrainingIn.model_validate(run.params)
-    folder = run.settings.runs_dir / str(run.id)
-    settings = run.settings
-    config = request.config(
-        dataset=settings.datasets_dir / str(request.dataset),
-        unlabelled=settings.datasets_dir / str(request.unlabelled),
-        start_from=settings.models_dir / str(request.start_from),
-    )
-    write_config(folder, config.model_dump(mode="json", exclude_none=True))
-    run_child(run, ["train", str(folder)], folder / "log.txt", pass_on(run))
+    folder = run.folders.place("runs", run.id)
+    with ExitStack() as stack:
+        inputs = {"dataset": stack.enter_context(run.opened("datasets", request.dataset))}
+        if request.unlabelled is not None:
+            inputs["unlabelled"] = stack.enter_context(run.opened("datasets", request.unlabelled))
+        if request.start_from is not None:
+            inputs["start_from"] = stack.enter_context(run.opened("models", request.start_from))
+        write_config(folder, request.config(**inputs).model_dump(mode="json", exclude_none=True))
+        run_child(run, ["train", str(folder)], folder / "log.txt", pass_on(run))
     try:
         manifest = read_manifest(folder / "bundle").to_card()
     except InvalidBundle as error:
         raise JobFailed(f"training left no usable bundle: {error}") from error
-    bundle = settings.models_dir / str(run.id)
+    bundle = run.folders.place("models", run.id)
     shutil.rmtree(bundle, ignore_errors=True)  # an earlier attempt's, of which no row speaks
     bundle.parent.mkdir(parents=True, exist_ok=True)
     shutil.copytree(folder / "bundle", bundle)
+    run.keep("models", run.id)
 
     def register(session: Session) -> Json:
         row = Model(
@@ -76,8 +76,3 @@ def macro_metrics(manifest: Json) -> Json:
         for source, measured in metrics.items()
         if isinstance(measured, dict)
     }
-
-
-def bundle_folder(models_dir: Path, model_id: uuid.UUID) -> Path:
-    """Return the folder of a model's bundle."""
-    return models_dir / str(model_id)

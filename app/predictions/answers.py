@@ -13,7 +13,7 @@ from sqlalchemy.orm import Session
 
 from app.kit.database import Database, DatabaseDep, Json
 from app.kit.prefer import Preferences
-from app.kit.problems import FieldError, Problem, gone, problem_details
+from app.kit.problems import FieldError, Problem, gone, problem_details, store_unavailable
 from app.kit.state import SettingsDep, from_app
 from app.kit.watch import Watch
 from app.predictions import queries
@@ -141,6 +141,10 @@ def _unusable(error: Json) -> Problem:
     return Problem(422, "unusable_ecg", error["detail"], errors)
 
 
+def _store_away(error: Json) -> Problem:
+    return store_unavailable()
+
+
 def _gone(error: Json) -> Problem:
     return gone(error["code"], f"{error['detail'].capitalize()}.")
 
@@ -148,6 +152,7 @@ def _gone(error: Json) -> Problem:
 _PROBLEMS: dict[str, Callable[[Json], Problem]] = {
     "timeout": _timeout,
     "worker_died": _worker_died,
+    "store_unavailable": _store_away,
     "unusable": _unusable,
     "object_missing": _gone,
     "object_damaged": _gone,

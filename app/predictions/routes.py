@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import Annotated, Any
+from typing import Annotated, Any, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.exceptions import RequestValidationError
@@ -18,7 +18,7 @@ from app.ecgs import service as ecgs
 from app.ecgs.memory import HoldUploadMemory
 from app.ecgs.routes import METADATA_EXAMPLE
 from app.ecgs.service import ArchiveDep
-from app.ecgs.upload import MAX_FILES, read_upload
+from app.ecgs.upload import MAX_FILES, KeepingDep, KeptUpload
 from app.kit.database import SessionDep
 from app.kit.declared import Declared, content_type, misgiven, repeated_keys
 from app.kit.deferred import Deferred
@@ -93,6 +93,26 @@ async def question(request: Request, settings: SettingsDep) -> AsyncIterator[Pre
 QuestionDep = Annotated[PredictionIn | FormData | None, Depends(question)]
 
 
+class AskedForm(NamedTuple):
+    """A question whose ECG came with it."""
+
+    upload: KeptUpload
+    model: uuid.UUID | None
+    statements: list[str]
+
+
+async def asked_form(asked: QuestionDep, memory: HoldUploadMemory, keeping: KeepingDep) -> AskedForm | None:
+    """Return the question of a form; its waveform is stored. A route names it before its session."""
+    if not isinstance(asked, FormData):
+        return None
+    model, statements = _model_id(asked), _phrases(asked)
+    files = [part for part in asked.getlist("file") if isinstance(part, UploadFile)]
+    if not files:
+        raise invalid("file", "is missing", "missing")
+    texts = [_text(asked, name) for name in ("metadata", "machine_report", "overread_report")]
+    return AskedForm(await keeping.keep(files, *texts), model, statements)
+
+
 @dataclass(frozen=True)
 class Storage:
     """What an upload is stored with."""
@@ -116,7 +136,7 @@ class Storage:
 )
 def predict(
     asked: QuestionDep,
-    memory: HoldUploadMemory,
+    form: Annotated[AskedForm | None, Depends(asked_form)],
     storage: Annotated[Storage, made_by(Storage)],
     answers: Annotated[Answers, made_by(Answers)],
     prefers: PreferencesDep,
@@ -135,13 +155,13 @@ def predict(
     """
     if asked is None:
         raise Problem(415, "unsupported_media_type", "Send application/json or multipart/form-data.")
-    if isinstance(asked, PredictionIn):
+    if form is not None:
+        model, phrases = service.chosen_model(session, form.model), form.statements
+        ecg_id = _store(storage, session, user, form.upload)
+    else:
+        assert isinstance(asked, PredictionIn)
         service.check_waveform(session, asked.ecg_id)
         model, ecg_id, phrases = service.chosen_model(session, asked.model), asked.ecg_id, asked.statements
-    else:
-        phrases = _phrases(asked)
-        model = service.chosen_model(session, _model_id(asked))
-        ecg_id = _store(storage, session, user, asked)
     shown.add([ecg_id])
     put = service.ask(session, ecg_id, model, phrases=phrases, user=user)
     return Deferred(
@@ -159,18 +179,14 @@ def get_prediction(
     return status(question)
 
 
-def _store(storage: Storage, session: Session, user: User, form: FormData) -> uuid.UUID:
-    files = [part for part in form.getlist("file") if isinstance(part, UploadFile)]
-    if not files:
-        raise invalid("file", "is missing", "missing")
-    upload = read_upload(files, _text(form, "metadata"), _text(form, "machine_report"), _text(form, "overread_report"))
+def _store(storage: Storage, session: Session, user: User, upload: KeptUpload) -> uuid.UUID:
     rules = storage.labelers.maintained(session)
     return ecgs.upload(
         session,
         storage.archive,
         rules,
         user.name,
-        recording=upload.recording,
+        kept=upload.kept,
         metadata=upload.metadata,
         readings=upload.readings,
     ).ecg.id

@@ -4,7 +4,8 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from dataclasses import dataclass
 from functools import partial
 
 import psycopg
@@ -12,12 +13,11 @@ import structlog
 from sqlalchemy.orm import Session
 
 from app.ecgs import queries as ecgs
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive, record_fault
 from app.ecgs.tables import Ecg
 from app.kit.database import CONNECTING, TRANSIENT, Database, Json
-from app.kit.store import ObjectFault, ObjectStore
-from app.models.tasks import bundle_folder
+from app.kit.folders import Folders, open_folders
+from app.kit.store import ObjectFault, StoreUnavailable
 from app.predictions import queries
 from app.predictions.child import ChildDied, WarmChild
 from app.predictions.tables import Prediction
@@ -32,6 +32,36 @@ LEASE_S = 6.0  # after a worker is killed, its question is free after this long
 WRITE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses before an answer is written again
 
 
+@dataclass(frozen=True)
+class Asking:
+    """The inference process, and where the waveforms and models are that it is asked about."""
+
+    child: WarmChild
+    archive: Archive
+    folders: Folders
+
+    def reply(self, asked: Prediction, ecg: Ecg) -> Json:
+        """Return the process's reply to a question."""
+        recording = self.archive.waveform(ecg)
+        with ExitStack() as stack:
+            try:
+                bundle = stack.enter_context(self.folders.opened("models", asked.model_id))
+            except ObjectFault:
+                detail = "the model's files are missing, or are not those that were registered"
+                return {"error": {"code": "bundle_damaged", "detail": detail}}
+            try:
+                return self.child.ask(
+                    bundle,
+                    recording.millivolts(),
+                    recording.sampling_rate_hz,
+                    phrases=asked.phrases,
+                    timeout_s=ANSWER_WITHIN_S,
+                )
+            except ChildDied as died:
+                log.error("inference_child_died", prediction_id=str(asked.id), why=str(died))
+                return {"error": {"code": "child_died", "detail": "the inference process died"}}
+
+
 def work(settings: Settings, child: WarmChild) -> None:
     """Answer questions with `child`, oldest first, until SIGTERM."""
     stopping = threading.Event()
@@ -43,30 +73,29 @@ def work(settings: Settings, child: WarmChild) -> None:
 def work_until(stopping: threading.Event, settings: Settings, child: WarmChild) -> None:
     """Answer questions, oldest first, until `stopping` is set; while the database is away, wait for it."""
     database = Database(settings)
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
+    asking = Asking(child, archive, open_folders(settings, archive.store))
     while not stopping.is_set():
         try:
-            _listen(database, archive, child, settings, stopping=stopping)
+            _listen(database, asking, settings, stopping)
         except (psycopg.Error, *TRANSIENT) as error:
             log.warning("inference_waits", error=type(error).__name__)
             stopping.wait(LOOK_S)
     database.close()
 
 
-def _listen(
-    database: Database, archive: Archive, child: WarmChild, settings: Settings, *, stopping: threading.Event
-) -> None:
+def _listen(database: Database, asking: Asking, settings: Settings, stopping: threading.Event) -> None:
     url = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(url, autocommit=True, **CONNECTING) as listening:
         listening.execute(f"LISTEN {queries.CHANNEL}")
         while not stopping.is_set():
-            while not stopping.is_set() and _answer_one(database, archive, child, settings):
+            while not stopping.is_set() and _answer_one(database, asking, settings):
                 pass
             for _ in listening.notifies(timeout=LOOK_S, stop_after=1):
                 pass
 
 
-def _answer_one(database: Database, archive: Archive, child: WarmChild, settings: Settings) -> bool:
+def _answer_one(database: Database, asking: Asking, settings: Settings) -> bool:
     """Answer the oldest question. Return False when there is none. No failure of one question ends the worker."""
     with database.begin() as session:
         queries.bury(session, settings.job_attempts)
@@ -77,30 +106,17 @@ def _answer_one(database: Database, archive: Archive, child: WarmChild, settings
     assert ecg is not None
     with _lease_kept(database, asked):
         try:
-            reply = _reply(archive, child, settings, asked, ecg=ecg)
+            reply = asking.reply(asked, ecg)
         except ObjectFault as fault:
             _write(database, partial(_fail_by_fault, asked=asked, fault=fault))
             return True
+        except StoreUnavailable as error:
+            reply = {"error": {"code": "store_unavailable", "detail": str(error)}}
         except Exception as error:
             log.exception("prediction_failed", prediction_id=str(asked.id))
             reply = {"error": {"code": "failed", "detail": f"the question could not be put ({type(error).__name__})"}}
         _write(database, lambda session: _end(session, asked, reply))
     return True
-
-
-def _reply(archive: Archive, child: WarmChild, settings: Settings, asked: Prediction, *, ecg: Ecg) -> Json:
-    recording = archive.waveform(ecg)
-    try:
-        return child.ask(
-            bundle_folder(settings.models_dir, asked.model_id),
-            recording.millivolts(),
-            recording.sampling_rate_hz,
-            phrases=asked.phrases,
-            timeout_s=ANSWER_WITHIN_S,
-        )
-    except ChildDied as died:
-        log.error("inference_child_died", prediction_id=str(asked.id), why=str(died))
-        return {"error": {"code": "child_died", "detail": "the inference process died"}}
 
 
 def _end(session: Session, asked: Prediction, reply: Json) -> None:

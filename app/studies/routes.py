@@ -4,7 +4,7 @@ import uuid
 from pathlib import PurePath
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Request
+from fastapi import APIRouter, Path, Request, Response
 from fastapi.responses import FileResponse
 
 from app.auth.access import ResearcherUser, ViewerUser
@@ -13,11 +13,10 @@ from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
-from app.kit.files import stored_file
+from app.kit.deferred import Deferred
+from app.kit.files import FilesDep
 from app.kit.problems import check_known, not_found, responses
-from app.kit.state import SettingsDep
 from app.models.extras import check_text_extra
-from app.settings import Settings
 from app.studies import service
 from app.studies.schemas import STARTED, STUDY, TABLE_CSV, StudyIn
 
@@ -64,13 +63,11 @@ def start_study(given: StudyIn, session: SessionDep, user: ResearcherUser, start
         **responses(404, 409, 410, 422),
     },
 )
-def get_study(
-    job_id: uuid.UUID, request: Request, settings: SettingsDep, session: SessionDep, user: ViewerUser
-) -> FileResponse:
+def get_study(job_id: uuid.UUID, request: Request, files: FilesDep, session: SessionDep, user: ViewerUser) -> Response:
     """Return a finished study as JSON, or as a page with `Accept: text/html`."""
     jobs.finished(session, job_id, "study", "study")
     name = "index.html" if "text/html" in request.headers.get("accept", "") else "study.json"
-    return _file(settings, job_id, name)
+    return _file(files, job_id, name)
 
 
 @router.get(
@@ -92,18 +89,17 @@ def get_study_file(
     job_id: uuid.UUID,
     folder: Annotated[str, Path(examples=["tables"])],
     name: Annotated[str, Path(examples=["table_a1.csv"])],
-    settings: SettingsDep,
+    files: FilesDep,
     session: SessionDep,
     user: ViewerUser,
-) -> FileResponse:
+) -> Response:
     """Return one of the files that a finished study's result lists, such as `tables/table_1.csv`."""
     job = jobs.finished(session, job_id, "study", "study")
     assert job.result is not None
     if f"{folder}/{name}" not in job.result["files"]:
         raise not_found("file of this study")
-    return _file(settings, job_id, f"{folder}/{name}")
+    return _file(files, job_id, f"{folder}/{name}")
 
 
-def _file(settings: Settings, job_id: uuid.UUID, name: str) -> FileResponse:
-    path = settings.runs_dir / str(job_id) / name
-    return stored_file(path, media_type=MEDIA_TYPES[PurePath(name).suffix], headers=CONTAINED)
+def _file(files: FilesDep, job_id: uuid.UUID, name: str) -> Response:
+    return Deferred(lambda: files.result(job_id, name, MEDIA_TYPES[PurePath(name).suffix], CONTAINED))

@@ -11,13 +11,11 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import Session
 
 from app.auth.tables import User
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs import queries
 from app.jobs.run import Finish, JobRun, Workplace
 from app.jobs.runner import JobKind, Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.settings import Settings
 from tests.faults import test_jobs as jobs
 from tests.faults import test_relabel as activations
@@ -84,7 +82,7 @@ def test_a_step_that_meets_a_database_away_is_tried_again_and_not_for_ever(
             raise OperationalError("SELECT 1", {}, Exception("terminating connection due to administrator command"))
         return lambda session: {"done": True}
 
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     runner = Runner(Workplace(settings, database, archive), {"dataset": JobKind("cpu", step)})
 
     def states(job_id: uuid.UUID, runs: int) -> list[str]:
@@ -110,7 +108,7 @@ def test_the_end_of_a_job_is_written_again_when_the_database_was_away(
     with database.begin() as session:
         claimed = queries.claim(session, job_id, lease_s=60)
         assert claimed is not None and claimed.lease_token is not None
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     run = JobRun(Workplace(settings, database, archive), job_id, claimed.lease_token, {})
     tried = []
 

@@ -67,8 +67,10 @@ def test_a_body_without_a_key_is_refused_unread(settings: Settings, path: str) -
     assert status == 401 and answered[b"www-authenticate"] == b"Bearer"
 
 
-@pytest.mark.parametrize("length", [{"content-length": str(HELD_BYTES + 1)}, {"transfer-encoding": "chunked"}])
-def test_a_large_body_is_refused_unread_where_the_key_may_not_send_it(
+@pytest.mark.parametrize(
+    "length", [{"content-length": "100"}, {"content-length": str(HELD_BYTES + 1)}, {"transfer-encoding": "chunked"}]
+)
+def test_a_form_is_refused_unread_where_the_key_may_not_send_it(
     settings: Settings, keys: dict[str, str], database: Database, length: dict[str, str]
 ) -> None:
     app = create_app(settings)
@@ -92,9 +94,13 @@ def test_a_large_body_is_refused_unread_where_the_key_may_not_send_it(
     assert ("upload_model", "researcher") in refused
 
 
-def test_a_large_body_of_an_admitted_key_and_a_small_one_are_read(settings: Settings, keys: dict[str, str]) -> None:
+def test_a_form_of_an_admitted_key_and_a_small_body_are_read(settings: Settings, keys: dict[str, str]) -> None:
     app = create_app(settings)
-    for role, length in (("admin", HELD_BYTES + 1), ("viewer", HELD_BYTES)):
+    for role, length, sent, path in (
+        ("admin", HELD_BYTES + 1, "multipart/form-data; boundary=b", "/v1/models"),
+        ("admin", 100, "multipart/form-data; boundary=b", "/v1/models"),
+        ("viewer", HELD_BYTES, "application/json", "/v1/datasets"),
+    ):
         read = []
 
         async def end(read: list[str] = read, role: str = role) -> Message:
@@ -102,8 +108,8 @@ def test_a_large_body_of_an_admitted_key_and_a_small_one_are_read(settings: Sett
             return {"type": "http.request", "body": b""}
 
         headers = {"authorization": f"Bearer {keys[role]}", "content-length": str(length)}
-        headers["content-type"] = "multipart/form-data; boundary=b"
-        status_of(app, "POST", "/v1/models", headers, end)
+        headers["content-type"] = sent
+        status_of(app, "POST", path, headers, end)
         assert read
 
 

@@ -12,12 +12,10 @@ from numpy.typing import NDArray
 from sqlalchemy import event, text
 
 from app.datasets import tasks
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
@@ -53,7 +51,7 @@ Freeze = Callable[..., dict[str, Any]]
 def freeze(client: httpx.Client, settings: Settings, database: Database) -> Freeze:
     def freeze(**asked: Any) -> dict[str, Any]:
         url = client.post("/v1/datasets", json={"name": "d", **asked}).headers["location"]
-        archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+        archive = Archive.of(settings)
         Runner(Workplace(settings, database, archive), KINDS).run(url.rpartition("/")[2])  # type: ignore[arg-type]
         job: dict[str, Any] = client.get(url).json()
         return job

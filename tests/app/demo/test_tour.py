@@ -13,14 +13,14 @@ from app.demo.server import service
 from app.demo.tour import _answering, _promote
 from app.kit.children import python_module, safe_environment
 from app.kit.database import Database
+from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.settings import Settings
 
 
 @pytest.fixture
 def starter(settings: Settings, database: Database) -> None:
-    with database.begin() as session:
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
 
 
 @pytest.mark.parametrize(("difference", "promoted"), [(0.01, True), (0.0, False), (-0.01, False), (None, False)])

@@ -11,6 +11,7 @@ import pytest
 import wfdb
 
 from app.kit.database import Database
+from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.settings import Settings
 from ml.corpus.simulator import simulate
@@ -30,8 +31,7 @@ def recording() -> Recording:
 @pytest.fixture
 def starter(database: Database, settings: Settings) -> None:
     """A model that an upload can be asked about."""
-    with database.begin() as session:
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
 
 
 def upload(client: httpx.Client, recording: Recording, **fields: str) -> httpx.Response:

@@ -8,14 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.imports.counts import Imported
 from app.imports.importer import Importer
 from app.imports.places import Places
 from app.imports.source import Source
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.settings import Settings
 
 Bring = Callable[..., Imported]
@@ -23,7 +21,7 @@ Bring = Callable[..., Imported]
 
 @pytest.fixture
 def archive(settings: Settings) -> Archive:
-    return Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    return Archive.of(settings)
 
 
 @pytest.fixture

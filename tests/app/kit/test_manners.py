@@ -15,7 +15,7 @@ from fastapi.testclient import TestClient
 from sqlalchemy.exc import OperationalError
 
 from app.ecgs.routes import METADATA_EXAMPLE
-from app.kit.store import ObjectStore
+from app.kit.store import LocalStore
 from app.main import ROUTERS, create_app
 from app.settings import Settings
 from ml.corpus.simulator import simulate
@@ -215,7 +215,7 @@ def test_a_full_disk_is_a_507(client: httpx.Client, monkeypatch: pytest.MonkeyPa
     def full(*_: object) -> None:
         raise error
 
-    monkeypatch.setattr(ObjectStore, "put", full)
+    monkeypatch.setattr(LocalStore, "put", full)
     simulated = next(iter(simulate(1, seed=4)))
     files = [("file", item) for item in write_wfdb(simulated.recording, "r").items()]
     answer = client.post("/v1/ecgs", files=files)

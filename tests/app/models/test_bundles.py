@@ -13,6 +13,7 @@ import httpx
 import pytest
 
 from app.kit.database import Database
+from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.settings import Settings
 from ml.bundles.bundle import SEAL
@@ -87,15 +88,15 @@ def test_an_uploaded_model_is_not_asked_before_it_is_promoted(
 
     with database.begin() as session:
         assert queries.shipped(session) is None
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
+    with database.begin() as session:
         assert queries.shipped(session) is not None
 
 
 def test_what_the_release_ships_is_known_when_it_is_sent(
     client: httpx.Client, settings: Settings, database: Database
 ) -> None:
-    with database.begin() as session:
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
     answer = send(client, tar(BUNDLE))
     assert (answer.status_code, answer.json()["origin"]) == (200, "shipped")
 

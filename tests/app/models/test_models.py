@@ -10,12 +10,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
@@ -27,7 +25,7 @@ QUICK = {"epochs": 1, "batch_size": 8, "learning_rate": 0.003}
 
 @pytest.fixture
 def runner(settings: Settings, database: Database) -> Runner:
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     return Runner(Workplace(settings, database, archive), KINDS)
 
 

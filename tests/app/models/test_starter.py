@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from app.kit.database import Database
+from app.kit.folders import Folders
 from app.kit.problems import Problem
 from app.models import queries
 from app.models.starter import NAME, ensure_starter
@@ -18,8 +19,7 @@ KEPT = ("paradigm", "preset", "label_source", "weights_sha256", "metrics")
 
 
 def register(database: Database, settings: Settings) -> None:
-    with database.begin() as session:
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
 
 
 def test_two_servers_that_start_at_once_register_one_model(

@@ -7,12 +7,11 @@ from typing import Any
 import httpx
 import pytest
 
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
+from app.kit.folders import open_folders
 from app.predictions import worker
 from app.predictions.child import WarmChild
 from app.settings import Settings
@@ -26,7 +25,7 @@ UNKNOWN = "5b2c1b0e-0000-4000-8000-000000000000"
 
 @pytest.fixture
 def archive(settings: Settings) -> Archive:
-    return Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    return Archive.of(settings)
 
 
 @pytest.fixture
@@ -59,8 +58,9 @@ def ask(client: httpx.Client, settings: Settings, database: Database, archive: A
     answers = []
     thread = threading.Thread(target=lambda: answers.append(client.post("/v1/predictions", json=asked)))
     with WarmChild(settings.data_dir / "inference.txt") as child:
+        asking = worker.Asking(child, archive, open_folders(settings, archive.store))
         thread.start()
-        while thread.is_alive() and not worker._answer_one(database, archive, child, settings):
+        while thread.is_alive() and not worker._answer_one(database, asking, settings):
             thread.join(0.05)
         thread.join()
     return answers[0]

@@ -11,6 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from app.kit.database import Database
+from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.predictions import queries, worker
 from app.predictions.child import WarmChild
@@ -21,8 +22,7 @@ from ml.formats.wfdb import write_wfdb
 
 @pytest.fixture
 def ecg_ids(client: httpx.Client, database: Database, settings: Settings) -> list[str]:
-    with database.begin() as session:
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
     ids = []
     for ecg in simulate(2, seed=4):
         files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
@@ -127,8 +127,7 @@ def test_nobody_answers_in_time(settings: Settings, keys: dict[str, str], client
     from app.main import create_app
 
     database = Database(settings)
-    with database.begin() as session:
-        ensure_starter(session, settings.models_dir)
+    ensure_starter(database, Folders(settings.data_dir))
     app = create_app(settings.model_copy(update={"prediction_timeout_s": 0.05}))
     with TestClient(app, raise_server_exceptions=False) as asking:
         asking.headers["Authorization"] = f"Bearer {keys['reader']}"

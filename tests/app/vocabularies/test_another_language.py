@@ -8,12 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
@@ -59,7 +57,7 @@ PAIRS = [
 @pytest.fixture
 def runner(settings: Settings, database: Database) -> Runner:
     """A worker in this process."""
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     return Runner(Workplace(settings.model_copy(update={"labeling_processes": 1}), database, archive), KINDS)
 
 

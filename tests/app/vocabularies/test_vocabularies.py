@@ -13,12 +13,10 @@ import pytest
 from sqlalchemy import text
 
 from app.disagreement.pairs.queries import refresh_pairs
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.reports import service as reports
 from app.reports.queries import Said, text_ids
 from app.reports.schemas import ReportIn
@@ -83,7 +81,7 @@ def archive_of_30(database: Database) -> None:
 @pytest.fixture
 def runner(settings: Settings, database: Database) -> Runner:
     """A worker in this process."""
-    archive = Archive(ObjectStore(settings.data_dir / "objects"), PatientHasher(settings))
+    archive = Archive.of(settings)
     return Runner(Workplace(settings.model_copy(update={"labeling_processes": 2}), database, archive), KINDS)
 
 

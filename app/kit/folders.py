@@ -1,0 +1,60 @@
+"""Folders of files that are made once and never change: datasets, models, and the results of runs.
+
+Without an object store they lie where they were made. With one they are copied to it, and other machines fetch them
+into a cache.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Annotated, Literal
+from uuid import UUID
+
+from app.kit.state import from_app
+from app.kit.store import ObjectStore
+from app.settings import Settings
+
+Kind = Literal["datasets", "models", "runs"]
+
+
+class Folders:
+    """Folders that stay where they are made: below `root`, by kind and id."""
+
+    elsewhere = False
+    """Whether folders are kept at an object store, too."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def place(self, kind: Kind, folder_id: UUID) -> Path:
+        """Return the path at which a folder is to be made."""
+        return self._root / kind / str(folder_id)
+
+    def keep(self, kind: Kind, folder_id: UUID, names: Sequence[str] | None = None) -> None:
+        """Let every machine open a folder that was made at its place; of a run only the files of these names.
+
+        No row may speak of the folder before. May raise `StoreUnavailable`; calling again does no harm.
+        """
+
+    @contextmanager
+    def opened(self, kind: Kind, folder_id: UUID) -> Iterator[Path]:
+        """Yield the path of a folder, whose files stay there while the block runs.
+
+        May raise `StoreUnavailable`, `MissingObject` and `DamagedObject`. A local folder that is gone is only found out
+        by who reads it.
+        """
+        yield self.place(kind, folder_id)
+
+
+FoldersDep = Annotated[Folders, from_app("folders")]
+
+
+def open_folders(settings: Settings, store: ObjectStore) -> Folders:
+    """Return the folders of a deployment that has this object store."""
+    if settings.store_url is None:
+        return Folders(settings.folders_dir)
+    from app.kit.remote_folders import RemoteFolders
+    from app.kit.remote_store import RemoteStore
+
+    assert isinstance(store, RemoteStore)
+    return RemoteFolders(settings.folders_dir, store, settings.cache_dir, settings.cache_bytes)
