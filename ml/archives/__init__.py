@@ -3,14 +3,15 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ml.archives import heedb, manifest, mimic_iv_ecg, ptbxl, ptbxl_plus
+from ml.archives import files, heedb, manifest, mimic_iv_ecg, ptbxl, ptbxl_plus
 from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option
 
 __all__ = ["ARCHIVES", "ArchiveKind", "BadArchive", "Entry", "Found", "Option", "Rejected", "read"]
 
 ARCHIVES: dict[str, ArchiveKind] = {
-    kind.name: kind for kind in (ptbxl.KIND, ptbxl_plus.KIND, heedb.KIND, mimic_iv_ecg.KIND, manifest.KIND)
+    kind.name: kind
+    for kind in (ptbxl.KIND, ptbxl_plus.KIND, heedb.KIND, mimic_iv_ecg.KIND, files.MUSE_XML, files.FILES, manifest.KIND)
 }
 """The kinds of archives, by name."""
 

@@ -1,0 +1,65 @@
+"""Folders of ECG files, of every format or of one. What is known of an ECG is in its file, and is read with it."""
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+from ml.archives.entry import Entry, Rejected
+from ml.archives.kind import ArchiveKind, Found, Options
+from ml.archives.walk import folders_below, place_of, unreadable
+from ml.formats import FORMATS, muse_xml
+from ml.formats.disk import record_at
+from ml.formats.format import Format
+from ml.formats.recording import Reason
+
+
+def read(root: Path, options: Options) -> Iterator[Found]:
+    """Yield an entry for each record of a known format, in the order of names."""
+    yield from records_below(root, FORMATS)
+
+
+def read_muse_xml(root: Path, options: Options) -> Iterator[Found]:
+    """Yield an entry for each GE MUSE XML file, in the order of names; files of other formats are passed over."""
+    yield from records_below(root, (muse_xml.FORMAT,))
+
+
+def records_below(root: Path, formats: Sequence[Format]) -> Iterator[Found]:
+    """Yield the records of some formats in a folder and below.
+
+    Rejected are links, files that cannot be read, and files with the ending of one of the formats that belong to no
+    record. Other files are passed over.
+    """
+    for found in folders_below(root):
+        if isinstance(found, Rejected):
+            yield found
+        else:
+            yield from _records(*found, root, formats)
+
+
+def _records(folder: Path, names: Sequence[str], root: Path, formats: Sequence[Format]) -> Iterator[Found]:
+    of_a_record: set[str] = set()
+    others: list[str] = []
+    for name in names:
+        try:
+            record = record_at(folder / name)
+        except OSError as error:
+            yield unreadable(folder / name, root, error)
+            continue
+        if record is None:
+            others.append(name)
+            continue
+        of_a_record.update(beside.name for beside in record.beside)
+        if record.file_format in formats:
+            yield Entry(record=None, signal=record.main)
+    endings = tuple(ending for file_format in formats for ending in file_format.endings)
+    for name in others:
+        if name not in of_a_record and name.lower().endswith(endings):
+            reason = Reason(
+                "unknown_format", "it has the ending of an ECG file, and belongs to no record that is known"
+            )
+            yield Rejected(place=place_of(folder / name, root), reasons=(reason,))
+
+
+FILES = ArchiveKind("files", "a folder of ECG files of every format that is read", read)
+MUSE_XML = ArchiveKind(
+    "muse-xml", "a folder of GE MUSE XML: the machine's diagnosis and the confirmed one", read_muse_xml
+)
