@@ -15,7 +15,16 @@ from ml.formats.channels import Channel, Stored
 from ml.formats.ecg_file import EcgFile
 from ml.formats.format import Format, matching
 from ml.formats.recording import LEADS, MISSING, Reason, Recording, Unreadable
-from ml.formats.wfdb_header import BadHeader, Header, Scale, Signal, is_header, parse_header, signal_files
+from ml.formats.wfdb_header import (
+    BadHeader,
+    Header,
+    Scale,
+    Signal,
+    facts_of,
+    is_header,
+    parse_header,
+    signal_files,
+)
 
 SIGNAL_FORMAT = "16"
 MAX_BASELINE = 2**30
@@ -54,7 +63,7 @@ def read_wfdb(files: Mapping[str, bytes]) -> EcgFile:
             stored.reasons.extend(_verify(scale, column))
             samples = _without_baseline(column, scale.baseline)
             stored.add(scale.lead.name, Channel.of(samples, scale.gain, scale.lead.sign))
-    return EcgFile(stored.recording(header.sampling_rate_hz))
+    return EcgFile(stored.recording(header.sampling_rate_hz), facts_of(files[headers[0]]))
 
 
 def _columns(name: str, header: Header, files: Mapping[str, bytes]) -> list[tuple[Scale, NDArray[np.int16]]]:

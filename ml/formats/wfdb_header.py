@@ -5,9 +5,11 @@ from dataclasses import dataclass, replace
 from decimal import Decimal
 
 from ml.formats.channels import units_in_a_millivolt
+from ml.formats.ecg_file import Facts
 from ml.formats.format import base_name
 from ml.formats.leads import Lead, known_lead
 from ml.formats.recording import MAX_GAIN, MAX_RATE_HZ, MAX_SAMPLES, MIN_GAIN, Reason
+from ml.formats.written import age_years, date_of, moment, sex, time_of
 
 MAX_HEADER_BYTES = 65_536
 MAX_SIGNALS = 64
@@ -22,6 +24,7 @@ _GAIN = re.compile(rf"({_NUMBER})(?:\(([-+]?\d+)\))?(?:/(\S+))?", re.ASCII)
 _RATE = re.compile(rf"({_NUMBER})(?:/\S+)?", re.ASCII)
 _INTEGER = re.compile(r"[-+]?\d{1,12}", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}", re.ASCII)
+_COMMENT = re.compile(r"#\s*<?([a-z]{1,40})>?:", re.ASCII | re.IGNORECASE)
 _SEGMENTS = re.compile(r".*/\d+", re.ASCII)
 
 
@@ -120,14 +123,41 @@ def parse_header(content: bytes) -> Header:
     return Header(float(rate[1]), samples or None, _without_placeholders(signals))
 
 
+def comments(content: bytes) -> dict[str, str]:
+    """Return what a header's comments say, by their words in lower case: `{"age": "74", "dx": "426783006"}`.
+
+    Both `#Age: 74` (PhysioNet 2020 and 2021) and `#<age>: 74` (LUDB) are read; of two with the same word, the first.
+    """
+    found: dict[str, str] = {}
+    for line in _all_lines(content[:MAX_HEADER_BYTES]):
+        if comment := _COMMENT.match(line):
+            found.setdefault(comment[1].lower(), line[comment.end() :].strip())
+    return found
+
+
+def facts_of(content: bytes) -> Facts:
+    """Return what a header says of the recording: base time and date, and age and sex in its comments.
+
+    Only the standard's date is read, DD/MM/YYYY. Another, such as the `26-Mar-2021` of PhysioNet 2021, is the day on
+    which a program converted the record.
+    """
+    record = [*(_lines(content) or [""])[0].split(), "", "", ""]
+    said = comments(content)
+    day = date_of(record[5], "day first") if record[5].count("/") == 2 else None
+    return Facts(recorded_at=moment(day, time_of(record[4])), age=age_years(said.get("age")), sex=sex(said.get("sex")))
+
+
 def _lines(content: bytes) -> list[str]:
     """Return the lines that are neither empty nor comments."""
+    return [line for line in _all_lines(content) if line and not line.startswith("#")]
+
+
+def _all_lines(content: bytes) -> list[str]:
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError:
         text = content.decode("latin-1")
-    lines = (line.strip() for line in text.splitlines())
-    return [line for line in lines if line and not line.startswith("#")]
+    return [line.strip() for line in text.splitlines()]
 
 
 def _signal(line: str, number: int) -> Signal:

@@ -1,6 +1,7 @@
 """WFDB from bytes, against the `wfdb` library and against files that lie."""
 
 import warnings
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -12,6 +13,7 @@ from ml import formats
 from ml.formats import LEADS, Recording, Unreadable
 from ml.formats.waveform import digest
 from ml.formats.wfdb import write_wfdb
+from ml.formats.wfdb_header import comments, facts_of
 from tests.ml.formats.records import lead_columns, record_of, simulated, simulated_files
 
 
@@ -294,6 +296,50 @@ def test_a_long_or_extreme_field_is_refused(old: str, new: str) -> None:
         "unknown_format",
         "missing_leads",
     }
+
+
+@pytest.mark.parametrize(
+    ("said", "expected"),
+    [
+        ("10:38:00 09/12/2180", datetime(2180, 12, 9, 10, 38)),
+        ("10:38:00.5 9/12/2180", datetime(2180, 12, 9, 10, 38, 0, 500_000)),
+        ("10:38:00", None),
+        ("26-Mar-2021 22:00:32", None),
+        ("22:00:32 26-Mar-2021", None),
+        ("22:00:32 2021-03-26", None),
+        ("22:00:32 03/26/2021", None),
+        ("25:00:32 26/03/2021", None),
+        ("", None),
+    ],
+)
+def test_a_date_is_the_standards_or_no_fact(said: str, expected: datetime | None) -> None:
+    files = record_of(lead_columns(), head=f"r {{signals}} 500 {{samples}} {said}")
+    assert formats.read(files).facts.recorded_at == expected
+
+
+@pytest.mark.parametrize(
+    ("lines", "age", "sex"),
+    [
+        ("#Age: 74\n#Sex: Female\n", 74, "female"),
+        ("# <age>: 51\n# <sex>: M\n", 51, "male"),
+        ("#Age: NaN\n#Sex: Unknown\n", None, None),
+        ("#Age: 300\n", None, None),
+        ("#Age:74\n#Age: 75\n", 74, None),
+    ],
+)
+def test_comments_say_age_and_sex(lines: str, age: float | None, sex: str | None) -> None:
+    files = simulated_files()
+    facts = formats.read({**files, "r.hea": files["r.hea"] + lines.encode()}).facts
+    assert (facts.age, facts.sex) == (age, sex)
+
+
+def test_real_headers_say_age_and_sex_and_no_day_of_conversion(shared: Path) -> None:
+    facts = [facts_of(path.read_bytes()) for path in (shared / "wfdb").rglob("*.hea")]
+    assert len(facts) == 142
+    assert all(each.sex and each.recorded_at is None for each in facts)
+    assert sum(each.age is not None for each in facts) == 142
+    [ludb] = [comments(path.read_bytes()) for path in (shared / "wfdb").rglob("*.hea") if b"<age>" in path.read_bytes()]
+    assert ludb["age"] == "51"
 
 
 @given(st.binary(max_size=300), st.binary(max_size=300))
