@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ml.archives import files, heedb, manifest, mimic_iv_ecg, ptbxl, ptbxl_plus
+from ml.archives import files, heedb, manifest, mimic_iv_ecg, physionet2021, ptbxl, ptbxl_plus
 from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option
 
@@ -11,7 +11,16 @@ __all__ = ["ARCHIVES", "ArchiveKind", "BadArchive", "Entry", "Found", "Option", 
 
 ARCHIVES: dict[str, ArchiveKind] = {
     kind.name: kind
-    for kind in (ptbxl.KIND, ptbxl_plus.KIND, heedb.KIND, mimic_iv_ecg.KIND, files.MUSE_XML, files.FILES, manifest.KIND)
+    for kind in (
+        ptbxl.KIND,
+        ptbxl_plus.KIND,
+        heedb.KIND,
+        mimic_iv_ecg.KIND,
+        physionet2021.KIND,
+        files.MUSE_XML,
+        files.FILES,
+        manifest.KIND,
+    )
 }
 """The kinds of archives, by name."""
 

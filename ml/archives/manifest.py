@@ -103,12 +103,12 @@ def _rows(path: Path, ignored: str) -> Iterator[Row | Rejected]:
 
 def _columns(header: Sequence[str], ignored: Sequence[str], name: str) -> list[str]:
     """Return the columns that are read. Raises `BadArchive` for one that is neither known nor to be ignored."""
-    for column in header:
-        if column not in COLUMNS and column not in ignored:
-            raise BadArchive(f"{name}: {column[:40]!r} is no column of a manifest; ignore_columns leaves it out")
     columns = [column for column in header if column not in ignored]
-    if not {"record", "path"} & set(columns):
+    if not {"record", "path"} & set(columns):  # a line of cells may name a patient: nothing of it is repeated
         raise BadArchive(f"{name}: it has neither the column record nor the column path")
+    for column in columns:
+        if column not in COLUMNS:
+            raise BadArchive(f"{name}: {column[:40]!r} is no column of a manifest; ignore_columns leaves it out")
     if len(set(columns)) < len(columns):
         raise BadArchive(f"{name}: a column is there twice")
     return columns
