@@ -26,6 +26,7 @@ from app.ecgs.search.routes import router as ecg_lists
 from app.ecgs.service import Archive
 from app.evaluations.routes import router as evaluations
 from app.imports.rejections.routes import router as import_rejections
+from app.imports.routes import router as imports
 from app.jobs.doorbell import Doorbell
 from app.jobs.feed import event_feed
 from app.jobs.routes import router as jobs
@@ -59,7 +60,19 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
-    *(import_rejections, datasets, models, evaluations, studies, jobs, predictions, access, access_log, health.router),
+    *(
+        imports,
+        import_rejections,
+        datasets,
+        models,
+        evaluations,
+        studies,
+        jobs,
+        predictions,
+        access,
+        access_log,
+        health.router,
+    ),
 )
 
 
@@ -118,7 +131,7 @@ def create_app(settings: Settings) -> FastAPI:
         BodyLimit,
         max_upload_bytes=settings.max_upload_bytes,
         max_json_bytes=settings.max_json_bytes,
-        uploads={"/v1/models": settings.max_bundle_bytes},
+        uploads={"/v1/models": settings.max_bundle_bytes, "/v1/imports": settings.max_archive_bytes},
     )
     app.add_middleware(KeyBeforeBody, database=database, routers=ROUTERS)
     app.add_middleware(RecordRefusals, database=database)

@@ -58,6 +58,17 @@ class Settings(BaseSettings):
     max_upload_bytes: Annotated[int, Field(gt=0)] = 64 * MEBIBYTE
     max_json_bytes: Annotated[int, Field(gt=0)] = MEBIBYTE
     max_bundle_bytes: Annotated[int, Field(gt=0, description="Of a model that is uploaded.")] = 1024 * MEBIBYTE
+    max_archive_bytes: Annotated[int, Field(gt=0, description="Of an archive of ECGs that is uploaded.")] = (
+        4096 * MEBIBYTE
+    )
+    max_unpacked_bytes: Annotated[int, Field(gt=0, description="Of the files in such an archive, together.")] = (
+        32 * 1024 * MEBIBYTE
+    )
+    import_folders: Annotated[
+        dict[str, Path],
+        NoDecode,
+        Field(description="Folders that requests may import, by name, comma-separated: ptbxl=/data/ptb-xl"),
+    ] = {}
     signal_memory_bytes: Annotated[
         int, Field(gt=0, description="Memory that uploads and waveform answers may take at once.")
     ] = 1024 * MEBIBYTE
@@ -119,6 +130,16 @@ class Settings(BaseSettings):
                 raise ValueError("must be origins such as https://ecg.example.org, separated by commas")
         return origins
 
+    @field_validator("import_folders", mode="before")
+    @classmethod
+    def _by_name(cls, given: object) -> object:
+        if not isinstance(given, str):
+            return given
+        folders = [part.strip().partition("=") for part in given.split(",") if part.strip()]
+        if not all(re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name) and path.startswith("/") for name, _, path in folders):
+            raise ValueError("must be names and absolute paths such as ptbxl=/data/ptb-xl, separated by commas")
+        return {name: path for name, _, path in folders}
+
     @field_validator("broker_url")
     @classmethod
     def _redis(cls, url: str | None) -> str | None:
@@ -166,6 +187,11 @@ class Settings(BaseSettings):
     def broker_dir(self) -> Path:
         """Folder of the file broker that stands in for Redis."""
         return self.data_dir / "broker"
+
+    @property
+    def imports_dir(self) -> Path:
+        """Uploaded archives until their job has ended, one folder a job."""
+        return self.data_dir / "imports"
 
     @property
     def runs_dir(self) -> Path:

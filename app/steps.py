@@ -10,6 +10,7 @@ from sqlalchemy.orm import Session
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
 from app.evaluations.tasks import evaluate
+from app.imports.tasks import import_archive
 from app.jobs.runner import JobKind
 from app.models.tasks import train
 from app.studies.tasks import study
@@ -21,6 +22,7 @@ KINDS: dict[str, JobKind] = {
     "train": JobKind("train", train),
     "evaluate": JobKind("train", evaluate),
     "study": JobKind("train", study),
+    "import": JobKind("cpu", import_archive),
     "relabel": JobKind("cpu", relabel),
     "preview": JobKind("cpu", preview),
 }

@@ -1,13 +1,13 @@
 """What is imported: a kind of archive, and where it lies."""
 
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from app.imports.places import Folder
 from ml import archives
-from ml.archives import Entry, Found
+from ml.archives import Entry, Found, Rejected
 
 COUNTING_S = 30.0
 """Seconds that an archive's ECGs may be counted before it is read, so that the time left can be told."""
@@ -31,6 +31,8 @@ class Source:
         Whether signals are read; without, only what the tables say is stored.
     again
         Whether files that were refused are read again although they have not changed.
+    passed_over
+        What was refused before: members of an uploaded archive that are no files.
     """
 
     kind: str
@@ -39,10 +41,12 @@ class Source:
     folder: Folder
     waveforms: bool = True
     again: bool = False
+    passed_over: Sequence[Rejected] = ()
 
     def read(self) -> Iterator[Found]:
         """Yield the archive's ECGs and what cannot be taken. Raises `BadArchive`."""
-        return archives.read(self.kind, self.path, self.options)
+        yield from self.passed_over
+        yield from archives.read(self.kind, self.path, self.options)
 
     def count(self) -> int:
         """Return how much `read` yields; 0 where to count it takes too long. Raises `BadArchive`."""

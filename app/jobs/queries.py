@@ -51,6 +51,11 @@ def unfinished(session: Session, kind: str) -> Job | None:
     return session.scalar(select(Job).where(Job.kind == kind, Job.finished_at.is_(None)).limit(1))
 
 
+def all_unfinished(session: Session, kind: str) -> set[uuid.UUID]:
+    """Return the ids of the jobs of this kind that have not ended."""
+    return set(session.scalars(select(Job.id).where(Job.kind == kind, Job.finished_at.is_(None))))
+
+
 def _free() -> ColumnElement[bool]:
     return or_(Job.state == "queued", (Job.state == "running") & (Job.lease_expires_at < func.now()))
 

@@ -79,17 +79,21 @@ class Starter:
         if prefers.wait_s is not None:
             raise invalid(prefer.FIELD, "a job is not waited for here: follow its events", "unknown")
         self._applied = prefers.applied()
-        self._doorbell = doorbell
+        self.doorbell = doorbell
         self._response = response
         self._session = session
         self.idempotency_key = idempotency_key
 
     def __call__(self, user: User, kind: str, params: Json) -> JobOut:
         """Start a job, or return the one that was started with this idempotency key."""
-        job = create(self._session, self._doorbell, user, kind, params=params, key=self.idempotency_key)
+        job = create(self._session, self.doorbell, user, kind, params=params, key=self.idempotency_key)
         self._response.status_code = 202
-        self._response.headers.update({"Location": f"/v1/jobs/{job.id}", **self._applied})
+        self._response.headers.update(self.headers(job))
         return job
+
+    def headers(self, job: JobOut) -> dict[str, str]:
+        """Return the headers of the answer that shows a job which was started."""
+        return {"Location": f"/v1/jobs/{job.id}", **self._applied}
 
 
 StartJob = Annotated[Starter, Depends()]

@@ -34,7 +34,7 @@ def test_every_setting_is_on_its_page_with_its_default(name: str) -> None:
         rf"^\| `OVERREAD_{name.upper()}` \| (.*?) \|", SETTINGS.read_text(encoding="utf-8"), re.MULTILINE
     )
     default = Settings.model_fields[name].default
-    assert row == ("none" if default in (None, ()) else f"`{default}`")
+    assert row == ("none" if default in (None, (), {}) else f"`{default}`")
 
 
 def test_the_settings_page_names_nothing_else() -> None:
