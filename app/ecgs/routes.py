@@ -13,7 +13,7 @@ from app.ecgs.memory import HoldUploadMemory, SignalsDep
 from app.ecgs.schemas import EcgOut, WaveformJson
 from app.ecgs.service import ArchiveDep
 from app.ecgs.tables import Ecg
-from app.ecgs.upload import LONGEST_METADATA, KeepingDep, KeptUpload
+from app.ecgs.upload import LONGEST_METADATA, KeepingDep, KeptUpload, store_upload
 from app.kit import caching
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
@@ -74,18 +74,11 @@ def upload_ecg(
 
     Leads are matched by name and stored in millivolt. The same waveform again answers 200 with the same id, and so does
     the first waveform of a `record` of which readings are known: it joins them. Another waveform of it answers 409.
+    What the file says besides the signal is stored where the form says nothing of it, and named in `from_file`.
     A signal that cannot be used answers 422 with every reason, and nothing of it is kept.
     """
     rules = labelers.maintained(session)
-    stored = service.upload(
-        session,
-        archive,
-        rules,
-        user.name,
-        kept=upload.kept,
-        metadata=upload.metadata,
-        readings=upload.readings,
-    )
+    stored = store_upload(session, archive, rules, user.name, upload=upload)
     if not stored.is_new:
         response.status_code = 200
     shown.add([stored.ecg.id])

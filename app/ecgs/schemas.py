@@ -113,13 +113,19 @@ class EcgSummary(BaseModel):
 class EcgOut(EcgSummary):
     """One recording with its current readings."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [{**ECG, "reports": [OVERREAD], "conflicts": []}]})
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{**ECG, "reports": [OVERREAD], "conflicts": [], "from_file": ["recorded_at"]}]}
+    )
 
     reports: list[ReportOut]
     conflicts: list[str] = Field(
         default_factory=list,
         description="Metadata fields of this upload that differ from what is stored for the same waveform; "
         "the stored values were kept.",
+    )
+    from_file: list[str] = Field(
+        default_factory=list,
+        description="Fields of the form that it did not fill in, and that this upload's file did.",
     )
 
 

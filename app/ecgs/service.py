@@ -86,15 +86,15 @@ class Uploaded(NamedTuple):
     is_new: bool
 
 
-def read_recording(files: Mapping[str, bytes]) -> formats.Recording:
-    """Return the recording in an upload's files; raise a 422 with every reason where there is no usable 12-lead ECG."""
+def read_usable(files: Mapping[str, bytes]) -> formats.EcgFile:
+    """Return what an upload's files hold; raise a 422 with every reason where there is no usable 12-lead ECG."""
     try:
-        recording = formats.read(files).recording
+        file = formats.read(files)
     except formats.Unreadable as error:
         raise _unusable(error.reasons) from error
-    if reasons := check_usable(recording.millivolts(), recording.sampling_rate_hz):
+    if reasons := check_usable(file.recording.millivolts(), file.recording.sampling_rate_hz):
         raise _unusable(reasons)
-    return recording
+    return file
 
 
 def upload(

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 from typing import Annotated
 
 from pydantic import ValidationError
+from sqlalchemy.orm import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import UploadFile
 
+from app.ecgs import service
+from app.ecgs.from_file import together
 from app.ecgs.schemas import EcgMetadata
-from app.ecgs.service import ArchiveDep, Kept, keep, read_recording
+from app.ecgs.service import Archive, ArchiveDep, Kept, Uploaded, keep, read_usable
 from app.kit.declared import repeated_keys
 from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
 from app.kit.state import made_by
 from app.kit.store_calls import StoreCallsDep
 from app.reports.schemas import ReportIn, Source
-from ml.formats import Recording
+from app.vocabularies.service import ReadingRules
+from ml.formats import EcgFile, Facts, Reading
 
 MAX_FILES = 8
 LONGEST_METADATA = 10_000  # characters
@@ -23,9 +27,9 @@ LONGEST_METADATA = 10_000  # characters
 
 @dataclass(frozen=True)
 class EcgUpload:
-    """An upload that passed every check."""
+    """An upload that passed every check: what its files hold, and what the form says."""
 
-    recording: Recording
+    file: EcgFile
     metadata: EcgMetadata
     readings: list[ReportIn]
 
@@ -60,24 +64,26 @@ def read_upload(
             errors += [
                 FieldError(field=f"{source}_report", code=e.code, reason=e.reason) for e in field_errors(error.errors())
             ]
-    recording: Recording | None = None
+    read: EcgFile | None = None
     try:
-        recording = read_recording(_contents(files))
+        read = read_usable(_contents(files))
     except Problem as problem:
         errors += problem.errors
-    if errors or recording is None:
+    if errors or read is None:
         code = "unusable_ecg" if any(e.field == "file" for e in errors) else "invalid_request"
         raise invalid_fields(errors, code)
-    return EcgUpload(recording, known, readings)
+    return EcgUpload(read, known, readings)
 
 
 @dataclass(frozen=True)
 class KeptUpload:
-    """An upload whose waveform is in the object store."""
+    """An upload whose waveform is in the object store; `facts` and `said` are its file's."""
 
     kept: Kept
     metadata: EcgMetadata
     readings: list[ReportIn]
+    facts: Facts
+    said: tuple[Reading, ...]
 
 
 @dataclass(frozen=True)
@@ -96,11 +102,29 @@ class Keeping:
     ) -> KeptUpload:
         """Check an upload as `read_upload` does, and store its waveform."""
         upload = await run_in_threadpool(read_upload, files, metadata, machine_report, overread_report)
-        kept = await self.calls.run(lambda: keep(self.archive, upload.recording))
-        return KeptUpload(kept, upload.metadata, upload.readings)
+        kept = await self.calls.run(lambda: keep(self.archive, upload.file.recording))
+        return KeptUpload(kept, upload.metadata, upload.readings, upload.file.facts, upload.file.readings)
 
 
 KeepingDep = Annotated[Keeping, made_by(Keeping)]
+
+
+def store_upload(
+    session: Session, archive: Archive, rules: Sequence[ReadingRules], actor: str, *, upload: KeptUpload
+) -> Uploaded:
+    """Store what form and file say together. Raises what `service.upload` raises."""
+    both = together(
+        session,
+        archive.hash_patient,
+        facts=upload.facts,
+        said=upload.said,
+        metadata=upload.metadata,
+        readings=upload.readings,
+    )
+    stored = service.upload(
+        session, archive, rules, actor, kept=upload.kept, metadata=both.metadata, readings=both.readings
+    )
+    return stored._replace(ecg=stored.ecg.model_copy(update={"from_file": both.from_file}))
 
 
 def _contents(files: Sequence[UploadFile]) -> dict[str, bytes]:

@@ -14,11 +14,10 @@ from starlette.datastructures import FormData, UploadFile
 from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser
 from app.auth.tables import User
-from app.ecgs import service as ecgs
 from app.ecgs.memory import HoldUploadMemory
 from app.ecgs.routes import METADATA_EXAMPLE
 from app.ecgs.service import ArchiveDep
-from app.ecgs.upload import MAX_FILES, KeepingDep, KeptUpload
+from app.ecgs.upload import MAX_FILES, KeepingDep, KeptUpload, store_upload
 from app.kit.database import SessionDep
 from app.kit.declared import Declared, content_type, misgiven, repeated_keys
 from app.kit.deferred import Deferred
@@ -146,9 +145,9 @@ def predict(
 ) -> Response:
     """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
 
-    Per label: the score, the calibrated probability, the threshold, and, where there is a machine report,
-    what it says and whether an expert would probably change it. `statements` are phrases in any wording that a
-    CLIP or NegCLIP model compares the ECG with.
+    Per label: the score, the calibrated probability, the threshold, and, where there is a machine report (of the form,
+    else of the file), what it says and whether an expert would probably change it. `statements` are phrases in any
+    wording that a CLIP or NegCLIP model compares the ECG with.
 
     `Prefer: respond-async` answers 202 at once, `Prefer: wait=10` after ten seconds without an answer; `Location`
     then says where the answer will be.
@@ -181,15 +180,7 @@ def get_prediction(
 
 def _store(storage: Storage, session: Session, user: User, upload: KeptUpload) -> uuid.UUID:
     rules = storage.labelers.maintained(session)
-    return ecgs.upload(
-        session,
-        storage.archive,
-        rules,
-        user.name,
-        kept=upload.kept,
-        metadata=upload.metadata,
-        readings=upload.readings,
-    ).ecg.id
+    return store_upload(session, storage.archive, rules, user.name, upload=upload).ecg.id
 
 
 def _text(form: FormData, name: str) -> str | None:
