@@ -35,7 +35,7 @@ from app.settings import Settings
 from app.steps import KINDS
 from app.vocabularies import service as vocabularies
 from ml.corpus.simulator import table_a1
-from ml.labeling import builtin_text
+from ml.labeling import builtin, builtin_text
 from ml.labeling.elsewhere import answer
 
 START = time.perf_counter()
@@ -150,7 +150,7 @@ def main() -> None:
             first, second = (f"{name}-{uuid.uuid4().hex[:6]}" for name in ("first", "second"))
             with database.begin() as session:
                 for name, line in ((first, "nsr"), (second, "nsr\n        - wobbly rhythm")):
-                    changed = yaml.replace("version: overread-2", f"version: {name}", 1).replace(
+                    changed = yaml.replace(f"version: {builtin().version}", f"version: {name}", 1).replace(
                         "- nsr", f"- {line}", 1
                     )
                     vocabularies.upload(session, "benchmark", changed, answer({"vocabulary": changed}))

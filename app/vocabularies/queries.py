@@ -121,7 +121,9 @@ def is_maintained(session: Session, version: str) -> bool:
 
 def all_newest_first(session: Session) -> list[VocabularyRow]:
     """List every vocabulary."""
-    return list(session.scalars(select(VocabularyRow).order_by(VocabularyRow.created_at.desc())))
+    return list(
+        session.scalars(select(VocabularyRow).order_by(VocabularyRow.created_at.desc(), VocabularyRow.version.desc()))
+    )
 
 
 def add_if_absent(session: Session, version: str, outline: Json, yaml: str) -> bool:

@@ -11,13 +11,14 @@ from app.reports.schemas import FindingOut, Source
 from ml.labeling import Stance
 from ml.labeling.policy import Policy
 
-OVERREAD_1: dict[str, JsonValue] = {
+OVERREAD_2: dict[str, JsonValue] = {
     "id": "f58d3e37-e9fe-4837-8a1d-9db5c223cc93",
     "version": "overread-2",
     "active": True,
     "state": "active",
     "languages": ["en", "de"],
     "created_at": "2026-02-01T08:00:03.550912Z",
+    "shipped": True,
     "labels": [{"key": "sinus_rhythm", "name": "Sinus Rhythm"}],
 }
 
@@ -41,6 +42,7 @@ NORTH_2: dict[str, JsonValue] = {
     "state": "inactive",
     "languages": ["en"],
     "created_at": "2026-03-02T09:30:12.004518Z",
+    "shipped": None,
     "labels": [{"key": "afib", "name": "Atrial Fibrillation"}],
     "policy": Policy().model_dump(),
     "profiles": {},
@@ -59,7 +61,7 @@ class LabelOut(BaseModel):
 class VocabularyOut(BaseModel):
     """One version of the vocabulary."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [OVERREAD_1]})
+    model_config = ConfigDict(json_schema_extra={"examples": [OVERREAD_2]})
 
     id: uuid.UUID
     version: str
@@ -67,6 +69,10 @@ class VocabularyOut(BaseModel):
     state: Literal["inactive", "activating", "active"]
     languages: list[str]
     created_at: datetime
+    shipped: bool | None = Field(
+        description="Whether it is the file that this release ships as this version; false: another release stored "
+        "another one, which stays; null: this release ships none."
+    )
     labels: list[LabelOut]
 
 

@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from concurrent.futures import Future
 from typing import Annotated, NamedTuple
 
+import structlog
 from sqlalchemy.orm import Session
 
 from app.auth.tables import User
@@ -28,11 +29,13 @@ from app.vocabularies.schemas import (
     VocabularyOut,
 )
 from app.vocabularies.tables import VocabularyRow
-from ml.labeling import Labeler, Vocabulary, VocabularyError, builtin, builtin_text
+from ml.labeling import SHIPPED, Labeler, Vocabulary, VocabularyError, builtin, builtin_text
 from ml.labeling.batch import read, unmapped_form
 from ml.labeling.batch import unmapped as unmapped_in
 from ml.labeling.elsewhere import labeled, outline
 from ml.labeling.vocabulary import MAX_BYTES
+
+log = structlog.get_logger(__name__)
 
 KEPT = 8  # labelers; each holds a compiled vocabulary and what it has read
 
@@ -103,9 +106,16 @@ LabelersDep = Annotated[Labelers, from_app("labelers")]
 
 
 def install_builtin(session: Session) -> None:
-    """Store the vocabulary this release ships; on a new database it is the active one."""
-    if queries.by_version(session, builtin().version) is None:
-        queries.add_if_absent(session, builtin().version, outline(Labeler(builtin())), builtin_text())
+    """Store the vocabularies this release ships where they are not; on a new database the newest is the active one.
+
+    A file that another release stored under the same version stays, because reports were read with it.
+    """
+    for version in SHIPPED:
+        row = queries.by_version(session, version)
+        if row is None:
+            queries.add_if_absent(session, version, outline(Labeler(builtin(version))), builtin_text(version))
+        elif row.yaml != builtin_text(version):
+            log.warning("vocabulary_is_another_file", version=version, state=row.state)
 
 
 def parse(yaml: str) -> Vocabulary:
@@ -223,6 +233,7 @@ def _shown(row: VocabularyRow) -> Json:
         "active": row.state == "active",
         "state": row.state,
         "created_at": row.created_at,
+        "shipped": row.yaml == builtin_text(row.version) if row.version in SHIPPED else None,
         **row.outline,
     }
 

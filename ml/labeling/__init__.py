@@ -3,9 +3,11 @@
 from ml.labeling.findings import Code, Finding, Masks, Stance, Statement, overread_masks
 from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.labeler import Labeler
-from ml.labeling.vocabulary import Label, Vocabulary, VocabularyError, builtin, builtin_text
+from ml.labeling.shipped import SHIPPED, builtin, builtin_text
+from ml.labeling.vocabulary import Label, Vocabulary, VocabularyError
 
 __all__ = [
+    "SHIPPED",
     "Code",
     "Finding",
     "Label",

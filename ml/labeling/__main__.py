@@ -4,7 +4,7 @@ import sys
 
 from ml.labeling.labeler import Labeler
 from ml.labeling.lines import extracted, read
-from ml.labeling.vocabulary import builtin
+from ml.labeling.shipped import builtin
 
 
 def main() -> None:

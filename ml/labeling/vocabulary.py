@@ -1,9 +1,7 @@
 """A vocabulary: labels, terms, cues and codes as data, in a versioned YAML file."""
 
 from collections.abc import Iterable, Iterator
-from functools import cache
 from itertools import islice
-from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
 from pydantic import AfterValidator, Field, StringConstraints, ValidationError, model_validator
@@ -18,7 +16,6 @@ from ml.labeling.yaml_text import MISTAKES_NAMED, Node, NotYaml, Place, dotted, 
 
 MAX_BYTES = 1_000_000
 MAX_WORDS = 500_000  # of all terms spelt out; the shipped vocabulary has 233,000
-_FILE = Path(__file__).with_name("vocabularies") / "overread-2.yaml"
 
 Mistake = tuple[Place, str]
 
@@ -302,15 +299,3 @@ def _complaints(error: ValidationError, tree: Node) -> Iterator[str]:
     for complaint in error.errors(include_url=False, include_context=False, include_input=False):
         place = complaint["loc"]
         yield f"line {tree.line_of(place)}: {dotted(place)}: {complaint['msg'].removeprefix('Value error, ')}"
-
-
-@cache
-def builtin_text() -> str:
-    """Return the file of the vocabulary that ships."""
-    return _FILE.read_text(encoding="utf-8")
-
-
-@cache
-def builtin() -> Vocabulary:
-    """Return the vocabulary that ships."""
-    return Vocabulary.parse(builtin_text())

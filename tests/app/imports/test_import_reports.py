@@ -391,7 +391,7 @@ def test_imports_writers_and_an_activation_at_once(
     """Two imports of the same records, corrections through the API, and a vocabulary that is activating meanwhile."""
     monkeypatch.setattr(loader, "LINES", 20)
     labelers = Labelers()
-    other = builtin_text().replace("version: overread-2", "version: other")
+    other = builtin_text().replace(f"version: {builtin().version}", "version: other")
     with database.begin() as session:
         row, _ = upload(session, "test", other, answer({"vocabulary": other}))
     said = ["AF", "LBBB", "Sinus rhythm", "LVH", "Possible RVH", "Atrial flutter"]

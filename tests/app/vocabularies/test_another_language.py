@@ -17,10 +17,10 @@ from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.corpus.store import Store
 from ml.formats.wfdb import write_wfdb
-from ml.labeling import builtin_text
+from ml.labeling import builtin, builtin_text
 
 CHANGES = [
-    ("version: overread-2", "version: norte-1"),
+    (f"version: {builtin().version}", "version: norte-1"),
     ("languages: [en, de]", "languages: [en, de, es]"),
     (
         "  - {key: posterior_mi, name: Posterior MI}\n",

@@ -26,12 +26,13 @@ from app.vocabularies import queries
 from app.vocabularies.service import KEPT, Labelers, upload
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
-from ml.labeling import Labeler, Vocabulary, builtin_text
+from ml.labeling import SHIPPED, Labeler, Vocabulary, builtin, builtin_text
 from ml.labeling.elsewhere import answer
 
-MACHINE = ["Sinus rhythm", "Sinus rhythm\nNonspecific ST abnormality", "Wobbly baseline rhythm", "AF\nLBBB", "LVH"]
-OVERREAD = ["Sinus rhythm", "Wobbly baseline rhythm\nRBBB", "Atrial flutter", "AF", "Possible LVH", "Brugada pattern"]
+MACHINE = ["Sinus rhythm", "Sinus rhythm\nNonspecific ST abnormality", "Wobbly rhythm", "AF\nLBBB", "LVH"]
+OVERREAD = ["Sinus rhythm", "Wobbly rhythm\nRBBB", "Atrial flutter", "AF", "Possible LVH", "Brugada pattern"]
 
+NEWEST = builtin().version
 SYNONYM = "        - nsr\n"
 FOURTEENTH = """  - {key: posterior_mi, name: Posterior MI}
   - {key: brugada, name: Brugada Pattern}
@@ -43,14 +44,14 @@ RULE = """rules:
 
 def changed(version: str, *changes: tuple[str, str]) -> str:
     """The vocabulary that ships, with another version and some places changed."""
-    yaml = builtin_text().replace("version: overread-2", f"version: {version}")
+    yaml = builtin_text().replace(f"version: {NEWEST}", f"version: {version}")
     for old, new in changes:
         assert yaml.count(old) >= 1
         yaml = yaml.replace(old, new, 1)
     return yaml
 
 
-WITH_SYNONYM = changed("site-2", (SYNONYM, SYNONYM + "        - wobbly baseline rhythm\n"))
+WITH_SYNONYM = changed("site-2", (SYNONYM, SYNONYM + "        - wobbly rhythm\n"))
 WITH_14 = changed("site-14", ("  - {key: posterior_mi, name: Posterior MI}\n", FOURTEENTH), ("rules:\n", RULE))
 
 
@@ -141,7 +142,7 @@ def test_a_synonym_is_tried_stored_activated_and_taken_back(
     for example in preview["examples"]:
         found = example["after"]
         assert example["before"] is None and example["text"][found["start"] : found["end"]] == found["text"]
-    assert [row["version"] for row in client.get("/v1/vocabularies").json()["items"]] == ["overread-2"]
+    assert [row["version"] for row in client.get("/v1/vocabularies").json()["items"]] == [*SHIPPED]
 
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 201
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 200
@@ -154,7 +155,7 @@ def test_a_synonym_is_tried_stored_activated_and_taken_back(
     shown = {row["label"]: tuple(row["after"].values()) for row in preview["labels"]}
     assert shown == after  # the preview said what came
 
-    again = activate(client, runner, "overread-2")
+    again = activate(client, runner, NEWEST)
     assert again["result"]["texts_read"] == 0  # the old labelings stayed
     assert rows(client) == before
 
@@ -204,14 +205,14 @@ def test_unmapped_statements_are_counted(client: httpx.Client, database: Databas
     client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
     said = {
         item["statement"]: (item["machine"], item["overread"])
-        for item in client.get("/v1/vocabularies/overread-2/unmapped").json()["items"]
+        for item in client.get(f"/v1/vocabularies/{NEWEST}/unmapped").json()["items"]
     }
     assert said == {
-        "wobbly baseline rhythm": (6, 5),
+        "wobbly rhythm": (6, 5),
         "nonspecific st abnormality": (6, 0),
         "brugada pattern": (0, 5),
     }
-    first = client.get("/v1/vocabularies/overread-2/unmapped", params={"source": "overread"}).json()["items"][0]
+    first = client.get(f"/v1/vocabularies/{NEWEST}/unmapped", params={"source": "overread"}).json()["items"][0]
     assert (first["machine"], first["overread"]) == (0, 5)
     assert activate(client, runner, "site-2")["state"] == "succeeded"
     left = client.get("/v1/vocabularies/site-2/unmapped").json()["items"]
@@ -229,7 +230,7 @@ def test_unmapped_statements_are_counted(client: httpx.Client, database: Databas
 def test_statements_that_are_partly_understood_are_counted_too(client: httpx.Client, database: Database) -> None:
     add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 14-MAR-2011\nBrugada pattern")
     add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 3 Dec 2012 09:15")
-    found = client.get("/v1/vocabularies/overread-2/unmapped").json()["items"]
+    found = client.get(f"/v1/vocabularies/{NEWEST}/unmapped").json()["items"]
     said = [(each["statement"], each["partly"], each["not_understood"], each["overread"]) for each in found]
     assert said == [
         ("sinus rhythm with a fibr on date", True, ["fibr"], 2),
@@ -247,7 +248,7 @@ def test_codes_that_are_not_known_are_counted_with_their_system(client: httpx.Cl
     assert [(finding["label"], finding["status"], finding["text"]) for finding in said["findings"]] == [
         ("anterior_mi", "present", "ASMI")
     ]
-    found = client.get("/v1/vocabularies/overread-2/unmapped").json()["items"]
+    found = client.get(f"/v1/vocabularies/{NEWEST}/unmapped").json()["items"]
     assert {each["statement"]: each["example"]["text"] for each in found} == {
         "12SL ZMI": "ZMI", "AHA 901": "901", "AHA 902": "902",
     }  # fmt: skip
@@ -270,10 +271,10 @@ def test_a_statement_whose_last_report_is_corrected_meanwhile_is_left_out(
         return counted
 
     monkeypatch.setattr(queries, "unmapped", counted_then_corrected)
-    answer = client.get("/v1/vocabularies/overread-2/unmapped")
+    answer = client.get(f"/v1/vocabularies/{NEWEST}/unmapped")
     assert answer.status_code == 200, answer.text
     said = {item["statement"] for item in answer.json()["items"]}
-    assert said == {"wobbly baseline rhythm", "nonspecific st abnormality"}
+    assert said == {"wobbly rhythm", "nonspecific st abnormality"}
 
 
 @pytest.mark.usefixtures("archive_of_30")
@@ -301,7 +302,7 @@ def test_writers_at_work_while_a_vocabulary_is_activated(
     for thread in threads:
         thread.start()
     try:
-        for version in ("site-2", "overread-2", "site-2"):
+        for version in ("site-2", NEWEST, "site-2"):
             assert activate(client, runner, version)["state"] == "succeeded"
     finally:
         stop.set()
@@ -323,7 +324,7 @@ def test_an_activation_that_is_cancelled_changes_nothing(
     before = rows(client)
     client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM})
     answer = client.post("/v1/vocabularies/site-2/activate")
-    second = client.post("/v1/vocabularies/overread-2/activate")
+    second = client.post(f"/v1/vocabularies/{NEWEST}/activate")
     assert second.status_code == 409 and second.json()["type"].endswith("activation_under_way")
 
     def broken(*given: object, **named: object) -> int:
@@ -334,7 +335,8 @@ def test_an_activation_that_is_cancelled_changes_nothing(
     assert client.get(answer.headers["location"]).json()["state"] == "failed"
     assert rows(client) == before
     assert {row["version"]: row["state"] for row in client.get("/v1/vocabularies").json()["items"]} == {
-        "overread-2": "active",
+        NEWEST: "active",
+        **dict.fromkeys(SHIPPED[1:], "inactive"),
         "site-2": "inactive",
     }
     monkeypatch.undo()
@@ -365,7 +367,7 @@ def test_another_worker_goes_on_where_one_stopped(
     runner.run(uuid.UUID(answer.json()["id"]))
     assert client.get(answer.headers["location"]).json()["state"] == "queued"
     assert rows(client) == before
-    add_ecg(database, Labelers(), "Wobbly baseline rhythm\nagain", "AF")  # meanwhile
+    add_ecg(database, Labelers(), "Wobbly rhythm\nagain", "AF")  # meanwhile
     runner.run(uuid.UUID(answer.json()["id"]))
     job = client.get(answer.headers["location"]).json()
     assert (job["state"], job["result"]["texts_read"]) == ("succeeded", 0)
@@ -444,7 +446,7 @@ def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: d
     refused = client.post("/v1/vocabularies", json={"yaml": changed("bad", ("septal_mi: anterior", "septal_mi: both"))})
     line = 1 + changed("bad").split("\n").index("  septal_mi: anterior")
     assert refused.status_code == 422 and f"line {line}" in refused.json()["detail"], refused.text
-    refused = client.post("/v1/vocabularies", json={"yaml": changed("overread-2", (SYNONYM, ""))})
+    refused = client.post("/v1/vocabularies", json={"yaml": changed(NEWEST, (SYNONYM, ""))})
     assert refused.status_code == 409 and refused.json()["type"].endswith("version_taken")
     assert client.post("/v1/vocabularies", json={"yaml": "x" * 1_000_001}).status_code == 413
     assert client.post("/v1/vocabularies/none/activate").status_code == 404
@@ -455,7 +457,7 @@ def test_a_bad_vocabulary_is_refused_with_its_line(client: httpx.Client, keys: d
     assert client.post("/v1/vocabularies/preview", json={}).status_code == 422
     client.headers["Authorization"] = f"Bearer {keys['viewer']}"
     assert client.post("/v1/vocabularies", json={"yaml": WITH_SYNONYM}).status_code == 403
-    assert client.post("/v1/vocabularies/overread-2/activate").status_code == 403
+    assert client.post(f"/v1/vocabularies/{NEWEST}/activate").status_code == 403
 
 
 def test_extract(client: httpx.Client) -> None:
@@ -466,7 +468,7 @@ def test_extract(client: httpx.Client) -> None:
     assert client.post("/v1/labels/extract", json={"text": "LVH", "profile": "strict"}).status_code == 200
     assert client.post("/v1/labels/extract", json={"text": "LVH", "profile": "none"}).status_code == 422
     assert client.post("/v1/labels/extract", json={"text": "LVH " * 20_000}).status_code == 413
-    detail = client.get("/v1/vocabularies/overread-2").json()
+    detail = client.get(f"/v1/vocabularies/{NEWEST}").json()
     assert detail["policy"]["septal_mi"] == "anterior" and set(detail["profiles"]) == {"paper", "strict"}
 
 
@@ -474,7 +476,7 @@ def test_a_process_keeps_a_few_labelers_and_builds_the_others_again(database: Da
     labelers = Labelers()
     with database.begin() as session:
         for number in range(KEPT + 2):
-            yaml = builtin_text().replace("overread-2", f"north-{number}")
+            yaml = builtin_text().replace(NEWEST, f"north-{number}")
             upload(session, "test", yaml, answer({"vocabulary": yaml}))
         active = labelers.active(session).labeler
         strict = labelers.profile(labelers.active(session), "strict")
@@ -510,7 +512,7 @@ def test_real_and_simulated_reports_are_never_counted_together(
         brugada = {kind: session.scalar(text(counted + unknown), {"simulated": kind}) for kind in (False, True)}
     for asked, kind, expected in ((None, False, 21), (False, False, 21), (True, True, 9)):
         query = {} if asked is None else {"simulated": asked}
-        shown = client.get("/v1/vocabularies/overread-2/unmapped", params=query).json()
+        shown = client.get(f"/v1/vocabularies/{NEWEST}/unmapped", params=query).json()
         said = {item["statement"]: item["overread"] for item in shown["items"]}
         assert (shown["simulated"], said.get("brugada pattern", 0)) == (kind, brugada[kind])
         for item in shown["items"]:
