@@ -192,7 +192,7 @@ def test_an_activation_in_between_ends_the_job(
             session.execute(
                 text(
                     "INSERT INTO vocabularies (id, version, outline, yaml, state, slot)"
-                    " SELECT gen_random_uuid(), 'other', outline, yaml, 'active', 1 FROM vocabularies"
+                    " SELECT gen_random_uuid(), 'other', outline, yaml, 'active', 1 FROM vocabularies LIMIT 1"
                 )
             )
         return preprocess(*given)
