@@ -1,34 +1,10 @@
-"""What a device measures of an ECG: the columns, and the range of each."""
+"""What a device measures of an ECG, as requests and answers have it."""
 
-from typing import Annotated, Any, Literal, NamedTuple
+from typing import Annotated, Any, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
-QtcFormula = Literal["bazett", "fridericia", "framingham", "hodges"]
-
-
-class Range(NamedTuple):
-    """The least and the greatest value that is taken, inclusive, and the unit."""
-
-    lowest: float
-    highest: float
-    unit: str
-
-
-_RATE = Range(0, 1000, "beats a minute")
-_INTERVAL = Range(0, 5000, "milliseconds")
-_AXIS = Range(-180, 180, "degrees")
-MEASURED: dict[str, Range] = {
-    "heart_rate": _RATE,
-    "pr_ms": _INTERVAL,
-    "qrs_ms": _INTERVAL,
-    "qt_ms": _INTERVAL,
-    "qtc_ms": _INTERVAL,
-    "p_axis": _AXIS,
-    "qrs_axis": _AXIS,
-    "t_axis": _AXIS,
-}
-"""By column of `ecgs` and `pairs`; fields of `ml.formats.ecg_file.Measurements` have the same names."""
+from ml.formats.ecg_file import MEASURED, QtcFormula, Range
 
 
 def _within(limits: Range) -> Any:
@@ -39,9 +15,9 @@ def _to_a_tenth(value: float) -> float:
     return round(value, 1)  # single precision gives it back unchanged
 
 
-Rate = Annotated[float, _within(_RATE), AfterValidator(_to_a_tenth)]
-Interval = Annotated[float, _within(_INTERVAL), AfterValidator(_to_a_tenth)]
-Axis = Annotated[float, _within(_AXIS), AfterValidator(_to_a_tenth)]
+Rate = Annotated[float, _within(MEASURED["heart_rate"]), AfterValidator(_to_a_tenth)]
+Interval = Annotated[float, _within(MEASURED["pr_ms"]), AfterValidator(_to_a_tenth)]
+Axis = Annotated[float, _within(MEASURED["qrs_axis"]), AfterValidator(_to_a_tenth)]
 
 
 class MeasurementsIn(BaseModel):

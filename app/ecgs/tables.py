@@ -6,8 +6,8 @@ from typing import get_args
 from sqlalchemy import REAL, CheckConstraint, Index, LargeBinary, text
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.ecgs.measurements import MEASURED, QtcFormula
 from app.kit.database import Base, CreatedAt, Id
+from ml.formats.ecg_file import MEASURED, QtcFormula
 
 _NEWEST = (text("created_at DESC"), text("id DESC"))
 

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 class Facts(NamedTuple):
     """What a line says of the ECG, None: nothing. Times are ISO 8601, hashes hexadecimal.
 
-    Fields are columns of `ecgs`. Measurements are the device's, within `app.ecgs.measurements.MEASURED`.
+    Fields are columns of `ecgs`. Measurements are the device's, within `ml.formats.ecg_file.MEASURED`.
     """
 
     recorded_at: str | None = None

@@ -26,6 +26,7 @@ from ml.archives.entry import Entry, Rejected
 from ml.archives.facts_index import FactsIndex
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option, Options
 from ml.archives.tables import read_table
+from ml.archives.walk import folders_with
 from ml.formats.ecg_file import Facts, Known, Reading, Source
 from ml.formats.recording import Reason
 from ml.labeling.findings import Code
@@ -58,15 +59,8 @@ def read(path: Path, options: Options) -> Iterator[Found]:
 
 
 def _hospitals(path: Path) -> list[Path]:
-    """Return the hospitals' folders: the path, folders in it, or in a folder `ECG` of it. Raises `BadArchive`."""
-    try:
-        inside = [path, *(each for at in (path, path / "ECG") if at.is_dir() for each in sorted(at.iterdir()))]
-        found = [folder for folder in inside if (folder / ACQUISITION).is_file()]
-    except OSError as error:
-        raise BadArchive(f"{path.name} cannot be read: {error.strerror}") from error
-    if not found:
-        raise BadArchive(f"{path.name} has no folder with {ACQUISITION}")
-    return found
+    """Return the hospitals' folders: the path, or folders in it or in its folder `ECG`. Raises `BadArchive`."""
+    return folders_with(path / "ECG" if (path / "ECG").is_dir() else path, ACQUISITION)
 
 
 class _Hospital:

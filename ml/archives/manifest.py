@@ -7,7 +7,7 @@ CSV or Parquet; `COLUMNS` says what each column holds, and `docs/reference/manif
 import re
 from collections.abc import Iterator, Sequence
 from pathlib import Path
-from typing import Literal
+from typing import Literal, get_args
 
 from ml.archives.cells import OLDEST, YOUNGEST, Cells
 from ml.archives.code_list import BadCodeList, parse_codes
@@ -15,7 +15,7 @@ from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option, Options
 from ml.archives.parquet import is_parquet, parquet_header, read_parquet
 from ml.archives.tables import Row, header_of, read_table
-from ml.formats.ecg_file import MEASURED_RANGES, Facts, Known, Measurements, Reading
+from ml.formats.ecg_file import MEASURED, Facts, Known, Measurements, QtcFormula, Reading
 from ml.labeling.findings import Code
 
 COLUMNS = {
@@ -54,6 +54,7 @@ COLUMNS = {
     "qrs_axis": "degrees",
     "t_axis": "degrees",
 }
+NAMES = ("manifest.csv", "manifest.parquet", "pairs.parquet")
 EXAMPLE = """\
 record,path,machine_text,overread_text,reader,authored_at,blinded,site,location,device,recorded_at,patient_id
 2026-03-01/0042,ecgs/0042.hea,"Sinus rhythm
@@ -63,14 +64,15 @@ Left axis deviation",Sinus rhythm,dr-a,2026-03-01 10:15:00,no,north,emergency,MA
 
 _SEXES: dict[str, Literal["male", "female"]] = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _KNOWN: dict[str, Known] = {"yes": "yes", "true": "yes", "no": "no", "false": "no", "unknown": "unknown"}
-_FORMULAS = {formula: formula for formula in ("bazett", "fridericia", "framingham", "hodges")}
+_FORMULAS: dict[str, str] = {formula: formula for formula in get_args(QtcFormula)}
 _ONE_OF_BOTH = (("patient_id", "patient_hash"), ("order_id", "order_hash"), ("reader", "reader_pseudonym"))
 _OF_AN_OVERREAD = ("reader", "reader_pseudonym", "authored_at", "final")
 _HASH = re.compile(r"[0-9a-f]{64}")
 
 
 def read(path: Path, options: Options) -> Iterator[Found]:
-    """Yield an entry a row, in the table's order."""
+    """Yield an entry a row, in the table's order. `path` is the table, or a folder with one by a name of `NAMES`."""
+    path = _table(path)
     for row in _rows(path, options.get("ignore_columns", "")):
         yield row if isinstance(row, Rejected) else entry_of(row, path.parent)
 
@@ -92,6 +94,15 @@ def entry_of(row: Row, folder: Path) -> Found:
     if not cells.reasons and entry.signal is None and not entry.readings:
         cells.wrong("path", "is empty, and so are the reports", "missing_value")
     return cells.rejected() if cells.reasons else entry
+
+
+def _table(path: Path) -> Path:
+    if not path.is_dir():
+        return path
+    found = [path / name for name in NAMES if (path / name).is_file()]
+    if len(found) != 1:
+        raise BadArchive(f"{path.name} is a folder without one of {', '.join(NAMES)}, or with several of them")
+    return found[0]
 
 
 def _rows(path: Path, ignored: str) -> Iterator[Row | Rejected]:
@@ -129,7 +140,7 @@ def _facts(cells: Cells) -> Facts:
         order_hash=_hash(cells, "order_hash"),
         simulated=cells.flag("simulated"),
         measurements=Measurements(
-            **{name: cells.number(name, low, high) for name, (low, high) in MEASURED_RANGES.items()},
+            **{name: cells.number(name, of.lowest, of.highest) for name, of in MEASURED.items()},
             qtc_formula=cells.one_of("qtc_formula", _FORMULAS),
         ),
     )

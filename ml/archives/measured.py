@@ -3,7 +3,7 @@
 import math
 from collections.abc import Mapping
 
-from ml.formats.ecg_file import MEASURED_RANGES, Measurements
+from ml.formats.ecg_file import MEASURED, Measurements
 
 
 def measured(values: Mapping[str, float | None], qtc_formula: str | None = None) -> Measurements:
@@ -15,7 +15,7 @@ def measured(values: Mapping[str, float | None], qtc_formula: str | None = None)
     for name, value in values.items():
         if value is None or not math.isfinite(value):
             continue
-        lowest, highest = MEASURED_RANGES[name]
+        lowest, highest, _ = MEASURED[name]
         if lowest < 0 and abs(value) <= 360:
             kept[name] = (value + 180) % 360 - 180
         elif max(lowest, 0) < value <= highest:

@@ -17,6 +17,7 @@ from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, Found, Option, Options
 from ml.archives.measured import measured
 from ml.archives.tables import read_table
+from ml.archives.walk import folders_with
 from ml.formats.ecg_file import Facts, Measurements, Reading
 
 RECORDS = "record_list.csv"
@@ -29,12 +30,13 @@ LONGEST_MS = 5_000  # 29999 and the like stand for "not measured"
 _MEASURED = ("rr_interval", "p_onset", "qrs_onset", "qrs_end", "t_end", "p_axis", "qrs_axis", "t_axis")
 
 
-def read(folder: Path, options: Options) -> Iterator[Found]:
+def read(path: Path, options: Options) -> Iterator[Found]:
     """Yield an entry a row of the machine's table, then the records that have none, then an entry a note.
 
     A note comes by itself, under the record of its ECG. In memory are the records' paths (about 200 bytes each) and the
     numbers of the notes.
     """
+    folder = folders_with(path, MACHINE)[0]
     note_columns = column_map(options.get("note_columns", ""), NOTE_COLUMNS, "note_columns")
     paths: dict[int, Path] = {}
     yield from _paths(folder, paths)

@@ -15,6 +15,7 @@ from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, Found, Options
 from ml.archives.literals import NotALiteral, literal
 from ml.archives.tables import Row, read_table
+from ml.archives.walk import folders_with
 from ml.formats.ecg_file import Facts, Known, Reading
 from ml.labeling.findings import Code
 
@@ -40,8 +41,9 @@ _SEXES: dict[str, Literal["male", "female"]] = {"0": "male", "1": "female"}
 _VALIDATED: dict[bool | None, Known] = {True: "yes", False: "no", None: "unknown"}
 
 
-def read(folder: Path, options: Options) -> Iterator[Found]:
-    """Yield an entry a row of the table, in its order."""
+def read(path: Path, options: Options) -> Iterator[Found]:
+    """Yield an entry a row of the table, in its order; its folder is the one given, or one in it."""
+    folder = folders_with(path, TABLE)[0]
     for row in read_table(folder / TABLE, COLUMNS):
         yield row if isinstance(row, Rejected) else entry_of(row, folder)
 

@@ -15,9 +15,10 @@ from typing import TypeVar
 from ml.archives import ptbxl
 from ml.archives.cells import LONGEST_NAME, Cells, as_number
 from ml.archives.entry import Entry, Rejected
-from ml.archives.kind import ArchiveKind, BadArchive, Found, Option, Options
+from ml.archives.kind import ArchiveKind, Found, Option, Options
 from ml.archives.measured import measured
 from ml.archives.tables import header_of, read_table
+from ml.archives.walk import folders_with
 from ml.formats.ecg_file import Measurements, Reading
 from ml.formats.recording import Reason
 from ml.labeling.findings import Code
@@ -51,7 +52,8 @@ def read(path: Path, options: Options) -> Iterator[Found]:
 
     `path` is PTB-XL's folder, with PTB-XL+'s in the option `plus` or the two in one; or a folder that both are in.
     """
-    folder, plus = _folders(path, options.get("plus"))
+    folder = folders_with(path, ptbxl.TABLE)[0]
+    plus = folders_with(Path(options.get("plus", path)), STATEMENTS)[0]
     statements: dict[str, tuple[Code, ...]] = {}
     measurements: dict[str, Measurements] = {}
     yield from _by_ecg(plus / STATEMENTS, ("statements",), _codes, statements)
@@ -68,23 +70,6 @@ def read(path: Path, options: Options) -> Iterator[Found]:
     for record in statements:
         place = f"{STATEMENTS}, ECG {record.partition('/')[2]}"
         yield Rejected(place=place, reasons=(Reason("unknown_record", f"the ECG has no usable row in {ptbxl.TABLE}"),))
-
-
-def _folders(path: Path, plus: str | None) -> tuple[Path, Path]:
-    """Return the folders of PTB-XL and of PTB-XL+. Raises `BadArchive`."""
-    if plus is not None:
-        return path, Path(plus)
-    try:
-        inside = [path, *sorted(each for each in path.iterdir() if each.is_dir())]
-    except OSError as error:
-        raise BadArchive(f"{path.name} cannot be read: {error.strerror}") from error
-    found = []
-    for name in (ptbxl.TABLE, STATEMENTS):
-        holders = [folder for folder in inside if (folder / name).is_file()]
-        if not holders:
-            raise BadArchive(f"{name} is neither in {path.name} nor in a folder directly below it")
-        found.append(holders[0])
-    return found[0], found[1]
 
 
 def _by_ecg(

@@ -22,6 +22,20 @@ def folders_below(root: Path) -> Iterator[tuple[Path, list[str]] | Rejected]:
     yield from _below(root, root, DEEPEST)
 
 
+def folders_with(root: Path, name: str) -> list[Path]:
+    """Return which of a folder and the folders directly in it have a file, in the order of names.
+
+    An archive that was packed has its files one folder further down. Raises `BadArchive` where there is none.
+    """
+    try:
+        found = [each for each in (root, *sorted(root.iterdir())) if (each / name).is_file()]
+    except OSError as error:
+        raise BadArchive(f"{root.name} cannot be read: {error.strerror}") from error
+    if not found:
+        raise BadArchive(f"{name} is neither in {root.name} nor in a folder directly in it")
+    return found
+
+
 def place_of(path: Path, root: Path) -> str:
     """Return how a path below the root is named."""
     return path.relative_to(root).as_posix()

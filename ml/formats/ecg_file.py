@@ -6,13 +6,14 @@ stores them hashes them first. Text has not passed the removal of identifiers ye
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from ml.formats.recording import Recording
 from ml.labeling.findings import Code
 
 Source = Literal["machine", "overread"]
 Known = Literal["yes", "no", "unknown"]
+QtcFormula = Literal["bazett", "fridericia", "framingham", "hodges"]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,17 +43,28 @@ class Measurements:
     t_axis: float | None = None
 
 
-MEASURED_RANGES: dict[str, tuple[float, float]] = {
-    "heart_rate": (0, 1000),
-    "pr_ms": (0, 5000),
-    "qrs_ms": (0, 5000),
-    "qt_ms": (0, 5000),
-    "qtc_ms": (0, 5000),
-    "p_axis": (-180, 180),
-    "qrs_axis": (-180, 180),
-    "t_axis": (-180, 180),
+class Range(NamedTuple):
+    """The least and the greatest value that is taken, inclusive, and the unit."""
+
+    lowest: float
+    highest: float
+    unit: str
+
+
+_RATE = Range(0, 1000, "beats a minute")
+_INTERVAL = Range(0, 5000, "milliseconds")
+_AXIS = Range(-180, 180, "degrees")
+MEASURED: dict[str, Range] = {
+    "heart_rate": _RATE,
+    "pr_ms": _INTERVAL,
+    "qrs_ms": _INTERVAL,
+    "qt_ms": _INTERVAL,
+    "qtc_ms": _INTERVAL,
+    "p_axis": _AXIS,
+    "qrs_axis": _AXIS,
+    "t_axis": _AXIS,
 }
-"""The least and the greatest value that is taken for a measurement."""
+"""The numbers among `Measurements`, by their names."""
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 from sqlalchemy import text
 from sqlalchemy.orm import Session
 
-from app.ecgs.measurements import MEASURED
 from app.imports.batch import ArrivingEcg, Batch, Facts
 from app.imports.copying import ascending_ids, copy_rows
+from ml.formats.ecg_file import MEASURED
 
 _FACTS = ", ".join(Facts._fields)
 _DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated, false)"}

@@ -39,6 +39,14 @@ def test_an_archive_is_read_in_the_same_order_each_time(kind: str, tmp_path: Pat
     assert all(isinstance(each, Entry) for each in found) and found
 
 
+@pytest.mark.parametrize("kind", ["ptbxl", "ptbxl-plus", "mimic-iv-ecg"])
+def test_an_archive_may_lie_one_folder_further_down(kind: str, tmp_path: Path) -> None:
+    """As it comes out of a `.zip` that somebody made of the folder."""
+    write(kind, tmp_path / "release-1.0")
+    found = list(read(kind, tmp_path))
+    assert found and all(isinstance(each, Entry) for each in found)
+
+
 @pytest.mark.parametrize("kind", ARCHIVES)
 def test_an_option_that_a_kind_has_not_is_refused(kind: str, tmp_path: Path) -> None:
     with pytest.raises(BadArchive, match=f"'colour' is no option of {kind}"):

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from ml.archives import ARCHIVES, BadArchive, Entry, Rejected, read
 from ml.archives.manifest import COLUMNS, EXAMPLE
-from ml.formats.ecg_file import MEASURED_RANGES, Facts, Measurements, Reading
+from ml.formats.ecg_file import MEASURED, Facts, Measurements, Reading
 from ml.labeling import Code
 
 HASH = "0123456789abcdef" * 4
@@ -176,6 +176,18 @@ def test_a_column_that_is_not_known_is_refused_by_name_unless_it_is_ignored(tmp_
     assert isinstance(next(read("manifest", path, {"ignore_columns": "ward, note,site"})), Entry)
 
 
+def test_a_folder_holds_one_manifest(tmp_path: Path) -> None:
+    as_csv(tmp_path, WHOLE).rename(tmp_path / "manifest.csv")
+    (entry,) = read("manifest", tmp_path)
+    assert isinstance(entry, Entry) and entry.signal == tmp_path / "ecgs/1.hea"
+    as_parquet(tmp_path, WHOLE).rename(tmp_path / "pairs.parquet")
+    with pytest.raises(BadArchive, match=r"or with several of them"):
+        list(read("manifest", tmp_path))
+    with pytest.raises(BadArchive, match=r"without one of manifest.csv, manifest.parquet, pairs.parquet"):
+        (tmp_path / "empty").mkdir()
+        list(read("manifest", tmp_path / "empty"))
+
+
 def test_a_table_without_a_name_or_a_path_is_refused(tmp_path: Path) -> None:
     with pytest.raises(BadArchive, match="neither the column record nor the column path"):
         list(read("manifest", as_csv(tmp_path, {"machine_text": "LVH"})))
@@ -214,7 +226,7 @@ def test_damaged_parquet_is_refused(cut: int, changed: bytes, tmp_path_factory: 
 
 
 def test_every_measurement_has_a_column() -> None:
-    assert set(MEASURED_RANGES) < set(COLUMNS)
+    assert set(MEASURED) < set(COLUMNS)
 
 
 def test_the_page_lists_the_columns_in_order() -> None:

@@ -104,7 +104,7 @@ def test_a_bad_row_is_named_by_its_column_and_the_next_one_is_read(tmp_path: Pat
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
-    with pytest.raises(BadArchive, match=f"{TABLE} cannot be read"):
+    with pytest.raises(BadArchive, match=f"{TABLE} is neither in"):
         list(read("ptbxl", tmp_path))
     with pytest.raises(BadArchive, match="no option of ptbxl"):
         list(read("ptbxl", tmp_path, {"plus": "x"}))
