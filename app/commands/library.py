@@ -1,6 +1,8 @@
 """`predict` and `labels`: the library without a service or a database."""
 
 import json
+from collections.abc import Collection
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -11,7 +13,7 @@ from app.commands.shared import fail, say, show
 if TYPE_CHECKING:
     from ml.inference.found import Record
     from ml.inference.predictor import Predictor
-    from ml.labeling import Vocabulary
+    from ml.labeling import Labeler, Vocabulary
 
 commands = typer.Typer()
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
@@ -65,8 +67,10 @@ def _answer(predictor: "Predictor", record: "Record") -> bool:
     """Print a record's predictions; return whether there were any."""
     try:
         answers = predictor.window_probabilities(record.windows)
+        labels = {label.key for label in predictor.manifest.labels}
+        machine = {"machine": _statuses(record.machine, labels)} if record.machine is not None else {}
         lines = [
-            json.dumps({"record": record.name, "window": window, "probabilities": answer}, allow_nan=False)
+            json.dumps({"record": record.name, "window": window, "probabilities": answer, **machine}, allow_nan=False)
             for window, answer in enumerate(answers, start=record.first)
         ]
     except ValueError as error:  # not a number, or a matrix that has no solution
@@ -75,6 +79,19 @@ def _answer(predictor: "Predictor", record: "Record") -> bool:
     for line in lines:
         show(line)
     return True
+
+
+def _statuses(report: str, labels: Collection[str]) -> dict[str, str]:
+    """Return the status of each of a model's labels that a report mentions."""
+    found = _labeler().read(report).findings
+    return {finding.label: finding.status for finding in found if finding.label in labels}
+
+
+@cache
+def _labeler() -> "Labeler":
+    from ml.labeling import Labeler, builtin
+
+    return Labeler(builtin())
 
 
 def _one_line(message: str) -> str:

@@ -8,11 +8,15 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, eq=False)
 class Record:
-    """Windows of a record, (k, 12, samples); `first` is the number of the first one in the record."""
+    """Windows of a record, (k, 12, samples); `first` is the number of the first one in the record.
+
+    `machine` is the machine's report where the record's file holds one.
+    """
 
     name: str
     windows: NDArray[np.float32]
     first: int = 0
+    machine: str | None = None
 
 
 @dataclass(frozen=True)

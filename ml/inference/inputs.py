@@ -48,9 +48,10 @@ def _at(path: Path, options: Preprocessing, answered: set[Path]) -> Iterator[Fou
 
 
 def _record(record: RecordOnDisk, options: Preprocessing) -> Iterator[Found]:
-    recording = record.read().recording
-    windows = preprocess(recording.millivolts(), recording.sampling_rate_hz, options)
-    yield Record(record.main.stem, windows.values)
+    file = record.read()
+    windows = preprocess(file.recording.millivolts(), file.recording.sampling_rate_hz, options)
+    machine = next((reading.text for reading in file.readings if reading.source == "machine"), None)
+    yield Record(record.main.stem, windows.values, machine=machine)
 
 
 def _guarded(path: Path, found: Iterator[Found]) -> Iterator[Found]:

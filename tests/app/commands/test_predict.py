@@ -18,6 +18,7 @@ from ml.inference.predictor import Predictor
 from ml.signals import preprocess
 from ml.starter import BUNDLE
 from ml.starter.ptbxl import LABELS
+from tests.ml.formats.muse import muse_file
 
 RUN = CliRunner()
 
@@ -43,6 +44,15 @@ def test_a_line_a_window_with_every_label(folder: Path) -> None:
         assert set(line) == {"record", "window", "probabilities"} and list(line["probabilities"]) == list(LABELS)
         assert all(0 <= probability <= 1 for probability in line["probabilities"].values())
     assert lines[0]["probabilities"]["afib"] > lines[2]["probabilities"]["afib"]
+
+
+def test_a_file_s_machine_is_told_beside_the_probabilities(tmp_path: Path) -> None:
+    (tmp_path / "e.xml").write_bytes(muse_file(record({"afib"}, np.random.default_rng(1))))
+    (tmp_path / "notes.xml").write_text("<notes/>")
+    ended = RUN.invoke(cli, ["predict", str(tmp_path)])
+    (line,) = [json.loads(line) for line in ended.stdout.splitlines()]
+    assert (line["record"], line["machine"]) == ("e", {"afib": "present", "lad": "present"})
+    assert ended.exit_code == 0 and "notes.xml" in ended.stderr
 
 
 def test_it_says_what_the_service_s_predictor_says(folder: Path) -> None:

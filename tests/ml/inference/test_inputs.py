@@ -15,6 +15,7 @@ from ml.formats.wfdb import write_wfdb
 from ml.inference.found import Record, Skipped, Unread
 from ml.inference.inputs import Found, read_all
 from ml.signals import Preprocessing, preprocess
+from tests.ml.formats.muse import muse_file
 
 
 def write(folder: Path, name: str = "r", seed: int = 0) -> dict[str, bytes]:
@@ -62,6 +63,16 @@ def test_upper_case_endings_are_read_too(tmp_path: Path, given_path: str, named:
     (tmp_path / "R.HEA").write_bytes(files["r.hea"].replace(b"r.dat", named.encode()))
     (tmp_path / "R.DAT").write_bytes(files["r.dat"])
     assert names(read(tmp_path / given_path)) == ["R"]
+
+
+def test_a_damaged_xml_ecg_is_an_error_and_another_xml_is_skipped(tmp_path: Path) -> None:
+    content = muse_file(record({"sinus_rhythm"}, np.random.default_rng(0)))
+    (tmp_path / "a.xml").write_bytes(content)
+    (tmp_path / "b.xml").write_bytes(content[:5000])
+    (tmp_path / "c.xml").write_text("<html/>")
+    found = read(tmp_path)
+    assert names(found) == ["a"] and reasons(found).keys() == {"b.xml"}
+    assert [each.names for each in found if isinstance(each, Skipped)] == [("c.xml",)]
 
 
 def test_files_that_a_header_names_are_read_whatever_their_name(tmp_path: Path) -> None:
