@@ -70,6 +70,8 @@ def _command(name: str, *, again: bool) -> Any:
     flags = {"without_waveforms": "Store what the tables say, and read no signal."}
     if not again:
         flags["dry_run"] = "Read everything, store nothing, and print what would be found."
+    if not again and kind.at is not None:
+        flags["watch"] = "Go on taking what arrives in the folder, until the command is stopped."
     if kind.example:
         flags["example"] = "Print an example of such a table, and end."
     parameters |= {
@@ -99,6 +101,7 @@ def _run(
     path: Path | None,
     without_waveforms: bool,
     dry_run: bool = False,
+    watch: bool = False,
     example: bool = False,
     **options: str | None,
 ) -> None:

@@ -46,6 +46,14 @@ class Imported:
     labels: Counter[str] = field(default_factory=Counter)
     unread: int = 0
 
+    def add(self, more: "Imported") -> None:
+        """Add the counts of another import."""
+        for name, value in vars(more).items():
+            if isinstance(value, Counter):
+                getattr(self, name).update(value)
+            else:
+                setattr(self, name, getattr(self, name) + value)
+
     def as_json(self) -> Json:
         """Return the counts, those of nothing left out."""
         counts = {name: dict(value) if isinstance(value, Counter) else value for name, value in vars(self).items()}

@@ -67,15 +67,18 @@ class Importer:
         with self._database.begin() as session:
             began = rejections.now(session)
             imported.refused_before = rejections.count(session, source.folder)
-        self.take(source, source.read(), imported)
-        self._loader.tidy()
+        self.take(source, source.read(), imported, Quarantine(self._database, self.places, source.folder))
+        self.tidy()
         with self._database.begin() as session:
             imported.passed = rejections.drop_passed(session, source.folder, began)
         return imported
 
-    def take(self, source: Source, found: Iterable[Found], imported: Imported) -> None:
+    def tidy(self) -> None:
+        """After many ECGs: bring the tables in order, so that they are counted fast."""
+        self._loader.tidy()
+
+    def take(self, source: Source, found: Iterable[Found], imported: Imported, quarantine: Quarantine) -> None:
         """Store some of an archive's ECGs, and count them in `imported`."""
-        quarantine = Quarantine(self._database, self.places, source.folder)
         with self._database.begin() as session:
             maker = LineMaker(self._archive.hash_patient, sites.time_zones(session))
         reader = EntryReader(
@@ -105,7 +108,7 @@ class Importer:
             return {}
         hashes = {self.places.of(source.folder, place): place for place in places}
         with self._database.begin() as session:
-            known = ledger.known(session, source.folder.digest, hashes.keys())
+            known = ledger.known(session, source.folder.digest, hashes.keys(), erased=source.watched)
         return {hashes[path]: file for path, file in known.items()}
 
     def _lines(
@@ -127,6 +130,8 @@ class Importer:
             waveform, file = item.known.waveform, None
             if waveform is None:
                 quarantine.see_again(item.place)
+            if source.watched:
+                return
         elif signal.state == "refused":
             quarantine.add(item.place, signal.reasons, file)
             file = None

@@ -19,7 +19,7 @@ class Quarantine:
 
     def __init__(self, database: Database, places: Places, folder: Folder) -> None:
         self._database = database
-        self._places = places
+        self._hashes = places
         self._folder = folder
         self._refused: list[Refused] = []
         self._files: list[SeenFile] = []
@@ -31,7 +31,7 @@ class Quarantine:
         why = [reason._asdict() for reason in reasons]
         self.refused.update({reason["code"] for reason in why})
         sha256 = file.sha256 if file is not None else None
-        self._refused.append(Refused(self._places.of(self._folder, place), shown(place), sha256, why))
+        self._refused.append(Refused(self._hashes.of(self._folder, place), shown(place), sha256, why))
         if file is not None:
             self._files.append(file)
         self._write_when_many()
@@ -47,7 +47,7 @@ class Quarantine:
 
     def see_again(self, place: str) -> None:
         """Refuse a file that has not changed since it was refused."""
-        self._unchanged.append(self._places.of(self._folder, place))
+        self._unchanged.append(self._hashes.of(self._folder, place))
         self._write_when_many()
 
     def write(self) -> None:
@@ -64,3 +64,15 @@ class Quarantine:
     def _write_when_many(self) -> None:
         if len(self._refused) + len(self._unchanged) >= WAITING:
             self.write()
+
+
+class Tentative(Quarantine):
+    """Keeps nothing of what cannot be read: it may be half of a file. `places` says where it lies."""
+
+    def __init__(self, database: Database, places: Places, folder: Folder) -> None:
+        super().__init__(database, places, folder)
+        self.places: set[str] = set()
+
+    def add(self, place: str, reasons: Iterable[Why], file: SeenFile | None = None) -> None:
+        """Note that what lies at a place cannot be read yet."""
+        self.places.add(place)

@@ -31,6 +31,9 @@ class Source:
         Whether signals are read; without, only what the tables say is stored.
     again
         Whether files that were refused are read again although they have not changed.
+    watched
+        Whether it is a folder that is watched: a file that has not changed is then left alone, also if its ECG was
+        erased.
     passed_over
         What was refused before: members of an uploaded archive that are no files.
     """
@@ -41,6 +44,7 @@ class Source:
     folder: Folder
     waveforms: bool = True
     again: bool = False
+    watched: bool = False
     passed_over: Sequence[Rejected] = ()
 
     def read(self) -> Iterator[Found]:

@@ -16,8 +16,8 @@ from app.imports.schemas import ImportIn
 from app.imports.service import import_archive as import_audited
 from app.imports.source import Source
 from app.jobs.queries import LeaseLost, all_unfinished
-from app.jobs.run import WORKER, Finish, JobFailed, JobRun, WorkerStopping
-from app.kit.database import TRANSIENT, Json
+from app.jobs.run import MAY_SUCCEED_LATER, WORKER, Finish, JobFailed, JobRun, WorkerStopping
+from app.kit.database import Json
 from ml.archives import ARCHIVES, BadArchive
 
 TELL_EVERY_S = 2.0
@@ -31,7 +31,7 @@ def import_archive(run: JobRun) -> Finish:
     spool.sweep(run.transaction(lambda session: all_unfinished(session, "import")))
     try:
         imported = _import(run, _source(run, given, spool))
-    except (WorkerStopping, LeaseLost, *TRANSIENT):
+    except (WorkerStopping, LeaseLost, *MAY_SUCCEED_LATER):
         raise  # another attempt goes on, and needs the archive
     except (BadArchive, RefusedArchive) as error:
         spool.remove(run.id)

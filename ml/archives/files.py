@@ -59,7 +59,32 @@ def _records(folder: Path, names: Sequence[str], root: Path, formats: Sequence[F
             yield Rejected(place=place_of(folder / name, root), reasons=(reason,))
 
 
-FILES = ArchiveKind("files", "a folder of ECG files of every format that is read", read)
+def record_of(path: Path, root: Path, formats: Sequence[Format]) -> Found | None:
+    """Return the record of some formats whose main file this is; None for other files.
+
+    Rejected is a file with the ending of a main file that is none, perhaps because it is not complete.
+    """
+    try:
+        record = record_at(path)
+    except OSError as error:
+        return unreadable(path, root, error)
+    if record is not None:
+        return Entry(record=None, signal=record.main) if record.file_format in formats else None
+    if not path.name.lower().endswith(tuple(file_format.main_ending for file_format in formats)):
+        return None
+    reason = Reason("unknown_format", "it has the ending of an ECG file, and is none that is known")
+    return Rejected(place=place_of(path, root), reasons=(reason,))
+
+
+FILES = ArchiveKind(
+    "files",
+    "a folder of ECG files of every format that is read",
+    read,
+    at=lambda path, root: record_of(path, root, FORMATS),
+)
 MUSE_XML = ArchiveKind(
-    "muse-xml", "a folder of GE MUSE XML: the machine's diagnosis and the confirmed one", read_muse_xml
+    "muse-xml",
+    "a folder of GE MUSE XML: the machine's diagnosis and the confirmed one",
+    read_muse_xml,
+    at=lambda path, root: record_of(path, root, (muse_xml.FORMAT,)),
 )

@@ -36,6 +36,9 @@ class ArchiveKind(NamedTuple):
         row. Raises `BadArchive` for an archive of another kind or an option that cannot be used.
     options
         What may be said besides the path.
+    at
+        Return the ECG whose main file this is, below a folder that is watched; None: it is no main file. What may
+        become one when it is complete is rejected. None: such archives cannot be watched.
     example
         An example of a table that people write themselves; empty where they do not.
     """
@@ -45,3 +48,4 @@ class ArchiveKind(NamedTuple):
     read: Callable[[Path, Options], Iterator[Found]]
     options: tuple[Option, ...] = ()
     example: str = ""
+    at: Callable[[Path, Path], Found | None] | None = None

@@ -64,5 +64,8 @@ def _codes(said: str) -> tuple[Code, ...] | None:
 
 
 KIND = ArchiveKind(
-    "physionet2021", "records of the PhysioNet/CinC Challenges 2020 and 2021: SNOMED CT codes as over-reads", read
+    "physionet2021",
+    "records of the PhysioNet/CinC Challenges 2020 and 2021: SNOMED CT codes as over-reads",
+    read,
+    at=lambda path, root: _entry(path, root) if path.name.lower().endswith(".hea") else None,
 )

@@ -33,23 +33,29 @@ class KnownFile(NamedTuple):
     waveform: Waveform | None
 
 
-def known(session: Session, folder: bytes, paths: Collection[bytes]) -> dict[bytes, KnownFile]:
-    """Return which of these files of a folder were read.
-
-    A file whose ECG is no longer stored counts as not read.
-    """
-    stored = exists().where(Ecg.waveform_sha256 == ImportedFile.waveform_sha256)
-    query = select(*_SEEN).where(
-        ImportedFile.folder == folder,
-        ImportedFile.path.in_(paths),
-        or_(ImportedFile.waveform_sha256.is_(None), stored),
-    )
+def known(session: Session, folder: bytes, paths: Collection[bytes], *, erased: bool) -> dict[bytes, KnownFile]:
+    """Return which of these files of a folder were read. `erased`: also those whose ECG is no longer stored."""
+    query = select(*_SEEN).where(ImportedFile.folder == folder, ImportedFile.path.in_(paths))
+    if not erased:
+        stored = exists().where(Ecg.waveform_sha256 == ImportedFile.waveform_sha256)
+        query = query.where(or_(ImportedFile.waveform_sha256.is_(None), stored))
     return dict(_known(*row) for row in session.execute(query))
 
 
 def all_known(session: Session, folder: bytes) -> dict[bytes, KnownFile]:
     """Return every file of a folder that was read, whether its ECG is still stored or was erased."""
     return dict(_known(*row) for row in session.execute(select(*_SEEN).where(ImportedFile.folder == folder)))
+
+
+def by_content(session: Session, folder: bytes, digests: Collection[bytes]) -> dict[bytes, KnownFile]:
+    """Return the files of a folder with these contents, by the hash of the content; not those that were refused."""
+    query = select(*_SEEN).where(
+        ImportedFile.folder == folder,
+        ImportedFile.sha256.in_(digests),
+        ImportedFile.waveform_sha256.is_not(None),
+    )
+    files = [_known(*row)[1] for row in session.execute(query)] if digests else []
+    return {file.sha256: file for file in files if file.sha256 is not None}
 
 
 def record(session: Session, files: Iterable[SeenFile]) -> None:

@@ -10,12 +10,10 @@ import httpx
 import pytest
 from fastapi.testclient import TestClient
 
-from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.store import ObjectStore
 from app.main import create_app
 from app.settings import Settings
 from app.steps import KINDS
@@ -45,7 +43,7 @@ def server(with_folders: Settings, keys: dict[str, str]) -> Iterator[httpx.Clien
 
 @pytest.fixture
 def runner(with_folders: Settings, database: Database) -> Runner:
-    archive = Archive(ObjectStore(with_folders.data_dir / "objects"), PatientHasher(with_folders))
+    archive = Archive.of(with_folders)
     return Runner(Workplace(with_folders, database, archive), KINDS)
 
 

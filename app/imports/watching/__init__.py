@@ -1,0 +1,1 @@
+"""Watching a folder: what others drop there is taken when it is complete. Nothing is moved or deleted."""
