@@ -145,9 +145,11 @@ def closing_of(items: Sequence[Item | Mention], opening: int) -> int:
     return len(items)
 
 
-def mentions_before_opening(items: Sequence[Item | Mention], close: int) -> bool:
-    """Whether a finding stands before the brackets that one closes."""
-    return any(isinstance(item, Mention) for item in items[: opening_of(items, close)])
+def closes_aside(items: Sequence[Item | Mention], close: int, mention: Mention) -> bool:
+    """Whether brackets around a mention stand behind another finding: "LVH (RBBB)", but not "infarct (inferior)"."""
+    before = items[: opening_of(items, close)]
+    own = bool(before) and isinstance(before[-1], Mention) and before[-1].group == mention.group
+    return not own and any(isinstance(item, Mention) for item in before)
 
 
 def past_aside(items: Sequence[Item | Mention], comma: int) -> int | None:

@@ -14,7 +14,7 @@ LONGEST_NUMBER = 4  # characters, the sign included
 SHORTEST_WORD = 3  # letters of a word that is missed when it is not understood
 SHORTEST_FUSED = 8  # letters of words that are written as one; one of them has at least `LONG_PART`
 LONG_PART = 5
-MOST_PARTS = 3
+MOST_PARTS = 4
 # stand for words that are in no term; not tokens: no word of a text can be one
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # a word that is understood all the same
 FOREIGN = "\N{TWO DOT LEADER}"  # one that is not

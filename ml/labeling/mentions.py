@@ -10,6 +10,7 @@ from ml.labeling.vocabulary import Axis, Rule, Vocabulary
 
 CLAUSE = 25  # words on either side in which another word changes what an abbreviation means
 SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that stands alone ("ST 112")
+AGED = ("open", "age", "close")
 _COMPOUND = frozenset({"head", "part", "sign"})
 _WITHIN = frozenset(
     {"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "clause", "comma", "sign"}
@@ -145,6 +146,10 @@ def _compounds(items: Sequence[Item], words: Sequence[str]) -> Iterator[tuple[in
             head = item
             if after := _parts_after(items, i):
                 yield from _joined(items, after, item)
+                if (
+                    items[after[0] - 1].kind == "open"
+                ):  # "infarct (inferior) possible": what follows is said of the head
+                    yield i, Mention("mention", item.start, item.end, (), item.rule.status, item.end, item.start)
                 i = after[-1]
             else:
                 yield (
@@ -188,10 +193,17 @@ def _run(items: Sequence[Item], start: int) -> _Run:
         elif kind in ("and", "or"):
             listed = True
         i += 1
+        if _aged(items, i):
+            i += len(AGED)
     if i > start and items[i - 1].kind == "comma":
         listed, since_comma = True, parts  # "inferior, possibly posterior, infarct"
     reached = i < len(items) and items[i].start == items[i - 1].end
     return _Run((parts if listed and not signed else since_comma) if reached else [], i, signed)
+
+
+def _aged(items: Sequence[Item], i: int) -> bool:
+    """Whether an age in brackets stands at a place: "infarcts: inferior (old), anterior (recent)"."""
+    return tuple(item.kind for item in items[i : i + len(AGED)]) == AGED
 
 
 def _stands_bare(items: Sequence[Item], start: int) -> bool:
@@ -251,6 +263,12 @@ def _joined(items: Sequence[Item], parts: Sequence[int], head: Item) -> Iterator
         yield place, Mention("mention", part.start, part.end, part.rule.labels, status, shown_end, head.start)
 
 
+def _begins_with(items: Sequence[Item], head: int) -> bool:
+    """Whether a head has a part right behind it: the second of "MI inferior, MI anterior"."""
+    after = items[head + 1] if head + 1 < len(items) else None
+    return after is not None and after.kind == "part" and after.start == items[head].end
+
+
 def _parts_after(items: Sequence[Item], head: int) -> list[int]:
     """Find the parts a head is followed by ("infarct, inferior"), unless those describe something else again."""
     i = head + 1
@@ -259,6 +277,6 @@ def _parts_after(items: Sequence[Item], head: int) -> list[int]:
     if i == len(items) or items[i].kind != "part" or items[i].start != items[i - 1].end:
         return []
     run = _run(items, i)
-    if run.signed or (run.end < len(items) and items[run.end].kind == "head"):
+    if run.signed or (run.end < len(items) and items[run.end].kind == "head" and not _begins_with(items, run.end)):
         return []
     return [k for k in range(i, run.end) if items[k].kind == "part"]

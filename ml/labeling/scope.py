@@ -9,6 +9,7 @@ from typing import NamedTuple
 from ml.labeling.clauses import (
     THROUGH,
     before_aside,
+    closes_aside,
     closing_of,
     contrasted,
     ends_clause,
@@ -16,7 +17,6 @@ from ml.labeling.clauses import (
     hedges_age,
     is_bare,
     mentions_after,
-    mentions_before_opening,
     next_mention,
     opening_of,
     opens_clause,
@@ -45,13 +45,14 @@ _BEFORE = frozenset(
         "withheld",
         "shape",
         "shape_hedge",
-        "elsewhere",
+        "swap",
+        "replaced",
     }
 )
 _AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
 _ASIDE = "historical_aside"  # looks either way
 _BARS = _AFTER | {"stop", "clause", "affirmation", "becomes", _ASIDE}  # no cue reaches over them
-_LISTING = frozenset({"past_reading", "differential", "elsewhere"})  # these reach every finding listed behind them
+_LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
 _LOOKS_BACK = {
     "hedge": "hedge_after",
     "negation": "negation_after",
@@ -63,19 +64,19 @@ _LOOKS_BACK = {
 }  # when it ends its clause
 
 # Where none of these stands, a mention says what it says by itself.
-CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus", "becomes", "to", "variant"}
+CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus", "becomes", "to", "variant", "elsewhere"}
 
 # First come, first decides.
 _ORDER: tuple[tuple[str, Status | None], ...] = (
     ("correction", "negated"),
     ("correction_after", "negated"),
-    ("elsewhere", None),
     ("withheld", None),
     ("withheld_after", None),
     ("negation_after", "negated"),
     ("negation", "negated"),
     ("past_reading", "historical"),
     ("historical", "historical"),
+    ("replaced", "historical"),
     ("historical_after", "historical"),
     ("hedge", "uncertain"),
     ("differential", "uncertain"),
@@ -113,6 +114,8 @@ def decide(items: Sequence[Item | Mention], place: int, length: int, traits: Tra
     items, place = items[first : place + WINDOW + 1], place - first
     mention = items[place]
     assert isinstance(mention, Mention)
+    if elsewhere := _elsewhere(items, place):
+        return Decision(None, elsewhere)
     behind = _behind(items, place, length)
     ahead = _ahead(items, place, traits.shapes.issuperset(mention.labels))
     if traits.variants.issuperset(mention.labels) and (variant := _variant(items, place)):
@@ -157,7 +160,7 @@ def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[
             elif way.lets(kind, is_bare(items, place)):
                 if mention.start - item.end <= REACH * (1 + way.finding):
                     found.append(Cue(kind, item.start, item.end, way.over))
-            elif kind in ("hedge", "negation", "historical"):
+            elif kind in ("hedge", "negation", "historical", "replaced"):
                 break
         elif item.kind == _ASIDE and opens_clause(items, i):
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
@@ -234,7 +237,7 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             if inside := _alone_within(items, i, closing, length):
                 return [*past, inside]
             i = closing
-        elif item.kind == "close" and mentions_before_opening(items, i):
+        elif item.kind == "close" and closes_aside(items, i, mention):
             break
         elif isinstance(item, Mention) and item.group != mention.group:
             if not joined:
@@ -267,6 +270,16 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
             if not (same or item.kind in THROUGH or item.kind in _BEFORE or (item.kind == "attachment" and step == 1)):
                 break
             i += step
+    return None
+
+
+def _elsewhere(items: Sequence[Item | Mention], place: int) -> Cue | None:
+    """Find another examination before a mention in its sentence: "Echo yesterday: LVH, RVH"."""
+    for item in reversed(items[:place]):
+        if item.kind == "elsewhere":
+            return Cue(item.kind, item.start, item.end)
+        if item.kind in ("stop", "clause"):
+            return None
     return None
 
 

@@ -76,6 +76,11 @@ _OPENS = frozenset(
         "past_tracing",
         "past_reading",
         "told",
+        "replaced",
+        "swap",
+        "known",
+        "support",
+        "complement",
     }
 )
 _CONTINUES = frozenset(

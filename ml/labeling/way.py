@@ -30,8 +30,6 @@ class Way:
 
     def lets(self, kind: str, bare: bool) -> bool:
         """Whether a cue of a kind reaches over it. A correction passes a comma to a bare item of its list only."""
-        if kind == "elsewhere":
-            return True
         if kind == "past_reading":
             return not self.to
         if kind == "differential":
@@ -40,7 +38,7 @@ class Way:
             return not self.to and (not self.comma or (self.finding and bare))
         if self.comma:
             return False
-        if kind == "historical":
+        if kind in ("historical", "replaced"):
             return not self.to
         if kind == "withheld":
             return True
@@ -50,6 +48,8 @@ class Way:
         """Return what a cue of a kind says of the finding: `neutral` is nothing."""
         if kind in _SHAPES:
             return _SHAPES[kind] if is_shape else "neutral"
+        if kind == "swap":
+            return "correction"
         if kind == "past_tracing":
             return "past_reading" if self.told else "historical"
         return "negation" if kind in _NEGATIONS else kind
