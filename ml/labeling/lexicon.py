@@ -20,6 +20,7 @@ UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # a word that is understood all the same
 FOREIGN = "\N{TWO DOT LEADER}"  # one that is not
 OTHER = "\N{VERTICAL ELLIPSIS}"  # one of a language that is not read: says more
 NUMBER = "#"  # a number, or a word too short to tell
+LEADER = "..."  # dots before an answer are a colon
 FUSED = "\N{MIDDLE DOT}"  # words that are written as one
 MARKS = {
     ",": "comma",
@@ -147,7 +148,7 @@ class _Spelt(dict[str, str]):
         self._spelling = spelling
 
     def __missing__(self, word: str) -> str:
-        spelt = self._spelling.correct(fold(word))
+        spelt = ":" if word.startswith(LEADER) else self._spelling.correct(fold(word))
         _keep(self, word, spelt)
         return spelt
 

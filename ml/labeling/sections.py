@@ -4,9 +4,12 @@ import re
 from typing import NamedTuple
 
 from ml.labeling.terms import variants
-from ml.labeling.vocabulary import FieldKind, Vocabulary
+from ml.labeling.vocabulary import Vocabulary
 
 Stretch = tuple[int, int]
+
+# what may be a heading: words up to a colon, at the start of a line or behind a mark
+_BEFORE_COLON = re.compile(r"(?:^|[\n.;/|,—–])[ \t]*+([^\n.;/|,—–:]{1,40}):")
 
 
 class TwoReaders(NamedTuple):
@@ -21,26 +24,27 @@ class Sections:
     """Finds the sections of two readers by a vocabulary's headings, in whatever order they stand."""
 
     def __init__(self, vocabulary: Vocabulary) -> None:
-        first, final = _headings(vocabulary, "first_reading"), _headings(vocabulary, "final_reading")
-        heading = rf"(?:^|(?<=[.;/|,—–]\s))[ \t]*+(?:(?P<first>{first})|(?P<final>{final})) ?:"
-        self._heading = re.compile(heading, re.IGNORECASE | re.MULTILINE) if first and final else None
+        self._kinds = {
+            " ".join(words): field.kind
+            for field in vocabulary.fields
+            if field.kind in ("first_reading", "final_reading") and field.holds(vocabulary.policy)
+            for term in field.all()
+            for words in variants(term)
+        }
 
     def find(self, text: str) -> TwoReaders | None:
         """Return the sections of a text without their headings; None where it has not both kinds."""
-        if ":" not in text or self._heading is None:
+        if ":" not in text:
             return None
-        headings = list(self._heading.finditer(text))
-        if {heading.lastgroup for heading in headings} != {"first", "final"}:
+        headings = [
+            (found.start(1), found.end(), kind)
+            for found in _BEFORE_COLON.finditer(text)
+            if (kind := self._kinds.get(" ".join(found[1].lower().replace("-", " ").split()))) is not None
+        ]
+        if len({kind for _, _, kind in headings}) < 2:
             return None
-        ends = [*(heading.start() for heading in headings[1:]), len(text)]
-        found = TwoReaders((0, headings[0].start()), [], [])
-        for heading, end in zip(headings, ends, strict=True):
-            (found.first if heading.lastgroup == "first" else found.final).append((heading.end(), end))
+        ends = [*(start for start, _, _ in headings[1:]), len(text)]
+        found = TwoReaders((0, headings[0][0]), [], [])
+        for (_, start, kind), end in zip(headings, ends, strict=True):
+            (found.first if kind == "first_reading" else found.final).append((start, end))
         return found
-
-
-def _headings(vocabulary: Vocabulary, kind: FieldKind) -> str:
-    """Return a pattern of the headings of a kind, "" where there are none."""
-    fields = [field for field in vocabulary.fields if field.kind == kind and field.holds(vocabulary.policy)]
-    spelled = {words for field in fields for term in field.all() for words in variants(term)}
-    return "|".join(r"[ -]".join(map(re.escape, words)) for words in sorted(spelled, reverse=True))

@@ -98,12 +98,16 @@ class Stretch(NamedTuple):
 
 
 class Edges(NamedTuple):
-    """The words at both ends of a line, without what is left out of it and the stops at its end; "" where none is."""
+    """The words at both ends of a line, without what is left out of it and the stops at its end; "" where none is.
+
+    `resumes`: it may say of the finding before it that a normal heart has it too.
+    """
 
     first: str
     second: str
     before_last: str
     last: str
+    resumes: bool = False
 
 
 class Words(NamedTuple):
@@ -140,13 +144,12 @@ class Splitter:
         self._signed_by = tuple(sorted(lexicon.signatures))
         self._lexicon = lexicon
         self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)
-        resuming = "|".join(
-            sorted(rf"{re.escape(' '.join(words))}\b" for words in lexicon.neighbours({"variant"}, ())[0])
-        )
+        self._resuming = tuple(sorted({" ".join(words) for words in lexicon.neighbours({"variant"}, ())[0]}))
         answers = "|".join(map(re.escape, sorted(lexicon.answers)))
         leader = rf"(?<!\.)\.{{2,}}+ ?(?=(?:{answers or '(?!)'})[ \t]*+$)"
         self._leader = re.compile(leader, re.IGNORECASE | re.MULTILINE)
-        self._resuming = re.compile(resuming or "(?!)", re.IGNORECASE)
+        self._resuming_words = {phrase.split()[0] for phrase in self._resuming}
+        self._spanning = (*self._signed_by, *self._resuming)
         self._may_end_open = frozenset(words[-1] for words in self._open)
         self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
         self._edges = lru_cache(maxsize=20_000)(self._edge_words)
@@ -168,7 +171,7 @@ class Splitter:
                 edges = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
                 if last is None:
                     first = place
-                elif not (self._may_go_on(last, edges) or self._resuming.search(line)):
+                elif not (edges.resumes or self._may_go_on(last, edges)):
                     yield first, text[first : place - 1]
                     first = place
                 last = edges
@@ -198,7 +201,7 @@ class Splitter:
             count -= 1
         if count < 2:
             return Edges(known[0], "", "", known[0]) if count else Edges("", "", "", "")
-        return Edges(known[0], known[1], known[count - 2], known[count - 1])
+        return Edges(known[0], known[1], known[count - 2], known[count - 1], self._may_resume(line, known))
 
     def words(self, text: str) -> Words:
         """Return the words of a sentence or line, as the lexicon knows them."""
@@ -243,8 +246,8 @@ class Splitter:
         return tuple(known), [*apart, places[-1]]
 
     def _may_go_on(self, left: Edges, right: Edges) -> bool:
-        first, second, _, _ = right
-        _, _, before_last, last = left
+        first, second = right[:2]
+        before_last, last = left[2:4]
         return (
             first in _NEVER_FIRST
             or last == ""
@@ -258,7 +261,11 @@ class Splitter:
         )
 
     def _spans(self, lines: str) -> bool:
-        return self._may_be_signed(lines) or self._resuming.search(lines) is not None
+        return any(map(lines.lower().__contains__, self._spanning))
+
+    def _may_resume(self, text: str, known: Sequence[str]) -> bool:
+        begins = not self._resuming_words.isdisjoint(known)  # few have one of these
+        return begins and any(map(text.lower().__contains__, self._resuming))
 
     def _may_be_signed(self, text: str) -> bool:
         return any(map(text.lower().__contains__, self._signed_by))
@@ -335,7 +342,7 @@ class Splitter:
 
     def _resumes(self, text: str, start: int, end: int) -> bool:
         """Whether a stretch only says of the finding before it that it may be normal: "LVH. This may be normal"."""
-        if end - start > FIELD_LENGTH or not self._resuming.search(text, start, end):
+        if end - start > FIELD_LENGTH or not any(map(text[start:end].lower().__contains__, self._resuming)):
             return False
         kinds = {item.kind for item in self._lexicon.items(self._lexicon.spelt(tokenize(text[start:end]).words))}
         return "variant" in kinds and kinds.isdisjoint(_FINDINGS)

@@ -58,6 +58,14 @@ def place_and_meaning(start: int, end: int, meaning: Meaning) -> tuple[int, int,
     return start, end, meaning
 
 
+def _shared(node: dict[str, Any], nodes: dict[tuple[tuple[str, int], ...], dict[str, Any]]) -> dict[str, Any]:
+    """Return a trie's node with those that say the same kept once: variants of a term mostly end alike."""
+    for word, further in node.items():
+        if word:
+            node[word] = _shared(further, nodes)
+    return nodes.setdefault(tuple((word, id(further)) for word, further in node.items()), node)
+
+
 class Terms(Generic[Meaning]):
     """A set of terms, each with a meaning (never None); a later term of the same words replaces an earlier one.
 
@@ -76,6 +84,7 @@ class Terms(Generic[Meaning]):
                 node[""] = meaning
                 self.words.update(words)
                 self.spelled[words] = meaning
+        self._root = _shared(self._root, {})
         self.begins = frozenset(self._root)
 
     def walk(self, words: Sequence[str], found_as: Callable[[int, int, Meaning], Found]) -> list[Found]:

@@ -8,7 +8,7 @@ DASHES = "\u2010\u2011\u2012\u2013\u2014\u2015\u2212-"  # hyphens, dashes and th
 # A signed number ("axis -45"), a word, an arrow, "(+)", a dash that stands alone (it separates;
 # within a word it only joins), a mark; a row of dots is one.
 TOKEN = re.compile(
-    rf"(\.{{3,}}|(?<![\w{DASHES}])[+{DASHES}]\d+(?!\w)|[^\W_]+|--?>|==?>|→|\([+{DASHES}]\)|(?<=\s)[{DASHES}](?=\s)"
+    rf"([^\W_]+|(?<![\w{DASHES}])[+{DASHES}]\d+(?!\w)|\.{{3,}}|--?>|==?>|→|\([+{DASHES}]\)|(?<=\s)[{DASHES}](?=\s)"
     r"|[,.:;/&+()?!\[\]=☐☑☒✓✔✗✘])"
 )
 _FOLDED = str.maketrans({"ä": "ae", "ö": "oe", "ü": "ue", "ß": "ss"} | dict.fromkeys(DASHES, "-"))
@@ -30,9 +30,7 @@ class Tokens(NamedTuple):
 
 
 def fold(word: str) -> str:
-    """Return the form in which words are compared: lower case, umlauts as two letters, dot leaders as a colon."""
-    if word.startswith("..."):
-        return ":"
+    """Return the form in which words are compared: lower case, German umlauts as two letters."""
     return word.lower() if word.isascii() else word.lower().translate(_FOLDED)
 
 

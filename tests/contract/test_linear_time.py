@@ -173,9 +173,7 @@ MADE_AT_RUN_TIME = {
     "ml/labeling/statements.py": (  # of the vocabulary's words
         labeler()._splitter._to_line_end,
         labeler()._splitter._leader,
-        labeler()._splitter._resuming,
     ),
-    "ml/labeling/sections.py": (labeler()._sections._heading,),  # of the vocabulary's words too
     "ml/deidentify/plain.py": (),  # a class of characters, tried on one
     "ml/deidentify/shapes.py": (),  # a function that makes constants of the module
 }
