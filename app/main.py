@@ -45,6 +45,7 @@ from app.predictions.schemas import PredictionIn
 from app.readers.routes import router as readers
 from app.reports.routes import router as reports
 from app.settings import Settings
+from app.sites.routes import router as sites
 from app.studies.routes import router as studies
 from app.vocabularies.elsewhere import Elsewhere
 from app.vocabularies.routes import router as labels
@@ -60,19 +61,8 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers),
-    *(
-        imports,
-        import_rejections,
-        datasets,
-        models,
-        evaluations,
-        studies,
-        jobs,
-        predictions,
-        access,
-        access_log,
-        health.router,
-    ),
+    *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions),
+    *(access, access_log, health.router),
 )
 
 

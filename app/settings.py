@@ -87,6 +87,18 @@ class Settings(BaseSettings):
         NoDecode,
         Field(description="Origins whose pages may ask the API, comma-separated: https://ecg.example.org"),
     ] = ()
+    off_hours: Annotated[
+        str,
+        Field(
+            pattern=r"^([01]?\d|2[0-3])-([01]?\d|2[0-3])$",
+            description="From which full hour until which it is off-hours, in a site's time zone; 0-0: never.",
+        ),
+    ] = "17-8"
+    off_days: Annotated[
+        tuple[Annotated[int, Field(ge=1, le=7)], ...],
+        NoDecode,
+        Field(description="Days that are off-hours, comma-separated; 1 is Monday. Empty: none."),
+    ] = (6, 7)
     prediction_timeout_s: Annotated[float, Field(gt=0)] = 60
     log_json: bool = True
 
@@ -139,6 +151,11 @@ class Settings(BaseSettings):
         if not all(re.fullmatch(r"[A-Za-z0-9_.-]{1,100}", name) and path.startswith("/") for name, _, path in folders):
             raise ValueError("must be names and absolute paths such as ptbxl=/data/ptb-xl, separated by commas")
         return {name: path for name, _, path in folders}
+
+    @field_validator("off_days", mode="before")
+    @classmethod
+    def _days(cls, given: object) -> object:
+        return [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
 
     @field_validator("broker_url")
     @classmethod

@@ -20,7 +20,7 @@ MOST_IDS = 500
 
 SHOWS_NO_PATIENT = frozenset(
     {
-        *("who_am_i", "list_audit", "list_access_log"),
+        *("who_am_i", "list_audit", "list_access_log", "list_sites", "set_time_zone"),
         *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
         *("freeze_dataset", "list_datasets", "get_dataset", "start_training", "start_evaluation", "get_evaluation"),
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),

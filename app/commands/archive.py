@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import fail, loading_progress, open_archive, open_session, show
+from app.commands.shared import fail, loading_progress, open_archive, open_session, read_settings, show
 from ml.corpus.sources import HEDGED
 
 if TYPE_CHECKING:
@@ -66,7 +66,11 @@ def disagreement(
     hedged: Annotated[str, typer.Option(help="What a hedge counts as: positive, negative or ignore.")] = HEDGED,
     group_by: Annotated[
         list[str] | None,
-        typer.Option(help="Give it once or twice: site, device, device_software, reader, sex, age, month, year."),
+        typer.Option(help="Give it once or twice: site, reader, age, month, hour, blinded, … (as in the API)."),
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(help="Any filter of the API, name=value: location=emergency, off_hours=true, qtc_ms_min=500."),
     ] = None,
     as_csv: Annotated[bool, typer.Option("--csv", help="CSV instead of columns.")] = False,
 ) -> None:
@@ -86,7 +90,7 @@ def disagreement(
             "age_max": age_max,
             "simulated": simulated,
         }
-        asked = command.asked(filters, hedged, group_by or ())
+        asked = command.asked(filters, where or (), hedged, group_by or (), settings=read_settings())
         with open_session() as session:
             show(command.answer(session, asked, as_csv=as_csv))
     except command.CannotBeAsked as error:

@@ -1,65 +1,52 @@
 """Query parameters that every question about disagreement understands."""
 
-from typing import Annotated
+from inspect import Parameter, Signature
+from typing import Annotated, Any
 
 from fastapi import Depends, Query
 
+from app.disagreement.attributes import FILTERS
 from app.disagreement.counting.cells import CellBook
-from app.disagreement.counting.selection import GroupBy, PairFilter
+from app.disagreement.counting.selection import GroupBy, PairFilter, with_off_hours
+from app.disagreement.off_hours import OffHours
 from app.disagreement.tally import Asked
 from app.ecgs.filters import settled
-from app.ecgs.parameters import Device, From, Simulated, Site, To
-from app.ecgs.schemas import Sex
 from app.kit.database import SessionDep
 from app.kit.problems import invalid
-from app.kit.state import from_app, made_by
-from app.kit.text import Name
+from app.kit.state import SettingsDep, from_app, made_by
 from ml.corpus.sources import HEDGED, Hedged
 
-Age = Annotated[float | None, Query(ge=0, le=130, allow_inf_nan=False, description="Years, inclusive.")]
 Hedges = Annotated[
     Hedged,
     Query(description="What an uncertain finding counts as; `ignore` leaves a pair out of the labels hedged in it."),
 ]
 Groupings = Annotated[
     list[GroupBy],
-    Query(description="One or two; repeat the parameter. `age` is by decades.", max_length=2, examples=[["site"]]),
+    Query(
+        description="One or two; repeat the parameter. `age` is by decades, measurements by bands.",
+        max_length=2,
+        examples=[["site"]],
+    ),
 ]
 
 
-def pair_filter(
-    *,
-    recorded_from: From = None,
-    recorded_to: To = None,
-    site: Site = None,
-    device: Device = None,
-    location: Annotated[Name | None, Query(description="The care unit.", examples=["emergency"])] = None,
-    device_software: Annotated[Name | None, Query(examples=["12SL v23"])] = None,
-    reader: Annotated[Name | None, Query(description="Whose over-read it is.", examples=["reader-7"])] = None,
-    sex: Sex | None = None,
-    age_min: Age = None,
-    age_max: Age = None,
-    simulated: Simulated = None,
+def pair_filter(**given: Any) -> PairFilter:
+    """Return the filters of a question as they were given. Its parameters are those of `FILTERS`."""
+    return PairFilter(**given)
+
+
+_TYPES = {name: asked.type for name, (_, asked) in FILTERS.items()}
+pair_filter.__annotations__ = {**_TYPES, "return": PairFilter}
+pair_filter.__signature__ = Signature(  # type: ignore[attr-defined]
+    [Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=type_) for name, type_ in _TYPES.items()]
+)
+
+
+def chosen_pairs(
+    session: SessionDep, settings: SettingsDep, given: Annotated[PairFilter, made_by(pair_filter)]
 ) -> PairFilter:
-    """Return the filters of a question as they were given."""
-    return PairFilter(
-        recorded_from=recorded_from,
-        recorded_to=recorded_to,
-        site=site,
-        device=device,
-        location=location,
-        device_software=device_software,
-        reader=reader,
-        sex=sex,
-        age_min=age_min,
-        age_max=age_max,
-        simulated=simulated,
-    )
-
-
-def chosen_pairs(session: SessionDep, given: Annotated[PairFilter, made_by(pair_filter)]) -> PairFilter:
     """Return the filters of a question, checked against the archive."""
-    return settled(session, given)
+    return settled(session, with_off_hours(given, OffHours.of(settings)))
 
 
 ChosenPairs = Annotated[PairFilter, Depends(chosen_pairs)]

@@ -13,6 +13,7 @@ from app.kit.database import Database
 from app.reports.queries import agreed_text, counting
 
 _FOLD = 0x666F6C64
+_TOTAL = "simulated, facet, value, cell_id, blinded, validated"
 FOLD_FROM = 2_000
 """Changes worth a fold: reading so many takes a millisecond or two."""
 
@@ -21,17 +22,15 @@ def fold(session: Session, slot: int) -> int:
     """Add a slot's changes to its totals; return how many there were. A reader sees the state before or after."""
     session.execute(select(func.pg_advisory_xact_lock(_FOLD, slot)))
     allow_memory(session, "64MB")
-    facets = ", ".join(f"({number}, {column})" for column, number in FACETS.items())
+    facets = ", ".join(f"({number}, {column})" for number, column in FACETS.items())
     folded = session.execute(
         text(
             f"""
             WITH gone AS (DELETE FROM pair_deltas_{slot:d} RETURNING *), counted AS (
-                INSERT INTO pair_totals_{slot:d} AS totals (simulated, facet, value, cell_id, slot, pairs)
-                SELECT simulated, facet, value, cell_id, :slot, sum(pairs)
-                FROM gone, LATERAL (VALUES {facets}) facets (facet, value)
-                GROUP BY simulated, facet, value, cell_id HAVING sum(pairs) <> 0
-                ORDER BY simulated, facet, value, cell_id
-                ON CONFLICT (simulated, facet, value, cell_id, slot) DO UPDATE SET pairs = totals.pairs + excluded.pairs
+                INSERT INTO pair_totals_{slot:d} AS totals ({_TOTAL}, slot, pairs)
+                SELECT {_TOTAL}, :slot, sum(pairs) FROM gone, LATERAL (VALUES {facets}) facets (facet, value)
+                GROUP BY {_TOTAL} HAVING sum(pairs) <> 0 ORDER BY {_TOTAL}
+                ON CONFLICT ({_TOTAL}, slot) DO UPDATE SET pairs = totals.pairs + excluded.pairs
             )
             SELECT count(*) FROM gone
             """  # noqa: S608

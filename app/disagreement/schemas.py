@@ -2,6 +2,7 @@
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
+from app.reports.schemas import Known
 from ml.corpus.sources import Hedged
 
 Confidence = tuple[float, float] | None
@@ -50,6 +51,8 @@ BY_SITE: dict[str, JsonValue] = {
     "vocabulary": "overread-2",
     "hedged": "positive",
     "simulated": True,
+    "blinded": {"unknown": 2030000, "yes": 0, "no": 0},
+    "validated": {"unknown": 2030000, "yes": 0, "no": 0},
     "groups": [{**TOTALS, "labels": [FLUTTER], "group": {"site": "north"}}],
 }
 
@@ -152,9 +155,9 @@ class Table(Totals):
 class Group(Table):
     """The table of one group."""
 
-    group: dict[str, str | int | None] = Field(
+    group: dict[str, str | int | bool | None] = Field(
         description="What the group has in common, by what is grouped by; null: not known. `age` is the first year of "
-        "its decade.",
+        "its decade, a measurement the least value of its band.",
     )
 
 
@@ -167,6 +170,12 @@ class Disagreement(Table):
     hedged: Hedged
     simulated: bool | None = Field(
         description="Whether the pairs are simulated or real ones; null in snapshots of both, which are older."
+    )
+    blinded: dict[Known, int] | None = Field(
+        description="How many over-readers had not seen the machine's text, by pairs; null in older snapshots."
+    )
+    validated: dict[Known, int] | None = Field(
+        description="How many over-reads a person has confirmed, by pairs; null in older snapshots."
     )
     groups: list[Group] | None
 

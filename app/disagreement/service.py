@@ -28,7 +28,7 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
     if asked.group_by:
         keys = [dict(zip(asked.group_by, key, strict=True)) for key in counted.keys]
         groups = [{"group": key, **table} for key, table in zip(keys, tables(counted, labels), strict=True)]
-    return {**whole, **_about(rules, asked), "groups": groups}
+    return {**whole, **_about(rules, asked), **counted.known, "groups": groups}
 
 
 def _about(rules: ReadingRules, asked: Asked) -> Json:

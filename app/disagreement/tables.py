@@ -170,8 +170,10 @@ pair_totals = Table(
     Column("slot", SmallInteger, nullable=False),
     Column("simulated", Boolean, nullable=False),
     Column("pairs", BigInteger, nullable=False),
-    PrimaryKeyConstraint("simulated", "facet", "value", "cell_id", "slot"),
-    comment="real and simulated pairs by one attribute and cell, without what pair_deltas holds",
+    Column("blinded", SmallInteger, nullable=False, server_default=text("0")),
+    Column("validated", SmallInteger, nullable=False, server_default=text("0")),
+    PrimaryKeyConstraint("simulated", "facet", "value", "cell_id", "blinded", "validated", "slot"),
+    comment="pairs by kind (simulated, blinded, validated), one attribute and cell, without what pair_deltas holds",
     postgresql_partition_by=BY_SLOT,
 )
 

@@ -9,9 +9,10 @@ from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
 from app.disagreement import statistics
+from app.disagreement.attributes import GROUPINGS, KNOWN, GroupKey
 from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
-from app.disagreement.counting.selection import NAMED, SEXES, GroupBy, PairFilter, month_name
+from app.disagreement.counting.selection import GroupBy, PairFilter
 from app.disagreement.statistics import MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE, LabelCounts
 from app.kit.problems import invalid
 from app.vocabularies.service import ReadingRules
@@ -23,7 +24,7 @@ MAX_GROUPS = 2_000
 REASONS = (MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE)
 
 Integers = NDArray[np.int64]
-Key = tuple[str | int | None, ...]
+Key = tuple[GroupKey, ...]
 
 
 @dataclass(frozen=True)
@@ -39,6 +40,7 @@ class Tally(NamedTuple):
     """What was counted, by group: `keys` in order; arrays of (group, label) and of (group,).
 
     `left_out` are the pairs that are not compared and counted nowhere else, by reason: (group, 3), see `REASONS`.
+    `known` says how many pairs of all groups are blinded, and validated.
     """
 
     keys: list[Key]
@@ -46,6 +48,7 @@ class Tally(NamedTuple):
     pairs: Integers
     differing: Integers
     left_out: Integers
+    known: dict[str, dict[str, int]]
 
     def summed(self) -> "Tally":
         """Return all groups as one."""
@@ -59,6 +62,7 @@ class Tally(NamedTuple):
             self.pairs.sum(keepdims=True),
             self.differing.sum(keepdims=True),
             self.left_out.sum(axis=0, keepdims=True),
+            self.known,
         )
 
 
@@ -86,8 +90,9 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
         for weights in (compared, compared * differs, *(counted.pairs * (left_out & bit > 0)[cell] for bit in REASONS))
     )
     apart = np.stack(without, axis=1)
+    known = by_kind(counted.kinds, compared)
     if not asked.group_by:
-        return Tally([()], counts, pairs, differing, apart)
+        return Tally([()], counts, pairs, differing, apart, known)
     keys = _keys(session, asked.group_by, present)
     # a group may be all corrections that cancel out
     kept = [at for at in range(size) if pairs[at] or apart[at].any()]
@@ -95,7 +100,16 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
     in_order = LabelCounts(
         both=counts.both[order], added=counts.added[order], removed=counts.removed[order], neither=counts.neither[order]
     )
-    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order], apart[order])
+    return Tally([keys[at] for at in order], in_order, pairs[order], differing[order], apart[order], known)
+
+
+def by_kind(kinds: Integers, pairs: Integers) -> dict[str, dict[str, int]]:
+    """Return how many pairs are blinded, and validated, by what is known; `kinds` as in `Counted`."""
+    table = np.bincount(kinds, weights=pairs, minlength=len(KNOWN) ** 2).astype(np.int64).reshape(len(KNOWN), -1)
+    return {
+        name: dict(zip(KNOWN, table.sum(axis=axis).tolist(), strict=True))
+        for name, axis in (("blinded", 1), ("validated", 0))
+    }
 
 
 def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], Integers]:
@@ -123,20 +137,11 @@ def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], In
 
 def _keys(session: Session, group_by: Sequence[GroupBy], values: Sequence[Integers]) -> list[Key]:
     """Return what the pairs of each group have in common."""
-    ids = {int(id_) for grouping, column in zip(group_by, values, strict=True) if grouping in NAMED for id_ in column}
+    named = [grouping for grouping in group_by if GROUPINGS[grouping][0].name is not None]
+    ids = {int(id_) for grouping, column in zip(group_by, values, strict=True) if grouping in named for id_ in column}
     names = queries.names_of(session, ids) if ids else {}
     columns = [
-        [_name(grouping, int(value), names) for value in column]
+        [names.get(value) if grouping in named else GROUPINGS[grouping][1].shown(value) for value in column.tolist()]
         for grouping, column in zip(group_by, values, strict=True)
     ]
     return list(zip(*columns, strict=True))
-
-
-def _name(grouping: GroupBy, value: int, names: dict[int, str]) -> str | int | None:
-    if grouping in NAMED:
-        return names.get(value)
-    if grouping == "sex":
-        return SEXES[value]
-    if value < 0:
-        return None
-    return month_name(value) if grouping == "month" else value

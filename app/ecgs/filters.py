@@ -6,7 +6,7 @@ answer would look like an archive without such ECGs.
 
 from dataclasses import dataclass, replace
 from datetime import datetime
-from typing import TypeVar
+from typing import ClassVar, TypeVar
 
 from sqlalchemy.orm import Session
 
@@ -26,6 +26,7 @@ class EcgFilter:
     site: str | None = None
     device: str | None = None
     simulated: bool | None = None
+    NAMES: ClassVar[tuple[str, ...]] = ("site", "device")  # filters on names that some ECG has to have
 
 
 Chosen = TypeVar("Chosen", bound=EcgFilter)
@@ -49,12 +50,13 @@ def check(session: Session, chosen: object, *, simulated: bool, prefix: str) -> 
     start, end = getattr(chosen, "recorded_from", None), getattr(chosen, "recorded_to", None)
     if start is not None and end is not None and start >= end:
         errors.append(FieldError(field=f"{prefix}from", code="empty_range", reason="must be earlier than `to`"))
-    youngest, oldest = getattr(chosen, "age_min", None), getattr(chosen, "age_max", None)
-    if youngest is not None and oldest is not None and youngest > oldest:
-        reason = "must not be greater than `age_max`"
-        errors.append(FieldError(field=f"{prefix}age_min", code="empty_range", reason=reason))
+    for name, least in vars(chosen).items():
+        most = getattr(chosen, f"{name.removesuffix('_min')}_max", None) if name.endswith("_min") else None
+        if least is not None and most is not None and least > most:
+            reason = f"must not be greater than `{name.removesuffix('_min')}_max`"
+            errors.append(FieldError(field=f"{prefix}{name}", code="empty_range", reason=reason))
     kind = "simulated" if simulated else "real"
-    for name in ("site", "location", "device", "device_software"):
+    for name in getattr(chosen, "NAMES", EcgFilter.NAMES):
         value = getattr(chosen, name, None)
         if value is not None and not queries.holds_name(session, name, value, simulated=simulated):
             reason = f"no {kind} ECG has it; names are compared letter by letter"

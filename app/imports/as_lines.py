@@ -7,7 +7,7 @@ from zoneinfo import ZoneInfo
 from app.ecgs.patients import PatientHasher
 from app.imports.batch import Facts, Line, SeenFile, Waveform
 from app.imports.reading.prepared import Prepared, Said
-from app.sites.service import DEFAULT_ZONE
+from app.sites.tables import DEFAULT_ZONE
 
 
 class LineMaker:

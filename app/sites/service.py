@@ -1,14 +1,17 @@
-"""Local times of sites."""
+"""Time zones of sites, and local times in them."""
 
 from datetime import datetime
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from sqlalchemy.orm import Session
 
+from app.disagreement.pairs.queries import move_to_zone
+from app.kit import audit
+from app.kit.problems import invalid
 from app.sites import queries
-
-DEFAULT_ZONE = "UTC"
-"""Of a site that has no zone, and of ECGs of no known site."""
+from app.sites.schemas import SiteList, SiteOut
+from app.sites.tables import DEFAULT_ZONE
+from app.vocabularies.queries import wait_for_writers
 
 
 def zone_of(session: Session, site: str | None) -> ZoneInfo:
@@ -17,9 +20,45 @@ def zone_of(session: Session, site: str | None) -> ZoneInfo:
 
 
 def localised(session: Session, site: str | None, naive: datetime) -> datetime:
-    """Return the instant of a local time of a site; one that has an offset is returned as it is.
+    """Return the instant of a local time of a site; a time with an offset is returned as it is.
 
     A time that comes twice, when summer time ends, is the first of the two (`fold=0`). A time that never comes, when
     it begins, is read with the offset before the change: 02:30 is then 03:30 of summer time.
     """
     return naive if naive.tzinfo is not None else naive.replace(tzinfo=zone_of(session, site))
+
+
+def listed(session: Session, after: str, limit: int) -> SiteList:
+    """List sites by name, those that follow `after`."""
+    rows = queries.by_name(session, after, limit)
+    shown = [outside(name, zone) for name, zone in rows[:limit]]
+    return SiteList(items=shown, next_after=shown[-1].name if len(rows) > limit else None)
+
+
+def set_time_zone(session: Session, actor: str, name: str, time_zone: str) -> SiteOut:
+    """Give a site a time zone, and its pairs their hours and weekdays in it; a 422 for a zone that is not known.
+
+    Waits for those who write pairs, and holds them off until the transaction ends: none is left in the old zone.
+    """
+    if time_zone not in available_timezones() or not queries.knows_zone(session, time_zone):
+        raise invalid("time_zone", "is no time zone of the IANA database, such as Europe/Berlin", "unknown")
+    wait_for_writers(session)
+    before = queries.time_zone(session, name)
+    if before != time_zone:
+        queries.set_time_zone(session, name, time_zone)
+        move_to_zone(session, name, time_zone)
+        audit.record(
+            session,
+            actor,
+            "update",
+            "site",
+            resource_id=name,
+            before={"time_zone": before},
+            after={"time_zone": time_zone},
+        )
+    return outside(name, time_zone)
+
+
+def outside(name: str, time_zone: str | None) -> SiteOut:
+    """Show a site."""
+    return SiteOut(name=name, time_zone=time_zone or DEFAULT_ZONE, is_default=time_zone is None)

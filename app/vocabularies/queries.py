@@ -10,7 +10,7 @@ from app.jobs.tables import Job
 from app.kit.database import Json
 from app.vocabularies.tables import VocabularyRow
 
-_LOCK = 0x6C61_6265  # shared by writers of reports, exclusive for changing which vocabularies are maintained
+_LOCK = 0x6C61_6265  # shared by writers of pairs, exclusive for changing what all of them go by
 
 
 def active(session: Session) -> VocabularyRow:
@@ -28,7 +28,7 @@ def maintained(session: Session) -> list[VocabularyRow]:
 
     The list stays valid until the transaction ends, because writers and activations take the same lock.
     """
-    session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    hold(session)
     return list(
         session.scalars(
             select(VocabularyRow).where(VocabularyRow.state != "inactive").order_by(VocabularyRow.state == "activating")
@@ -38,9 +38,14 @@ def maintained(session: Session) -> list[VocabularyRow]:
 
 def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
     """Return the ids of the maintained vocabularies with the slots of their pairs; locked as by `maintained`."""
-    session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
+    hold(session)
     rows = session.execute(select(VocabularyRow.id, VocabularyRow.slot).where(VocabularyRow.state != "inactive"))
     return [(id_, slot) for id_, slot in rows if slot is not None]
+
+
+def hold(session: Session) -> None:
+    """Keep the list of maintained vocabularies, and the time zones of sites, as they are until the transaction ends."""
+    session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))
 
 
 def wait_for_writers(session: Session) -> None:

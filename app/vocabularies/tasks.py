@@ -117,6 +117,7 @@ def _unread(database: Database, vocabulary_id: uuid.UUID) -> Iterator[list[_Text
 def _make_pairs(run: JobRun, vocabulary_id: uuid.UUID, slots: tuple[int, int]) -> int:
     def make(ecgs: tuple[uuid.UUID, uuid.UUID]) -> int:
         def build(session: Session) -> int:
+            queries.hold(session)  # as everybody who writes pairs
             if not queries.hold_slot(session, vocabulary_id, slots[1]):
                 raise LeaseLost(str(run.id))
             return pair_queries.build_pairs(session, vocabulary_id, slots, first=ecgs[0], last=ecgs[1])

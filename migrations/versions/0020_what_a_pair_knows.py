@@ -43,18 +43,28 @@ def upgrade() -> None:
     op.execute("ALTER TABLE pairs ENABLE TRIGGER USER")
     for name in _KNOWN:  # as for pairs: nothing is known yet
         op.execute(f"ALTER TABLE pair_deltas ADD COLUMN {name} smallint DEFAULT 0 NOT NULL")
-    op.execute(
-        "INSERT INTO pair_totals (simulated, facet, value, cell_id, slot, pairs) "
-        "SELECT simulated, facet + 8, 0, cell_id, slot, pairs FROM pair_totals, (VALUES (0), (1)) added (number) "
-        "WHERE facet = 0"
-    )
+        op.execute(f"ALTER TABLE pair_totals ADD COLUMN {name} smallint DEFAULT 0 NOT NULL")
+    _key("simulated, facet, value, cell_id, blinded, validated, slot")
+    _about_totals("pairs by kind (simulated, blinded, validated), one attribute and cell")
     _count(", blinded, validated")
 
 
 def downgrade() -> None:
-    op.execute("DELETE FROM pair_totals WHERE facet > 7")
     _count("")
+    op.execute(
+        "CREATE TEMPORARY TABLE summed ON COMMIT DROP AS SELECT simulated, facet, value, cell_id, slot, "
+        "sum(pairs)::bigint AS pairs FROM pair_totals GROUP BY 1, 2, 3, 4, 5"
+    )
+    op.execute("TRUNCATE pair_totals")
+    _key("simulated, facet, value, cell_id, slot")
+    _about_totals("real and simulated pairs by one attribute and cell")
+    op.execute(
+        "INSERT INTO pair_totals (simulated, facet, value, cell_id, slot, pairs) "
+        "SELECT simulated, facet, value, cell_id, slot, pairs FROM summed"
+    )
+    op.execute("DROP TABLE summed")
     for name in _KNOWN:
+        op.execute(f"ALTER TABLE pair_totals DROP COLUMN {name}")
         op.execute(f"ALTER TABLE pair_deltas DROP COLUMN {name}")
     for name in ("location_id", "hour", "weekday", *_KNOWN, *_MEASUREMENTS):
         op.execute(f"ALTER TABLE pairs DROP COLUMN {name}")
@@ -86,6 +96,15 @@ def _ecgs() -> None:
     op.execute("CREATE INDEX ix_ecgs_order_hash ON ecgs (order_hash) WHERE order_hash IS NOT NULL")
 
 
+def _key(columns: str) -> None:
+    op.execute("ALTER TABLE pair_totals DROP CONSTRAINT pk_pair_totals")
+    op.execute(f"ALTER TABLE pair_totals ADD CONSTRAINT pk_pair_totals PRIMARY KEY ({columns})")
+
+
+def _about_totals(what: str) -> None:
+    op.execute(f"COMMENT ON TABLE pair_totals IS '{what}, without what pair_deltas holds'")
+
+
 def _names(attributes: str) -> None:
     op.execute("ALTER TABLE attribute_values DROP CONSTRAINT ck_attribute_values_attribute")
     op.execute(
@@ -98,6 +117,9 @@ def _count(more: str) -> None:
     attributes = "site_id, device_id, device_software_id, reader_id"
     counted = f"cell_id, {attributes}, month, slot, age_years, sex, simulated{more}"
     changed = f"age, ecg_id, outcome, {attributes}, sex, slot, simulated"
+    followed = f"ecg_id, recorded_at, age, {counted}".split(", ")
+    old, new = (", ".join(f"{row}.{name}" for name in followed) for row in ("p", "n"))
+    differs = f"({old}) IS DISTINCT FROM ({new})"
     when = "coalesce(p.recorded_at, '0001-01-01 00:00:00+00')"
     op.execute(
         f"""
@@ -106,6 +128,14 @@ def _count(more: str) -> None:
             IF TG_OP = 'INSERT' THEN
                 IF NOT EXISTS (SELECT FROM fresh) THEN
                     RETURN NULL;  -- an upsert that updated
+                END IF;
+            END IF;
+            IF TG_OP = 'UPDATE' THEN
+                IF NOT EXISTS (
+                    SELECT FROM stale p LEFT JOIN fresh n ON n.ecg_id = p.ecg_id AND n.slot = p.slot
+                    WHERE {differs}
+                ) THEN
+                    RETURN NULL;  -- nothing that is counted or listed, such as the hour
                 END IF;
             END IF;
             IF TG_OP <> 'INSERT' THEN

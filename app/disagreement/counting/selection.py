@@ -1,46 +1,56 @@
 """Which pairs are asked for, and by what they are grouped."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import field, make_dataclass
 from datetime import UTC, datetime
-from typing import Literal, NamedTuple
+from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
+from app.disagreement.attributes import FILTERS, GROUPINGS, NAMED, Attribute
+from app.disagreement.off_hours import OffHours
 from app.ecgs.filters import EcgFilter
 
-GroupBy = Literal["site", "location", "device", "device_software", "reader", "sex", "age", "month", "year"]
-NAMED = ("site", "location", "device", "device_software", "reader")
-"""Attributes whose values are names, which pairs hold by their ids."""
-SEXES = ("unknown", "male", "female")
-"""By their codes in ISO 5218."""
-KNOWN = ("unknown", "yes", "no")
-"""By their codes in `pairs`."""
+if TYPE_CHECKING:
+    GroupBy = str
+
+    class PairFilter(EcgFilter):
+        """Which pairs count: a field for each of `FILTERS`, None where it is not asked, and what are off-hours."""
+
+        def __init__(self, **given: Any) -> None: ...
+        def __getattr__(self, name: str) -> Any: ...
+
+else:
+    GroupBy = Literal[tuple(GROUPINGS)]
+    PairFilter = make_dataclass(
+        "PairFilter",
+        [
+            *((name, Any, field(default=None)) for name in FILTERS if name not in EcgFilter.__dataclass_fields__),
+            ("calendar", OffHours, field(default=OffHours(), repr=False)),
+        ],
+        bases=(EcgFilter,),
+        namespace={"NAMES": tuple(name for name in NAMED if name != "reader"), "__module__": __name__},
+        frozen=True,
+        kw_only=True,
+    )
 
 
-@dataclass(frozen=True, kw_only=True)
-class PairFilter(EcgFilter):
-    """Which pairs count; ages are inclusive, in years."""
+def with_off_hours(chosen: PairFilter, off_hours: OffHours) -> PairFilter:
+    """Return a filter with what the service calls off-hours."""
+    return PairFilter(**{**vars(chosen), "calendar": off_hours})
 
-    location: str | None = None
-    device_software: str | None = None
-    reader: str | None = None
-    sex: str | None = None
-    age_min: float | None = None
-    age_max: float | None = None
 
-    @property
-    def names(self) -> dict[str, str]:
-        """The names asked for, by attribute."""
-        return {attribute: name for attribute in NAMED if (name := getattr(self, attribute)) is not None}
+def asks(chosen: PairFilter, attribute: Attribute) -> bool:
+    """Return whether there is a filter on an attribute."""
+    return any(getattr(chosen, asked.name) is not None for asked in attribute.filters)
 
-    @property
-    def says_when(self) -> bool:
-        """Whether there is a filter on the time of recording."""
-        return self.recorded_from is not None or self.recorded_to is not None
 
-    @property
-    def says_age(self) -> bool:
-        """Whether there is a filter on age."""
-        return self.age_min is not None or self.age_max is not None
+def names(chosen: PairFilter) -> dict[str, str]:
+    """Return the names that are asked, by attribute."""
+    return {name: value for name in NAMED if (value := getattr(chosen, name)) is not None}
+
+
+def given(chosen: PairFilter) -> dict[str, Any]:
+    """Return the filters that are asked, by name."""
+    return {name: value for name in FILTERS if (value := getattr(chosen, name)) is not None}
 
 
 class Edge(NamedTuple):
@@ -106,8 +116,3 @@ def month_of(at: datetime) -> int:
 def month_start(month: int) -> datetime:
     """Return the instant at which a month begins."""
     return datetime(month // 12, month % 12 + 1, 1, tzinfo=UTC)
-
-
-def month_name(month: int) -> str:
-    """Return a month as ISO 8601 writes it."""
-    return f"{month // 12:04d}-{month % 12 + 1:02d}"

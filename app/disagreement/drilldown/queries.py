@@ -12,8 +12,9 @@ from typing import NamedTuple
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
+from app.disagreement.attributes import ATTRIBUTES
 from app.disagreement.counting.queries import conditions, value_ids
-from app.disagreement.counting.selection import PairFilter
+from app.disagreement.counting.selection import PairFilter, names
 from app.disagreement.outcomes import COUNTED
 from app.ecgs.tables import Ecg
 from app.kit.pagination import Position
@@ -40,7 +41,13 @@ def changes(
     limit: int,
 ) -> list[Change]:
     """List the chosen pairs with one of these outcomes, newest recording first, from after `position` on."""
-    where, parameters = conditions(chosen, value_ids(session, chosen.names))
+    ids = value_ids(session, names(chosen))
+    where, parameters = conditions(chosen, ids, [attribute for attribute in ATTRIBUTES if attribute.in_changes])
+    others, more = conditions(chosen, ids, [attribute for attribute in ATTRIBUTES if not attribute.in_changes])
+    parameters |= more
+    if others:  # the pair is looked up; `LIMIT` keeps it a look into the index
+        pair = f"SELECT FROM pairs_{slot:d} p WHERE p.ecg_id = c.ecg_id AND {' AND '.join(others)} LIMIT 1"
+        where.append(f"EXISTS ({pair})")
     if chosen.recorded_to is not None:
         where.append("recorded_at > :unknown")
         parameters["unknown"] = UNKNOWN
@@ -50,7 +57,7 @@ def changes(
     if not outcomes:
         return []
     streams = [
-        f"(SELECT recorded_at, ecg_id, reader_id FROM changes_{slot:d} "  # noqa: S608
+        f"(SELECT recorded_at, ecg_id, reader_id FROM changes_{slot:d} c "  # noqa: S608
         f"WHERE {' AND '.join([f'outcome = {outcome:d}', *where])} ORDER BY recorded_at DESC, ecg_id DESC LIMIT :limit)"
         for outcome in outcomes
     ]

@@ -8,7 +8,8 @@ from sqlalchemy import Select, delete, or_, select, text, tuple_
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.disagreement.counting.selection import KNOWN, NAMED, SEXES
+from app.disagreement.attributes import NAMED
+from app.disagreement.pairs.columns import COMPUTED, LOCAL, VALUES, WRITTEN, ZONED
 from app.disagreement.statistics import MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE
 from app.disagreement.tables import AttributeValue, Cell, Pair
 from app.reports.queries import agreed, counting, hold_dictionaries, overread_mask
@@ -16,27 +17,9 @@ from ml.formats.ecg_file import MEASURED
 
 _CELL = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain, Cell.left_out)
 
-_NAMED_BY = {name: "p" if name == "reader" else "e" for name in NAMED}
-_VALUES = {
-    "recorded_at": "e.recorded_at",
-    "age": "e.age",
-    "sex": f"array_position(ARRAY{list(SEXES)}, e.sex) - 1",
-    "simulated": "e.simulated",
-    "hour": "coalesce(extract(hour FROM {local}), -1)",
-    "weekday": "coalesce(extract(isodow FROM {local}), -1)",
-    "blinded": f"array_position(ARRAY{list(KNOWN)}, p.blinded) - 1",
-    "validated": f"array_position(ARRAY{list(KNOWN)}, p.validated) - 1",
-    **{name: f"e.{name}::smallint" for name in MEASURED},
-}
-"""What stands in a column of `pairs`, of the ECG `e`, the over-read `p` and the recording's local time."""
-_COMPUTED = ", ".join(f"{value} AS {name}" for name, value in _VALUES.items()).format(
-    local="e.recorded_at AT TIME ZONE coalesce(z.time_zone, 'UTC')"
-)
-_ZONED = "LEFT JOIN sites z ON z.name = e.site"
-_WRITTEN = ("cell_id", *_VALUES, *(f"{attribute}_id" for attribute in NAMED))
 # Thousands of ECGs share a few of these: each is looked up once.
 _NAMED_TOGETHER = f"""
-    SELECT DISTINCT {", ".join(f"coalesce({row}.{name}, '') AS {name}" for name, row in _NAMED_BY.items())}
+    SELECT DISTINCT {", ".join(f"coalesce({each.written}, '') AS {name}" for name, each in NAMED.items())}
     FROM fresh p JOIN ecgs e ON e.id = ecg_id
 """  # noqa: S608
 _NEW_VALUES = f"""
@@ -65,7 +48,7 @@ def refresh_pairs(session: Session, ecg_id: uuid.UUID, vocabulary_ids: Sequence[
     if not rows:
         return
     statement = insert(Pair).values(rows)
-    new = {name: statement.excluded[name] for name in _WRITTEN}
+    new = {name: statement.excluded[name] for name in WRITTEN}
     differs = [getattr(Pair, name).is_distinct_from(value) for name, value in new.items()]
     session.execute(statement.on_conflict_do_update(index_elements=["ecg_id", "slot"], set_=new, where=or_(*differs)))
 
@@ -82,7 +65,7 @@ def _row(session: Session, ecg_id: uuid.UUID, found: dict[str, Any]) -> dict[str
         "ecg_id": ecg_id,
         "slot": found["slot"],
         "cell_id": cell_id,
-        **{name: found[name] for name in _VALUES},
+        **{name: found[name] for name in VALUES},
         **{f"{attribute}_id": ids.get(attribute) or 0 for attribute in NAMED},
     }
 
@@ -98,7 +81,7 @@ def build_pairs(
     allow_memory(session, "32MB")
     between = {"first": first, "last": last}
     _collect(session, vocabulary_id, _BETWEEN, between)
-    columns = ", ".join(f"p.{name}" for name in _WRITTEN if name != "cell_id")
+    columns = ", ".join(f"p.{name}" for name in WRITTEN if name != "cell_id")
     parameters = {"active": slots[0], "slot": slots[1], **between}
     made = _insert(
         session,
@@ -131,12 +114,26 @@ def remake_pairs(session: Session, vocabulary_id: uuid.UUID, slot: int, *, ecgs:
         ),
         {"slot": slot},
     )
-    columns = ", ".join(f"{name} = excluded.{name}" for name in _WRITTEN)
-    before, after = (", ".join(f"{row}.{name}" for name in _WRITTEN) for row in ("pairs", "excluded"))
+    columns = ", ".join(f"{name} = excluded.{name}" for name in WRITTEN)
+    before, after = (", ".join(f"{row}.{name}" for name in WRITTEN) for row in ("pairs", "excluded"))
     return _insert_collected(
         session,
         slot,
         f"ON CONFLICT (ecg_id, slot) DO UPDATE SET {columns} WHERE ({before}) IS DISTINCT FROM ({after})",
+    )
+
+
+def move_to_zone(session: Session, site: str, time_zone: str) -> None:
+    """Compute what follows from a site's time zone again, in all its pairs. The caller holds off all writers."""
+    columns = ", ".join(
+        f"{column} = {value.format(local='p.recorded_at AT TIME ZONE :zone')}" for column, value in LOCAL.items()
+    )
+    session.execute(
+        text(
+            f"UPDATE pairs p SET {columns} WHERE recorded_at IS NOT NULL AND site_id = "  # noqa: S608
+            "(SELECT id FROM attribute_values WHERE attribute = 'site' AND value = :site)"
+        ),
+        {"zone": time_zone, "site": site},
     )
 
 
@@ -176,15 +173,15 @@ def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
 
 _ONE_ECG = f"""
     SELECT v.slot, {", ".join(f"p.{column.key}" for column in _CELL)}, cells.id AS cell_id,
-           {_COMPUTED}, {", ".join(f"{row}.{name}" for name, row in _NAMED_BY.items())},
+           {COMPUTED}, {", ".join(f"{each.written}" for each in NAMED.values())},
            {
     ", ".join(
-        f"(SELECT id FROM attribute_values WHERE attribute = '{name}' AND value = {row}.{name}) AS {name}_id"
-        for name, row in _NAMED_BY.items()
+        f"(SELECT id FROM attribute_values WHERE attribute = '{name}' AND value = {each.written}) AS {each.column}"
+        for name, each in NAMED.items()
     )
 },
            EXISTS (SELECT FROM pairs WHERE pairs.slot = v.slot AND pairs.ecg_id = e.id) AS is_paired
-    FROM vocabularies v JOIN ecgs e ON e.id = :ecg {_ZONED}
+    FROM vocabularies v JOIN ecgs e ON e.id = :ecg {ZONED}
     LEFT JOIN LATERAL ({_paired("ecg_id = :ecg", "v.id")}) p ON true
     LEFT JOIN cells USING ({_KEY})
     WHERE v.id = ANY(:vocabularies) AND v.slot IS NOT NULL
@@ -217,10 +214,10 @@ def _insert_collected(session: Session, slot: int, conflict: str) -> int:
             SELECT named.*, {", ".join(f"coalesce(of_{name}.id, 0) AS {name}_id" for name in NAMED)}
             FROM ({_NAMED_TOGETHER}) named {" ".join(_ID_OF.format(name) for name in NAMED)}
         )
-        SELECT :slot, ecg_id, {", ".join(f"written.{name}" for name in _WRITTEN)} FROM (
-            SELECT ecg_id, cells.id AS cell_id, {_COMPUTED}, {", ".join(f"{name}_id" for name in NAMED)}
-            FROM fresh p JOIN cells USING ({_KEY}) JOIN ecgs e ON e.id = ecg_id {_ZONED}
-            JOIN ids ON {" AND ".join(f"ids.{name} = coalesce({row}.{name}, '')" for name, row in _NAMED_BY.items())}
+        SELECT :slot, ecg_id, {", ".join(f"written.{name}" for name in WRITTEN)} FROM (
+            SELECT ecg_id, cells.id AS cell_id, {COMPUTED}, {", ".join(f"{name}_id" for name in NAMED)}
+            FROM fresh p JOIN cells USING ({_KEY}) JOIN ecgs e ON e.id = ecg_id {ZONED}
+            JOIN ids ON {" AND ".join(f"ids.{name} = coalesce({each.written}, '')" for name, each in NAMED.items())}
         ) written
         {conflict}
         """,  # noqa: S608
@@ -231,7 +228,7 @@ def _insert_collected(session: Session, slot: int, conflict: str) -> int:
 
 
 def _insert(session: Session, rows: str, parameters: dict[str, Any]) -> int:
-    columns = ", ".join(_WRITTEN)
+    columns = ", ".join(WRITTEN)
     made = session.execute(text(f"INSERT INTO pairs (slot, ecg_id, {columns}) {rows}"), parameters)
     return made.rowcount  # type: ignore[attr-defined, no-any-return]
 

@@ -1,8 +1,12 @@
 """Pinning a question: its answer is stored with it, so neither data nor vocabularies can change it."""
 
+from datetime import datetime
+
 from sqlalchemy.orm import Session
 
+from app.disagreement.attributes import FILTERS
 from app.disagreement.counting.cells import CellBook
+from app.disagreement.counting.selection import given
 from app.disagreement.service import disagreement
 from app.disagreement.tables import Snapshot
 from app.disagreement.tally import Asked
@@ -48,7 +52,7 @@ def _completed(answer: Json) -> Json:
     """Return an answer with null for what an older release did not count."""
     groups = answer["groups"]
     return {
-        "simulated": None,
+        **dict.fromkeys(("simulated", "blinded", "validated")),
         **_NOT_COUNTED,
         **answer,
         "groups": None if groups is None else [{**_NOT_COUNTED, **group} for group in groups],
@@ -57,16 +61,9 @@ def _completed(answer: Json) -> Json:
 
 def _written(asked: Asked) -> Json:
     """Return a question as the parameters it was asked with."""
-    chosen = asked.chosen
-    start, end = (written(at) if at is not None else None for at in (chosen.recorded_from, chosen.recorded_to))
-    said = {
-        "from": start,
-        "to": end,
-        **{
-            name: getattr(chosen, name)
-            for name in ("site", "device", "device_software", "reader", "sex", "age_min", "age_max", "simulated")
-        },
-        "hedged": asked.hedged,
-        "group_by": list(asked.group_by) or None,
+    filters = {
+        FILTERS[name][1].alias or name: written(value) if isinstance(value, datetime) else value
+        for name, value in given(asked.chosen).items()
     }
-    return {name: value for name, value in said.items() if value is not None}
+    grouped = {"group_by": list(asked.group_by)} if asked.group_by else {}
+    return {**filters, "hedged": asked.hedged, **grouped}

@@ -6,10 +6,12 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, text
 
-from app.disagreement.counting.selection import SEXES, PairFilter
+from app.disagreement.attributes import KNOWN, SEXES
+from app.disagreement.counting.selection import PairFilter, names
 from app.disagreement.pairs.queries import _cell_id, _value_ids
 from app.ecgs.tables import Ecg
 from app.kit.database import Database
@@ -18,7 +20,12 @@ from app.reports.tables import Report
 from ml.labeling import builtin
 
 LABELS = [label.key for label in builtin().labels]
-ECG_FIELDS = ("id", "recorded_at", "site", "device", "device_software", "sex", "age", "simulated")
+ECG_FIELDS = (
+    *("id", "recorded_at", "site", "location", "device", "device_software", "sex", "age", "simulated"),
+    *("heart_rate", "qrs_axis"),
+)
+NAMES = ("site", "location", "device", "device_software", "reader")
+EQUAL = (*NAMES, "sex", "hour", "weekday", "off_hours", "blinded", "validated")
 
 
 @dataclass(frozen=True)
@@ -34,6 +41,12 @@ class StoredPair:
     sex: str = "unknown"
     age: float | None = None
     simulated: bool = False
+    location: str | None = None
+    time_zone: str = "UTC"
+    blinded: str = "unknown"
+    validated: str = "unknown"
+    heart_rate: float | None = None
+    qrs_axis: float | None = None
     id: uuid.UUID = field(default_factory=uuid.uuid4)
 
     def said(self, bit: int, hedged: str) -> tuple[bool, bool] | None:
@@ -57,12 +70,16 @@ class StoredPair:
             self.simulated == bool(chosen.simulated)
             and (chosen.recorded_from is None or (when is not None and when >= chosen.recorded_from))
             and (chosen.recorded_to is None or (when is not None and when < chosen.recorded_to))
-            and all(
-                getattr(chosen, name) in (None, getattr(self, name))
-                for name in ("site", "device", "device_software", "reader", "sex")
-            )
-            and (chosen.age_min is None or (self.age is not None and self.age >= chosen.age_min))
-            and (chosen.age_max is None or (self.age is not None and self.age <= chosen.age_max))
+            and all(getattr(chosen, name) in (None, self.group(name)) for name in EQUAL)
+            and all(self._is_between(name, chosen) for name in ("age", "heart_rate", "qrs_axis"))
+        )
+
+    def _is_between(self, name: str, chosen: PairFilter) -> bool:
+        least, most, value = getattr(chosen, f"{name}_min"), getattr(chosen, f"{name}_max"), getattr(self, name)
+        if value is not None and name != "age":
+            value = round(value)
+        return (least is None or (value is not None and value >= least)) and (
+            most is None or (value is not None and value <= most)
         )
 
     def group(self, grouping: str) -> str | int | None:
@@ -74,6 +91,15 @@ class StoredPair:
                 return None
             at = self.recorded_at.astimezone(UTC)
             return at.year if grouping == "year" else f"{at:%Y-%m}"
+        if grouping in ("hour", "weekday", "off_hours"):
+            if self.recorded_at is None:
+                return None
+            local = self.recorded_at.astimezone(ZoneInfo(self.time_zone))
+            off = local.hour >= 17 or local.hour < 8 or local.isoweekday() in (6, 7)
+            return {"hour": local.hour, "weekday": local.isoweekday(), "off_hours": off}[grouping]
+        if grouping in ("heart_rate", "qrs_axis"):
+            measured, width = getattr(self, grouping), {"heart_rate": 10, "qrs_axis": 30}[grouping]
+            return None if measured is None else round(measured) // width * width
         value: str | None = getattr(self, grouping)
         return value
 
@@ -81,13 +107,15 @@ class StoredPair:
 def refused(pairs: Iterable[StoredPair], query: PairFilter) -> set[str]:
     """The fields of a question that can match nothing."""
     fields = set()
-    start, end, youngest, oldest = query.recorded_from, query.recorded_to, query.age_min, query.age_max
+    start, end = query.recorded_from, query.recorded_to
     if start is not None and end is not None and start >= end:
         fields.add("query.from")
-    if youngest is not None and oldest is not None and youngest > oldest:
-        fields.add("query.age_min")
+    for name in ("age", "heart_rate", "qrs_axis"):
+        least, most = getattr(query, f"{name}_min"), getattr(query, f"{name}_max")
+        if least is not None and most is not None and least > most:
+            fields.add(f"query.{name}_min")
     pairs = list(pairs)
-    for name, asked in query.names.items():
+    for name, asked in names(query).items():
         if not any(
             getattr(pair, name) == asked and (name == "reader" or pair.simulated == bool(query.simulated))
             for pair in pairs
@@ -101,7 +129,7 @@ def store(database: Database, pairs: Iterable[StoredPair]) -> None:
     with database.begin() as session:
         [text_id] = text_ids(session, [("AF", None)])
         for pair in pairs:
-            names = {name: getattr(pair, name) for name in ("site", "device", "device_software", "reader")}
+            names = {name: getattr(pair, name) for name in NAMES}
             ids = _value_ids(session, names)
             session.execute(
                 insert(Ecg).values(
@@ -118,14 +146,17 @@ def store(database: Database, pairs: Iterable[StoredPair]) -> None:
                     reader=pair.reader or "",
                     version=1,
                     current=True,
+                    blinded=pair.blinded,
+                    validated=pair.validated,
                     text_id=text_id,
                 )
             )
             session.execute(
                 text(
                     "INSERT INTO pairs (slot, ecg_id, cell_id, recorded_at, age, sex, site_id, device_id, "
-                    "device_software_id, reader_id, simulated) VALUES (0, :id, :cell, :at, :age, :sex, :site, :device, "
-                    ":device_software, :reader, :simulated)"
+                    "device_software_id, reader_id, simulated, location_id, hour, weekday, blinded, validated, "
+                    "heart_rate, qrs_axis) VALUES (0, :id, :cell, :at, :age, :sex, :site, :device, :device_software, "
+                    ":reader, :simulated, :location, :hour, :weekday, :blinded, :validated, :heart_rate, :qrs_axis)"
                 ),
                 {
                     "id": pair.id,
@@ -134,6 +165,12 @@ def store(database: Database, pairs: Iterable[StoredPair]) -> None:
                     "age": pair.age,
                     "sex": SEXES.index(pair.sex),
                     "simulated": pair.simulated,
+                    "hour": -1 if pair.group("hour") is None else pair.group("hour"),
+                    "weekday": -1 if pair.group("weekday") is None else pair.group("weekday"),
+                    "blinded": KNOWN.index(pair.blinded),
+                    "validated": KNOWN.index(pair.validated),
+                    "heart_rate": None if pair.heart_rate is None else round(pair.heart_rate),
+                    "qrs_axis": None if pair.qrs_axis is None else round(pair.qrs_axis),
                     **{name: ids.get(name, 0) for name in names},
                 },
             )
@@ -152,6 +189,15 @@ def counted(pairs: Iterable[StoredPair], hedged: str) -> dict[str, Any]:
         "differing": sum(number > 0 for number in changed),
         "changes": sum(changed),
         "labels": labels,
+    }
+
+
+def known(pairs: Iterable[StoredPair]) -> dict[str, dict[str, int]]:
+    """Count how many pairs are blinded, and validated."""
+    pairs = list(pairs)
+    return {
+        name: {word: sum(getattr(pair, name) == word for pair in pairs) for word in KNOWN}
+        for name in ("blinded", "validated")
     }
 
 

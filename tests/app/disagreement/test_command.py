@@ -28,7 +28,7 @@ def run(settings: Settings, monkeypatch: pytest.MonkeyPatch) -> CliRunner:
 def test_the_command_prints_the_table(run: CliRunner, client: httpx.Client, database: Database) -> None:
     store(database, random_pairs(random.Random(SEED), 80))
     table = client.get("/v1/disagreement", params={"sex": "male", "group_by": "site"}).json()
-    options = ["disagreement", "--sex", "male", "--group-by", "site"]
+    options = ["disagreement", "--where", "sex=male", "--group-by", "site"]
     shown = run.invoke(cli, options)
     assert shown.exit_code == 0, shown.output
     lines = shown.stdout.splitlines()
@@ -64,6 +64,9 @@ def test_the_command_prints_the_table(run: CliRunner, client: httpx.Client, data
         ["--site", "nowhere"],
         ["--age-min", "60", "--age-max", "59"],
         ["--from", "2026-01-01", "--to", "2025-01-01"],
+        ["--where", "colour=red"],
+        ["--where", "hour"],
+        ["--where", "from=2026-01-01"],
     ],
 )
 def test_an_option_that_makes_no_question_is_named(run: CliRunner, options: list[str]) -> None:
@@ -75,11 +78,13 @@ def test_an_option_that_makes_no_question_is_named(run: CliRunner, options: list
 
 def test_times_are_read_as_the_api_reads_them() -> None:
     def asked(start: str) -> PairFilter:
-        return command.asked({"from": start, "site": " north "}, "positive", ()).chosen
+        return command.asked(
+            {"from": start, "site": " north "}, ["hour=7"], "positive", (), settings=Settings(_env_file=None)
+        ).chosen
 
     five = datetime(2024, 6, 1, 5, tzinfo=UTC)
-    assert asked("2024-06-01T00:00:00-05:00") == PairFilter(recorded_from=five, site="north")
-    assert asked("2024-06-01") == PairFilter(recorded_from=five.replace(hour=0), site="north")
+    assert asked("2024-06-01T00:00:00-05:00") == PairFilter(recorded_from=five, site="north", hour=7)
+    assert asked("2024-06-01") == PairFilter(recorded_from=five.replace(hour=0), site="north", hour=7)
     for digits in ("2025", "20240301"):
         with pytest.raises(command.CannotBeAsked, match=r"^--from: is not written as ISO 8601"):
             asked(digits)

@@ -13,8 +13,9 @@ import numpy as np
 from sqlalchemy import Row, text
 from sqlalchemy.orm import Session
 
+from app.disagreement.attributes import SEXES
 from app.disagreement.counting.queries import Counted, count_by_cell
-from app.disagreement.counting.selection import SEXES, PairFilter
+from app.disagreement.counting.selection import PairFilter, given
 from app.disagreement.pairs.queries import refresh_pairs
 from app.disagreement.queries import fold
 from app.ecgs import queries as ecgs
@@ -228,9 +229,7 @@ def test_counts_are_right_at_every_moment_and_in_the_end(
     assert len(pairs) > 20 and len({pair.site for pair in pairs}) > 3
     for chosen in FILTERS:
         query = {
-            name: value.isoformat() if isinstance(value, datetime) else value
-            for name, value in vars(chosen).items()
-            if value is not None
+            name: value.isoformat() if isinstance(value, datetime) else value for name, value in given(chosen).items()
         }
         query = {{"recorded_from": "from", "recorded_to": "to"}.get(name, name): value for name, value in query.items()}
         table = client.get("/v1/disagreement", params=query).json()

@@ -16,10 +16,11 @@ from app.disagreement import tally
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.queries import fold, fold_when_worth_it
 from app.kit.database import Database
-from tests.app.disagreement.archive import LABELS, StoredPair, counted, refused, shown, store
+from tests.app.disagreement.archive import LABELS, StoredPair, counted, known, refused, shown, store
 
 SEED = 5
 GROUPINGS = ["site", "device", "device_software", "reader", "sex", "age", "month", "year"]
+FURTHER = ["location", "hour", "weekday", "off_hours", "blinded", "validated", "heart_rate", "qrs_axis"]
 
 
 def random_pairs(draw: random.Random, size: int) -> list[StoredPair]:
@@ -43,6 +44,11 @@ def random_pairs(draw: random.Random, size: int) -> list[StoredPair]:
                 sex=draw.choice(["male", "female", "unknown"]),
                 age=draw.choice([None, 0.0, 59.99, 60.0, 60.5, 70.0, 130.0]),
                 simulated=draw.random() < 0.3,
+                location=draw.choice([None, "ICU", "north"]),
+                blinded=draw.choice(["yes", "no", "unknown"]),
+                validated=draw.choice(["yes", "no", "unknown"]),
+                heart_rate=draw.choice([None, 0.0, 59.4, 60.0, 120.6]),
+                qrs_axis=draw.choice([None, -180.0, -30.0, -0.6, 29.9, 180.0]),
             )
         )
     return pairs
@@ -63,6 +69,16 @@ def random_filter(draw: random.Random) -> dict[str, Any]:
         "sex": draw.choice(["male", "female", "unknown"]),
         "age_min": draw.choice([0, 59.99, 60, 60.2, 70, 130]),
         "age_max": draw.choice([0, 59.99, 60, 60.2, 70, 130]),
+        "location": draw.choice(["ICU", "north", "nowhere"]),
+        "hour": draw.randrange(24),
+        "weekday": draw.randint(1, 7),
+        "off_hours": draw.choice([True, False]),
+        "blinded": draw.choice(["yes", "no", "unknown"]),
+        "validated": draw.choice(["yes", "no", "unknown"]),
+        "heart_rate_min": draw.choice([0, 59, 59.5, 60]),
+        "heart_rate_max": draw.choice([59, 60, 121]),
+        "qrs_axis_min": draw.choice([-180, -1, 30]),
+        "qrs_axis_max": draw.choice([-30, -1, 180]),
     }
     return {name: possible[name] for name in draw.sample(sorted(possible), draw.choice([0, 1, 1, 2, 2, 3]))}
 
@@ -99,10 +115,10 @@ def test_any_filters_and_groups_give_what_counting_one_by_one_gives(
     client: httpx.Client, archive: list[StoredPair]
 ) -> None:
     draw = random.Random(SEED)
-    for _ in range(250):
+    for _ in range(400):
         query = random_filter(draw)
         hedged = draw.choice(["positive", "negative", "ignore"])
-        group_by = draw.sample(GROUPINGS, draw.choice([0, 0, 1, 1, 2]))
+        group_by = draw.sample(GROUPINGS + FURTHER, draw.choice([0, 0, 1, 1, 2]))
         chosen = [pair for pair in archive if pair.is_chosen(as_filter(query))]
         asked = {**query, "hedged": hedged, "group_by": group_by}
         answer = client.get("/v1/disagreement", params=asked)
@@ -112,6 +128,7 @@ def test_any_filters_and_groups_give_what_counting_one_by_one_gives(
             continue
         assert table["simulated"] == query.get("simulated", False)
         assert shown(table) == counted(chosen, hedged), asked
+        assert {name: table[name] for name in ("blinded", "validated")} == known(chosen), asked
         if not group_by:
             assert table["groups"] is None
             continue
@@ -131,7 +148,7 @@ def test_totals_stay_right_whatever_is_changed_moved_or_deleted(
         return [
             client.get("/v1/disagreement", params={"group_by": name, "simulated": simulated}).json()
             for simulated in (False, True)
-            for name in GROUPINGS
+            for name in GROUPINGS + FURTHER
         ]
 
     before = tables()
@@ -139,6 +156,7 @@ def test_totals_stay_right_whatever_is_changed_moved_or_deleted(
         session.execute(text("UPDATE pairs SET cell_id = (SELECT min(id) FROM cells) WHERE sex = 1"))
         session.execute(text("UPDATE pairs SET age = 60.5, recorded_at = '2031-01-01Z' WHERE sex = 2"))
         session.execute(text("UPDATE pairs SET simulated = NOT simulated WHERE sex = 2"))
+        session.execute(text("UPDATE pairs SET blinded = (blinded + 1) % 3, validated = 0, hour = 5 WHERE sex = 1"))
         session.execute(text("CREATE TEMP TABLE kept ON COMMIT DROP AS SELECT * FROM pairs WHERE sex = 0"))
         session.execute(text("DELETE FROM pairs WHERE sex = 0"))
     moved = tables()
@@ -148,10 +166,12 @@ def test_totals_stay_right_whatever_is_changed_moved_or_deleted(
     with database.begin() as session:
         fold(session, 0)
         assert session.execute(text("SELECT count(*) FROM pair_deltas")).scalar_one() == 0
-        by = "SELECT simulated, month, cell_id, count(*) FROM pairs GROUP BY 1, 2, 3 ORDER BY 1, 2, 3"
+        kind = "simulated, blinded, validated"
+        by = f"SELECT {kind}, month, cell_id, count(*) FROM pairs GROUP BY 1, 2, 3, 4, 5 ORDER BY 1, 2, 3, 4, 5"
         truth = session.execute(text(by)).all()
         totals = (
-            "SELECT simulated, value, cell_id, pairs FROM pair_totals WHERE facet = 7 AND pairs <> 0 ORDER BY 1, 2, 3"
+            f"SELECT {kind}, value, cell_id, pairs FROM pair_totals WHERE facet = 7 AND pairs <> 0 "
+            "ORDER BY 1, 2, 3, 4, 5"
         )
         assert session.execute(text(totals)).all() == truth
     assert tables() == moved != before

@@ -1,0 +1,229 @@
+"""What pairs can be chosen and grouped by: one table, from which filters, groups and columns follow.
+
+A new attribute is one line of `ATTRIBUTES`, and its column in `tables.py` and a migration.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Annotated, Any, Literal
+
+from fastapi import Query
+
+from app.disagreement.tables import changes, pair_totals
+from app.ecgs.measurements import MEASURED
+from app.ecgs.parameters import Device, From, Simulated, Site, To
+from app.ecgs.schemas import Sex
+from app.kit.text import Name
+
+GroupKey = str | int | bool | None
+
+SEXES = ("unknown", "male", "female")
+"""By their codes in ISO 5218."""
+KNOWN = ("unknown", "yes", "no")
+"""By their codes in `pairs`."""
+NO_BAND = -32_768
+"""The group of what was not measured: an axis may be -1."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Filter:
+    """A filter: its name and type as a parameter, and what it asks of the column `{0}`."""
+
+    name: str
+    type: Any
+    condition: str
+    alias: str = ""  # as clients write it, where that is another name
+    stored: Callable[[Any], Any] = lambda value: value  # what the column holds for the value
+
+
+@dataclass(frozen=True, kw_only=True)
+class Grouping:
+    """A way to group: the SQL of a group's number, made of the column `{0}`, and how that number is shown."""
+
+    name: str
+    sql: str = "{0}"
+    shown: Callable[[int], GroupKey] = lambda value: None if value < 0 else value
+
+
+@dataclass(frozen=True, kw_only=True, eq=False)
+class Attribute:
+    """Something that is known of a pair.
+
+    Attributes
+    ----------
+    column
+        Of `pairs`: what the filters ask. `{off_hours}` stands for `OffHours.sql`.
+    written
+        SQL of what stands there, made of the ECG `e`, its over-read `p` and the local time `{local}`; None: nothing, it
+        is no column. Of a name it is the name; the column holds its id in `attribute_values`.
+    counted_by
+        The column that groups are made of, where that is another one.
+    facet
+        Its number in `pair_totals`; None: questions about it read the pairs. A migration has to count a new one.
+    name
+        Of a name: the attribute in `attribute_values`.
+    """
+
+    column: str
+    written: str | None = None
+    filters: tuple[Filter, ...] = ()
+    groupings: tuple[Grouping, ...] = ()
+    counted_by: str | None = None
+    facet: int | None = None
+    name: str | None = None
+
+    @property
+    def counted(self) -> str:
+        """The column that groups are made of."""
+        return self.counted_by or self.column
+
+    @property
+    def in_changes(self) -> bool:
+        """Whether `changes` has the column."""
+        return self.column in changes.c
+
+    @property
+    def in_totals(self) -> bool:
+        """Whether each row of `pair_totals` has the column, as those of `pairs`."""
+        return self.column in pair_totals.c
+
+
+def month_name(month: int) -> str:
+    """Return a month (12 · year + month - 1) as ISO 8601 writes it."""
+    return f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def _named(name: str, type: Any, row: str = "e", *, facet: int | None = None) -> Attribute:
+    """Return an attribute whose values are names, of the ECG or the over-read."""
+    return Attribute(
+        name=name,
+        column=f"{name}_id",
+        written=f"{row}.{name}",
+        filters=(Filter(name=name, type=type, condition=f"{{0}} = :{name}"),),
+        groupings=(Grouping(name=name),),
+        facet=facet,
+    )
+
+
+def _coded(name: str, type: Any, words: tuple[str, ...], row: str, *, facet: int | None = None) -> Attribute:
+    """Return an attribute whose values are a few words, kept by their places in `words`."""
+    return Attribute(
+        column=name,
+        written=f"array_position(ARRAY{list(words)}, {row}.{name}::text) - 1",
+        filters=(Filter(name=name, type=type, condition=f"{{0}} = :{name}", stored=words.index),),
+        groupings=(Grouping(name=name, shown=words.__getitem__),),
+        facet=facet,
+    )
+
+
+def _local(name: str, field: str, lowest: int, highest: int, description: str) -> Attribute:
+    """Return a part of the local time of the recording."""
+    asked = Annotated[int | None, Query(ge=lowest, le=highest, description=description)]
+    return Attribute(
+        column=name,
+        written=f"coalesce(extract({field} FROM {{local}}), -1)",
+        filters=(Filter(name=name, type=asked, condition=f"{{0}} = :{name}"),),
+        groupings=(Grouping(name=name),),
+    )
+
+
+def _range(name: str, lowest: float, highest: float, unit: str) -> tuple[Filter, Filter]:
+    asked = Annotated[
+        float | None,
+        Query(ge=lowest, le=highest, allow_inf_nan=False, description=f"{unit[:1].upper()}{unit[1:]}, inclusive."),
+    ]
+    return (
+        Filter(name=f"{name}_min", type=asked, condition=f"{{0}} >= :{name}_min"),
+        Filter(name=f"{name}_max", type=asked, condition=f"{{0}} <= :{name}_max"),
+    )
+
+
+def _measured(name: str, width: int) -> Attribute:
+    """Return a measurement of the device, grouped by bands of a width."""
+    band = f"coalesce(floor({{0}} / {width}.0)::integer * {width}, {NO_BAND})"
+    return Attribute(
+        column=name,
+        written=f"e.{name}::smallint",
+        filters=_range(name, *MEASURED[name]),
+        groupings=(Grouping(name=name, sql=band, shown=lambda value: None if value == NO_BAND else value),),
+    )
+
+
+_Location = Annotated[Name | None, Query(description="The care unit.", examples=["emergency"])]
+_Software = Annotated[Name | None, Query(examples=["12SL v23"])]
+_Reader = Annotated[Name | None, Query(description="Whose over-read it is.", examples=["reader-7"])]
+_Sex = Annotated[Sex | None, Query()]
+_Blinded = Annotated[
+    Literal["yes", "no", "unknown"] | None,
+    Query(description="Whether the over-reader had not seen the machine's text."),
+]
+_Validated = Annotated[
+    Literal["yes", "no", "unknown"] | None, Query(description="Whether a person has confirmed the over-read.")
+]
+_OffHours = Annotated[
+    bool | None,
+    Query(description="Recorded in off-hours of the site, or not: `OVERREAD_OFF_HOURS`, `OVERREAD_OFF_DAYS`."),
+]
+
+TIME = Attribute(
+    column="recorded_at",
+    written="e.recorded_at",
+    filters=(
+        Filter(name="recorded_from", alias="from", type=From, condition="{0} >= :recorded_from"),
+        Filter(name="recorded_to", alias="to", type=To, condition="{0} < :recorded_to"),
+    ),
+    groupings=(
+        Grouping(name="month", shown=lambda value: None if value < 0 else month_name(value)),
+        Grouping(name="year", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 12 END"),
+    ),
+    counted_by="month",
+    facet=7,
+)
+AGE = Attribute(
+    column="age",
+    written="e.age",
+    filters=_range("age", 0, 130, "years"),
+    groupings=(Grouping(name="age", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 10 * 10 END"),),
+    counted_by="age_years",
+    facet=6,
+)
+ATTRIBUTES: tuple[Attribute, ...] = (
+    TIME,
+    _named("site", Site, facet=1),
+    _named("device", Device, facet=2),
+    _named("device_software", _Software, facet=3),
+    _named("reader", _Reader, "p", facet=4),
+    _coded("sex", _Sex, SEXES, "e", facet=5),
+    AGE,
+    Attribute(
+        column="simulated",
+        written="e.simulated",
+        filters=(Filter(name="simulated", type=Simulated, condition="{0} = :simulated"),),
+    ),
+    _named("location", _Location),
+    _local("hour", "hour", 0, 23, "Hour of the recording in the site's time zone."),
+    _local("weekday", "isodow", 1, 7, "Day of the recording in the site's time zone; 1 is Monday."),
+    Attribute(
+        column="({off_hours})",
+        filters=(Filter(name="off_hours", type=_OffHours, condition="{0} = :off_hours", stored=int),),
+        groupings=(Grouping(name="off_hours", shown=lambda value: None if value < 0 else bool(value)),),
+    ),
+    _coded("blinded", _Blinded, KNOWN, "p"),
+    _coded("validated", _Validated, KNOWN, "p"),
+    _measured("heart_rate", 10),
+    _measured("pr_ms", 20),
+    _measured("qrs_ms", 10),
+    _measured("qt_ms", 20),
+    _measured("qtc_ms", 20),
+    _measured("p_axis", 30),
+    _measured("qrs_axis", 30),
+    _measured("t_axis", 30),
+)
+NAMED: dict[str, Attribute] = {attribute.name: attribute for attribute in ATTRIBUTES if attribute.name is not None}
+"""Attributes whose values are names, which pairs hold by their ids."""
+FILTERS: dict[str, tuple[Attribute, Filter]] = {
+    asked.name: (attribute, asked) for attribute in ATTRIBUTES for asked in attribute.filters
+}
+GROUPINGS: dict[str, tuple[Attribute, Grouping]] = {
+    grouping.name: (attribute, grouping) for attribute in ATTRIBUTES for grouping in attribute.groupings
+}
