@@ -11,7 +11,7 @@ from fastapi import Query
 
 from app.disagreement.tables import changes, pair_totals
 from app.ecgs.measurements import MEASURED
-from app.ecgs.parameters import Device, From, Simulated, Site, To
+from app.ecgs.parameters import Device, From, Location, Simulated, Site, To
 from app.ecgs.schemas import Sex
 from app.kit.text import Name
 
@@ -116,7 +116,7 @@ def _coded(name: str, type: Any, words: tuple[str, ...], row: str, *, facet: int
     )
 
 
-def _local(name: str, field: str, lowest: int, highest: int, description: str) -> Attribute:
+def _local(name: str, field: str, lowest: int, highest: int, *, description: str) -> Attribute:
     """Return a part of the local time of the recording."""
     asked = Annotated[int | None, Query(ge=lowest, le=highest, description=description)]
     return Attribute(
@@ -200,9 +200,9 @@ ATTRIBUTES: tuple[Attribute, ...] = (
         written="e.simulated",
         filters=(Filter(name="simulated", type=Simulated, condition="{0} = :simulated"),),
     ),
-    _named("location", _Location),
-    _local("hour", "hour", 0, 23, "Hour of the recording in the site's time zone."),
-    _local("weekday", "isodow", 1, 7, "Day of the recording in the site's time zone; 1 is Monday."),
+    _named("location", Location),
+    _local("hour", "hour", 0, 23, description="Hour of the recording in the site's time zone."),
+    _local("weekday", "isodow", 1, 7, description="Day of the recording in the site's time zone; 1 is Monday."),
     Attribute(
         column="({off_hours})",
         filters=(Filter(name="off_hours", type=_OffHours, condition="{0} = :off_hours", stored=int),),

@@ -12,17 +12,22 @@ from numpy.typing import NDArray
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import StreamingResponse
 
+from app.ecgs.measurements import EcgMeasurements, MeasurementsOut
 from app.ecgs.memory import Signals
 from app.ecgs.plot import SHOWN_S, plot_svg
+from app.ecgs.service import device_measurements
 from app.ecgs.tables import Ecg
 from app.kit.problems import Problem
 from ml.formats import LEADS, Recording
+from ml.measurements import MEASUREMENTS, measure
 from ml.signals import Preprocessing, Unusable, preprocess
 from ml.signals.preprocessing import Windows
 
 Stage = Literal["raw", "window"]
 Format = Literal["json", "npy"]
 
+_OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "axis_of_net", "t_axis": "axis_of_t"}
+"""Names of `ml.measurements` by ours; PR, QT and the axis of P are not measured here."""
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
 CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
@@ -67,6 +72,27 @@ async def plot(
         svg = await run_in_threadpool(_plotted, recording, caption, start_s, ecg.simulated)
         contained = {"Content-Security-Policy": "default-src 'none'; style-src 'unsafe-inline'"}
         yield Response(svg, media_type="image/svg+xml", headers={**headers, **contained})
+
+
+@asynccontextmanager
+async def measurements(signals: Signals, ecg: Ecg, actor: str) -> AsyncIterator[Response]:
+    """Make the answer with what the device measured, and what is measured here in the waveform's first window."""
+    async with signals.read(ecg, actor, WINDOWED) as recording:
+        ours = await run_in_threadpool(_measured, recording)
+        yield measured(ecg, ours)
+
+
+def measured(ecg: Ecg, ours: MeasurementsOut | None) -> Response:
+    """Return the answer with the device's measurements, and with ours where there is a waveform."""
+    answer = EcgMeasurements(ecg_id=ecg.id, device=device_measurements(ecg), overread=ours)
+    return Response(answer.model_dump_json(), media_type="application/json")
+
+
+def _measured(recording: Recording) -> MeasurementsOut:
+    values = dict(
+        zip(MEASUREMENTS, measure(_windows(recording, Preprocessing()).values[0]).values.tolist(), strict=True)
+    )
+    return MeasurementsOut(by="overread", **{ours: values[name] for ours, name in _OURS.items()})
 
 
 def _lead(recording: Recording, index: int) -> NDArray[np.float64]:

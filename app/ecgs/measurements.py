@@ -1,8 +1,9 @@
-"""What a device measures of an ECG, as requests and answers have it."""
+"""Measurements of an ECG, as requests and answers have them: the device's, which are kept, and ours."""
 
+import uuid
 from typing import Annotated, Any, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from ml.formats.ecg_file import MEASURED, QtcFormula, Range
 
@@ -39,4 +40,49 @@ class MeasurementsIn(BaseModel):
 class MeasurementsOut(MeasurementsIn):
     """Measurements, and whose they are."""
 
-    by: Literal["device", "overread"] = Field(description="`device`: as the device says; `overread`: computed here.")
+    by: Literal["device", "overread"] = Field(description="`device`: as the device says; `overread`: measured here.")
+
+
+MEASURED_BY_DEVICE: dict[str, JsonValue] = {
+    "heart_rate": 72.0,
+    "pr_ms": 164.0,
+    "qrs_ms": 92.0,
+    "qt_ms": 398.0,
+    "qtc_ms": 436.0,
+    "qtc_formula": "bazett",
+    "p_axis": 51.0,
+    "qrs_axis": -34.0,
+    "t_axis": 40.0,
+    "by": "device",
+}
+_MEASURED_HERE: dict[str, JsonValue] = {
+    **dict.fromkeys(MEASURED_BY_DEVICE),
+    "heart_rate": 71.4,
+    "qrs_ms": 88.0,
+    "qrs_axis": -31.2,
+    "t_axis": 37.9,
+    "by": "overread",
+}
+
+
+class EcgMeasurements(BaseModel):
+    """An ECG's measurements, the device's and ours, apart."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+                    "device": MEASURED_BY_DEVICE,
+                    "overread": _MEASURED_HERE,
+                }
+            ]
+        }
+    )
+
+    ecg_id: uuid.UUID
+    device: MeasurementsOut | None = Field(description="Null: the device says nothing.")
+    overread: MeasurementsOut | None = Field(
+        description="In the first ten seconds of the waveform: rate, QRS duration, and the axes of QRS and T; null: "
+        "there is no waveform here."
+    )

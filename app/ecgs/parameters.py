@@ -13,6 +13,7 @@ From = Annotated[
 ]
 To = Annotated[Time | None, Query(alias="to", description="Recorded before.", examples=["2027-01-01T00:00:00Z"])]
 Site = Annotated[Name | None, Query(examples=["north"])]
+Location = Annotated[Name | None, Query(description="The care unit.", examples=["emergency"])]
 Device = Annotated[Name | None, Query(examples=["MAC 2000"])]
 Simulated = Annotated[
     bool | None,

@@ -9,6 +9,7 @@ from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ViewerUser
 from app.ecgs import answers, service
 from app.ecgs.answers import Format, Stage
+from app.ecgs.measurements import EcgMeasurements
 from app.ecgs.memory import HoldUploadMemory, SignalsDep
 from app.ecgs.schemas import EcgOut, WaveformJson
 from app.ecgs.service import ArchiveDep
@@ -26,7 +27,8 @@ LONGEST_JSON_S = 120.0  # a longer waveform as JSON text is many megabytes; as .
 
 METADATA_EXAMPLE = (
     '{"patient_id": "4711", "recorded_at": "2026-03-01T10:00:00Z", "site": "north", "device": "MAC 2000", '
-    '"device_software": "12SL v23", "age": 67, "sex": "female", "record": "2026-03-01/0042"}'
+    '"device_software": "12SL v23", "location": "emergency", "age": 67, "sex": "female", "record": "2026-03-01/0042", '
+    '"order_id": "A-17", "measurements": {"heart_rate": 72, "qt_ms": 398, "qtc_ms": 436, "qtc_formula": "bazett"}}'
 )
 PLOT_EXAMPLE = '<svg xmlns="http://www.w3.org/2000/svg" width="276mm" height="164mm" viewBox="0 0 276 164" …>…</svg>'
 
@@ -128,6 +130,19 @@ def get_waveform(
         return known
     make = answers.raw if stage == "raw" else answers.windows
     return Deferred(lambda: make(signals, ecg, user.name, format, headers=caching.headers_of(etag)))
+
+
+@router.get(
+    "/{ecg_id}/measurements",
+    response_model=EcgMeasurements,
+    responses=responses(404, 410, 422, 503),
+)
+def get_measurements(ecg_id: uuid.UUID, signals: SignalsDep, session: SessionDep, user: ViewerUser) -> Response:
+    """Show what the device measured, and what is measured here on the waveform. The two are never mixed."""
+    ecg = service.get(session, ecg_id)
+    if ecg.waveform_sha256 is None:
+        return answers.measured(ecg, None)
+    return Deferred(lambda: answers.measurements(signals, ecg, user.name))
 
 
 @router.get(

@@ -6,26 +6,13 @@ from typing import Annotated, Any, Generic, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
-from app.ecgs.measurements import MeasurementsIn, MeasurementsOut
+from app.ecgs.measurements import MEASURED_BY_DEVICE, MeasurementsIn, MeasurementsOut
 from app.kit.pagination import Item, Page
 from app.kit.text import Name
 from app.kit.times import Time
 from app.reports.schemas import OVERREAD, ReportOut
 
 Sex = Literal["male", "female", "unknown"]
-
-MEASURED_BY_DEVICE: dict[str, JsonValue] = {
-    "heart_rate": 72.0,
-    "pr_ms": 164.0,
-    "qrs_ms": 92.0,
-    "qt_ms": 398.0,
-    "qtc_ms": 436.0,
-    "qtc_formula": "bazett",
-    "p_axis": 51.0,
-    "qrs_axis": -34.0,
-    "t_axis": 40.0,
-    "by": "device",
-}
 
 ECG: dict[str, JsonValue] = {
     "id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",

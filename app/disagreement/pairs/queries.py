@@ -13,7 +13,6 @@ from app.disagreement.pairs.columns import COMPUTED, LOCAL, VALUES, WRITTEN, ZON
 from app.disagreement.statistics import MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE
 from app.disagreement.tables import AttributeValue, Cell, Pair
 from app.reports.queries import agreed, counting, hold_dictionaries, overread_mask
-from ml.formats.ecg_file import MEASURED
 
 _CELL = (Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain, Cell.left_out)
 

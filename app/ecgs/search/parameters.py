@@ -5,7 +5,7 @@ from typing import Annotated, NamedTuple
 from fastapi import Depends, Query
 
 from app.ecgs.filters import check, wants_simulated
-from app.ecgs.parameters import Device, From, Simulated, Site, To
+from app.ecgs.parameters import Device, From, Location, Simulated, Site, To
 from app.ecgs.search.selection import EcgSearch, WithFinding
 from app.kit.database import SessionDep
 from app.kit.problems import invalid
@@ -65,6 +65,7 @@ def ecg_search(
     recorded_from: From = None,
     recorded_to: To = None,
     site: Site = None,
+    location: Location = None,
     device: Device = None,
     has_waveform: Annotated[bool | None, Query(description="With, or without, a waveform here.")] = None,
     simulated: Simulated = None,
@@ -76,6 +77,7 @@ def ecg_search(
         recorded_from=recorded_from,
         recorded_to=recorded_to,
         site=site,
+        location=location,
         device=device,
         simulated=simulated if record is not None else one_kind,
         record=record,

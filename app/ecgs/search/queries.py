@@ -41,7 +41,7 @@ def _matching(chosen: EcgSearch) -> Select[Any]:
 
 
 def _conditions(chosen: EcgSearch) -> Iterator[ColumnElement[Any]]:
-    for name in ("simulated", "record", "patient_hash", "site", "device"):
+    for name in ("simulated", "record", "patient_hash", "order_hash", "site", "location", "device"):
         if (value := getattr(chosen, name)) is not None:
             yield getattr(Ecg, name) == value
     if chosen.recorded_from is not None:

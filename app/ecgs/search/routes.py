@@ -12,7 +12,7 @@ from app.ecgs.patients.service import check_not_guessing, record_miss
 from app.ecgs.schemas import EcgPage, EcgSummary
 from app.ecgs.search import queries
 from app.ecgs.search.parameters import EcgSearchDep
-from app.ecgs.search.schemas import PatientIn
+from app.ecgs.search.schemas import NumbersIn
 from app.ecgs.search.selection import EcgSearch
 from app.ecgs.service import ArchiveDep
 from app.kit import audit
@@ -44,7 +44,7 @@ def list_ecgs(
 
 @router.post("/search", responses=responses(422, 429))
 def search_ecgs(
-    given: PatientIn,
+    given: NumbersIn,
     archive: ArchiveDep,
     session: SessionDep,
     user: ReaderUser,
@@ -53,17 +53,21 @@ def search_ecgs(
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> EcgPage[EcgSummary]:
-    """List a patient's ECGs, newest first; parameters are those of `GET /v1/ecgs`.
+    """List the ECGs of a patient or an order, newest first; parameters are those of `GET /v1/ecgs`.
 
-    The patient number is in the body: addresses are kept by proxies, logs and browsers. It is hashed on arrival, and
-    the audit log says who searched for which hash.
+    The number is in the body: addresses are kept by proxies, logs and browsers. It is hashed on arrival, and the audit
+    log says who searched for which hash.
     """
     check_not_guessing(session, user.name)
-    patient_hash = archive.hash_patient(given.patient_id)
-    audit.record(session, user.name, "search", "patient", resource_id=patient_hash.hex())
-    found = _page(session, replace(chosen, patient_hash=patient_hash), limit, cursor)
+    patient_hash = archive.hash_patient(given.patient_id) if given.patient_id is not None else None
+    order_hash = archive.hash_patient.order(given.order_id) if given.order_id is not None else None
+    hashes = {"patient": patient_hash, "order": order_hash}
+    asked = [(what, searched) for what, searched in hashes.items() if searched is not None]
+    for what, searched in asked:
+        audit.record(session, user.name, "search", what, resource_id=searched.hex())
+    found = _page(session, replace(chosen, patient_hash=patient_hash, order_hash=order_hash), limit, cursor)
     if not found.items:
-        record_miss(session, user.name, patient_hash)
+        record_miss(session, user.name, asked[0][1])
     shown.add(ecg.id for ecg in found.items)
     return found
 

@@ -22,6 +22,9 @@ class EcgSearch(EcgFilter):
     """Which ECGs are listed. A record is one ECG, real or simulated: then `simulated` may stay None."""
 
     record: str | None = None
+    location: str | None = None
     patient_hash: bytes | None = None
+    order_hash: bytes | None = None
     has_waveform: bool | None = None
     finding: WithFinding | None = None
+    NAMES = ("site", "location", "device")
