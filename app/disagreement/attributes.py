@@ -10,10 +10,10 @@ from typing import Annotated, Any, Literal
 from fastapi import Query
 
 from app.disagreement.tables import changes, pair_totals
-from app.ecgs.measurements import MEASURED
 from app.ecgs.parameters import Device, From, Location, Simulated, Site, To
 from app.ecgs.schemas import Sex
 from app.kit.text import Name
+from ml.formats.ecg_file import MEASURED
 
 GroupKey = str | int | bool | None
 
