@@ -21,6 +21,7 @@ from app.kit.database import Database
 from app.main import ROUTERS, create_app
 from app.migrate import migrate
 from app.settings import Settings
+from tests.app.s3_server import BUCKET, environment, s3_server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
 
@@ -43,6 +44,22 @@ def shared() -> Path:
     if not SHARED.is_dir():
         pytest.skip("the folder of real ECGs is absent")
     return SHARED
+
+
+@pytest.fixture(scope="session")
+def s3_address() -> Iterator[str]:
+    """The address of an S3 API on this machine."""
+    pytest.importorskip("moto.server", reason="moto's server is not installed")
+    with s3_server() as address:
+        yield address
+
+
+@pytest.fixture
+def bucket(s3_address: str, monkeypatch: pytest.MonkeyPatch) -> str:
+    """The URL of an empty folder of a bucket; the environment has its credentials."""
+    for name, value in environment(s3_address).items():
+        monkeypatch.setenv(name, value)
+    return f"s3://{BUCKET}/{uuid.uuid4().hex}"
 
 
 @pytest.fixture(scope="session")

@@ -124,7 +124,7 @@ class JobRun:
 
     def keep(self, kind: Kind, folder_id: uuid.UUID, names: Sequence[str] | None = None) -> None:
         """Let every machine open a folder that this job made, see `Folders.keep`."""
-        self._repeated(lambda: self.folders.keep(kind, folder_id, names))
+        self._repeated(lambda: self.folders.keep(kind, folder_id, names=names))
 
     def _repeated(self, call: Callable[[], Result]) -> Result:
         """Return what `call` returns; while database or object store are away, call it again, for a lease's time."""

@@ -4,6 +4,7 @@ Without an object store they lie where they were made. With one they are copied 
 into a cache.
 """
 
+import shutil
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,6 +14,7 @@ from uuid import UUID
 from app.kit.state import from_app
 from app.kit.store import ObjectStore
 from app.settings import Settings
+from ml.processes.durable import sync
 
 Kind = Literal["datasets", "models", "runs"]
 
@@ -30,11 +32,13 @@ class Folders:
         """Return the path at which a folder is to be made."""
         return self._root / kind / str(folder_id)
 
-    def keep(self, kind: Kind, folder_id: UUID, names: Sequence[str] | None = None) -> None:
-        """Let every machine open a folder that was made at its place; of a run only the files of these names.
+    def keep(self, kind: Kind, folder_id: UUID, made: Path | None = None, names: Sequence[str] | None = None) -> None:
+        """Let every machine open a folder that was made at its place, or at `made`; of a run only the files `names`.
 
         No row may speak of the folder before. May raise `StoreUnavailable`; calling again does no harm.
         """
+        if made is not None:
+            move_in(made, self.place(kind, folder_id))
 
     @contextmanager
     def opened(self, kind: Kind, folder_id: UUID) -> Iterator[Path]:
@@ -47,6 +51,18 @@ class Folders:
 
 
 FoldersDep = Annotated[Folders, from_app("folders")]
+
+
+def move_in(made: Path, place: Path) -> None:
+    """Move a folder to its place, durably. One that another process has put there meanwhile stays."""
+    place.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        made.rename(place)
+    except OSError:
+        if not place.is_dir():
+            raise
+        shutil.rmtree(made)
+    sync(place.parent)
 
 
 def open_folders(settings: Settings, store: ObjectStore) -> Folders:

@@ -9,6 +9,7 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from pathlib import Path
@@ -17,12 +18,13 @@ from uuid import UUID
 
 from pydantic import BaseModel, Field, ValidationError
 
-from app.kit.folders import Folders, Kind
+from app.kit.folders import Folders, Kind, move_in
 from app.kit.remote_store import RemoteStore
 from app.kit.store import DamagedObject
 
 FILES = "files.json"
 BEING_FETCHED = ".fetching-"
+LONGEST_START_S = 60.0  # between making such a folder and holding its lock
 
 
 class KeptFile(BaseModel):
@@ -53,9 +55,9 @@ class RemoteFolders(Folders):
         self._cache = cache
         self._cache_bytes = cache_bytes
 
-    def keep(self, kind: Kind, folder_id: UUID, names: Sequence[str] | None = None) -> None:
+    def keep(self, kind: Kind, folder_id: UUID, made: Path | None = None, names: Sequence[str] | None = None) -> None:
         """Copy a folder to the object store. A whole folder moves into the cache; a run stays for its next attempt."""
-        made = self.place(kind, folder_id)
+        made = made or self.place(kind, folder_id)
         files = []
         for name in names if names is not None else _names(made):
             path = made / name
@@ -65,7 +67,9 @@ class RemoteFolders(Folders):
             files.append(KeptFile(name=name, bytes=path.stat().st_size, sha256=sha256))
         self._store.write(f"{kind}/{folder_id}/{FILES}", KeptFiles(files=files).model_dump_json().encode())
         if names is None:
-            self._move_in(made, self._cached(kind, folder_id))
+            cached = self._cached(kind, folder_id)
+            _evicted(cached)  # of an earlier attempt
+            move_in(made, cached)
 
     @contextmanager
     def opened(self, kind: Kind, folder_id: UUID) -> Iterator[Path]:
@@ -96,7 +100,7 @@ class RemoteFolders(Folders):
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if self._store.download(f"{key}/{file.name}", path, file.bytes) != file.sha256:
                     raise DamagedObject(f"{key}/{file.name}", f"the stored {file.name} is damaged")
-            self._move_in(building, folder)
+            move_in(building, folder)
         finally:
             os.close(lock)
             shutil.rmtree(building, ignore_errors=True)
@@ -107,25 +111,14 @@ class RemoteFolders(Folders):
         except ValidationError as error:
             raise DamagedObject(f"{key}/{FILES}", f"the stored {FILES} is damaged") from error
 
-    def _move_in(self, made: Path, folder: Path) -> None:
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        try:
-            made.rename(folder)
-        except OSError:
-            if not folder.is_dir():  # else another process was first
-                raise
-            shutil.rmtree(made)
-
     def _make_room(self, size: int) -> None:
         """Evict folders that nobody holds, the least recently used first, until `size` more bytes fit."""
-        found = [path for kind in self._cache.glob("*") for path in kind.iterdir()]
-        found.sort(key=lambda path: (not path.name.startswith(BEING_FETCHED), _used_at(path)))
-        taken = {path: _size(path) for path in found}
+        taken = {path: _size(path) for kind in self._cache.glob("*") for path in kind.iterdir()}
         excess = sum(taken.values()) + size - self._cache_bytes
-        for path in found:
-            if excess <= 0 and not path.name.startswith(BEING_FETCHED):
-                return
-            if _evicted(path):
+        for path in sorted(taken, key=_used_at):
+            is_fetched = path.name.startswith(BEING_FETCHED)
+            left_behind = is_fetched and _used_at(path) < time.time() - LONGEST_START_S
+            if (left_behind or (excess > 0 and not is_fetched)) and _evicted(path):
                 excess -= taken[path]
 
 
@@ -183,5 +176,5 @@ def _size(folder: Path) -> int:
     size = 0
     for path in folder.rglob("*"):
         with suppress(FileNotFoundError):  # it is evicted meanwhile
-            size += path.stat().st_size
+            size += path.stat().st_size if path.is_file() else 0
     return size

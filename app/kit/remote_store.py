@@ -26,10 +26,12 @@ if TYPE_CHECKING:
 log = structlog.get_logger(__name__)
 
 PIECE = 8 * 1024 * 1024  # bytes of a file that one request carries
+CONNECT_S = 3  # a host that takes no connection is asked three times
+ANSWER_S = 15  # one that does not answer a reading request is asked again within this time, a writing one never
 AT_ONCE = 16  # requests of one call
 MOST_PIECES = 9_000  # of one upload; S3 takes 10,000
 
-_RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=15)}
+_RETRIES: "RetryConfig" = {"max_retries": 2, "retry_timeout": timedelta(seconds=ANSWER_S)}
 
 
 class RemoteStore(ObjectStore):
@@ -112,8 +114,7 @@ class RemoteStore(ObjectStore):
 
 
 def _options() -> "ClientConfig":
-    """Return the client's options: a host that takes no connection costs about 10 s, one that never answers 15 s."""
-    options: ClientConfig = {"connect_timeout": timedelta(seconds=3), "timeout": timedelta(seconds=15)}
+    options: ClientConfig = {"connect_timeout": timedelta(seconds=CONNECT_S), "timeout": timedelta(seconds=ANSWER_S)}
     if os.environ.get("AWS_ALLOW_HTTP", "").lower() == "true":  # options that are given hide this variable
         options["allow_http"] = True
     return options

@@ -34,7 +34,7 @@ from ml.bundles.bundle import InvalidBundle, Manifest, read_file, read_manifest
 from ml.corpus.sources import Source
 from ml.corpus.store import WINDOW_SHAPE
 from ml.paradigms.registry import PARADIGMS
-from ml.processes.durable import make_folder, sync
+from ml.processes.durable import make_folder
 from ml.signals import Preprocessing
 
 MEDIA_TYPE = "application/x-tar"
@@ -153,11 +153,7 @@ class Registry:
         Two servers that are sent one bundle at once compute one id.
         """
         model_id = uuid.uuid5(_NAMESPACE, json.dumps(manifest.to_dict(), sort_keys=True))
-        target = self.files.folders.place("models", model_id)
-        if not target.exists():
-            folder.rename(target)
-            sync(target.parent)
-        self.files.folders.keep("models", model_id)
+        self.files.folders.keep("models", model_id, folder)
         return model_id
 
     def _register(

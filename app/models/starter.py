@@ -25,9 +25,8 @@ def ensure_starter(database: Database, folders: Folders) -> None:
     model_id = uuid.uuid5(_NAMESPACE, manifest.weights_sha256)
     with database.begin() as session:
         known = queries.by_id(session, model_id) is not None
-    if not (known and folders.elsewhere):  # a service that has its model starts without its object store
-        _copy(BUNDLE, folders.place("models", model_id))
-        folders.keep("models", model_id)
+    if not (known and _is_kept(folders, model_id)):
+        _keep(folders, model_id)
     with database.begin() as session:
         queries.add_once(
             session,
@@ -39,19 +38,15 @@ def ensure_starter(database: Database, folders: Folders) -> None:
         )
 
 
-def _copy(source: Path, target: Path) -> None:
-    """Copy a bundle: `target` is a whole bundle, or does not exist."""
-    if target.exists():
-        return
-    target.parent.mkdir(parents=True, exist_ok=True)
-    building = Path(tempfile.mkdtemp(prefix=".starter-", dir=target.parent))
-    try:
-        shutil.copytree(source, building / "bundle")
-        (building / "bundle").rename(target)
-    except FileExistsError:  # another server was first
-        pass
-    except OSError:
-        if not target.exists():
-            raise
-    finally:
-        shutil.rmtree(building, ignore_errors=True)
+def _is_kept(folders: Folders, model_id: uuid.UUID) -> bool:
+    """Return whether the model's files are there; an object store is not asked, so that the service starts without."""
+    return folders.elsewhere or folders.place("models", model_id).exists()
+
+
+def _keep(folders: Folders, model_id: uuid.UUID) -> None:
+    parent = folders.place("models", model_id).parent
+    parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(prefix=".starter-", dir=parent) as building:
+        bundle = Path(building) / "bundle"
+        shutil.copytree(BUNDLE, bundle)
+        folders.keep("models", model_id, bundle)
