@@ -1,13 +1,11 @@
 """A real S3 API on this machine: moto's server, in a process of its own."""
 
-import os
 import socket
 import subprocess
 import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import httpx
 
@@ -15,18 +13,15 @@ BUCKET = "overread"
 
 
 @contextmanager
-def s3_server(log: str = os.devnull) -> Iterator[str]:
+def s3_server(port: int | None = None) -> Iterator[str]:
     """Run a server with one empty bucket, and yield its address."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        port = probe.getsockname()[1]
+    port = port or _free_port()
     address = f"http://127.0.0.1:{port}"
-    with Path(log).open("wb") as output:
-        process = subprocess.Popen(
-            [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
-            stdout=output,
-            stderr=output,
-        )
+    process = subprocess.Popen(
+        [sys.executable, "-m", "moto.server", "-H", "127.0.0.1", "-p", str(port)],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
     try:
         _wait(address, process)
         httpx.put(f"{address}/{BUCKET}", timeout=30).raise_for_status()
@@ -45,6 +40,13 @@ def environment(address: str) -> dict[str, str]:
         "AWS_SECRET_ACCESS_KEY": "planted-secret",
         "AWS_REGION": "us-east-1",
     }
+
+
+def _free_port() -> int:
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port: int = probe.getsockname()[1]
+        return port
 
 
 def _wait(address: str, process: subprocess.Popen[bytes]) -> None:
