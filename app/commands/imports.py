@@ -158,7 +158,7 @@ def _show(imported: "Imported", *, dry_run: bool) -> None:
         if counts:
             show(f"{what}: " + ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
     if imported.unread:
-        show(f"unread: {imported.unread:,} texts")
+        show(f"{imported.unread:,} readings are in a language that the vocabulary does not have")
     if imported.refused_before:
         show(f"{imported.refused_before:,} were refused before: {imported.passed:,} of them pass now")
 
@@ -177,6 +177,8 @@ def import_reports(
     with open_archive() as (database, settings):
         loaded = run(database, settings, ACTOR, file, progress=loading_progress())
     show(f"{loaded.lines:,} lines: {loaded.ecgs:,} new ECGs, {loaded.reports:,} new readings, {loaded.known:,} known")
+    if loaded.unread:
+        show(f"{loaded.unread:,} new readings are in a language that the vocabulary does not have")
     for name, count in sorted(loaded.conflicts.items()):
         show(f"{name}: {count:,} said otherwise than what is stored, which was kept")
 

@@ -28,8 +28,10 @@ class Imported:
         What was refused before this import, and how much of it is no longer.
     conflicts
         By field: ECGs of which something else is stored, which was kept.
-    labels, unread
-        In a dry run: texts in which a label was found, by label; and texts that the labeler cannot read.
+    labels
+        In a dry run: texts in which a label was found, by label.
+    unread
+        New reports (in a dry run: texts) in a language that the active vocabulary does not have.
     """
 
     found: int = 0

@@ -87,4 +87,4 @@ class _Texts:
         for _, present, uncertain, negated, historical, _, _, stance in json.loads(self._labeling.read(texts).rows):
             mask = present | uncertain | negated | historical
             self._imported.labels.update(label for bit, label in enumerate(self._labels) if mask >> bit & 1)
-            self._imported.unread += stance in ("unread", "unreadable")
+            self._imported.unread += stance == "unread"

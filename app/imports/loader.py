@@ -44,6 +44,7 @@ class Loaded:
     ecgs: int = 0
     reports: int = 0
     known: int = 0
+    unread: int = 0  # of `reports`, those in a language that the active vocabulary does not have
     texts_read: int = 0
     conflicts: Counter[str] = field(default_factory=Counter)
     taken: list[SeenFile] = field(default_factory=list)  # not stored: another waveform has their record
@@ -122,7 +123,7 @@ class Loader:
 
     def _add(self, batch: Loaded) -> None:
         total = self.loaded
-        for name in ("lines", "ecgs", "reports", "known", "texts_read"):
+        for name in ("lines", "ecgs", "reports", "known", "unread", "texts_read"):
             setattr(total, name, getattr(total, name) + getattr(batch, name))
         total.conflicts.update(batch.conflicts)
         total.taken += batch.taken
@@ -148,6 +149,7 @@ class Loader:
             loaded.ecgs += stored.ecgs
             loaded.reports += stored.reports
             loaded.known += stored.known
+            loaded.unread += stored.unread
             loaded.texts_read += texts_read
             loaded.conflicts.update(batch.conflicts + Counter(stored.conflicts))
             taken = {None, *stored.taken}

@@ -30,6 +30,7 @@ class Stored(NamedTuple):
     conflicts: dict[str, int]  # by field: ECGs of which something else was stored, and kept
     taken: list[int]  # places of ECGs that were not stored: another waveform has their record
     again: list[int]  # places of ECGs that were not stored, and may come again: they are the same as another one
+    unread: int  # of the new versions, those in a language that the active vocabulary does not have
 
 
 def store_texts(session: Session, said: Sequence[Said]) -> list[int]:
@@ -102,7 +103,20 @@ def store(session: Session, batch: Batch, text_ids: Sequence[int], maintained: S
         )
     not_stored = {*found.taken, *found.again}
     ledger.record(session, [file for place, file in batch.files if place not in not_stored])
-    return Stored(found.new, reports - known, known, conflicts, found.taken, found.again)
+    unread = _count_unread(session, maintained[0].id)
+    return Stored(found.new, reports - known, known, conflicts, found.taken, found.again, unread)
+
+
+def _count_unread(session: Session, vocabulary_id: uuid.UUID) -> int:
+    """Count the new reports that a vocabulary cannot read; an index has the labelings of those alone."""
+    counted = session.execute(
+        text(
+            "SELECT count(*) FROM arriving_reports r JOIN labelings l ON l.text_id = r.text_id "
+            "WHERE l.vocabulary_id = :vocabulary AND l.stance::text = 'unread'"
+        ),
+        {"vocabulary": vocabulary_id},
+    )
+    return int(counted.scalar_one())
 
 
 def count_cells_of(session: Session, slot: int | None, records: str) -> list[tuple[int, int, int]]:

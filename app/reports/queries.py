@@ -345,16 +345,25 @@ def _with_findings(only_current: bool) -> Select[Any]:
     )
 
 
+class UnmappedChoice(NamedTuple):
+    """Which reports' statements: of a source, and of reports that are (or are not) unread; None: of all."""
+
+    source: str | None = None
+    unread: bool | None = None
+
+
 def unmapped(
-    session: Session, vocabulary_id: uuid.UUID, source: str | None, limit: int, *, simulated: bool
-) -> Sequence[Row[str, int, int, int]]:
+    session: Session, vocabulary_id: uuid.UUID, chosen: UnmappedChoice, *, limit: int, simulated: bool
+) -> Sequence[Row[str, int, int, bool, int]]:
     """Count the statements a vocabulary found nothing in, in current reports, most frequent first.
 
-    A row has the normal form, the counts in machine reports and over-reads, and the id of a text. Reports are counted
-    by text first: the cost is that of the distinct texts, and of one pass over the reports and ECGs.
+    A row has the normal form, the counts in machine reports and over-reads, whether all of these are unread, and the id
+    of a text. Reports are counted by text first: the cost is that of the distinct texts, and of one pass over the
+    reports and ECGs.
     """
-    only = "AND source = :source" if source is not None else ""
-    given = {"vocabulary": vocabulary_id, "limit": limit, "simulated": simulated}
+    only = "AND source = :source" if chosen.source is not None else ""
+    which = "AND (stance = 'unread') = :unread" if chosen.unread is not None else ""
+    given = {"vocabulary": vocabulary_id, "limit": limit, "simulated": simulated, **chosen._asdict()}
     return session.execute(
         text(
             f"""
@@ -365,15 +374,16 @@ def unmapped(
                 WHERE current AND simulated = :simulated {only} GROUP BY text_id
             ), counted AS (
                 SELECT statement_id, sum(machine)::bigint AS machine, sum(overread)::bigint AS overread,
-                       min(said.text_id) AS text_id
+                       bool_and(stance = 'unread') AS unread, min(said.text_id) AS text_id
                 FROM said JOIN labelings ON labelings.text_id = said.text_id, unnest(unmapped) AS statement_id
-                WHERE vocabulary_id = :vocabulary GROUP BY statement_id
+                WHERE vocabulary_id = :vocabulary {which} GROUP BY statement_id
             )
-            SELECT normal, machine, overread, text_id FROM counted JOIN statements ON statements.id = statement_id
+            SELECT normal, machine, overread, unread, text_id
+            FROM counted JOIN statements ON statements.id = statement_id
             ORDER BY machine + overread DESC, normal LIMIT :limit
             """  # noqa: S608
         ),
-        {**given, **({"source": source} if source is not None else {})},
+        {name: value for name, value in given.items() if value is not None},
     ).all()
 
 

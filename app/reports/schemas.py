@@ -15,6 +15,12 @@ Source = Literal["machine", "overread"]
 Status = Literal["present", "uncertain", "negated", "historical"]
 Known = Literal["yes", "no", "unknown"]
 
+STARTS = (
+    "First character in the report's text, counted in Unicode code points. JavaScript counts UTF-16 units: "
+    '`[...text].slice(start, end).join("")`.'
+)
+ENDS = "One past the last character, in code points."
+
 OVERREAD: dict[str, JsonValue] = {
     "id": "9ac20d5f-c992-4415-8eab-b3077edf33d2",
     "source": "overread",
@@ -120,12 +126,12 @@ class FindingOut(BaseModel):
 
     label: str
     status: Status
-    start: int = Field(description="First character, in the stored text.")
-    end: int = Field(description="One past the last character.")
+    start: int = Field(description=STARTS)
+    end: int = Field(description=ENDS)
     text: str
     cue: str | None = Field(default=None, description="The words that made it uncertain, negated or historical.")
-    cue_start: int | None = Field(default=None, description="Where those words begin.")
-    cue_end: int | None = Field(default=None, description="Where they end.")
+    cue_start: int | None = Field(default=None, description="Where those words begin, in code points.")
+    cue_end: int | None = Field(default=None, description="Where they end, in code points.")
 
 
 class ReportOut(BaseModel):

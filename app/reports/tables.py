@@ -94,7 +94,10 @@ class Labeling(Base):
     """
 
     __tablename__ = "labelings"
-    __table_args__ = (CheckConstraint("stance IN ('read', 'agrees', 'unreadable', 'unread')", name="stance"),)
+    __table_args__ = (
+        CheckConstraint("stance IN ('read', 'agrees', 'unreadable', 'unread')", name="stance"),
+        Index("ix_labelings_unread", "vocabulary_id", "text_id", postgresql_where=text("stance::text = 'unread'")),
+    )
 
     vocabulary_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vocabularies.id"), primary_key=True)
     text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), primary_key=True)

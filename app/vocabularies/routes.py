@@ -14,6 +14,7 @@ from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
 from app.kit.problems import not_found, responses
+from app.reports.queries import UnmappedChoice
 from app.reports.schemas import Source
 from app.vocabularies import preview as previews
 from app.vocabularies import queries, service
@@ -132,15 +133,20 @@ def list_unmapped(
     user: ViewerUser,
     shown: ShownDep,
     source: Source | None = None,
+    unread: Annotated[
+        bool | None, Query(description="Only statements of unread reports (true), or of all others (false).")
+    ] = None,
     simulated: Simulated = None,
     limit: Annotated[int, Query(ge=1, le=500)] = 50,
 ) -> UnmappedList:
     """List the statements of current reports that are not understood, or only partly, the most frequent first.
 
-    They are counted under a version that is or was active.
+    They are counted under a version that is or was active. All statements of a report in a language that the vocabulary
+    does not have are among them (`unread`).
     """
     rules = labelers.version(session, version)
-    found = service.unmapped(session, rules, source, limit, simulated=wants_simulated(session, simulated))
+    chosen = UnmappedChoice(source, unread)
+    found = service.unmapped(session, rules, chosen, limit=limit, simulated=wants_simulated(session, simulated))
     shown.add(statement.example.ecg_id for statement in found.items)
     return found
 

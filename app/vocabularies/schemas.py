@@ -7,7 +7,7 @@ from typing import Annotated, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
 from app.kit.text import Name, ReportText
-from app.reports.schemas import FindingOut, Source
+from app.reports.schemas import ENDS, STARTS, FindingOut, Source
 from ml.labeling import Stance
 from ml.labeling.policy import Policy
 
@@ -228,8 +228,8 @@ class UnmappedExample(BaseModel):
     ecg_id: uuid.UUID
     report_id: uuid.UUID
     text: str
-    start: int
-    end: int
+    start: int = Field(description=STARTS)
+    end: int = Field(description=ENDS)
 
 
 class UnmappedStatement(BaseModel):
@@ -238,6 +238,7 @@ class UnmappedStatement(BaseModel):
     statement: str
     partly: bool = Field(description="Whether it gave a finding, and has words beside it that are not understood.")
     not_understood: list[str] = Field(description="Its words that the vocabulary does not have.")
+    unread: bool = Field(description="Whether every report that says it is in a language the vocabulary does not have.")
     machine: int
     overread: int
     example: UnmappedExample
@@ -257,6 +258,7 @@ class UnmappedList(BaseModel):
                             "statement": "a fibr",
                             "partly": False,
                             "not_understood": ["fibr"],
+                            "unread": False,
                             "machine": 0,
                             "overread": 4,
                             "example": {
@@ -296,8 +298,8 @@ class ExtractIn(BaseModel):
 class StatementOut(BaseModel):
     """One diagnosis statement."""
 
-    start: int
-    end: int
+    start: int = Field(description=STARTS)
+    end: int = Field(description=ENDS)
     text: str
     normal: str = Field(description="What statements of one meaning in several synonyms have in common.")
 

@@ -16,7 +16,6 @@ from app.kit.database import Json
 from app.kit.problems import Problem, invalid, not_found
 from app.kit.state import from_app
 from app.reports import queries as reports
-from app.reports.schemas import Source
 from app.vocabularies import queries
 from app.vocabularies.schemas import (
     ExtractIn,
@@ -183,11 +182,12 @@ def refuse_while_activating(session: Session, user: User, key: str | None) -> No
 
 
 def unmapped(
-    session: Session, rules: ReadingRules, source: Source | None, limit: int, *, simulated: bool
+    session: Session, rules: ReadingRules, chosen: reports.UnmappedChoice, *, limit: int, simulated: bool
 ) -> UnmappedList:
     """List the statements of current reports that are not or only partly understood, each with a place of it."""
     items = []
-    for form, machine, overread, text_id in reports.unmapped(session, rules.id, source, limit, simulated=simulated):
+    counted = reports.unmapped(session, rules.id, chosen, limit=limit, simulated=simulated)
+    for form, machine, overread, unread, text_id in counted:
         report = reports.a_report_of(session, text_id, simulated=simulated)
         if report is None:
             continue  # corrected since it was counted
@@ -205,6 +205,7 @@ def unmapped(
                 statement=form,
                 partly=found.partly,
                 not_understood=list(found.not_understood),
+                unread=unread,
                 machine=machine,
                 overread=overread,
                 example=UnmappedExample(ecg_id=ecg_id, report_id=report_id, **found.statement._asdict()),

@@ -30,6 +30,7 @@ def upgrade() -> None:
     )
     _add_unreadable_pairs()
     op.execute("DROP INDEX ix_labelings_unreadable")
+    op.execute("CREATE INDEX ix_labelings_unread ON labelings (vocabulary_id, text_id) WHERE stance::text = 'unread'")
 
 
 def downgrade() -> None:
@@ -41,6 +42,7 @@ def downgrade() -> None:
     op.drop_constraint("uq_cells_masks", "cells")
     op.execute("ALTER TABLE cells DROP COLUMN left_out")
     op.execute(f"ALTER TABLE cells ADD CONSTRAINT uq_cells_masks UNIQUE ({_MASKS})")
+    op.execute("DROP INDEX ix_labelings_unread")
     op.execute("UPDATE labelings SET stance = 'read' WHERE stance = 'unread'")
     op.drop_constraint("ck_labelings_stance", "labelings")
     op.execute(

@@ -21,6 +21,7 @@ FIRST_YEAR = 1850  # earlier ones stand for a time that is not known
 _NUMBER = re.compile(r"[-+]?(?:\d{1,15}+(?:\.\d{0,20}+)?|\.\d{1,20}+)(?:[eE][-+]?\d{1,3}+)?", re.ASCII)
 _TIME = re.compile(r"\d{4}-\d\d-\d\d[ T]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?(?:Z|[-+]\d\d:?\d\d)?", re.ASCII)
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
+_NOT_IN_TEXT = re.compile(r"[\x00-\x08\x0e-\x1f\x7f]")  # form feeds and vertical tabs end pages and lines
 _FLAGS = {"true": True, "1": True, "yes": True, "false": False, "0": False, "no": False}
 
 Meaning = TypeVar("Meaning")
@@ -69,7 +70,7 @@ class Cells:
         value = self.raw(column)
         if len(value) > LONGEST_TEXT:
             self.wrong(column, f"is longer than {LONGEST_TEXT:,} characters", "too_large")
-        elif _CONTROL.search(value):
+        elif _NOT_IN_TEXT.search(value):
             self.wrong(column, "holds control characters")
         else:
             return value or None

@@ -5,7 +5,7 @@ import uuid
 from pydantic import BaseModel, ConfigDict, Field
 
 from app.ecgs.schemas import ECG, EcgSummary
-from app.reports.schemas import OVERREAD, ReportOut
+from app.reports.schemas import ENDS, OVERREAD, STARTS, ReportOut
 from ml.corpus.sources import Hedged
 
 
@@ -38,8 +38,8 @@ class StatementExample(BaseModel):
 
     ecg_id: uuid.UUID
     report_id: uuid.UUID
-    start: int = Field(description="First character, in the stored text.")
-    end: int = Field(description="One past the last character.")
+    start: int = Field(description=STARTS)
+    end: int = Field(description=ENDS)
     text: str
 
 

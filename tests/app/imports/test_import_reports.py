@@ -226,12 +226,20 @@ def test_a_byte_order_mark_is_dropped_and_null_is_absent(
     import_reports(database, settings, "test", io.BytesIO(file), progress=lambda _: None)
     [ecg] = client.get("/v1/ecgs").json()["items"]
     [report] = client.get(f"/v1/ecgs/{ecg['id']}").json()["reports"]
-    assert (ecg["sex"], report["final"], report["text"]) == ("unknown", False, "AF\n LVH \nRBBB ")
+    assert (ecg["sex"], report["final"], report["text"]) == ("unknown", False, "AF\n\nLVH\n\nRBBB\n")
     assert {finding["label"] for finding in report["findings"]} == {"afib", "lvh", "rbbb"}
 
 
-def test_a_form_feed_within_a_word_is_refused(database: Database, settings: Settings) -> None:
-    [named] = refused(database, settings, b'{"record": "p/4", "source": "overread", "text": "a\\u000cb"}')
+def test_new_reports_in_another_language_are_counted(database: Database, settings: Settings) -> None:
+    spanish, other = "Ritmo sinusal normal. Bloqueo completo de rama derecha.", "Ritmo sinusal. Sin signos de infarto."
+    for words, unread in (([spanish, "AF", spanish], 2), ([spanish, "AF", other], 1)):  # the first two are known then
+        lines = [{"record": f"u/{n}", "source": "overread", "text": said} for n, said in enumerate(words)]
+        file = io.BytesIO("\n".join(map(json.dumps, lines)).encode())
+        assert import_reports(database, settings, "test", file, progress=lambda _: None).unread == unread
+
+
+def test_another_control_character_is_refused(database: Database, settings: Settings) -> None:
+    [named] = refused(database, settings, b'{"record": "p/4", "source": "overread", "text": "a\\u001cb"}')
     assert named == "line 1: text: must not hold control characters"
 
 

@@ -254,6 +254,24 @@ def test_codes_that_are_not_known_are_counted_with_their_system(client: httpx.Cl
     }  # fmt: skip
 
 
+def test_statements_of_unread_reports_are_marked(client: httpx.Client, database: Database) -> None:
+    spanish = "Ritmo sinusal normal. Bloqueo completo de rama derecha."
+    add_ecg(database, Labelers(), "Sinus rhythm\nBrugada pattern", spanish)
+    add_ecg(
+        database, Labelers(), "Atrial fibrillation with rapid ventricular response. LVH\nRitmo sinusal normal", spanish
+    )
+
+    def said(**query: Any) -> dict[str, tuple[bool, int, int]]:
+        found = client.get(f"/v1/vocabularies/{NEWEST}/unmapped", params=query).json()["items"]
+        return {each["statement"]: (each["unread"], each["machine"], each["overread"]) for each in found}
+
+    block = {"bloqueo complete de rama derecha": (True, 0, 2)}
+    assert said() == {**block, "ritmo sinusal normal": (False, 1, 2), "brugada pattern": (False, 1, 0)}
+    assert said(unread=True) == {**block, "ritmo sinusal normal": (True, 0, 2)}
+    assert said(unread=False) == {"ritmo sinusal normal": (False, 1, 0), "brugada pattern": (False, 1, 0)}
+    assert said(unread=True, source="machine") == {}
+
+
 @pytest.mark.usefixtures("archive_of_30")
 def test_a_statement_whose_last_report_is_corrected_meanwhile_is_left_out(
     client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch

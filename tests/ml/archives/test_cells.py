@@ -50,7 +50,7 @@ def test_whole_numbers_may_end_in_point_zero() -> None:
 
 
 def test_names_and_texts_are_bounded_and_printable() -> None:
-    assert one(" CS-12   E ").name("c") == "CS-12 E" and one("a\r\nb").text("c") == "a\r\nb"
+    assert one(" CS-12   E ").name("c") == "CS-12 E" and one("a\r\nb\fc\vd").text("c") == "a\r\nb\fc\vd"
     for value in ("x" * 201, "a\x1bb"):
         cells = one(value)
         assert cells.name("c") is None and cells.reasons
