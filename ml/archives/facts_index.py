@@ -1,4 +1,4 @@
-"""Facts of millions of ECGs by a number, in about 40 bytes each."""
+"""Facts of millions of ECGs by a number, in about 60 bytes each."""
 
 from array import array
 from datetime import datetime, timedelta

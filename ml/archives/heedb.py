@@ -48,7 +48,7 @@ def read(path: Path, options: Options) -> Iterator[Found]:
     """Yield an entry a row of the acquisition's statements, hospital by hospital.
 
     With `machine=v24` they have the over-read alone; then an entry a row of version 24's statements follows, under the
-    same records. In memory are the facts of a hospital's ECGs, about 40 bytes each.
+    same records. In memory are the facts of a hospital's ECGs, about 60 bytes each.
     """
     names = column_map(options.get("columns", ""), {name: name for name in _NAMES}, "columns")
     machine = options.get("machine", _MACHINES[0])

@@ -38,12 +38,13 @@ def read(path: Path, options: Options) -> Iterator[Found]:
     """
     folder = folders_with(path, MACHINE)[0]
     note_columns = column_map(options.get("note_columns", ""), NOTE_COLUMNS, "note_columns")
-    paths: dict[int, Path] = {}
+    paths: dict[int, str] = {}
     yield from _paths(folder, paths)
     required, optional = ("subject_id", "study_id", "ecg_time"), ("cart_id", *REPORTS, *_MEASURED)
     for row in read_table(folder / MACHINE, required, optional):
-        yield row if isinstance(row, Rejected) else _entry(Cells(row), paths)
-    yield from (Entry(record=_record(study), signal=path) for study, path in paths.items())
+        yield row if isinstance(row, Rejected) else _entry(Cells(row), folder, paths)
+    for study, left in paths.items():
+        yield Entry(record=_record(study), signal=_header(folder, left))
     if "notes" in options:
         yield from _notes(folder / LINKS, Path(options["notes"]), note_columns)
 
@@ -57,8 +58,12 @@ def _study(cells: Cells) -> int | None:
     return cells.whole("study_id")
 
 
-def _paths(folder: Path, paths: dict[int, Path]) -> Iterator[Rejected]:
-    """Add the records' headers by study, and yield the rows that cannot be taken."""
+def _header(folder: Path, path: str | None) -> Path | None:
+    return None if path is None else folder / f"{path}.hea"
+
+
+def _paths(folder: Path, paths: dict[int, str]) -> Iterator[Rejected]:
+    """Add the records' paths by study, and yield the rows that cannot be taken."""
     for row in read_table(folder / RECORDS, ("study_id", "path")):
         if isinstance(row, Rejected):
             yield row
@@ -69,10 +74,10 @@ def _paths(folder: Path, paths: dict[int, Path]) -> Iterator[Rejected]:
         if study is None or path is None or cells.reasons:
             yield cells.rejected()
         else:
-            paths[study] = path.with_name(f"{path.name}.hea")
+            paths[study] = path.relative_to(folder).as_posix()
 
 
-def _entry(cells: Cells, paths: dict[int, Path]) -> Found:
+def _entry(cells: Cells, folder: Path, paths: dict[int, str]) -> Found:
     """Return the ECG of a row of the machine's table, and take its path from those that wait."""
     study, subject, cart = _study(cells), cells.whole("subject_id"), cells.whole("cart_id")
     text = "\n".join(line for line in (cells.text(report) for report in REPORTS) if line)
@@ -87,7 +92,7 @@ def _entry(cells: Cells, paths: dict[int, Path]) -> Found:
     if study is None or cells.reasons:
         return cells.rejected()
     readings = (Reading(source="machine", text=text),) if text else ()
-    return Entry(record=_record(study), signal=paths.pop(study, None), facts=facts, readings=readings)
+    return Entry(record=_record(study), signal=_header(folder, paths.pop(study, None)), facts=facts, readings=readings)
 
 
 def _measurements(cells: Cells) -> Measurements:
