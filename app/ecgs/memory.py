@@ -1,6 +1,6 @@
 """The memory for signals is bounded: a request waits for its share before it has a connection, or gets 503."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from functools import partial
@@ -16,10 +16,10 @@ from app.kit.database import DatabaseDep
 from app.kit.state import from_app, made_by
 from app.kit.store import ObjectFault
 from app.kit.store_calls import StoreCallsDep
-from ml.formats import FORMATS, LEADS, Recording
+from ml.formats import FORMATS, LEADS, Recording, format_of
+from ml.formats.format import HEAD_BYTES
 
 SAMPLE_BYTES = 4 * len(LEADS)  # of one stored sample of every lead
-UPLOADED = max(file_format.memory for file_format in FORMATS)  # times an upload's bytes
 LONGEST_QUEUE = 100
 PATIENCE_S = 30.0
 
@@ -33,10 +33,19 @@ def signal_memory(size: int) -> Admission:
 
 async def hold_upload_memory(request: Request, memory: SignalMemoryDep) -> AsyncIterator[None]:
     """Hold the memory that the request's files need. They have been received already, and are on disk."""
-    form = await request.form()
-    size = sum(part.size or 0 for _, part in form.multi_items() if isinstance(part, UploadFile))
-    async with memory.admit(UPLOADED * size):
+    files = [part for _, part in (await request.form()).multi_items() if isinstance(part, UploadFile)]
+    async with memory.admit(await times_of(files) * sum(part.size or 0 for part in files)):
         yield
+
+
+async def times_of(files: Sequence[UploadFile]) -> int:
+    """Return how many times their bytes some files may take: what their format says, or else the most of any."""
+    for file in files:
+        head = await file.read(HEAD_BYTES)
+        await file.seek(0)
+        if file_format := format_of(file.filename or "", head):
+            return file_format.memory
+    return max(file_format.memory for file_format in FORMATS)
 
 
 HoldUploadMemory = Annotated[None, Depends(hold_upload_memory, scope="function")]

@@ -38,7 +38,8 @@ async def kept_upload(
     memory: HoldUploadMemory,
     keeping: KeepingDep,
     file: Annotated[
-        list[UploadFile], File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML: one file.")
+        list[UploadFile],
+        File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML, Philips XML: one file."),
     ],
     metadata: Annotated[
         str | None,

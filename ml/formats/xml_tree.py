@@ -61,6 +61,13 @@ def parse(content: bytes) -> Element:
     return root
 
 
+def without_namespaces(root: Element) -> Element:
+    """Return a tree whose elements have their plain names."""
+    for element in root.iter():
+        element.tag = element.tag.rpartition("}")[2]
+    return root
+
+
 def said(element: Element | None, path: str) -> str | None:
     """Return the text of the first element at `path`, with single blanks; None where there is none."""
     text = element.findtext(path) if element is not None else None

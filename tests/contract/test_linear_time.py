@@ -29,6 +29,7 @@ from ml.archives.literals import NotALiteral, literal
 from ml.archives.tables import read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
+from ml.formats import sierra_facts
 from ml.formats.leads import known_lead
 from ml.formats.muse_facts import facts_of, readings_of
 from ml.formats.xml_tree import parse
@@ -89,6 +90,19 @@ def read_muse_xml(text: str) -> None:
     )
     facts_of(root)
     readings_of(root)
+
+
+def read_sierra_xml(text: str) -> None:
+    head = f"<restingecgdata><documentinfo><documentversion>1.04</documentversion></documentinfo>{escaped(text)}<waveforms>"
+    for part in (f"<{text}>", f"<parsedwaveforms leadlabels='{escaped(text)}'>{escaped(text)}</parsedwaveforms>"):
+        with suppress(formats.Unreadable):
+            formats.read({"e.xml": f"{head}{part}</waveforms></restingecgdata>".encode()})
+    statement = f"<statement><leftstatement>{escaped(text)}</leftstatement></statement>"
+    root = parse(
+        f"<restingecgdata><interpretations><interpretation>{statement * 3}</interpretation></interpretations></restingecgdata>".encode()
+    )
+    sierra_facts.facts_of(root)
+    sierra_facts.readings_of(root)
 
 
 def read_npz(text: str) -> None:
@@ -169,6 +183,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_term,
     read_header,
     read_muse_xml,
+    read_sierra_xml,
     read_npz,
     draw_caption,
     read_import_line,

@@ -13,6 +13,7 @@ from ml.formats import FORMATS, Recording, Unreadable, format_of, read
 from ml.formats.wfdb import write_wfdb
 from tests.ml.formats.muse import muse_file
 from tests.ml.formats.records import simulated
+from tests.ml.formats.sierra import sierra_file
 
 LONGEST_S = 2.0
 LARGEST_KB = 500_000
@@ -22,8 +23,13 @@ Files = dict[str, bytes]
 MADE: dict[str, Files] = {
     "WFDB": write_wfdb(SHORT, "r"),
     "GE MUSE XML": {"e.xml": muse_file(SHORT)},
+    "Philips XML": {"e.xml": sierra_file(SHORT)},
 }
-REAL = {"WFDB": "ptbxl/records500/00000/00001_hr.*", "GE MUSE XML": "formats/muse_xml/*"}
+REAL = {
+    "WFDB": "ptbxl/records500/00000/00001_hr.*",
+    "GE MUSE XML": "formats/muse_xml/*",
+    "Philips XML": "formats/philips_sierra_xml/*",
+}
 NUMBERS = (b"0", b"-1", b"65535", b"2147483648", b"99999999999999999999", b"1e308", b"nan", b"0.0000001")
 
 
