@@ -26,6 +26,7 @@ SHOWS_NO_PATIENT = frozenset(
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
         *("start_study", "get_study", "get_study_file"),
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
+        "preview_vocabulary",  # recorded where it shows ECGs
         *("start_import", "list_import_rejections"),  # places without names
         "extract_labels",  # the client's own text
     }

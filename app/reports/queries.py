@@ -29,6 +29,7 @@ from app.ecgs.tables import Ecg
 from app.kit.database import Json
 from app.reports.tables import Labeling, Report, StoredText
 from app.vocabularies.tables import VocabularyRow
+from ml.labeling import Stance
 
 _DICTIONARIES = 0x64696374
 
@@ -259,6 +260,28 @@ def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, st
     )
 
 
+class Labelled(NamedTuple):
+    """What a vocabulary reads in a text: masks, findings as JSON, stance."""
+
+    present: int
+    uncertain: int
+    negated: int
+    historical: int
+    findings: list[Json]
+    stance: Stance
+
+
+def labelings_of(session: Session, vocabulary_id: uuid.UUID, text_ids: Collection[int]) -> dict[int, Labelled]:
+    """Return the labelings of texts under a vocabulary, by the texts' ids."""
+    columns = [getattr(Labeling, name) for name in Labelled._fields]
+    rows = session.execute(
+        select(Labeling.text_id, *columns).where(
+            Labeling.vocabulary_id == vocabulary_id, Labeling.text_id.in_(text_ids)
+        )
+    )
+    return {text_id: Labelled(*said) for text_id, *said in rows}
+
+
 def unlabelled(
     session: Session, vocabulary_id: uuid.UUID, after: int, limit: int
 ) -> Sequence[Row[int, str | None, list[Json] | None]]:
@@ -277,6 +300,12 @@ def unlabelled(
 def texts(session: Session, ids: Collection[int]) -> dict[int, StoredText]:
     """Return stored texts by id."""
     return {row.id: row for row in session.scalars(select(StoredText).where(StoredText.id.in_(ids)))}
+
+
+def characters(session: Session, ids: Collection[int]) -> int:
+    """Return how long stored texts are together."""
+    length = func.coalesce(func.sum(func.length(StoredText.text)), 0)
+    return int(session.scalars(select(length).where(StoredText.id.in_(ids))).one())
 
 
 def count_texts(session: Session) -> int:

@@ -5,7 +5,7 @@ import json
 import signal
 from asyncio.subprocess import DEVNULL, PIPE
 from contextlib import suppress
-from typing import Annotated
+from typing import Annotated, Any
 
 from app.kit.admission import Admission
 from app.kit.children import python_module, secretless_environment
@@ -30,15 +30,17 @@ class Elsewhere:
         self._memory_mib = memory_mib
         self._admission = Admission(PROCESSES, longest_queue=LONGEST_QUEUE, patience_s=PATIENCE_S)
 
-    async def ask(self, field: str, yaml: str, *, profile: str | None = None, text: str | None = None) -> Json:
-        """Return what `ml.labeling.elsewhere` answers; its `mistakes` are for the caller to judge.
+    async def ask(self, field: str, yaml: str, **more: Any) -> Json:
+        """Return what `ml.labeling.elsewhere` answers about a file (and `more`: `profile`, `text`, `texts`).
+
+        Its `mistakes` are for the caller to judge.
 
         Raises a 413 when the file is too large, a 422 for `field` when it needs more than the limits, and a 503 when
         too many files wait to be read.
         """
         if len(yaml.encode("utf-8", "surrogatepass")) > MAX_BYTES:
             raise Problem(413, "too_large", f"A vocabulary is at most {MAX_BYTES:,} bytes.")
-        question = json.dumps({"vocabulary": yaml, "profile": profile, "text": text}).encode() + b"\n"
+        question = json.dumps({"vocabulary": yaml, **more}).encode() + b"\n"
         async with self._admission.admit():
             written = await self._written(question)
         if not written:

@@ -2,7 +2,7 @@
 
 from typing import Annotated
 
-from fastapi import APIRouter, Path, Query, Response
+from fastapi import APIRouter, Path, Query, Request, Response
 
 from app.access_log.shown import ShownDep
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
@@ -16,7 +16,6 @@ from app.kit.deferred import Deferred
 from app.kit.problems import not_found, responses
 from app.reports.queries import UnmappedChoice
 from app.reports.schemas import Source
-from app.vocabularies import preview as previews
 from app.vocabularies import queries, service
 from app.vocabularies.answers import AnswersDep
 from app.vocabularies.schemas import (
@@ -67,36 +66,20 @@ def upload_vocabulary(given: VocabularyIn, answers: AnswersDep, user: AdminUser)
             "description": "The job that reads every pair; its result is a preview",
             **jobs.accepted("preview", {"version": "north-2", "sample": "all", "examples": 20}),
         },
-        **responses(404, 409, 413, 422),
+        **responses(404, 409, 413, 422, 503),
     },
 )
 def preview_vocabulary(
-    given: PreviewIn,
-    labelers: LabelersDep,
-    session: SessionDep,
-    user: ResearcherUser,
-    shown: ShownDep,
-    start: StartJob,
-) -> PreviewOut | JobOut:
+    given: PreviewIn, request: Request, answers: AnswersDep, user: ResearcherUser, shown: ShownDep, start: StartJob
+) -> Response:
     """Show what a vocabulary would change: which findings, and which cells of the disagreement table.
 
     As many pairs as `sample` says, chosen at random, are read at once; with `"sample": "all"` a job reads every pair
     and its result is the answer. No labeling, pair or vocabulary is stored.
     """
-    tried = service.proposed(session, labelers, given)
     if given.sample == "all":
-        params = given.model_dump(mode="json", exclude_none=True)
-        return start(user, "preview", params)
-    found = previews.preview(
-        session,
-        labelers.active(session),
-        *tried,
-        sample=given.sample,
-        examples=given.examples,
-        simulated=wants_simulated(session, given.simulated),
-    )
-    shown.add(example.ecg_id for example in found.examples)
-    return found
+        return Deferred(lambda: answers.previewed_by_job(user, given, start))
+    return Deferred(lambda: answers.previewed(request, shown, user, given))
 
 
 @router.get("/vocabularies/{version}", responses=responses(404, 409, 422))

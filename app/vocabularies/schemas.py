@@ -6,6 +6,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue, model_validator
 
+from app.disagreement.schemas import UnreadPairs
 from app.kit.text import Name, ReportText
 from app.reports.schemas import ENDS, STARTS, FindingOut, Source
 from ml.labeling import Stance
@@ -164,6 +165,31 @@ class FindingChange(BaseModel):
     after: FindingOut | None
 
 
+class StanceChange(BaseModel):
+    """A report's stance under the active vocabulary and under the one tried: whether it is unread, for instance."""
+
+    ecg_id: uuid.UUID
+    report_id: uuid.UUID
+    source: Source
+    text: str | None
+    before: Stance
+    after: Stance
+
+
+class LeftOut(BaseModel):
+    """Pairs that are not compared, by reason."""
+
+    unread: UnreadPairs
+    unreadable: int
+
+
+class LeftOutChange(BaseModel):
+    """Pairs that are not compared under the active vocabulary and under the one tried."""
+
+    before: LeftOut
+    after: LeftOut
+
+
 class PreviewOut(BaseModel):
     """What would change. Nothing is stored."""
 
@@ -205,6 +231,20 @@ class PreviewOut(BaseModel):
                             },
                         }
                     ],
+                    "left_out": {
+                        "before": {"unread": {"machine": 0, "overread": 1}, "unreadable": 0},
+                        "after": {"unread": {"machine": 0, "overread": 0}, "unreadable": 0},
+                    },
+                    "stances": [
+                        {
+                            "ecg_id": "0d1c2d38-9a64-4ff4-8d4b-0c6e3d0fa5cb",
+                            "report_id": "5a0a6d56-5d0f-4a3b-8f7e-30a7dfd1a4d0",
+                            "source": "overread",
+                            "text": "Fibrilación auricular. Resto normal.",
+                            "before": "unread",
+                            "after": "read",
+                        }
+                    ],
                     "hidden_terms": [],
                 }
             ]
@@ -213,12 +253,14 @@ class PreviewOut(BaseModel):
 
     active: str
     vocabulary: str
-    pairs: int = Field(description="Pairs that were read.")
-    pairs_in_all: int = Field(description="Pairs there are.")
+    pairs: int = Field(description="Pairs that were read, and are compared under the active vocabulary.")
+    pairs_in_all: int = Field(description="Pairs that are compared under the active vocabulary.")
     simulated: bool = Field(description="Whether the pairs are simulated or real ones.")
-    reports_changed: int = Field(description="Reports among them with a label of another status.")
+    reports_changed: int = Field(description="Reports that were read with a label of another status or another stance.")
     labels: list[LabelChange]
     examples: list[FindingChange]
+    left_out: LeftOutChange = Field(description="Pairs that were read, and are not compared.")
+    stances: list[StanceChange] = Field(description="Reports that would be read, or no longer, or agree, or no longer.")
     hidden_terms: list[HiddenTerm] = Field(description="Terms of the vocabulary tried that find nothing.")
 
 

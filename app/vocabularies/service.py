@@ -32,7 +32,6 @@ from ml.labeling import SHIPPED, Labeler, Vocabulary, VocabularyError, builtin, 
 from ml.labeling.batch import read, unmapped_form
 from ml.labeling.batch import unmapped as unmapped_in
 from ml.labeling.elsewhere import labeled, outline
-from ml.labeling.vocabulary import MAX_BYTES
 
 log = structlog.get_logger(__name__)
 
@@ -117,24 +116,12 @@ def install_builtin(session: Session) -> None:
             log.warning("vocabulary_is_another_file", version=version, state=row.state)
 
 
-def parse(yaml: str) -> Vocabulary:
-    """Read a vocabulary file; a 413 when it is too large, a 422 that names each mistake's line."""
-    if len(yaml.encode("utf-8", "surrogatepass")) > MAX_BYTES:
-        raise Problem(413, "too_large", f"A vocabulary is at most {MAX_BYTES:,} bytes.")
-    try:
-        return Vocabulary.parse(yaml)
-    except VocabularyError as error:
-        raise invalid("yaml", str(error)) from error
-
-
-def proposed(session: Session, labelers: Labelers, given: PreviewIn) -> tuple[Vocabulary, Labeler]:
-    """Return the vocabulary that is to be tried: a stored version, or a whole file."""
+def proposed(session: Session, given: PreviewIn) -> str:
+    """Return the file of the vocabulary that is to be tried: a stored version's, or the one that is given."""
     if given.version is not None:
-        rules = labelers.version(session, given.version)
-        return rules.vocabulary, rules.labeler
+        return stored_yaml(session, given.version)
     assert given.yaml is not None
-    vocabulary = parse(given.yaml)
-    return vocabulary, Labeler(vocabulary)
+    return given.yaml
 
 
 def upload(session: Session, actor: str, yaml: str, read: Json) -> tuple[VocabularyRow, bool]:

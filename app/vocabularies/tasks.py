@@ -1,6 +1,7 @@
 """A vocabulary tried on every pair; and made the active one: read every text with it, make its pairs, then switch."""
 
 import itertools
+import json
 import os
 import uuid
 from collections import deque
@@ -11,7 +12,6 @@ from sqlalchemy.orm import Session
 
 from app.disagreement import queries as disagreement
 from app.disagreement.pairs import queries as pair_queries
-from app.ecgs.filters import wants_simulated
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
@@ -22,7 +22,8 @@ from app.vocabularies import preview as previews
 from app.vocabularies import queries
 from app.vocabularies.labeling_processes import LabelingProcesses
 from app.vocabularies.schemas import PreviewIn
-from app.vocabularies.service import Labelers, proposed
+from app.vocabularies.service import proposed
+from ml.labeling.elsewhere import answer
 
 TEXTS = 2_000  # a batch
 RANGES = 64  # of ECG ids, a transaction each
@@ -146,20 +147,26 @@ def _ranges(count: int) -> Iterator[tuple[uuid.UUID, uuid.UUID]]:
 
 
 def preview(run: JobRun) -> Finish:
-    """Read every pair with the active vocabulary and with the one that is tried; the answer is the job's result."""
+    """Read every pair with another vocabulary than the active one; the answer is the job's result."""
     request = PreviewIn.model_validate(run.params)
-    labelers = Labelers()
     with run.database.begin() as session:
-        active = labelers.active(session)
-        comparison = previews.Comparison(active, *proposed(session, labelers, request), request.examples)
-        simulated = wants_simulated(session, request.simulated)
-        expected = previews.pairs_in_all(session, active, simulated=simulated)
-    ranges = 1 + expected // PREVIEWED
-    for number, (first, last) in enumerate(_ranges(ranges)):
-        run.check()
-        with run.database.begin() as session:
-            comparison.add(session, disagreement.pairs_between(session, first, last, simulated=simulated))
-        if number % 10 == 9:
-            run.progress((number + 1) / ranges, f"{comparison.pairs:,} pairs read")
-    answer = comparison.answer(comparison.pairs, simulated=simulated).model_dump(mode="json")
-    return lambda session: answer
+        asked = previews.asked(session, request)
+        yaml = proposed(session, request)
+    tried = answer({"vocabulary": yaml})
+    if "mistakes" in tried:
+        raise JobFailed(tried["mistakes"])
+    active = previews.known(asked.active.version, asked.active.outline)
+    comparison = previews.Comparison(active, previews.known(tried["version"], tried["outline"]), request.examples)
+    ranges = 1 + asked.pairs_in_all // PREVIEWED
+    with LabelingProcesses(yaml, 1) as readers:
+        for number, (first, last) in enumerate(_ranges(ranges)):
+            run.check()
+            with run.database.begin() as session:
+                pairs = disagreement.pairs_between(session, first, last, simulated=asked.simulated)
+                sample = previews.read_sample(session, asked.active, pairs)
+            comparison.add(sample, previews.labelled(json.loads(readers.read(sample.questions()).rows)))
+            if number % 10 == 9:
+                run.progress((number + 1) / ranges, f"{comparison.pairs:,} pairs read")
+    hidden = tried["outline"]["hidden_terms"]
+    found = comparison.answer(comparison.pairs, hidden, simulated=asked.simulated).model_dump(mode="json")
+    return lambda session: found

@@ -90,17 +90,23 @@ def _written(finding: Finding) -> dict[str, Any]:
     return dict(zip(Finding._fields if finding.cue is not None else _UNCUED, finding, strict=False))
 
 
+def answered(labeler: Labeler, texts: Sequence[Any]) -> tuple[list[str], list[Any]]:
+    """Return the two lines that answer a batch, as lists."""
+    places: dict[str, int] = {}
+    answer = []
+    for number, words, codes in texts:
+        *said, forms, stance = row(labeler, read(labeler, words, codes))
+        answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in forms], stance))
+    return list(places), answer
+
+
 def main() -> None:
     """Answer until the input ends."""
     labeler = Labeler(Vocabulary.parse(json.loads(sys.stdin.readline())["vocabulary"]))
     gc.freeze()  # what is here stays: the collector need not look through it again and again
     for line in sys.stdin:
-        places: dict[str, int] = {}
-        answer = []
-        for number, words, codes in json.loads(line):
-            *said, forms, stance = row(labeler, read(labeler, words, codes))
-            answer.append((number, *said, [places.setdefault(form, len(places) + 1) for form in forms], stance))
-        sys.stdout.write(f"{json.dumps(list(places))}\n{json.dumps(answer)}\n")
+        for part in answered(labeler, json.loads(line)):
+            sys.stdout.write(f"{json.dumps(part)}\n")
         sys.stdout.flush()
 
 

@@ -1,8 +1,9 @@
 """`python -m ml.labeling.elsewhere SECONDS MEBIBYTES`: one question about a vocabulary, in a process with limits.
 
-Reads one line of JSON, `{"vocabulary": YAML, "profile": NAME | null, "text": TEXT | null}`, and writes one: the
-vocabulary's version, languages, labels, policy, profiles and hidden terms, and what the text says where one is given;
-or `{"mistakes": …}` where the file is refused. It ends by itself, killed where it needs more than its limits.
+Reads one line of JSON, `{"vocabulary": YAML}`, and writes one: the vocabulary's version and its outline (languages,
+labels, policy, profiles and hidden terms). With `"text": TEXT` and perhaps `"profile": NAME` it writes what the text
+says instead; with `"texts": [[id, words | null, codes | null], …]` also their `rows`, as `ml.labeling.batch` writes
+them. A file that is refused has `{"mistakes": …}`. It ends by itself, killed where it needs more than its limits.
 """
 
 import json
@@ -10,6 +11,7 @@ import resource
 import sys
 from typing import Any
 
+from ml.labeling.batch import answered
 from ml.labeling.hidden import hidden_terms
 from ml.labeling.labeler import Labeler
 from ml.labeling.vocabulary import Vocabulary, VocabularyError
@@ -43,7 +45,9 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         return {"mistakes": str(error)}
     profile, text = question.get("profile"), question.get("text")
     if text is None:
-        return {"version": vocabulary.version, "outline": outline(Labeler(vocabulary))}
+        labeler = Labeler(vocabulary)
+        _, rows = answered(labeler, question.get("texts", ()))
+        return {"version": vocabulary.version, "outline": outline(labeler), "rows": rows}
     if profile is not None and profile not in vocabulary.profiles:
         return {"version": vocabulary.version, "profiles": list(vocabulary.profiles)}
     labeler = Labeler(vocabulary if profile is None else vocabulary.profile(profile))

@@ -157,11 +157,20 @@ def test_the_next_vocabulary_decides_again(
 ) -> None:
     sent = send(database, settings, 4)
     before = client.get("/v1/disagreement").json()
+    preview = client.post("/v1/vocabularies/preview", json={"yaml": READS_ALL, "examples": 200}).json()
+    foreseen = preview["left_out"]
+    assert shown({**foreseen["before"], "pairs": preview["pairs"]}) == shown(before)
+    changes = {(each["text"], each["before"], each["after"]) for each in preview["stances"]}
+    assert changes == {(FRENCH, "unread", "read"), (SPANISH, "unread", "read")}
+    logged = client.get("/v1/access-log", params={"limit": 5}).json()["items"]
+    [entry] = [each for each in logged if each["operation"] == "preview_vocabulary"]
+    assert {each["ecg_id"] for each in preview["stances"]} <= set(entry["ecg_ids"])
     client.post("/v1/vocabularies", json={"yaml": READS_ALL})
     assert activate(client, runner, "reads-all")["state"] == "succeeded"
     counts = shown(client.get("/v1/disagreement").json())
     assert counts == recount(sent, READS_ALL, lambda ecg: True)
     assert counts[1:3] == (0, 0) and counts[0] > before["pairs"]
+    assert shown({**foreseen["after"], "pairs": counts[0]}) == counts
     assert activate(client, runner, builtin().version)["result"]["texts_read"] == 0
     assert client.get("/v1/disagreement").json() == before
 

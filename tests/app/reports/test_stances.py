@@ -15,9 +15,10 @@ from app.imports.service import import_reports
 from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.settings import Settings
-from app.vocabularies.preview import Comparison
+from app.vocabularies import queries
+from app.vocabularies.preview import Comparison, known, read_sample
 from app.vocabularies.service import Labelers
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin
 from tests.app.vocabularies.test_vocabularies import WITH_SYNONYM, activate, add_ecg, runner
 
 __all__ = ["runner"]  # a fixture
@@ -127,11 +128,15 @@ def test_readers_datasets_and_previews_count_them_alike(
     assert removed == {"lvh": 1}
     with database.begin() as session:
         rules = Labelers().active(session)
-        comparison = Comparison(rules, rules.vocabulary, Labeler(rules.vocabulary), 5)
-        comparison.add(session, pairs_between(session, uuid.UUID(int=0), uuid.UUID(int=2**128 - 1), simulated=False))
+        active = queries.active(session)
+        vocabulary = known(active.version, active.outline)
+        comparison = Comparison(vocabulary, vocabulary, 5)
+        everything = pairs_between(session, uuid.UUID(int=0), uuid.UUID(int=2**128 - 1), simulated=False)
+        sample = read_sample(session, active, everything)
+        comparison.add(sample, sample.before)
         counted = {
             row.label: row.before
-            for row in comparison.answer(2, simulated=False).labels
+            for row in comparison.answer(2, [], simulated=False).labels
             if row.before and row.before.machine
         }
         assert {label: (row.overread, row.removed) for label, row in counted.items() if row} == {

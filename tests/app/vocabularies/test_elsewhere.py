@@ -5,9 +5,13 @@ import asyncio
 import httpx
 import pytest
 
+from app.kit.database import Database
 from app.kit.problems import Problem
+from app.vocabularies import preview as previews
 from app.vocabularies.elsewhere import PROCESSES, Elsewhere
+from app.vocabularies.service import Labelers
 from ml.labeling import builtin, builtin_text
+from tests.app.vocabularies.test_vocabularies import add_ecg
 
 MANY = (
     "version: many\nlanguages: [en]\nlabels: [{key: a, name: A}]\ncues: []\nrules: [{labels: [a], terms: {en: [%s]}}]\n"
@@ -60,6 +64,27 @@ def test_terms_that_find_nothing_are_named(client: httpx.Client) -> None:
         assert [each["term"] for each in hidden] == ["first degree av block", "heart rate 40"]
         assert "1st|first|2nd|second|3rd|third (degree) av|sa block" in hidden[0]["by"]
         assert hidden[0]["place"] == "rules.0.terms.en.0"
+
+
+def test_a_preview_reads_its_file_and_its_texts_elsewhere(
+    client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Within the limits, and before a job is started."""
+    add_ecg(database, Labelers(), "Sinus rhythm", "Prolonged PR interval")
+    yaml = with_label("blocks", "prolonged pr interval")
+    for sample in (1, "all"):
+        wrong = client.post("/v1/vocabularies/preview", json={"yaml": "version: x\n", "sample": sample})
+        assert (wrong.status_code, wrong.json()["errors"][0]["field"]) == (422, "yaml")
+        assert client.post("/v1/vocabularies/preview", json={"version": "x", "sample": sample}).status_code == 404
+    assert client.get("/v1/jobs").json()["items"] == []
+    monkeypatch.setattr(previews, "MOST_CHARACTERS", 32)
+    long = client.post("/v1/vocabularies/preview", json={"yaml": yaml, "sample": 2})
+    assert (long.status_code, long.json()["errors"][0]["field"]) == (422, "sample")
+    monkeypatch.undo()
+    assert client.post("/v1/vocabularies/preview", json={"yaml": yaml, "sample": 2}).json()["reports_changed"] == 1
+    client.app.state.elsewhere = Elsewhere(cpu_s=0)  # type: ignore[attr-defined]
+    costly = client.post("/v1/vocabularies/preview", json={"yaml": yaml, "sample": 2})
+    assert (costly.status_code, costly.json()["errors"][0]["code"]) == (422, "too_costly")
 
 
 def test_a_text_is_read_elsewhere_under_a_version_that_is_not_active(client: httpx.Client) -> None:

@@ -68,7 +68,8 @@ def test_an_archive_keeps_its_vocabulary_until_another_is_activated(
     assert rows(client) == before
     preview = client.post("/v1/vocabularies/preview", json={"version": NEWEST}).json()
     shown = {row["label"]: tuple(row["after"].values()) for row in preview["labels"]}
-    assert (preview["active"], preview["pairs"]) == (OLDER, len(PAIRS)) and preview["reports_changed"] == 2
+    assert (preview["active"], preview["pairs"]) == (OLDER, len(PAIRS)) and preview["reports_changed"] == 3
+    assert [(each["before"], each["after"]) for each in preview["stances"]] == [("read", "agrees")]
 
     assert activate(client, runner, NEWEST)["state"] == "succeeded"
     assert rows(client) == shown != before
