@@ -93,7 +93,8 @@ def zipf(draw: np.random.Generator, size: int, ids: list[int]) -> NDArray[np.int
 _FIELDS = [
     ("recorded_at", ">i8"), ("age", ">f8"), ("ecg_id", "V16"), ("cell_id", ">i4"), ("site_id", ">i4"),
     ("device_id", ">i4"), ("device_software_id", ">i4"), ("reader_id", ">i4"), ("slot", ">i2"), ("sex", ">i2"),
-    ("simulated", "?"),
+    ("simulated", "?"), ("location_id", ">i4"), ("hour", ">i2"), ("weekday", ">i2"), ("blinded", ">i2"),
+    ("validated", ">i2"), ("heart_rate", ">i2"), ("qtc_ms", ">i2"), ("qrs_axis", ">i2"),
 ]  # fmt: skip
 
 
@@ -123,7 +124,7 @@ def fill(url: str, pairs: int) -> None:
     made_later = _drop_indexes(cursor)
     ids = {
         name: _add_values(cursor, name, count)
-        for name, count in (("site", 12), ("device", 8), ("device_software", 20), ("reader", 60))
+        for name, count in (("site", 12), ("device", 8), ("device_software", 20), ("reader", 60), ("location", 10))
     }
     rare = _add_values(cursor, "site", 1, "rare")[0]
     cells: dict[tuple[int, ...], int] = {}
@@ -138,8 +139,17 @@ def fill(url: str, pairs: int) -> None:
         with cursor.copy(f"COPY cells ({_MASKS}) FROM STDIN") as copy:  # the identity counts as we do
             for row in new:
                 copy.write_row(row)
+        recorded_at = draw.integers(start, end, size)
+        hours = recorded_at // 3_600_000_000
         columns = {
-            "recorded_at": draw.integers(start, end, size) - epoch,
+            "recorded_at": recorded_at - epoch,
+            "hour": hours % 24,
+            "weekday": (hours // 24 + 3) % 7 + 1,  # 1970 began on a Thursday
+            "blinded": np.where(draw.random(size) < 0.1, 0, 2),
+            "validated": np.where(draw.random(size) < 0.3, 2, 1),
+            "heart_rate": np.clip(np.rint(draw.normal(75, 18, size)), 20, 250),
+            "qtc_ms": np.clip(np.rint(draw.normal(430, 30, size)), 300, 700),
+            "qrs_axis": np.clip(np.rint(draw.normal(20, 45, size)), -180, 180),
             "age": np.clip(np.rint(draw.normal(62, 18, size)), 0, 110),
             "ecg_id": np.frombuffer(draw.bytes(16 * size), "V16"),
             "cell_id": np.array([cells[row] for row in map(tuple, distinct.tolist())])[cell.ravel()],
@@ -151,7 +161,7 @@ def fill(url: str, pairs: int) -> None:
         if done == 0:
             columns["site_id"][:: max(1, size // 30)] = rare
         unknown = draw.random(size) < 0.005  # neither time nor age
-        for chosen, without in ((~unknown, set()), (unknown, {"recorded_at", "age"})):
+        for chosen, without in ((~unknown, set()), (unknown, {"recorded_at", "age", "hour", "weekday"})):
             kept = {name: column[chosen] for name, column in columns.items() if name not in without}
             with cursor.copy(f"COPY pairs_0 ({', '.join(kept)}) FROM STDIN (FORMAT binary)") as copy:
                 copy.write(binary(kept))
@@ -188,11 +198,11 @@ _SAID_BY = [
 _AFTER = [
     """
     INSERT INTO ecgs (id, waveform_sha256, samples, sampling_rate_hz, recorded_at, site, device, device_software, age,
-                      sex, simulated)
+                      sex, simulated, location)
     SELECT ecg_id, repeat(replace(ecg_id::text, '-', ''), 2), 5000, 500, recorded_at, s.value, d.value, w.value, age,
-           (ARRAY['unknown', 'male', 'female'])[sex + 1], true
+           (ARRAY['unknown', 'male', 'female'])[sex + 1], true, l.value
     FROM pairs_0 LEFT JOIN attribute_values s ON s.id = site_id LEFT JOIN attribute_values d ON d.id = device_id
-    LEFT JOIN attribute_values w ON w.id = device_software_id
+    LEFT JOIN attribute_values w ON w.id = device_software_id LEFT JOIN attribute_values l ON l.id = location_id
     """,
     f"""
     CREATE TEMP TABLE said AS SELECT id AS cell_id, ({_SAID_BY[0]}) AS machine, ({_SAID_BY[1]}) AS overread
@@ -221,9 +231,10 @@ _AFTER = [
     FROM pairs_0 JOIN cell_outcomes USING (cell_id)
     """,
     *(
-        f"INSERT INTO pair_totals_0 (simulated, facet, value, cell_id, slot, pairs) "
-        f"SELECT true, {number}, {column}, cell_id, 0, count(*) FROM pairs_0 GROUP BY 3, 4 ORDER BY 3, 4"
-        for column, number in counting.FACETS.items()
+        f"INSERT INTO pair_totals_0 (simulated, facet, value, cell_id, blinded, validated, slot, pairs) "
+        f"SELECT true, {number}, {column}, cell_id, blinded, validated, 0, count(*) FROM pairs_0 "
+        "GROUP BY 3, 4, 5, 6 ORDER BY 3, 4, 5, 6"
+        for number, column in counting.FACETS.items()
     ),
 ]
 
@@ -293,6 +304,14 @@ QUESTIONS: list[tuple[str, str, dict[str, Any], float]] = [  # what, path, query
     ("sex and age, by month", "", {"sex": "female", "age_min": 50, "group_by": "month"}, 750),
     ("site and device, by sex, month", "", {"site": "site-1", "device": "device-1", "group_by": ["sex", "month"]}, 750),
     ("by site and year", "", {"group_by": ["site", "year"]}, 750),
+    ("not blinded; validated", "", {"blinded": "no", "validated": "yes"}, 150),
+    ("not blinded, by site", "", {"blinded": "no", "group_by": "site"}, 400),
+    ("location", "", {"location": "location-2"}, 400),
+    ("off-hours", "", {"off_hours": True}, 400),
+    ("by hour", "", {"group_by": "hour"}, 750),
+    ("by weekday and hour", "", {"group_by": ["weekday", "hour"]}, 750),
+    ("QTc 480 ms and more, by sex", "", {"qtc_ms_min": 480, "group_by": "sex"}, 400),
+    ("by heart rate", "", {"group_by": "heart_rate"}, 750),
     ("trend of every label", "/trend", {}, 750),
     ("flow", "/flow", {}, 150),
     ("statements, 1,000 ECGs read", "/statements", {}, 400),
@@ -309,6 +328,10 @@ DRILL_DOWNS: list[tuple[str, str, dict[str, Any]]] = [
     ("LVH, site, device, reader", "/lvh/ecgs", {"site": "site-12", "device": "device-8", "reader": "reader-50"}),
     ("LVH, an old hour", "/lvh/ecgs", {"from": "2020-01-01T00:00:00Z", "to": "2020-01-01T01:00:00Z"}),
     ("inferior MI, hedged=negative", "/inferior_mi/ecgs", {"hedged": "negative"}),
+    ("anterior MI, off-hours", "/anterior_mi/ecgs", {"off_hours": True}),
+    ("anterior MI, rate 150 and more", "/anterior_mi/ecgs", {"heart_rate_min": 150}),
+    ("RSAD, a location, rate 150 and more", "/rsad/ecgs", {"location": "location-9", "heart_rate_min": 150}),
+    ("most changes, rate 150 and more", "/ecgs", {"heart_rate_min": 150}),
     ("most changes", "/ecgs", {}),
     ("most changes, site", "/ecgs", {"site": "site-9"}),
 ]

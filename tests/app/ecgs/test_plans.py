@@ -14,7 +14,8 @@ from ml.formats.wfdb import write_wfdb
 from tests.app.unanalysed import fill, whole_reads
 
 FORM = {
-    "metadata": '{"site": "north", "device": "MAC", "record": "a", "patient_id": "4711", "recorded_at": "2026-01-01"}',
+    "metadata": '{"site": "north", "device": "MAC", "record": "a", "patient_id": "4711", "recorded_at": "2026-01-01", '
+    '"location": "ICU", "order_id": "A-1"}',
     "machine_report": "AF",
     "overread_report": "Sinus rhythm",
 }
@@ -34,6 +35,7 @@ def ecg_id(client: httpx.Client, database: Database) -> str:
 PAGES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/ecgs", {}),
     ("/v1/ecgs", {"site": "north"}),
+    ("/v1/ecgs", {"location": "ICU"}),
     ("/v1/ecgs", {"device": "MAC"}),
     ("/v1/ecgs", {"record": "a"}),
     ("/v1/ecgs", {"has_waveform": True}),
@@ -42,9 +44,11 @@ PAGES: list[tuple[str, dict[str, Any]]] = [
     ("/v1/ecgs/{ecg_id}", {}),
     ("/v1/ecgs/{ecg_id}/reports", {}),
     ("/v1/disagreement/aflutter/ecgs", {"site": "north"}),
+    ("/v1/disagreement/aflutter/ecgs", {"location": "ICU", "hour": 0, "blinded": "unknown"}),
     ("/v1/disagreement/ecgs", {}),
     ("/v1/disagreement/statements", {}),
     ("/v1/readers/a", {}),
+    ("/v1/sites", {}),
 ]
 
 
@@ -70,6 +74,7 @@ def test_no_query_of_an_upload_reads_the_whole_archive(client: TestClient, ecg_i
     assert client.post("/v1/ecgs", files=files, data={**FORM, "metadata": "{}"}).status_code == 201
     said = {"source": "overread", "text": "LVH", "reader": "a"}
     assert client.post(f"/v1/ecgs/{ecg_id}/reports", json=said).status_code == 201
-    assert client.post("/v1/ecgs/search", json={"patient_id": "4711"}).json()["items"][0]["id"] == ecg_id
+    for number in ({"patient_id": "4711"}, {"order_id": "A-1"}):
+        assert client.post("/v1/ecgs/search", json=number).json()["items"][0]["id"] == ecg_id
     found = whole_reads(engine, list(asked))
     assert not found, "\n".join(found)

@@ -1,5 +1,6 @@
 """Reports over HTTP: versions, which one counts, and what is never stored of their words."""
 
+import io
 import json
 from pathlib import Path
 
@@ -107,3 +108,69 @@ def test_nothing_that_names_somebody_is_stored_whichever_way_it_comes(
         stored = "".join(str(session.execute(text(f"SELECT * FROM {table}")).all()) for table in tables)
     assert [name for name in NAMED if name in stored] == []
     assert "Sinus rhythm" in stored and "LVH" in stored
+
+
+def test_of_text_and_codes_the_codes_are_labelled_and_the_text_is_kept(client: httpx.Client, url: str) -> None:
+    both = {"source": "overread", "text": "Sinus rhythm", "codes": [{"system": "SCP", "code": "AFIB"}]}
+    report = client.post(url, json=both).json()
+    assert report["text"] == "Sinus rhythm" and [code["code"] for code in report["codes"]] == ["AFIB"]
+    assert [(finding["label"], finding["text"]) for finding in report["findings"]] == [("afib", "AFIB")]
+    assert client.post(url, json=both).status_code == 200
+    for other in ({**both, "text": "AF"}, {"source": "overread", "text": "Sinus rhythm"}, {**both, "text": None}):
+        assert client.post(url, json=other).status_code == 201
+    assert [each[1] for each in shown(client, url)] == [1, 2, 3, 4]
+    assert client.post(url, json={"source": "overread"}).status_code == 422
+
+
+def lines(*readings: dict[str, object]) -> io.BytesIO:
+    return io.BytesIO("\n".join(json.dumps({"record": "r", **reading}) for reading in readings).encode())
+
+
+def test_an_import_and_the_api_store_text_and_codes_once(
+    client: httpx.Client, database: Database, settings: Settings, url: str
+) -> None:
+    both = {"source": "overread", "text": "Sinus rhythm\nno \\ change", "codes": [{"system": "SCP", "code": "AFIB"}]}
+    client.post(url, json=both)
+    import_reports(database, settings, "test", lines(both), progress=lambda _: None)
+    with database.begin() as session:
+        found = session.execute(text("SELECT count(*), min(length(sha256)) FROM texts WHERE codes IS NOT NULL")).one()
+    assert tuple(found) == (1, 32)
+
+
+def test_what_was_unknown_of_an_over_read_is_filled_in_and_the_opposite_refused(client: httpx.Client, url: str) -> None:
+    add(client, url, "AF", source="machine")
+    first = add(client, url, "AF", validated="no")
+    assert (first["blinded"], first["validated"]) == ("unknown", "no")
+    assert table(client) == {"blinded": "unknown", "validated": "no"}
+    again = client.post(url, json={"source": "overread", "text": "AF", "blinded": "yes"})
+    assert again.status_code == 200 and (again.json()["id"], again.json()["blinded"]) == (first["id"], "yes")
+    assert table(client) == {"blinded": "yes", "validated": "no"}
+    opposite = client.post(url, json={"source": "overread", "text": "AF", "blinded": "no", "validated": "yes"})
+    assert opposite.status_code == 409
+    assert [error["field"] for error in opposite.json()["errors"]] == ["blinded", "validated"]
+    assert table(client) == {"blinded": "yes", "validated": "no"}
+    [audited] = [each for each in client.get("/v1/audit").json()["items"] if each["action"] == "update"]
+    assert (audited["before"], audited["after"]) == ({"blinded": "unknown"}, {"blinded": "yes"})
+    machine = client.post(url, json={"source": "machine", "text": "LVH", "blinded": "yes"})
+    assert machine.status_code == 422
+
+
+def test_an_import_fills_in_what_was_unknown_and_counts_what_differs(
+    client: httpx.Client, database: Database, settings: Settings
+) -> None:
+    machine, overread = {"source": "machine", "text": "AF"}, {"source": "overread", "text": "AF"}
+    for known, conflicts in (({}, {}), ({"blinded": "yes"}, {}), ({"blinded": "no"}, {"blinded": 1}), ({}, {})):
+        loaded = import_reports(
+            database, settings, "test", lines(machine, {**overread, **known}), progress=lambda _: None
+        )
+        assert loaded.conflicts == conflicts and loaded.reports == (2 if loaded.ecgs else 0)
+    assert table(client) == {"blinded": "yes", "validated": "unknown"}
+
+
+def table(client: httpx.Client) -> dict[str, str]:
+    """What is known of the one pair, as the disagreement table counts it, in its head and in its groups."""
+    answer = client.get("/v1/disagreement", params={"group_by": ["blinded", "validated"]}).json()
+    [group] = answer["groups"]
+    known: dict[str, str] = group["group"]
+    assert {name: answer[name][known[name]] for name in known} == dict.fromkeys(known, 1)
+    return known
