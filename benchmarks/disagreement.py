@@ -163,7 +163,8 @@ def fill(url: str, pairs: int) -> None:
         unknown = draw.random(size) < 0.005  # neither time nor age
         for chosen, without in ((~unknown, set()), (unknown, {"recorded_at", "age", "hour", "weekday"})):
             kept = {name: column[chosen] for name, column in columns.items() if name not in without}
-            with cursor.copy(f"COPY pairs_0 ({', '.join(kept)}) FROM STDIN (FORMAT binary)") as copy:
+            written = ", ".join(name for name, _ in _FIELDS if name in kept)
+            with cursor.copy(f"COPY pairs_0 ({written}) FROM STDIN (FORMAT binary)") as copy:
                 copy.write(binary(kept))
     connection.commit()
     for statement in [*_AFTER, *made_later]:
