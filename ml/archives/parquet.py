@@ -14,9 +14,9 @@ from ml.archives.tables import Row
 from ml.formats.disk import open_file
 
 ROWS_AT_ONCE = 4_096
-LARGEST_GROUP = 2**31  # bytes of a row group when it is unpacked, as the file says
+LARGEST_GROUP = 2**30  # bytes of a row group when it is unpacked, as the file says
 
-_DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError)
+_DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError, IndexError)
 _READ = (
     pa.types.is_string,
     pa.types.is_large_string,
@@ -54,7 +54,9 @@ def read_parquet(path: Path, columns: Collection[str]) -> Iterator[Row]:
     number = 0
     try:
         with open_file(path) as file:
-            table = pq.ParquetFile(file)
+            schema = pq.ParquetFile(file).schema_arrow
+            texts = [field.name for field in schema if field.name in columns and _is_text(field.type)]
+            table = pq.ParquetFile(file, read_dictionary=texts)  # a text that many rows share is held once
             _check(table, path, columns)
             for batch in table.iter_batches(ROWS_AT_ONCE, columns=list(columns)):
                 names = batch.schema.names
@@ -77,7 +79,15 @@ def _check(table: Any, path: Path, columns: Collection[str]) -> None:
         raise BadArchive(f"{path.name}: a row group is larger than {LARGEST_GROUP:,} bytes")
 
 
+def _is_text(kind: Any) -> bool:
+    return bool(pa.types.is_string(kind) or pa.types.is_large_string(kind))
+
+
 def _cells(column: Any) -> list[str]:
+    if pa.types.is_dictionary(column.type):
+        used = column.indices.unique().drop_null()
+        values = dict(zip(used.to_pylist(), _cells(column.dictionary.take(used)), strict=True))
+        return ["" if at is None else values[at] for at in column.indices.to_pylist()]
     if pa.types.is_timestamp(column.type):  # no finer than Python's times
         column = column.cast(pa.timestamp("us", column.type.tz), safe=False)
     try:

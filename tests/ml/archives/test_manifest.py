@@ -205,6 +205,16 @@ def test_values_that_no_cell_can_hold_reject_their_row_alone(tmp_path: Path) -> 
     assert isinstance(entry, Entry) and time.place == "m.parquet row 2"
 
 
+def test_a_text_that_rows_share_is_held_once(tmp_path: Path) -> None:
+    """A small file says a long text very often: what is read of it stays small."""
+    text = "LVH " * 10_000 + "LVH"
+    rows = pa.table({"record": [f"r{at}" for at in range(2_000)], "machine_text": [text] * 2_000})
+    pq.write_table(rows, tmp_path / "m.parquet")
+    assert (tmp_path / "m.parquet").stat().st_size < 200_000
+    texts = [entry.readings[0].text for entry in read("manifest", tmp_path / "m.parquet") if isinstance(entry, Entry)]
+    assert texts == [text] * 2_000 and len({id(each) for each in texts}) == 1
+
+
 def test_parquet_columns_of_other_kinds_are_refused(tmp_path: Path) -> None:
     with pytest.raises(BadArchive, match="the column site holds neither text"):
         list(read("manifest", as_parquet(tmp_path, {"record": "r", "site": ["a"]})))
