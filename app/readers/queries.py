@@ -133,6 +133,24 @@ def beside_others(session: Session, vocabulary_id: uuid.UUID, reader: str, chose
     return [Beside(*row) for row in rows]
 
 
+def not_read(session: Session, vocabulary_id: uuid.UUID, reader: str, chosen: EcgFilter) -> dict[str, int]:
+    """Return how many of a reader's current over-reads are in no figure: unread ones, and unreadable ones."""
+    conditions, parameters = _where(chosen)
+    counted = session.execute(
+        text(
+            f"""
+            SELECT count(*) FILTER (WHERE stance = 'unread') AS unread,
+                   count(*) FILTER (WHERE stance = 'unreadable') AS unreadable
+            FROM reports r JOIN ecgs e ON e.id = r.ecg_id
+            JOIN labelings l ON l.text_id = r.text_id AND l.vocabulary_id = :vocabulary
+            WHERE r.current AND r.source = 'overread' AND r.reader = :reader{conditions}
+            """  # noqa: S608
+        ),
+        {"vocabulary": vocabulary_id, "reader": reader, **parameters},
+    )
+    return dict(counted.mappings().one())
+
+
 def _where(chosen: EcgFilter) -> tuple[str, dict[str, Any]]:
     """Return the conditions on `ecgs e`, each after AND, and their parameters."""
     wanted = {

@@ -126,6 +126,8 @@ class Profile(BaseModel):
                     "hedged": "positive",
                     "simulated": False,
                     "ecgs": 827,
+                    "unread": 0,
+                    "unreadable": 3,
                     "prevalence": [
                         {
                             **RBBB,
@@ -192,6 +194,8 @@ class Profile(BaseModel):
     hedged: Hedged
     simulated: bool = Field(description="Whether the ECGs are simulated or real ones.")
     ecgs: int
+    unread: int = Field(description="Over-reads of this reader in a language that the vocabulary does not have.")
+    unreadable: int = Field(description="Those that say that the tracing cannot be read. Both are in no other number.")
     prevalence: list[Prevalence]
     machine: list[LabelRow] = Field(description="What the reader adds to and removes from the machine's reading.")
     final: list[BesideOthers] = Field(description="Beside the adjudicated over-read of another reader.")

@@ -80,6 +80,7 @@ def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilte
         "hedged": hedged,
         "simulated": chosen.simulated,
         "ecgs": sum(row.readings for row in rows if row.other == "alone"),
+        **queries.not_read(session, rules.id, reader, chosen),
         "prevalence": _rows(labels, shown),
         "machine": label_rows(one_group, labels)[0],
         "final": _compared(_beside(rows, "final", labels, hedged), labels, independent=True),

@@ -128,6 +128,10 @@ def test_they_are_counted_under_every_filter_and_in_every_group(
 
 def test_the_command_and_a_snapshot_say_them(client: httpx.Client, database: Database, settings: Settings) -> None:
     sent = send(database, settings, 3)
+    for reader in ("p", "s"):
+        said = [read(builtin_text())[ecg["said"]].stance for ecg in sent if ecg["reader"] == reader]
+        profile = client.get(f"/v1/readers/{reader}").json()
+        assert (profile["unread"], profile["unreadable"]) == (said.count("unread"), said.count("unreadable"))
     by_p = recount(sent, builtin_text(), lambda ecg: ecg["reader"] == "p")
     pinned = client.post("/v1/disagreement/snapshots", params={"reader": "p", "group_by": "site"}).json()["answer"]
     assert shown(pinned) == by_p
@@ -183,7 +187,8 @@ def test_what_is_left_out_differs_nowhere(client: httpx.Client, database: Databa
     assert client.get("/v1/disagreement/flow").json()["pairs"] == 0
     assert client.get("/v1/disagreement/ecgs").json()["items"] == []
     assert client.get("/v1/disagreement/afib/ecgs", params={"direction": "removed"}).json()["items"] == []
-    assert client.get("/v1/readers/p").json()["ecgs"] == 0
+    profile = client.get("/v1/readers/p").json()
+    assert (profile["ecgs"], profile["unread"], profile["unreadable"]) == (0, 1, 0)
     [ecg] = client.get("/v1/ecgs").json()["items"]
     said = {report["source"]: report for report in client.get(f"/v1/ecgs/{ecg['id']}").json()["reports"]}
     assert (said["overread"]["unread"], said["overread"]["findings"], said["machine"]["unread"]) == (True, [], False)
