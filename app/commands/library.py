@@ -102,12 +102,15 @@ def _one_line(message: str) -> str:
 @labels.command("extract")
 def extract(
     file: Annotated[
-        typer.FileBinaryRead, typer.Argument(help='JSON lines, {"id", "text"} each; - for standard input.')
+        typer.FileBinaryRead, typer.Argument(help='JSON lines, {"id", "text", "language"?} each; - for standard input.')
     ],
     vocabulary: Annotated[
         Path | None, typer.Option(help="A vocabulary file; the shipped one when absent.", exists=True, dir_okay=False)
     ] = None,
     profile: Annotated[str | None, typer.Option(help="One of the vocabulary's profiles.")] = None,
+    language: Annotated[
+        str | None, typer.Option(help='The language of lines that name none, as "de": one not read makes them unread.')
+    ] = None,
     explain: Annotated[bool, typer.Option("--explain", help="For people: the words behind each finding.")] = False,
 ) -> None:
     """Read reports: a line of JSON with the labels present, uncertain, negated and historical for each line given.
@@ -120,8 +123,12 @@ def extract(
     labeler = Labeler(_vocabulary(vocabulary, profile))
     write = reports.explained if explain else reports.extracted
     try:
+        declared = reports.language_code(language)
+    except ValueError as error:
+        fail(f"--language: {error}")
+    try:
         for report in reports.read(file):
-            show(write(labeler, report))
+            show(write(labeler, report._replace(language=report.language or declared)))
     except reports.NoReport as error:
         fail(str(error))
 

@@ -24,12 +24,14 @@ class LabeledReport:
         composed: Composed | None = None,
         *,
         unread_above: float = 1,
+        unread: bool = False,
         codes: Sequence[Code] = (),
     ) -> None:
         self.labels = labels
         self._passages = passages
         self._unread_above = unread_above  # share of words that are not understood
         self._codes = codes  # what the report is, where it is no text
+        self._declared_unread = unread
         self._composed = composed  # where the passages are not in the text as it was written
 
     @cached_property
@@ -40,7 +42,7 @@ class LabeledReport:
         )
 
     def _is_unread(self, words: int, foreign: int) -> bool:
-        return foreign >= FEWEST and foreign > self._unread_above * words
+        return self._declared_unread or (foreign >= FEWEST and foreign > self._unread_above * words)
 
     @cached_property
     def statements(self) -> tuple[Statement, ...]:

@@ -8,7 +8,7 @@ from ml.labeling.codes import CodeBook
 from ml.labeling.composed import compose
 from ml.labeling.findings import Code
 from ml.labeling.labeled_report import LabeledReport
-from ml.labeling.lexicon import FOREIGN, OTHER, UNKNOWN, Lexicon
+from ml.labeling.lexicon import FOREIGN, OTHER, OTHERS_WEIGHT, UNKNOWN, Lexicon
 from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
@@ -53,8 +53,12 @@ class Labeler:
         self._normal_again = lru_cache(maxsize=CACHED)(self._normal)
         self._missed_again = lru_cache(maxsize=CACHED)(self._missed)
 
-    def read(self, text: str) -> LabeledReport:
-        """Return what a text says. Any text is read, in time linear in its length."""
+    def read(self, text: str, language: str | None = None) -> LabeledReport:
+        """Return what a text says. Any text is read, in time linear in its length.
+
+        `language` is the text's ISO 639 code, where that is known: a report in one that the vocabulary does not have is
+        unread, in one that it has never. Else the words decide.
+        """
         composed = compose(text)
         text = text if composed is None else composed.text
         sections = self._sections.find(text)
@@ -67,7 +71,14 @@ class Labeler:
             if all(passage.stance != "agrees" for _, passage in final):
                 first = [(place, passage.superseded()) for place, passage in first]
             passages = sorted([*before, *first, *final], key=itemgetter(0))
-        return LabeledReport(self._keys, passages, composed, unread_above=self.vocabulary.unread_above)
+        known = language in self.vocabulary.languages
+        return LabeledReport(
+            self._keys,
+            passages,
+            composed,
+            unread_above=1 if known else self.vocabulary.unread_above,
+            unread=language is not None and not known,
+        )
 
     def _passages(self, text: str, begin: int, end: int) -> list[tuple[int, Passage]]:
         """Return the passages of a stretch of a text, each with its place in the text."""
@@ -130,7 +141,7 @@ class Labeler:
         settled = self._transitions.settle(self._lexicon.items(words), len(words))
         items = self._mentions.resolve(settled, words)
         stance = self._stances.find(words)
-        foreign = words.count(FOREIGN) + 2 * words.count(OTHER)
+        foreign = words.count(FOREIGN) + OTHERS_WEIGHT * words.count(OTHER)
         count = foreign + words.count(UNKNOWN) + sum(map(str.isalpha, words))
         if not any(isinstance(item, Mention) for item in items):
             # whether a word is unknown matters beside a label only
@@ -144,11 +155,14 @@ class Labeler:
             status, cue, corrects = (
                 decide(items, place, len(words), self._traits) if cued else Decision(mention.status, None)
             )
+            first, last = mention.shown_start, mention.shown_end
             if cue is not None:
-                reaches.append((min(mention.start, cue.start), max(mention.shown_end, cue.end)))
+                reaches.append((min(first, cue.start), max(last, cue.end)))
+            elif last - first > mention.end - mention.start:
+                reaches.append((first, last))
             if status is not None:
                 reach = (cue.start, cue.end) if cue else None
-                said.append((mention.labels, status, mention.start, mention.shown_end, reach, corrects))
+                said.append((mention.labels, status, first, last, reach, corrects))
         return heard(
             self._bits,
             said,

@@ -18,7 +18,8 @@ MOST_PARTS = 4
 # stand for words that are in no term; not tokens: no word of a text can be one
 UNKNOWN = "\N{HORIZONTAL ELLIPSIS}"  # a word that is understood all the same
 FOREIGN = "\N{TWO DOT LEADER}"  # one that is not
-OTHER = "\N{VERTICAL ELLIPSIS}"  # one of a language that is not read: says more
+OTHER = "\N{VERTICAL ELLIPSIS}"  # one of a language that is not read: counts as three that are not understood
+OTHERS_WEIGHT = 3
 NUMBER = "#"  # a number, or a word too short to tell
 LEADER = "..."  # dots before an answer are a colon
 FUSED = "\N{MIDDLE DOT}"  # words that are written as one
@@ -53,6 +54,13 @@ class Item(NamedTuple):
     compound: int
 
 
+class Others(NamedTuple):
+    """Words of languages that are not read, and endings of such words."""
+
+    words: frozenset[str]
+    endings: tuple[str, ...]
+
+
 class Lexicon:
     """Every term of a vocabulary that its policy's switches leave on, in one trie."""
 
@@ -83,7 +91,9 @@ class Lexicon:
             frozenset(known_words),
             signatures=self.signatures,
             understood=frozenset(self._understood),
-            others=frozenset(map(fold, vocabulary.other_languages)) - known_words - known,
+            others=Others(
+                frozenset(map(fold, vocabulary.other_languages)) - self._understood, vocabulary.other_endings
+            ),
             parted=self.parts,
         )
 
@@ -163,7 +173,7 @@ class _Known(dict[str, str]):
         *,
         signatures: frozenset[str],
         understood: frozenset[str],
-        others: frozenset[str],
+        others: Others,
         parted: Callable[[str], list[str]],
     ) -> None:
         super().__init__()
@@ -178,7 +188,7 @@ class _Known(dict[str, str]):
         if len(word) > LONGEST_NUMBER and word.isdigit():
             return NUMBER
         spelt = fold(word)
-        if spelt in self._others:
+        if spelt in self._others.words:
             spelt = OTHER
         elif spelt not in self._signatures:
             spelt = self._spelt[word]
@@ -192,7 +202,14 @@ class _Known(dict[str, str]):
             return UNKNOWN
         if self._parted(written):
             return FUSED
+        if spelt.endswith(self._others.endings) or any(map(_is_other_letter, written)):
+            return OTHER
         return FOREIGN if len(spelt) >= SHORTEST_WORD and spelt.isalpha() else NUMBER
+
+
+def _is_other_letter(letter: str) -> bool:
+    """Whether a letter is in no English or German word, but "µ" and the like, which stand in measurements."""
+    return letter > "\x7f" and letter not in "äöüßÄÖÜẞµμªº" and letter.isalpha()
 
 
 def _parts(word: str, known: Collection[str], most: int) -> list[str]:

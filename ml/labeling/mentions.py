@@ -21,7 +21,7 @@ _BEGINS_ITEM = _ENDS_ITEM | {"and", "clause"}
 
 
 class Mention(NamedTuple):
-    """Labels named by words `start` to `end`; `shown_end` is where its words end for a reader.
+    """Labels named by words `start` to `end`; `shown_start` and `shown_end` are where its words stand for a reader.
 
     `group` is the same for the parts of one compound, and of no other mention. No labels: another finding, which
     cues may belong to.
@@ -34,6 +34,12 @@ class Mention(NamedTuple):
     status: Status
     shown_end: int
     group: int
+    shown_start: int
+
+
+def _mention(start: int, end: int, labels: tuple[str, ...] = (), status: Status = "present") -> Mention:
+    """Return a mention whose words are all its own."""
+    return Mention("mention", start, end, labels, status, end, start, start)
 
 
 class Mentions:
@@ -54,11 +60,11 @@ class Mentions:
                 assert rule is not None
                 elsewhere = rule.standalone and _standing_elsewhere(item, items, i, words)
                 labels = () if elsewhere or (rule.unless and _otherwise(rule, items, i, words)) else rule.labels
-                resolved[i] = Mention("mention", start, end, labels, rule.status, end, start)
+                resolved[i] = _mention(start, end, labels, rule.status)
             elif kind in ("axis", "axes"):
                 resolved[i] = self._axis_mention(item, words) or item
             elif kind == "sign":
-                resolved[i] = Mention("mention", start, end, (), "present", end, start)
+                resolved[i] = _mention(start, end)
         if not kinds.isdisjoint(_COMPOUND):
             for i, mention in _compounds(items, words):
                 resolved[i] = mention
@@ -78,7 +84,7 @@ class Mentions:
         if place == len(words) or not (degrees := _number(words[place])):
             return None
         labels = _labels_at(self._axis, sign * degrees)
-        return Mention("mention", item.start, place + 1, labels, "present", place + 1, item.start)
+        return _mention(item.start, place + 1, labels)
 
 
 def _labels_at(axis: Axis, degrees: int) -> tuple[str, ...]:
@@ -149,15 +155,12 @@ def _compounds(items: Sequence[Item], words: Sequence[str]) -> Iterator[tuple[in
                 if (
                     items[after[0] - 1].kind == "open"
                 ):  # "infarct (inferior) possible": what follows is said of the head
-                    yield i, Mention("mention", item.start, item.end, (), item.rule.status, item.end, item.start)
+                    yield i, _mention(item.start, item.end)
                 i = after[-1]
             else:
-                yield (
-                    i,
-                    Mention("mention", item.start, item.end, item.rule.labels, item.rule.status, item.end, item.start),
-                )
+                yield i, _mention(item.start, item.end, item.rule.labels, item.rule.status)
                 if lent and (suspected or _suspected_after(items, i)):
-                    yield from _lent(items, lent, item.start)
+                    yield from _lent(items, lent, item.start, item.end)
         i += 1
 
 
@@ -246,21 +249,21 @@ def _left_out(items: Sequence[Item], start: int, end: int, words: Sequence[str])
     return [k for k in range(start, end) if items[k].kind == "part"] if ends else []
 
 
-def _lent(items: Sequence[Item], parts: Sequence[int], group: int) -> Iterator[tuple[int, Mention]]:
+def _lent(items: Sequence[Item], parts: Sequence[int], group: int, shown_end: int = 0) -> Iterator[tuple[int, Mention]]:
     for place in parts:
-        part = items[place]
-        assert part.rule is not None
-        yield place, Mention("mention", part.start, part.end, part.rule.labels, "uncertain", part.end, group)
+        _, start, end, rule, _ = items[place]
+        assert rule is not None
+        yield place, Mention("mention", start, end, rule.labels, "uncertain", max(end, shown_end), group, start)
 
 
 def _joined(items: Sequence[Item], parts: Sequence[int], head: Item) -> Iterator[tuple[int, Mention]]:
     assert head.rule is not None
     for place in parts:
-        part = items[place]
-        assert part.rule is not None
-        shown_end = head.end if place == parts[-1] and head.end > part.end else part.end
-        status = head.rule.status if head.rule.status != "present" else part.rule.status
-        yield place, Mention("mention", part.start, part.end, part.rule.labels, status, shown_end, head.start)
+        _, start, end, rule, _ = items[place]
+        assert rule is not None
+        status = head.rule.status if head.rule.status != "present" else rule.status
+        shown_start, shown_end = min(start, head.start), max(end, head.end)
+        yield place, Mention("mention", start, end, rule.labels, status, shown_end, head.start, shown_start)
 
 
 def _begins_with(items: Sequence[Item], head: int) -> bool:

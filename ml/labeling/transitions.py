@@ -104,7 +104,7 @@ def _no_finding(items: Iterable[Item]) -> bool:
     for item in items:
         if item.kind in _FOLLOWING:
             return False
-        if item.kind in OPENING:
+        if item.kind in OPENING and item.kind != "and":
             break
     return True
 

@@ -194,6 +194,7 @@ class Vocabulary(Part):
     dates: Phrases = Phrases(terms={})
     common_words: Phrases = Phrases(terms={})
     other_languages: tuple[Name, ...] = ()
+    other_endings: tuple[Name, ...] = ()
     unread_above: Annotated[float, Field(ge=0, le=1)] = 1
     codes: tuple[Codes, ...] = ()
     code_systems: tuple[CodeSystem, ...] = ()

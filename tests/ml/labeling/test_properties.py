@@ -4,6 +4,7 @@ import gc
 import sys
 import threading
 import tracemalloc
+import unicodedata
 from pathlib import Path
 
 import pytest
@@ -36,6 +37,47 @@ def test_places_are_in_the_original_text(text: str) -> None:
     for finding in reading.findings:
         assert any(s.start <= finding.start < finding.end <= s.end for s in reading.statements)
         assert finding.cue is None or finding.cue in text
+
+
+FORMS = {
+    "full width": str.maketrans({chr(c): chr(c + 0xFEE0) for c in range(ord("A"), ord("z") + 1) if chr(c).isalpha()}),
+    "ligatures": {"fi": "\ufb01", "fl": "\ufb02", "ff": "\ufb00"},
+    "soft hyphens": {"in": "i\u00adn", "le": "l\u00ade", "ra": "r\u200ba"},
+}
+
+
+def in_form(text: str, form: str) -> str:
+    """Return a text with its letters in another Unicode form."""
+    if form == "decomposed":
+        return unicodedata.normalize("NFD", text)
+    table = FORMS[form]
+    for letters, written in table.items():
+        text = text.translate(table) if isinstance(letters, int) else text.replace(letters, written)
+    return text
+
+
+@given(st.lists(st.sampled_from([*WORDS, "überdrehter Linkstyp", "atrial fibrillation"]), max_size=25).map(" ".join),
+       st.sampled_from(["decomposed", *FORMS]))  # fmt: skip
+@settings(max_examples=300, deadline=None)
+def test_another_form_of_the_letters_says_the_same_at_its_own_places(text: str, form: str) -> None:
+    written = in_form(text, form)
+    reading = LABELER.read(written)
+    for part in (*reading.statements, *reading.findings):
+        assert written[part.start : part.end] == part.text != ""
+    assert [(f.label, f.status) for f in reading.findings] == [(f.label, f.status) for f in LABELER.read(text).findings]
+    for found, plain in zip(reading.findings, LABELER.read(text).findings, strict=True):
+        assert in_form(plain.text, form) == found.text
+
+
+PARTS = {"anterior": "anterior_mi", "inferior": "inferior_mi", "posterior": "posterior_mi", "septal": "anterior_mi"}
+
+
+@given(st.sampled_from(list(PARTS)), st.sampled_from(["", "old", "extensive", "wall", "wall, old", "and lateral"]),
+       st.sampled_from(["infarct", "myocardial infarction", "MI", "STEMI", "scar"]), st.booleans())  # fmt: skip
+def test_the_words_of_an_infarct_are_its_territory_and_its_head(part: str, between: str, head: str, last: bool) -> None:
+    text = f"Sinus rhythm. {head}, {part}." if last else f"Sinus rhythm. {part} {between} {head}."
+    (found,) = [finding for finding in LABELER.read(text).findings if finding.label == PARTS[part]]
+    assert part in found.text and head in found.text
 
 
 def test_statement_read_alone_says_what_it_said_in_its_report() -> None:
