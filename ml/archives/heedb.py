@@ -90,7 +90,8 @@ class _Hospital:
                 yield row
             else:
                 cells = Cells(row)
-                self._acronyms[cells.raw("codes")] = cells.name("acronym") or cells.raw("codes")
+                number = cells.whole("codes")
+                self._acronyms[str(number)] = cells.name("acronym") or str(number)
 
     def _read_metadata(self) -> Iterator[Rejected]:
         name = self._names["FileName"]

@@ -26,9 +26,7 @@ class _Unusable(ValueError):
     """A line that is no text of a table; the message says why."""
 
 
-def read_table(
-    path: Path, required: Collection[str], optional: Collection[str] | None = ()
-) -> Iterator[Row | Rejected]:
+def read_table(path: Path, required: Collection[str], optional: Collection[str] = ()) -> Iterator[Row | Rejected]:
     """Yield the rows of a CSV table: commas, UTF-8 with or without a byte order mark, ends of lines as LF or CRLF.
 
     Parameters
@@ -36,7 +34,7 @@ def read_table(
     path
         The file.
     required, optional
-        The columns that are read; None: all columns. Others are passed over.
+        The columns that are read; others are passed over.
 
     Raises
     ------
@@ -60,9 +58,7 @@ def header_of(path: Path) -> list[str]:
         raise BadArchive(f"{path.name} cannot be read: {error.strerror}") from error
 
 
-def _rows(
-    file: BinaryIO, name: str, required: Collection[str], optional: Collection[str] | None
-) -> Iterator[Row | Rejected]:
+def _rows(file: BinaryIO, name: str, required: Collection[str], optional: Collection[str]) -> Iterator[Row | Rejected]:
     lines = _Lines(file)
     reader = csv.reader(lines, strict=True)
     header = _header(reader, name)
@@ -101,10 +97,10 @@ def _header(reader: Iterator[list[str]], name: str) -> list[str]:
 
 
 def _wanted(
-    header: list[str], name: str, required: Collection[str], optional: Collection[str] | None
+    header: list[str], name: str, required: Collection[str], optional: Collection[str]
 ) -> list[tuple[str, int]]:
     """Return the columns that are read, with their places."""
-    read = header if optional is None else [column for column in header if column in {*required, *optional}]
+    read = [column for column in header if column in {*required, *optional}]
     if missing := [column for column in required if column not in header]:
         raise BadArchive(f"{name} line 1: the column {missing[0]} is missing; is the table separated by commas?")
     if twice := [column for column in read if read.count(column) > 1]:
