@@ -5,10 +5,10 @@ from collections.abc import Iterable
 from datetime import date, datetime, time
 from typing import Literal
 
+from ml.formats.ecg_file import MEASURED
+
 LONGEST_VALUE = 100  # characters; a longer one is no number and no date
 MAX_AGE = 130.0  # years
-MAX_INTERVAL_MS = 5000.0
-MAX_RATE = 1000.0  # beats a minute
 
 DateOrder = Literal["day first", "month first"]
 
@@ -32,13 +32,13 @@ def number(text: str | None) -> float | None:
 def interval_ms(text: str | None) -> float | None:
     """Return an interval; 0 stands for one that was not measured."""
     value = number(text)
-    return value if value is not None and 0 < value <= MAX_INTERVAL_MS else None
+    return value if value is not None and 0 < value <= MEASURED["pr_ms"].highest else None
 
 
 def heart_rate(text: str | None) -> float | None:
     """Return a rate in beats a minute; 0 stands for one that was not measured."""
     value = number(text)
-    return value if value is not None and 0 < value <= MAX_RATE else None
+    return value if value is not None and 0 < value <= MEASURED["heart_rate"].highest else None
 
 
 def axis(text: str | None) -> float | None:

@@ -29,7 +29,7 @@ from ml.archives.literals import NotALiteral, literal
 from ml.archives.tables import Row, read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
-from ml.formats import sierra_facts
+from ml.formats import aecg_facts, sierra_facts
 from ml.formats.leads import known_lead
 from ml.formats.muse_facts import facts_of, readings_of
 from ml.formats.xml_tree import parse
@@ -101,6 +101,23 @@ def read_sierra_xml(text: str) -> None:
     )
     sierra_facts.facts_of(root)
     sierra_facts.readings_of(root)
+
+
+def read_aecg_xml(text: str) -> None:
+    value = f"<value><scale value='{escaped(text)}' unit='uV'/><digits>{escaped(text)}</digits></value>"
+    annotation = f"<annotation><code code='MDC_ECG_INTERPRETATION_STATEMENT'/>{value}</annotation>"
+    author = (
+        "<author><assignedEntity><assignedAuthorType><assignedPerson/></assignedAuthorType></assignedEntity></author>"
+    )
+    said = f"<subjectOf><annotationSet>{author}<activityTime value='{escaped(text)}'/>{annotation * 3}</annotationSet></subjectOf>"
+    sequence = f"<component><sequence><code code='MDC_ECG_LEAD_I'/>{value}</sequence></component>"
+    sets = f"<component><sequenceSet>{sequence}</sequenceSet></component>"
+    series = f"<component><series><code code='RHYTHM'/>{sets}{said}</series></component>"
+    with suppress(formats.Unreadable):
+        formats.read({"e.xml": f"<AnnotatedECG>{series}</AnnotatedECG>".encode()})
+    root = parse(f"<a>{series}</a>".encode())
+    aecg_facts.facts_of(root, root[0][0])
+    aecg_facts.readings_of(root[0][0])
 
 
 def read_npz(text: str) -> None:
@@ -175,6 +192,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_header,
     read_muse_xml,
     read_sierra_xml,
+    read_aecg_xml,
     read_npz,
     draw_caption,
     read_import_line,
