@@ -3,7 +3,7 @@
 import logging
 import os
 import uuid
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import httpx
@@ -86,22 +86,35 @@ def template(server_url: str) -> Iterator[tuple[str, str]]:
 
 
 @pytest.fixture
-def settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Settings]:
-    """Settings on an empty, migrated database of the test's own, with a short lease."""
+def make_settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Callable[[str], Settings]]:
+    """Settings on empty, migrated databases of the test's own, with a short lease and a data folder of a name."""
     server, source = template
-    name = f"test_{uuid.uuid4().hex[:12]}"
-    _run(server, f"CREATE DATABASE {name} TEMPLATE {source}")
-    settings = Settings(
-        data_dir=tmp_path / "data",
-        database_url=_with_name(server, name),
-        lease_s=3,
-        reap_every_s=0.3,
-        prediction_timeout_s=30,
-        _env_file=None,
-    )
-    assert PatientHasher(settings).fingerprint  # makes the key, as `serve` and `migrate` do
-    yield settings
-    drop(server, name)
+    made = []
+
+    def make(folder: str) -> Settings:
+        name = f"test_{uuid.uuid4().hex[:12]}"
+        _run(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+        made.append(name)
+        settings = Settings(
+            data_dir=tmp_path / folder,
+            database_url=_with_name(server, name),
+            lease_s=3,
+            reap_every_s=0.3,
+            prediction_timeout_s=30,
+            _env_file=None,
+        )
+        assert PatientHasher(settings).fingerprint  # makes the key, as `serve` and `migrate` do
+        return settings
+
+    yield make
+    for name in made:
+        drop(server, name)
+
+
+@pytest.fixture
+def settings(make_settings: Callable[[str], Settings]) -> Settings:
+    """Settings on an empty, migrated database of the test's own, with a short lease."""
+    return make_settings("data")
 
 
 @pytest.fixture
