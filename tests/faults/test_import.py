@@ -78,9 +78,7 @@ def both(make_settings: Callable[[str], Settings]) -> tuple[Settings, Settings]:
 def copy_records(shared: Path, folder: Path, most: int) -> list[Path]:
     """Copy real records, and one that cannot be read, each under a number."""
     folder.mkdir()
-    headers = [
-        each for each in sorted((shared / "wfdb").rglob("*.hea")) if each.with_suffix(".mat").exists()
-    ]
+    headers = [each for each in sorted((shared / "wfdb").rglob("*.hea")) if each.with_suffix(".mat").exists()]
     copied = []
     for header in headers[:most]:
         for ending in (".hea", ".mat"):

@@ -5,6 +5,7 @@ a name that would lie outside the folder refuses the archive. Only regular files
 passed over and named.
 """
 
+import errno
 import gzip
 import os
 import stat
@@ -35,7 +36,7 @@ _GZIP = b"\x1f\x8b"
 _END = struct.Struct("<4s4H2LH")  # the end of a zip: signature, disks, members, size and place of the list, comment
 _END64 = struct.Struct("<4sQ2H2L4Q")
 _END64_PLACE = struct.Struct("<4sLQL")
-_LATEST = 2**34  # seconds since 1970
+_LATEST = 2**32  # seconds since 1970
 _DAMAGED = (
     *(zipfile.BadZipFile, tarfile.TarError, gzip.BadGzipFile, zlib.error, struct.error),
     *(EOFError, OverflowError, RecursionError, ValueError),  # what tarfile and zipfile raise besides for odd headers
@@ -97,6 +98,10 @@ def unpack(archive: Path, folder: Path, limits: Limits, check: Callable[[], None
         except RefusedArchive:
             raise
         except _DAMAGED as error:
+            raise RefusedArchive("damaged_archive", "the archive is damaged, or cut off") from error
+        except OSError as error:
+            if error.errno != errno.EINVAL:  # zipfile goes to a place before the beginning
+                raise
             raise RefusedArchive("damaged_archive", "the archive is damaged, or cut off") from error
         except (NotImplementedError, RuntimeError) as error:  # zipfile's words for methods and passwords
             raise RefusedArchive(
@@ -192,7 +197,7 @@ def _directory_bytes(file: IO[bytes], size: int) -> int:
 def _time_of(info: zipfile.ZipInfo) -> float:
     """Return a time that follows from the member's alone; zips have local times of an unknown place."""
     year, month, day, hour, minute, second = info.date_time
-    return ((((year * 12 + month) * 31 + day) * 24 + hour) * 60 + minute) * 60 + second
+    return (((((year - 1980) * 12 + month) * 31 + day) * 24 + hour) * 60 + minute) * 60 + second
 
 
 @contextmanager

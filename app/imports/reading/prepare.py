@@ -96,8 +96,7 @@ def _read(path: Path, known: Stamp | None) -> _Read:
 
 def stamp_of(record: RecordOnDisk) -> Stamp:
     """Return how the files of a record look. Raises `OSError`."""
-    looks = [path.stat() for path in (record.main, *record.beside)]
-    return Stamp(sum(each.st_size for each in looks), max(each.st_mtime_ns for each in looks))
+    return Stamp.of([path.stat() for path in (record.main, *record.beside)])
 
 
 def sha256_of(contents: Mapping[str, bytes]) -> str:

@@ -1,12 +1,16 @@
 """What goes to a reading process and what comes back, as JSON; an encoded waveform travels beside it."""
 
+import os
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, NamedTuple
+from typing import Any, Literal, NamedTuple, Self
 
 from pydantic import TypeAdapter
 
 from app.imports.batch import Waveform
 from ml.archives import Entry
+
+_LATEST_NS = 2**63 - 1  # that a database keeps
 
 
 class Stamp(NamedTuple):
@@ -14,6 +18,12 @@ class Stamp(NamedTuple):
 
     size: int
     modified_ns: int
+
+    @classmethod
+    def of(cls, looks: Sequence[os.stat_result]) -> Self:
+        """Return the stamp of files."""
+        newest_ns = max(look.st_mtime_ns for look in looks)
+        return cls(sum(look.st_size for look in looks), min(newest_ns, _LATEST_NS))
 
 
 class Why(NamedTuple):

@@ -51,10 +51,9 @@ class Scanner:
     def stamp(self, place: str) -> Stamp | None:
         """Return how a file looks now; None where it is gone."""
         try:
-            look = (self._root / place).lstat()
+            return Stamp.of([(self._root / place).lstat()])
         except OSError:
             return None
-        return Stamp(look.st_size, look.st_mtime_ns)
 
     def _files(self, place: str) -> Iterator[tuple[str, Stamp]]:
         folder = self._root / place
@@ -71,6 +70,5 @@ class Scanner:
                 if entry.is_dir():
                     folders.append(prefix + entry.name)
                 elif entry.is_file():
-                    look = entry.stat()
-                    yield prefix + entry.name, Stamp(look.st_size, look.st_mtime_ns)
+                    yield prefix + entry.name, Stamp.of([entry.stat()])
         self._known[place] = _Folder(modified_ns, tuple(folders))
