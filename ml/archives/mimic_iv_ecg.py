@@ -25,6 +25,7 @@ MACHINE = "machine_measurements.csv"
 LINKS = "waveform_note_links.csv"
 REPORTS = tuple(f"report_{number}" for number in range(18))
 NOTE_COLUMNS = {"note_id": "note_id", "text": "text", "authored_at": "charttime"}
+SITE = "mimic-iv"
 LONGEST_MS = 5_000  # 29999 and the like stand for "not measured"
 
 _MEASURED = ("rr_interval", "p_onset", "qrs_onset", "qrs_end", "t_end", "p_axis", "qrs_axis", "t_axis")
@@ -44,7 +45,7 @@ def read(path: Path, options: Options) -> Iterator[Found]:
     for row in read_table(folder / MACHINE, required, optional):
         yield row if isinstance(row, Rejected) else _entry(Cells(row), folder, paths)
     for study, left in paths.items():
-        yield Entry(record=_record(study), signal=_header(folder, left))
+        yield Entry(record=_record(study), signal=_header(folder, left), facts=Facts(site=SITE))
     if "notes" in options:
         yield from _notes(folder / LINKS, Path(options["notes"]), note_columns)
 
@@ -85,6 +86,7 @@ def _entry(cells: Cells, folder: Path, paths: dict[int, str]) -> Found:
         cells.wrong("report_0", f"and the following are longer than {LONGEST_TEXT:,} characters", "too_large")
     facts = Facts(
         recorded_at=cells.time("ecg_time"),
+        site=SITE,
         device=None if cart is None else f"cart {cart}",
         patient_id=None if subject is None else f"mimic-iv/{subject}",
         measurements=_measurements(cells),
@@ -132,7 +134,8 @@ def _note(cells: Cells, studies: dict[str, int], columns: dict[str, str]) -> Fou
     text, authored_at = cells.text(columns["text"]), cells.time(columns["authored_at"])
     if cells.reasons:
         return cells.rejected()
-    return Entry(record=_record(study), readings=(Reading(source="overread", text=text, authored_at=authored_at),))
+    reading = Reading(source="overread", text=text, authored_at=authored_at)
+    return Entry(record=_record(study), facts=Facts(site=SITE), readings=(reading,))
 
 
 KIND = ArchiveKind(

@@ -32,6 +32,7 @@ def test_the_real_row_is_read(shared: Path, tmp_path: Path) -> None:
         signal=tmp_path / f"{PATH}.hea",
         facts=Facts(
             recorded_at=datetime(2180, 7, 23, 8, 44),
+            site="mimic-iv",
             device="cart 6848296",
             patient_id="mimic-iv/10000032",
             measurements=Measurements(
@@ -54,7 +55,7 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
 
 def test_a_record_without_a_row_still_comes(tmp_path: Path) -> None:
     (entry,) = read("mimic-iv-ecg", archive(tmp_path))
-    assert entry == Entry(record="mimic-iv-ecg/40689238", signal=tmp_path / f"{PATH}.hea")
+    assert entry == Entry(record="mimic-iv-ecg/40689238", signal=tmp_path / f"{PATH}.hea", facts=Facts(site="mimic-iv"))
 
 
 def test_notes_come_under_the_record_of_their_ecg(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ def test_notes_come_under_the_record_of_their_ecg(tmp_path: Path) -> None:
     assert isinstance(link, Rejected) and link.place == f"{LINKS} line 4"
     authored_at = datetime(2180, 7, 23, 10)
     said = Reading(source="overread", text="Sinus rhythm.\nLAD.", authored_at=authored_at)
-    assert note == Entry(record="mimic-iv-ecg/40689238", readings=(said,))
+    assert note == Entry(record="mimic-iv-ecg/40689238", facts=Facts(site="mimic-iv"), readings=(said,))
     assert isinstance(unknown, Rejected) and unknown.reasons[0].detail == f"note_id is not in {LINKS}"
     assert isinstance(empty, Rejected) and empty.reasons[0].detail == "text is empty"
 
