@@ -15,7 +15,6 @@ from ml.formats.recording import Reason
 LONGEST_NAME = 200  # characters
 LONGEST_TEXT = 65_536
 LONGEST_PATH = 4_096
-OLDEST, YOUNGEST = 130.0, 0.0  # years
 FIRST_YEAR = 1850  # earlier ones stand for a time that is not known
 
 _NUMBER = re.compile(r"[-+]?(?:\d{1,15}+(?:\.\d{0,20}+)?|\.\d{1,20}+)(?:[eE][-+]?\d{1,3}+)?", re.ASCII)

@@ -9,9 +9,9 @@ import re
 from collections.abc import Iterable
 from urllib.parse import quote, unquote
 
+from ml.archives.cells import LONGEST_NAME
 from ml.labeling.findings import Code
 
-LONGEST_NAME = 200  # characters of a system or a code
 MOST_CODES = 1_000
 
 _CODE = re.compile(r"([^\s:@]+):([^\s@]+)(?:@([01](?:\.\d{1,20})?(?:e-\d{1,3})?))?", re.ASCII)

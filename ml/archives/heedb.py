@@ -18,15 +18,15 @@ import hashlib
 from collections.abc import Iterator, Mapping
 from dataclasses import replace
 from pathlib import Path, PurePosixPath
-from typing import Literal
 
-from ml.archives.cells import LONGEST_NAME, OLDEST, Cells, as_number, below
+from ml.archives.cells import LONGEST_NAME, Cells, below
 from ml.archives.column_map import column_map
 from ml.archives.entry import Entry, Rejected
 from ml.archives.facts_index import FactsIndex
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option, Options
 from ml.archives.tables import read_table
 from ml.archives.walk import folders_with
+from ml.formats import written
 from ml.formats.ecg_file import Facts, Known, Reading, Source
 from ml.formats.recording import Reason
 from ml.labeling.findings import Code
@@ -35,12 +35,10 @@ METADATA = "metadata/metadata.csv"
 ACQUISITION = "12SL_diagnoses/diagnoses_acquisition.csv"
 VERSION_24 = "12SL_diagnoses/diagnoses_v24.csv"
 DICTIONARY = "12SL_diagnoses/diagnoses_dictionary.csv"
-DAYS_A_YEAR = 365.2425
 MOST_STATEMENTS = 200  # of one ECG
 
 _OF_METADATA = ("BDSPPatientID", "ECGAcquisitionTime", "AgeAtAcquisition", "SexDSC", "Sex")
 _NAMES = ("FileName", "codes_software", "codes_physician", "codes", *_OF_METADATA)
-_SEXES: dict[str, Literal["male", "female"]] = {"male": "male", "m": "male", "female": "female", "f": "female"}
 _MACHINES = ("acquisition", "v24")
 
 
@@ -107,13 +105,11 @@ class _Hospital:
     def _facts_of(self, cells: Cells) -> Facts:
         """Return what a row of the metadata says; what cannot be read of it is left out, and the ECG is not."""
         patient, recorded_at, age, *sexes = (self._names[column] for column in _OF_METADATA)
-        days = as_number(cells.raw(age))
-        known = days is not None and 0 <= days <= OLDEST * DAYS_A_YEAR
         number = cells.whole(patient)
         return Facts(
             recorded_at=cells.time(recorded_at),
-            age=round(days / DAYS_A_YEAR, 2) if days is not None and known else None,
-            sex=next((_SEXES[word] for word in (cells.raw(sex).lower() for sex in sexes) if word in _SEXES), None),
+            age=written.age_years(cells.raw(age), "days"),
+            sex=next(filter(None, (written.sex(cells.raw(sex)) for sex in sexes)), None),
             patient_id=None if number is None else str(number),
         )
 

@@ -9,13 +9,14 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Literal, get_args
 
-from ml.archives.cells import OLDEST, YOUNGEST, Cells
+from ml.archives.cells import Cells
 from ml.archives.code_list import BadCodeList, parse_codes
 from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option, Options
 from ml.archives.parquet import is_parquet, parquet_header, read_parquet
 from ml.archives.tables import Row, header_of, read_table
 from ml.formats.ecg_file import MEASURED, Facts, Known, Measurements, QtcFormula, Reading
+from ml.formats.written import MAX_AGE
 from ml.labeling.findings import Code
 
 COLUMNS = {
@@ -132,7 +133,7 @@ def _facts(cells: Cells) -> Facts:
         location=cells.name("location"),
         device=cells.name("device"),
         device_software=cells.name("device_software"),
-        age=cells.number("age", YOUNGEST, OLDEST),
+        age=cells.number("age", 0, MAX_AGE),
         sex=cells.one_of("sex", _SEXES),
         patient_id=cells.name("patient_id"),
         patient_hash=_hash(cells, "patient_hash"),
