@@ -77,6 +77,7 @@ class Settings(BaseSettings):
         float, Field(gt=0, description="How long a request waits for a connection, or for a lock, before it gets 503.")
     ] = 8
     lease_s: Annotated[float, Field(gt=0, description="A job whose worker is silent for this long is free.")] = 30
+    export_days: Annotated[int, Field(gt=0, description="How long the files of an export are kept.")] = 7
     reap_every_s: Annotated[float, Field(gt=0, description="How often lost jobs are looked for.")] = 5
     labeling_processes: Annotated[
         int, Field(ge=0, le=64, description="Processes that read texts when a vocabulary is activated; 0: one a CPU.")
@@ -219,6 +220,11 @@ class Settings(BaseSettings):
     def datasets_dir(self) -> Path:
         """Frozen datasets, one folder each."""
         return self.folders_dir / "datasets"
+
+    @property
+    def exports_dir(self) -> Path:
+        """Results of exports, one folder a job."""
+        return self.folders_dir / "exports"
 
     @property
     def models_dir(self) -> Path:

@@ -10,9 +10,11 @@ from sqlalchemy.orm import Session
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
 from app.evaluations.tasks import evaluate
+from app.exports.tasks import export, remove_old
 from app.imports.tasks import import_archive
 from app.jobs.runner import JobKind
 from app.models.tasks import train
+from app.settings import Settings
 from app.studies.tasks import study
 from app.vocabularies.queries import give_up_lost_activation
 from app.vocabularies.tasks import preview, relabel
@@ -25,6 +27,9 @@ KINDS: dict[str, JobKind] = {
     "import": JobKind("cpu", import_archive),
     "relabel": JobKind("cpu", relabel),
     "preview": JobKind("cpu", preview),
+    "export": JobKind("cpu", export),
 }
 QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)
+SWEEP: tuple[Callable[[Settings], None], ...] = (remove_old,)
+"""Functions that remove files whose time is over."""

@@ -24,6 +24,7 @@ SHOWS_NO_PATIENT = frozenset(
         *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
         *("freeze_dataset", "list_datasets", "get_dataset", "start_training", "start_evaluation", "get_evaluation"),
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
+        "start_export",
         *("start_study", "get_study", "get_study_file"),
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
         "preview_vocabulary",  # recorded where it shows ECGs
@@ -36,7 +37,8 @@ SHOWS_NO_PATIENT = frozenset(
 
 def record(session: Session, request: Request, response: Response, user_id: uuid.UUID) -> None:
     """Write down what a user is about to be answered, where it can show patients' data."""
-    ecg_ids = shown_by(request).ids
+    shown = shown_by(request)
+    ecg_ids = shown.ids
     operation = operation_of(request.scope)
     if operation in SHOWS_NO_PATIENT and not ecg_ids:
         return
@@ -45,7 +47,7 @@ def record(session: Session, request: Request, response: Response, user_id: uuid
         operation=operation,
         status=response.status_code or getattr(request.scope["route"], "status_code", None) or 200,
         ecg_ids=ecg_ids[:MOST_IDS],
-        ecgs=len(ecg_ids),
+        ecgs=shown.number,
         address=address_of(request.scope),
         request_id=request.state.request_id,
     )

@@ -12,6 +12,12 @@ class Shown:
 
     def __init__(self) -> None:
         self._ids: dict[uuid.UUID, None] = {}
+        self._not_named = 0
+
+    @property
+    def number(self) -> int:
+        """How many there are, named or counted."""
+        return len(self._ids) + self._not_named
 
     @property
     def ids(self) -> list[uuid.UUID]:
@@ -21,6 +27,10 @@ class Shown:
     def add(self, ids: Iterable[uuid.UUID]) -> None:
         """Add ECGs that the answer shows."""
         self._ids.update(dict.fromkeys(ids))
+
+    def count(self, ecgs: int) -> None:
+        """Count ECGs that the answer shows and that are too many to be named."""
+        self._not_named += ecgs
 
     def add_from(self, value: Any) -> None:
         """Add every `ecg_id` that stands anywhere in a JSON value."""

@@ -57,9 +57,9 @@ def worker(
             answer(settings, child)
     else:
         from app.jobs.worker import work
-        from app.steps import KINDS, TIDY
+        from app.steps import KINDS, SWEEP, TIDY
 
-        work(settings, queue, KINDS, TIDY)
+        work(settings, queue, KINDS, tidy=TIDY, sweep=SWEEP)
 
 
 @commands.command()

@@ -26,11 +26,14 @@ def work(
     settings: Settings,
     queue_names: Sequence[str],
     kinds: Mapping[str, JobKind],
+    *,
     tidy: Sequence[Callable[[Session], None]] = (),
+    sweep: Sequence[Callable[[Settings], None]] = (),
 ) -> None:
     """Run the jobs of these queues, one at a time, until SIGTERM; a running job then goes back to its queue.
 
-    `tidy` is called now and then: it puts in order what jobs left that ended without their worker.
+    `tidy` is called now and then: it puts in order what jobs left that ended without their worker. So is `sweep`: it
+    removes files whose time is over.
     """
     make_broker_folders(settings)
     database = Database(settings)
@@ -56,7 +59,7 @@ def work(
     reaper = threading.Thread(
         target=_reap,
         args=(workplace, runner, Doorbell(settings), queue_names),
-        kwargs={"tidy": tidy},
+        kwargs={"tidy": tidy, "sweep": sweep},
         name="reaper",
         daemon=True,
     )
@@ -87,6 +90,7 @@ def _reap(
     queue_names: Sequence[str],
     *,
     tidy: Sequence[Callable[[Session], None]],
+    sweep: Sequence[Callable[[Settings], None]],
 ) -> None:
     """Ring again for jobs that no worker has. Only an idle worker does this, so messages do not pile up."""
     settings = workplace.settings
@@ -99,6 +103,8 @@ def _reap(
             for put_in_order in tidy:
                 with workplace.database.begin() as session:
                     put_in_order(session)
+            for remove_old in sweep:
+                remove_old(settings)
             with workplace.database.begin() as session:
                 jobs = [] if runner.busy else queries.waiting(session, queue_names, RING_AT_ONCE)
             doorbell.ring_all(jobs)

@@ -36,11 +36,17 @@ class Files:
 
     @asynccontextmanager
     async def result(
-        self, job_id: UUID, name: str, media_type: str, headers: dict[str, str] | None = None
+        self,
+        job_id: UUID,
+        name: str,
+        media_type: str,
+        *,
+        headers: dict[str, str] | None = None,
+        kind: Kind = "runs",
     ) -> AsyncIterator[FileResponse]:
         """Make the answer with a file that a finished job left; a 410 where it is not there any more."""
         missing = gone("file_missing", "This result's files are missing.")
-        async with self.opened("runs", job_id, missing) as folder:
+        async with self.opened(kind, job_id, missing) as folder:
             path = folder / name
             if not await run_in_threadpool(path.is_file):
                 raise missing

@@ -102,4 +102,4 @@ def get_study_file(
 
 
 def _file(files: FilesDep, job_id: uuid.UUID, name: str) -> Response:
-    return Deferred(lambda: files.result(job_id, name, MEDIA_TYPES[PurePath(name).suffix], CONTAINED))
+    return Deferred(lambda: files.result(job_id, name, MEDIA_TYPES[PurePath(name).suffix], headers=CONTAINED))

@@ -14,6 +14,7 @@ from ml.archives.tables import Row
 from ml.formats.disk import open_file
 
 ROWS_AT_ONCE = 4_096
+DERIVED = "overread.derived"  # the mark of a column that an export made of others: it is passed over
 LARGEST_GROUP = 2**30  # bytes of a row group when it is unpacked, as the file says
 
 _DAMAGED = (pa.ArrowException, OSError, UnicodeDecodeError, IndexError)
@@ -38,10 +39,11 @@ def is_parquet(path: Path) -> bool:
 
 
 def parquet_header(path: Path) -> list[str]:
-    """Return the names of a table's columns. Raises `BadArchive`."""
+    """Return the names of a table's columns, without those that an export derived. Raises `BadArchive`."""
     try:
         with open_file(path) as file:
-            return list(pq.ParquetFile(file).schema_arrow.names)
+            schema = pq.ParquetFile(file).schema_arrow
+            return [field.name for field in schema if DERIVED.encode() not in (field.metadata or {})]
     except _DAMAGED as error:
         raise _damaged(path) from error
 

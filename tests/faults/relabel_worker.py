@@ -25,4 +25,4 @@ class SlowReaders(LabelingProcesses):
 if __name__ == "__main__":
     tasks.TEXTS = 1
     tasks.LabelingProcesses = SlowReaders  # type: ignore[misc]
-    work(Settings(), ["cpu"], KINDS, TIDY)
+    work(Settings(), ["cpu"], KINDS, tidy=TIDY)

@@ -1,0 +1,1 @@
+"""What the archive holds, taken out: tables as Parquet, and waveforms as WFDB."""

@@ -1,0 +1,47 @@
+"""The step of an export job, and the removal of old results."""
+
+import shutil
+import time
+from contextlib import suppress
+
+from sqlalchemy.orm import Session
+
+from app.disagreement.off_hours import OffHours
+from app.exports.schemas import ExportIn
+from app.exports.service import Exporter, make_durable
+from app.exports.waveforms import in_a_tar
+from app.jobs.run import WORKER, Finish, JobRun
+from app.kit import audit
+from app.kit.database import Json
+from app.settings import Settings
+
+DAY_S = 24 * 3600
+
+
+def export(run: JobRun) -> Finish:
+    """Write an export into the job's folder. A job that is repeated begins again."""
+    request = ExportIn.model_validate(run.params)
+    chosen = request.chosen(OffHours.of(run.settings))
+    folder = run.folders.place("exports", run.id)
+    shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt's
+    folder.mkdir(parents=True)
+    with run.database.begin() as session:
+        result = Exporter(session, request, chosen, run.progress).write(folder, run.archive, in_a_tar)
+    make_durable(folder)
+    run.keep("exports", run.id)
+
+    def finish(session: Session) -> Json:
+        after = {"pairs": result["pairs"], **request.model_dump()}
+        audit.record(session, WORKER, "export", "archive", resource_id=run.id, after=after)
+        return {**result, "kept_days": run.settings.export_days}
+
+    return finish
+
+
+def remove_old(settings: Settings) -> None:
+    """Remove the results of exports that are older than they are kept."""
+    oldest = time.time() - settings.export_days * DAY_S
+    for folder in settings.exports_dir.glob("*"):
+        with suppress(FileNotFoundError):  # another worker is as far
+            if folder.stat().st_mtime < oldest:
+                shutil.rmtree(folder, ignore_errors=True)
