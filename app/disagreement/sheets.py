@@ -30,9 +30,14 @@ def table_csv(answer: Json, group_by: Sequence[str]) -> str:
 
 
 def trend_csv(answer: Json) -> str:
-    """Return a trend as CSV: a line a label and month."""
-    points = (point for label in answer["labels"] for point in label["points"])
-    return _csv(answer, ["month", *_ROW], ([point["month"], *_fields(point)] for point in points))
+    """Return a trend as CSV: a line a label and month. What is left out is a month's, the same for each label."""
+    left_out = {month["month"]: _left_out(month) for month in answer["months"]}
+    rows = (
+        [point["month"], *_fields(point), *left_out[point["month"]]]
+        for label in answer["labels"]
+        for point in label["points"]
+    )
+    return _csv(answer, ["month", *_ROW, *_LEFT_OUT], rows)
 
 
 def flow_csv(answer: Json) -> str:

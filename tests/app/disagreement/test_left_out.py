@@ -26,7 +26,8 @@ __all__ = ["runner"]  # a fixture
 
 SPANISH = "Ritmo sinusal normal. Bloqueo completo de rama derecha."
 FRENCH = "Rythme sinusal. Bloc de branche droit complet."
-READS_ALL = changed("reads-all", ("unread_above: 0.5", "unread_above: 1"))  # no text is unread
+READS_ALL = changed("reads-all", (f"unread_above: {builtin().unread_above}", "unread_above: 1"))  # no text is unread
+COLUMNS = ("unread_machine", "unread_overread", "unreadable")
 Counts = tuple[int, int, int, int]  # compared; machine unread, over-read unread, unreadable
 
 
@@ -120,10 +121,19 @@ def test_they_are_counted_under_every_filter_and_in_every_group(
             assert shown(group) == recount(sent, builtin_text(), lambda ecg, w=wanted: w.items() <= ecg.items())  # type: ignore[misc]
         assert shown(answer) == tuple(sum(column) for column in zip(*map(shown, answer["groups"]), strict=True))
 
+    trend = client.get("/v1/disagreement/trend").json()["months"]
+    sheet = client.get("/v1/disagreement/trend", headers={"accept": "text/csv"}).text
+    assert len(trend) == 2
+    for month in trend:
+        of_month = recount(sent, builtin_text(), lambda ecg, m=month["month"]: ecg["recorded_at"].startswith(m))  # type: ignore[misc]
+        assert shown(month) == of_month
+        lines = [row for row in csv.DictReader(io.StringIO(sheet)) if row["month"] == month["month"]]
+        assert {tuple(int(row[name]) for name in COLUMNS) for row in lines} == {of_month[1:]}
+
     sheet = client.get("/v1/disagreement", params={"group_by": "site"}, headers={"accept": "text/csv"}).text
     for row in csv.DictReader(io.StringIO(sheet)):
         expected = recount(sent, builtin_text(), lambda ecg, site=row["site"]: ecg["site"] == site)  # type: ignore[misc]
-        assert tuple(int(row[name]) for name in ("unread_machine", "unread_overread", "unreadable")) == expected[1:]
+        assert tuple(int(row[name]) for name in COLUMNS) == expected[1:]
 
 
 def test_the_command_and_a_snapshot_say_them(client: httpx.Client, database: Database, settings: Settings) -> None:
