@@ -39,7 +39,7 @@ async def kept_upload(
     keeping: KeepingDep,
     file: Annotated[
         list[UploadFile],
-        File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML, Philips XML, HL7 aECG: one."),
+        File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML, Philips XML, HL7 aECG, DICOM: one."),
     ],
     metadata: Annotated[
         str | None,

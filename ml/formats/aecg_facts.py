@@ -1,16 +1,14 @@
 """What an HL7 annotated ECG says besides the signal: facts, measurements, and the statements of its annotations."""
 
-import re
 from collections.abc import Iterable, Iterator
-from datetime import UTC, datetime, timedelta, timezone
+from datetime import datetime
 from typing import NamedTuple
 from xml.etree.ElementTree import Element
 
 from ml.formats.ecg_file import Facts, Measurements, Reading, Source
-from ml.formats.written import age_years, axis, date_of, heart_rate, identifier, interval_ms, moment, sex, time_of
+from ml.formats.written import age_at, age_years, axis, date_of, heart_rate, identifier, interval_ms, sex, timestamp
 from ml.formats.xml_tree import said
 
-_TIME = re.compile(r"(\d{8})(\d{2})(\d{2})(\d{2})?(\.\d{1,6})?\d{0,6}(?:([-+])(\d{2})(\d{2}))?", re.ASCII)
 _UNITS = {"a": "years", "mo": "months", "wk": "weeks", "d": "days", "h": "hours"}  # UCUM
 _REPORTED_AGE = "21612-7"  # LOINC
 _SUBJECT = "componentOf/timepointEvent/componentOf/subjectAssignment"
@@ -31,7 +29,8 @@ def facts_of(root: Element, series: Element) -> Facts:
     device = series.find("author/seriesAuthor/manufacturedSeriesDevice")
     subject = root.find(f"{_SUBJECT}/subject/trialSubject")
     person = subject.find("subjectDemographicPerson") if subject is not None else None
-    at = _time(series, "effectiveTime/low") or _time(root, "effectiveTime/low") or _time(root, "effectiveTime/center")
+    times = ((series, "effectiveTime/low"), (root, "effectiveTime/low"), (root, "effectiveTime/center"))
+    at = next(filter(None, (timestamp(_attribute(element, path, "value")) for element, path in times)), None)
     return Facts(
         recorded_at=at,
         site=said(root, "location/testingSite/location/name")
@@ -67,7 +66,12 @@ def _sets(series: Element) -> Iterator[_Set]:
         annotations = [(_attribute(one, "code", "code") or "", one) for one in each.iter("annotation")]
         if person is not None:
             number = identifier(_attribute(each.find("author/assignedEntity"), "id", "extension"))
-            yield _Set("overread", said(person, "name") or number, _time(each, "activityTime"), annotations)
+            yield _Set(
+                "overread",
+                said(person, "name") or number,
+                timestamp(_attribute(each, "activityTime", "value")),
+                annotations,
+            )
         elif author is not None and author.find("assignedDevice") is not None:
             yield _Set("machine", None, None, annotations)
 
@@ -102,25 +106,7 @@ def _age(root: Element, person: Element | None, at: datetime | None) -> float | 
             unit = _UNITS.get(_attribute(each, "value", "unit") or "", "")
             return age_years(_attribute(each, "value", "value"), unit)
     born = date_of((_attribute(person, "birthTime", "value") or "")[:8], None)
-    if born is None or at is None or born > at.date():
-        return None
-    return age_years(str(round((at.date() - born).days / 365.25, 1)))
-
-
-def _time(element: Element, path: str) -> datetime | None:
-    """Return an HL7 time, `20021122091000.000-0500`, down to the minute at least."""
-    found = _TIME.fullmatch((_attribute(element, path, "value") or "")[:40])
-    if found is None:
-        return None
-    at = time_of(f"{found[2]}:{found[3]}:{found[4] or '00'}{found[5] or ''}")
-    known = moment(date_of(found[1], None), at)
-    if known is None or found[6] is None:
-        return known
-    offset = timedelta(hours=int(found[7]), minutes=int(found[8]))
-    if offset >= timedelta(hours=24):
-        return None
-    zone = timezone(offset if found[6] == "+" else -offset) if offset else UTC
-    return known.replace(tzinfo=zone)
+    return age_at(at.date() if at is not None else None, born)
 
 
 def _attribute(element: Element | None, path: str, name: str) -> str | None:

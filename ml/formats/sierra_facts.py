@@ -4,10 +4,20 @@ from datetime import date
 from xml.etree.ElementTree import Element
 
 from ml.formats.ecg_file import Facts, Measurements, Reading
-from ml.formats.written import age_years, axis, date_of, heart_rate, identifier, interval_ms, moment, sex, time_of
+from ml.formats.written import (
+    age_at,
+    age_years,
+    axis,
+    date_of,
+    heart_rate,
+    identifier,
+    interval_ms,
+    moment,
+    sex,
+    time_of,
+)
 from ml.formats.xml_tree import said
 
-_DAYS_IN_A_YEAR = 365.25
 _UNITS = ("years", "months", "weeks", "days", "hours")
 _UNKNOWN_PLACES = {"-", "--", "---"}
 
@@ -150,10 +160,7 @@ def _age(patient: Element | None, day: date | None) -> float | None:
     for unit in _UNITS:
         if (age := age_years(said(patient, f"age/{unit}"), unit)) is not None:
             return age
-    born = date_of(said(patient, "age/dateofbirth"), None)
-    if born is None or day is None or born > day:
-        return None
-    return age_years(str(round((day - born).days / _DAYS_IN_A_YEAR, 1)))
+    return age_at(day, date_of(said(patient, "age/dateofbirth"), None))
 
 
 def _place(acquirer: Element | None, *tags: str) -> str | None:

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime, time
+from datetime import date, datetime, time, timedelta, timezone
 from typing import Literal
 
 from ml.formats.ecg_file import MEASURED
@@ -17,6 +17,7 @@ _ISO_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _NAMED_DATE = re.compile(r"(\d{1,2})-([a-z]{3})-(\d{4})", re.ASCII | re.IGNORECASE)
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", re.ASCII)
 _TIME = re.compile(r"(\d{1,2}):(\d{2}):(\d{2})(?:\.(\d{1,6})\d{0,6})?", re.ASCII)
+_TIMESTAMP = re.compile(r"(\d{8})(\d{2})(\d{2})(\d{2})?(\.\d{1,6})?\d{0,6}(?:([-+])(\d{2})(\d{2}))?", re.ASCII)
 _MONTHS = ("jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec")
 _UNITS_IN_A_YEAR = {"years": 1.0, "months": 12.0, "weeks": 365.25 / 7, "days": 365.25, "hours": 365.25 * 24}
 _SEXES: dict[str, Literal["male", "female"]] = {"m": "male", "male": "male", "f": "female", "female": "female"}
@@ -106,6 +107,30 @@ def time_of(text: str | None) -> time | None:
 def moment(day: date | None, at: time | None) -> datetime | None:
     """Return when something was, as local time without an offset; None where day or time of day is not known."""
     return datetime.combine(day, at) if day is not None and at is not None else None
+
+
+def timestamp(text: str | None) -> datetime | None:
+    """Return a time as HL7 and DICOM write it, `20021122091000.000-0500`, to the minute at least.
+
+    Without an offset it is local.
+    """
+    found = _TIMESTAMP.fullmatch((text or "").strip()[:LONGEST_VALUE])
+    if found is None:
+        return None
+    known = moment(date_of(found[1], None), time_of(f"{found[2]}:{found[3]}:{found[4] or '00'}{found[5] or ''}"))
+    if known is None or found[6] is None:
+        return known
+    offset = timedelta(hours=int(found[7]), minutes=int(found[8]))
+    if offset >= timedelta(days=1):
+        return None
+    return known.replace(tzinfo=timezone(offset if found[6] == "+" else -offset))
+
+
+def age_at(day: date | None, born: date | None) -> float | None:
+    """Return the age in years on a day, to a tenth."""
+    if day is None or born is None or born > day:
+        return None
+    return age_years(str(round((day - born).days / _UNITS_IN_A_YEAR["days"], 1)))
 
 
 def identifier(text: str | None) -> str | None:

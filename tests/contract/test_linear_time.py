@@ -29,7 +29,7 @@ from ml.archives.literals import NotALiteral, literal
 from ml.archives.tables import Row, read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
-from ml.formats import aecg_facts, sierra_facts
+from ml.formats import aecg_facts, dicom_facts, sierra_facts
 from ml.formats.leads import known_lead
 from ml.formats.muse_facts import facts_of, readings_of
 from ml.formats.xml_tree import parse
@@ -120,6 +120,28 @@ def read_aecg_xml(text: str) -> None:
     aecg_facts.readings_of(root[0][0])
 
 
+def read_dicom(text: str) -> None:
+    with suppress(formats.Unreadable):
+        formats.read({"e.dcm": b"\0" * 128 + b"DICM" + text.encode()})
+    measured = {"NumericValue": text, "ConceptNameCodeSequence": [{"CodeMeaning": text}]}
+    fields = (
+        "PatientAge",
+        "PatientBirthDate",
+        "PatientID",
+        "AcquisitionDateTime",
+        "TimezoneOffsetFromUTC",
+        "PatientSex",
+    )
+    file: Any = dict.fromkeys(fields, text) | {
+        "WaveformAnnotationSequence": [
+            {"UnformattedTextValue": text},
+            {**measured, "MeasurementUnitsCodeSequence": [{"CodeValue": "ms"}]},
+        ]
+    }
+    dicom_facts.facts_of(file)
+    dicom_facts.readings_of(file)
+
+
 def read_npz(text: str) -> None:
     header = text.encode()
     with TemporaryDirectory() as folder:
@@ -193,6 +215,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_muse_xml,
     read_sierra_xml,
     read_aecg_xml,
+    read_dicom,
     read_npz,
     draw_caption,
     read_import_line,

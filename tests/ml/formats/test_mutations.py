@@ -12,6 +12,7 @@ import pytest
 from ml.formats import FORMATS, Recording, Unreadable, format_of, read
 from ml.formats.wfdb import write_wfdb
 from tests.ml.formats.aecg import aecg_file
+from tests.ml.formats.dicom import dicom_file
 from tests.ml.formats.muse import muse_file
 from tests.ml.formats.records import simulated
 from tests.ml.formats.sierra import sierra_file
@@ -26,12 +27,14 @@ MADE: dict[str, Files] = {
     "GE MUSE XML": {"e.xml": muse_file(SHORT)},
     "Philips XML": {"e.xml": sierra_file(SHORT)},
     "HL7 aECG": {"e.xml": aecg_file(SHORT)},
+    "DICOM ECG": {"e.dcm": dicom_file(SHORT)},
 }
 REAL = {
     "WFDB": "ptbxl/records500/00000/00001_hr.*",
     "GE MUSE XML": "formats/muse_xml/*",
     "Philips XML": "formats/philips_sierra_xml/*",
     "HL7 aECG": "formats/hl7_aecg/*",
+    "DICOM ECG": "formats/dicom_ecg/*",
 }
 NUMBERS = (b"0", b"-1", b"65535", b"2147483648", b"99999999999999999999", b"1e308", b"nan", b"0.0000001")
 
