@@ -13,7 +13,7 @@ SLOWEST, FASTEST = 25, 350  # beats per minute: what can follow a rhythm that st
 AGED = ("open", "age", "close")
 _COMPOUND = frozenset({"head", "part", "sign"})
 _WITHIN = frozenset(
-    {"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "clause", "comma", "sign"}
+    {"part", "age", "filler", "and", "or", "versus", "slash", "hedge", "negation", "clause", "comma", "sign", "colon"}
 )
 _AFTER_HEAD = frozenset({"age", "filler", "comma", "open", "colon", "hedge"})
 _ENDS_ITEM = frozenset({"comma", "stop", "slash", "close", "colon", "becomes", "box_no", "box_yes"})

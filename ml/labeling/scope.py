@@ -59,6 +59,7 @@ _LOOKS_BACK = {
     "negation_list": "negation_after",
     "contrast": "negation_after",
     "correction": "correction_after",
+    "withheld": "withheld_after",
     "historical": "historical_after",
     "past_tracing": "historical_after",
 }  # when it ends its clause
@@ -222,7 +223,8 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
         if item.kind == "becomes" or (item.kind == "to" and item.start == mention.end):
             if (later := next_mention(items, i)) and later.start == item.end and later.labels:
                 return [*past, Cue("historical_after", item.start, item.end)]
-            break
+            if later is not None or item.kind == "to":
+                break
         if item.kind == "historical" and ends_clause(items, i, length) and not past:
             past = [Cue("historical_after", item.start, item.end)]
             position = item.end

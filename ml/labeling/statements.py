@@ -351,7 +351,7 @@ class Splitter:
         """Whether a stretch is nothing but the answer to a question that ends at `asked`: "LVH?", "No"."""
         if end - start > ANSWER_LENGTH or text[asked - 1] != "?" or text[asked:start].strip():
             return False
-        words = [word for word in words_of(text[start:end]) if word != "."]
+        words = [word for word in words_of(text[start:end]) if word not in ".-"]
         return len(words) == 1 and words[0] in self._lexicon.answers
 
     def _abbreviates(self, text: str, start: int, stop: int) -> bool:

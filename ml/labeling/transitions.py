@@ -14,7 +14,7 @@ REACH = 12  # words between the cue before and the one that changes
 _FINDINGS = frozenset({"mention", "head", "axis"})
 _FOLLOWING = _FINDINGS | {"part", "age"}
 _ENDS = frozenset({"comma", "stop", "clause", "close", "slash"})
-_MARKS = frozenset({"comma", "colon", "open"})
+_MARKS = frozenset({"comma", "colon", "open", "becomes"})
 
 
 class Transitions:
