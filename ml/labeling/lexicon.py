@@ -202,7 +202,7 @@ class _Known(dict[str, str]):
             return UNKNOWN
         if self._parted(written):
             return FUSED
-        if spelt.endswith(self._others.endings) or any(map(_is_other_letter, written)):
+        if spelt.endswith(self._others.endings) or (len(written) > 1 and any(map(_is_other_letter, written))):
             return OTHER
         return FOREIGN if len(spelt) >= SHORTEST_WORD and spelt.isalpha() else NUMBER
 

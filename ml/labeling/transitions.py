@@ -36,6 +36,8 @@ class Transitions:
             for transition in of.get(item.kind, ()):
                 if transition.where is not None and not _PLACES[transition.where](items, place, length):
                     continue
+                if transition.before and not _before_label(items, place, transition.before):
+                    continue
                 before = _before(settled, place, transition) if transition.behind else []
                 if transition.behind and not before:
                     continue
@@ -65,6 +67,17 @@ def _before(items: Sequence[Item], place: int, transition: Transition) -> list[i
         elif transition.adjacent and item.kind != "neutral":
             break
     return found
+
+
+def _before_label(items: Sequence[Item], place: int, labels: Sequence[str]) -> bool:
+    """Whether a finding of one of the labels, or a word of it, follows with its age and the like between."""
+    for i in range(place + 1, len(items)):
+        item = items[i]
+        if item.start != items[i - 1].end or not (item.kind in _FOLLOWING or item.kind in ("filler", "neutral")):
+            return False
+        if item.rule is not None and not set(labels).isdisjoint(item.rule.labels):
+            return True
+    return False
 
 
 def _answers(items: Sequence[Item], place: int, length: int) -> bool:

@@ -32,7 +32,7 @@ CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_list", "negation_after", "contrast",
     "inability", "exclusion", "exclusion_after", "answer_no", "answer_yes", "box_no", "box_yes",
     "variant", "support", "examination", "by_examination", "elsewhere", "from", "known",
-    "complement", "swap", "replaced",
+    "complement", "state_after", "swap", "replaced",
     "historical", "historical_after", "historical_aside", "past_tracing", "told", "past_reading",
     "noted_before", "becomes",
     "correction", "correction_after", "withheld", "withheld_after", "shape", "shape_hedge",
@@ -132,8 +132,8 @@ class Transition(Part):
     """What cues of some kinds become: behind a cue of one of the kinds `behind` in the same clause, or anywhere.
 
     No finding stands between the two, unless `over_findings`; if `adjacent`, nothing that says anything. `takes`: that
-    cue says nothing else. `where`: only at such a place; `ml.labeling.transitions` says which these are. The first
-    transition that holds counts.
+    cue says nothing else. `before`: only before a finding of one of these labels. `where`: only at such a place;
+    `ml.labeling.transitions` says which these are. The first transition that holds counts.
     """
 
     cues: tuple[CueKind, ...]
@@ -141,6 +141,7 @@ class Transition(Part):
     adjacent: bool = False
     over_findings: bool = False
     takes: bool = False
+    before: tuple[Key, ...] = ()
     where: Where | None = None
     becomes: CueKind
 
