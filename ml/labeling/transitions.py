@@ -11,6 +11,7 @@ from ml.labeling.lexicon import Item
 from ml.labeling.vocabulary import Transition, Vocabulary, Where
 
 REACH = 12  # words between the cue before and the one that changes
+ANSWERED = 5  # words between a finding and the mark before its answer: "LVH (by Cornell voltage):"
 _FINDINGS = frozenset({"mention", "head", "axis"})
 _FOLLOWING = _FINDINGS | {"part", "age"}
 _ENDS = frozenset({"comma", "stop", "clause", "close", "slash"})
