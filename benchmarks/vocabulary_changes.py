@@ -1,6 +1,7 @@
 """What `overread-2` reads otherwise than `overread-1` in PTB-XL: `python -m benchmarks.vocabulary_changes [--read N]`.
 
-Prints, by label, how many findings change from which status to which, and N changed texts chosen by a seed.
+Prints, by label, how many findings change from which status to which, and N changes chosen by a seed, of texts that
+both read: those that are unread lose all findings, and are mostly alike.
 """
 
 import argparse
@@ -43,11 +44,13 @@ def main() -> None:
         texts = [row["report"] for row in csv.DictReader(file)]
     changed = changes(texts)
     newer = Labeler(builtin("overread-2"))
-    unread = sum(newer.read(text).unread for text in texts)
-    print(f"{len(texts):,} texts, {len(changed):,} findings change, {unread:,} texts are unread")
+    unread = [text for text in texts if newer.read(text).unread]
+    print(f"{len(texts):,} texts, {len(changed):,} findings change, {len(unread):,} texts are unread")
     for (label, was, is_now), count in sorted(Counter(change[:3] for change in changed).items()):
         print(f"{label:14} {was:>10} -> {is_now:10} {count:6}")
-    distinct = sorted(set(changed))
+    alike = set(unread)
+    distinct = sorted({change for change in changed if change[3] not in alike})
+    print(f"{len(distinct)} distinct changes in texts that are read")
     for label, was, is_now, text in random.Random(options.seed).sample(distinct, min(options.read, len(distinct))):
         print(f"\n{label}: {was} -> {is_now}\n  {' '.join(text.split())}")
 
