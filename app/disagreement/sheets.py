@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Sequence
 
 from app.disagreement.schemas import LabelRow
+from app.disagreement.statistics import LEFT_OUT
 from app.kit.database import Json
 from ml.documents.csv_text import csv_text
 
@@ -11,9 +12,6 @@ _ROW = [
     for name in LabelRow.model_fields
     for column in ((f"{name}_low", f"{name}_high") if name.endswith("_ci") else (name,))
 ]
-
-
-_LEFT_OUT = ("unread_machine", "unread_overread", "unreadable")
 
 
 def table_csv(answer: Json, group_by: Sequence[str]) -> str:
@@ -26,7 +24,7 @@ def table_csv(answer: Json, group_by: Sequence[str]) -> str:
         for group, table in _parts(answer)
         for row in table["labels"]
     )
-    return _csv(answer, [*group_by, *_ROW, *_LEFT_OUT], rows)
+    return _csv(answer, [*group_by, *_ROW, *LEFT_OUT], rows)
 
 
 def trend_csv(answer: Json) -> str:
@@ -37,7 +35,7 @@ def trend_csv(answer: Json) -> str:
         for label in answer["labels"]
         for point in label["points"]
     )
-    return _csv(answer, ["month", *_ROW, *_LEFT_OUT], rows)
+    return _csv(answer, ["month", *_ROW, *LEFT_OUT], rows)
 
 
 def flow_csv(answer: Json) -> str:

@@ -20,6 +20,8 @@ Z95 = 1.959963984540054  # the normal distribution's 97.5 % quantile
 
 MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE = 1, 2, 4
 """Bits of `left_out`: why a pair is not compared. An over-read that agrees with an unread report is MACHINE_UNREAD."""
+LEFT_OUT = {"unread_machine": MACHINE_UNREAD, "unread_overread": OVERREAD_UNREAD, "unreadable": UNREADABLE}
+"""The same by the names that files have for them."""
 
 
 @dataclass(frozen=True)

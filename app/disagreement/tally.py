@@ -13,7 +13,7 @@ from app.disagreement.attributes import GROUPINGS, KNOWN, GroupKey
 from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.counting.selection import GroupBy, PairFilter
-from app.disagreement.statistics import MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE, LabelCounts
+from app.disagreement.statistics import LEFT_OUT, LabelCounts
 from app.kit.problems import invalid
 from app.vocabularies.service import ReadingRules
 from ml.corpus.sources import HEDGED, Hedged
@@ -21,7 +21,6 @@ from ml.corpus.sources import HEDGED, Hedged
 MAX_GROUPS = 2_000
 """More groups are a query to be narrowed: each has a row a label."""
 
-REASONS = (MACHINE_UNREAD, OVERREAD_UNREAD, UNREADABLE)
 
 Integers = NDArray[np.int64]
 Key = tuple[GroupKey, ...]
@@ -39,7 +38,7 @@ class Asked:
 class Tally(NamedTuple):
     """What was counted, by group: `keys` in order; arrays of (group, label) and of (group,).
 
-    `left_out` are the pairs that are not compared and counted nowhere else, by reason: (group, 3), see `REASONS`.
+    `left_out` are the pairs that are not compared and counted nowhere else: (group, reason), as in `LEFT_OUT`.
     `known` says how many pairs of all groups are blinded, and validated.
     """
 
@@ -85,9 +84,10 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
         masks, len(rules.vocabulary.labels), asked.hedged, cell=cell, pairs=compared, group=group, groups=size
     )
     differs = ((masks.added(asked.hedged) | masks.removed(asked.hedged)) != 0)[cell]
+    by_reason = [counted.pairs * (left_out & bit > 0)[cell] for bit in LEFT_OUT.values()]
     pairs, differing, *without = (
         np.bincount(group, weights=weights, minlength=size).astype(np.int64)
-        for weights in (compared, compared * differs, *(counted.pairs * (left_out & bit > 0)[cell] for bit in REASONS))
+        for weights in (compared, compared * differs, *by_reason)
     )
     apart = np.stack(without, axis=1)
     known = by_kind(counted.kinds, compared)

@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.disagreement.statistics import LEFT_OUT
 from ml.formats.ecg_file import MEASURED
 
 Kind = Literal["text", "codes", "truth", "int16", "int32", "float", "time", "labels"]
@@ -108,6 +109,12 @@ PAIRS = Table(
         Column(name="final", kind="truth", sql="c.final", meaning="whether it is the adjudicated over-read"),
         _text("blinded", "c.blinded", "whether the reader had not seen the machine's report: yes, no, unknown"),
         _text("validated", "c.validated", "whether a person has confirmed it: yes, no, unknown"),
+        Column(
+            name="left_out",
+            kind="text",
+            meaning=f"why no table counts the pair: {', '.join(LEFT_OUT)}, joined by commas; empty where it is counted",
+            derived=True,
+        ),
     ),
 )
 REPORTS = Table(
@@ -127,7 +134,7 @@ REPORTS = Table(
         _text("validated", "r.validated", "whether a person has confirmed it: yes, no, unknown"),
         _time("authored_at", "r.authored_at", "when it was written"),
         _time("stored_at", "r.created_at", "when it was stored"),
-        _text("stance", "l.stance", "whether it reads the tracing, agrees, or says that it cannot be read"),
+        _text("stance", "l.stance", "whether it reads the tracing, agrees, says that it cannot be read, or is unread"),
         _words("text", "t.text", "what it says"),
         Column(name="codes", kind="codes", sql="t.codes", meaning="what it says as codes"),
     ),

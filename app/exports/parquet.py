@@ -12,6 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.csv
 import pyarrow.parquet as pq
 
+from app.disagreement.statistics import LEFT_OUT
 from app.exports.columns import Column, Kind
 from ml.archives.code_list import write_codes
 from ml.archives.parquet import DERIVED
@@ -28,6 +29,10 @@ _TYPES: dict[Kind, pa.DataType] = {
     "labels": pa.list_(pa.string()),
 }
 _STATUSES = (None, "present", "uncertain")
+_REASONS = [
+    ",".join(name for name, bit in LEFT_OUT.items() if reasons & bit) or None
+    for reasons in range(1 + sum(LEFT_OUT.values()))
+]
 _UNIQUE = (
     "ecg_id",
     "report_id",
@@ -42,7 +47,7 @@ class Cells:
     """What the cells of pairs say, as columns."""
 
     def __init__(self, cells: Sequence[tuple[int, ...]], labels: Sequence[str]) -> None:
-        found = np.array(cells, np.int64).reshape(-1, 5)
+        found = np.array(cells, np.int64).reshape(-1, 6)
         self._ids = found[:, 0]
         bits = [1 << bit for bit in range(len(labels))]
         self._statuses = {}
@@ -50,6 +55,7 @@ class Cells:
             for label, bit in zip(labels, bits, strict=True):
                 status = np.where(found[:, present] & bit, 1, np.where(found[:, uncertain] & bit, 2, 0))
                 self._statuses[f"{label}_{source}"] = status
+        self._left_out = found[:, 5]
         machine, overread = found[:, 1] | found[:, 2], found[:, 3] | found[:, 4]
         differ = {"added": overread & ~machine, "removed": machine & ~overread}
         self._lists = {
@@ -65,6 +71,8 @@ class Cells:
         places = np.searchsorted(self._ids, cell_ids.to_numpy())
         if name in self._lists:
             return self._lists[name].take(pa.array(places))
+        if name == "left_out":
+            return pa.array(_REASONS, pa.string()).take(pa.array(self._left_out[places]))
         return pa.array(_STATUSES, pa.string()).take(pa.array(self._statuses[name][places]))
 
 

@@ -116,10 +116,11 @@ def _selected(column: Column) -> str:
 
 
 def cells(session: Session) -> list[tuple[int, ...]]:
-    """Return every cell: its id and four masks, in the order of ids."""
+    """Return every cell: its id, four masks, and why it is left out, in the order of ids."""
     columns = (
-        Cell.id, Cell.machine_present, Cell.machine_uncertain, Cell.overread_present, Cell.overread_uncertain
-    )  # fmt: skip
+        *(Cell.id, Cell.machine_present, Cell.machine_uncertain),
+        *(Cell.overread_present, Cell.overread_uncertain, Cell.left_out),
+    )
     return [tuple(row) for row in session.execute(select(*columns).order_by(Cell.id))]
 
 

@@ -25,6 +25,7 @@ from typer.testing import CliRunner
 
 from app.auth import service as auth
 from app.cli import cli
+from app.disagreement.statistics import LEFT_OUT
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.exports import service
@@ -49,8 +50,9 @@ from ml.labeling import Labeler, builtin
 from tests.conftest import _run, _with_name, drop
 
 RUN = CliRunner()
-SAID = ["Sinus rhythm", "Atrial fibrillation", "Possible inferior infarct", "Left bundle branch block", "Normal ECG, \"q\"",
-        "Sinus rhythm\nLVH, not RBBB", "Agree with computer interpretation", "Vorhofflattern"]  # fmt: skip
+SAID = ["Ritmo sinusal normal. Bloqueo completo de rama derecha.", "Sinus rhythm", "Atrial fibrillation", "Possible inferior infarct", "Left bundle branch block", "Normal ECG, \"q\"",
+        "Sinus rhythm\nLVH, not RBBB", "Agree with computer interpretation", "Vorhofflattern",
+        "ECG not interpretable due to artifact"]  # fmt: skip
 EVERYTHING = ("pairs", "findings", "reports", "measurements", "waveforms")
 
 
@@ -63,7 +65,7 @@ def manifest(folder: Path) -> Path:
         name = f"north/{number:03d}"
         row: dict[str, Any] = {
             "record": name,
-            "machine_text": random.choice(SAID[:6]),
+            "machine_text": random.choice(SAID[:7]),
             "machine_authored_at": f"2025-0{1 + number % 9}-11T04:05:06.5Z",
             "reader": random.choice(["dr-a", "dr-b", ""]),
             "authored_at": f"2026-01-{1 + number % 27:02d}T10:00:00Z",
@@ -176,7 +178,11 @@ def test_tables_hold_what_the_archive_holds(
     folder = fetched(client, job_id, result, tmp_path / "out")
     pairs = pandas.read_parquet(folder / "pairs.parquet")
     table = client.get("/v1/disagreement").json()
-    assert len(pairs) == table["pairs"] == result["pairs"] == result["rows"]["pairs.parquet"]
+    assert len(pairs) == result["pairs"] == result["rows"]["pairs.parquet"]
+    assert pairs["left_out"].isna().sum() == table["pairs"]
+    left_out = table["unread"]["machine"], table["unread"]["overread"], table["unreadable"]
+    assert tuple(pairs["left_out"].str.contains(reason).sum() for reason in LEFT_OUT) == left_out
+    assert min(left_out) > 0
     assert pq.ParquetFile(folder / "pairs.parquet").num_row_groups == -(-len(pairs) // 7)
     assert list(pairs["ecg_id"]) == sorted(pairs["ecg_id"])
     for row in table["labels"]:
@@ -218,15 +224,21 @@ def test_tables_hold_what_the_archive_holds(
 
 
 @pytest.mark.usefixtures("filled")
-def test_filters_are_those_of_the_table(client: httpx.Client, runner: Runner, settings: Settings) -> None:
-    for asked in (
-        {"site": "north"},
-        {"reader": Archive.of(settings).hash_patient.pseudonym("reader", "dr-a")},
-        {"age_min": 40, "sex": "male"},
-        {"from": "2025-03-01T00:00:00Z"},
+def test_filters_are_those_of_the_table(
+    client: httpx.Client, runner: Runner, settings: Settings, tmp_path: Path
+) -> None:
+    for number, asked in enumerate(
+        (
+            {"site": "north"},
+            {"reader": Archive.of(settings).hash_patient.pseudonym("reader", "dr-a")},
+            {"age_min": 40, "sex": "male"},
+            {"from": "2025-03-01T00:00:00Z"},
+        )
     ):
         job_id, result = exported(client, runner, **asked)
-        assert result["pairs"] == client.get("/v1/disagreement", params=asked).json()["pairs"] > 0
+        pairs = pandas.read_parquet(fetched(client, job_id, result, tmp_path / str(number)) / "pairs.parquet")
+        counted = pairs["left_out"].isna().sum()
+        assert counted == client.get("/v1/disagreement", params=asked).json()["pairs"] > 0
         said = json.loads(client.get(f"/v1/exports/{job_id}/schema.json").text)["filters"]
         assert said == {"simulated": False, **asked}
     assert client.get("/v1/export", params={"site": "nowhere"}).json()["errors"][0]["field"] == "query.site"
