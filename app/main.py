@@ -24,6 +24,7 @@ from app.ecgs.memory import signal_memory
 from app.ecgs.routes import router as ecgs
 from app.ecgs.search.routes import router as ecg_lists
 from app.ecgs.service import Archive
+from app.erasures.routes import router as erasures
 from app.evaluations.routes import router as evaluations
 from app.exports.routes import router as exports
 from app.imports.rejections.routes import router as import_rejections
@@ -63,7 +64,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions),
-    *(access, access_log, health.router),
+    *(erasures, access, access_log, health.router),
 )
 
 

@@ -9,12 +9,13 @@ from sqlalchemy.orm import Session
 
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
+from app.erasures.service import delete_objects
 from app.evaluations.tasks import evaluate
 from app.exports.tasks import export, remove_old
 from app.imports.tasks import import_archive
+from app.jobs.run import Workplace
 from app.jobs.runner import JobKind
 from app.models.tasks import train
-from app.settings import Settings
 from app.studies.tasks import study
 from app.vocabularies.queries import give_up_lost_activation
 from app.vocabularies.tasks import preview, relabel
@@ -31,5 +32,8 @@ KINDS: dict[str, JobKind] = {
 }
 QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)
-SWEEP: tuple[Callable[[Settings], None], ...] = (remove_old,)
-"""Functions that remove files whose time is over."""
+SWEEP: tuple[Callable[[Workplace], None], ...] = (
+    lambda workplace: remove_old(workplace.settings),
+    lambda workplace: delete_objects(workplace.database, workplace.archive.store),
+)
+"""Functions that remove files and objects whose time is over."""

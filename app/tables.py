@@ -2,10 +2,11 @@
 
 from app.access_log.tables import Access
 from app.auth.tables import ApiKey, User
-from app.datasets.tables import Dataset
+from app.datasets.tables import Dataset, DatasetEcg
 from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
 from app.ecgs.patients.tables import PatientKey
 from app.ecgs.tables import Ecg
+from app.erasures.tables import Erasure, ObjectToDelete, Tombstone
 from app.imports.tables import ImportedFile, Rejection
 from app.jobs.tables import Job, JobEvent
 from app.kit.audit import AuditEntry
@@ -26,12 +27,15 @@ __all__ = [
     "Cell",
     "CellOutcome",
     "Dataset",
+    "DatasetEcg",
     "Ecg",
+    "Erasure",
     "ImportedFile",
     "Job",
     "JobEvent",
     "Labeling",
     "Model",
+    "ObjectToDelete",
     "Pair",
     "PatientKey",
     "Prediction",
@@ -41,6 +45,7 @@ __all__ = [
     "Snapshot",
     "StoredStatement",
     "StoredText",
+    "Tombstone",
     "User",
     "VocabularyRow",
     "metadata",

@@ -29,6 +29,7 @@ SHOWS_NO_PATIENT = frozenset(
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
         "preview_vocabulary",  # recorded where it shows ECGs
         *("start_import", "list_import_rejections"),  # places without names
+        *("erase_ecg", "erase_patient", "list_erasures", "lift_erasure", "rebuild_dataset"),
         "extract_labels",  # the client's own text
     }
 )

@@ -110,6 +110,25 @@ def _counting(
     return {ecg_id: Reading(*said) for ecg_id, *said in rows}
 
 
+def add_ecgs(session: Session, dataset_id: uuid.UUID, ecg_ids: Sequence[uuid.UUID]) -> int:
+    """Write down which ECGs a dataset holds; return how many of them were erased since they were read."""
+    session.execute(
+        text(
+            "INSERT INTO dataset_ecgs (ecg_id, dataset_id) SELECT id, :dataset FROM unnest(CAST(:ids AS uuid[])) id "
+            "ORDER BY id"
+        ),
+        {"dataset": dataset_id, "ids": list(ecg_ids)},
+    )
+    erased = session.execute(
+        text(
+            "SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) given (id) "
+            "WHERE NOT EXISTS (SELECT FROM ecgs WHERE ecgs.id = given.id)"
+        ),
+        {"ids": list(ecg_ids)},
+    )
+    return int(erased.scalar_one())
+
+
 def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:
     """Return a dataset, or None."""
     return session.get(Dataset, dataset_id)

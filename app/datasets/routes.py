@@ -48,6 +48,19 @@ def get_dataset(dataset_id: uuid.UUID, session: SessionDep, user: ViewerUser) ->
     return _outside(session, row)
 
 
+@router.post(
+    "/{dataset_id}/rebuild",
+    status_code=202,
+    responses={202: jobs.accepted("dataset", FROZEN), **responses(404, 409, 422)},
+)
+def rebuild_dataset(dataset_id: uuid.UUID, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
+    """Freeze another dataset by the same request, from what is stored today: without ECGs that were erased since."""
+    row = queries.by_id(session, dataset_id)
+    if row is None:
+        raise not_found("dataset")
+    return start(user, "dataset", row.request)
+
+
 def _outside(session: Session, row: Dataset) -> DatasetOut:
     return DatasetOut(
         id=row.id,
@@ -57,5 +70,6 @@ def _outside(session: Session, row: Dataset) -> DatasetOut:
         vocabulary=versions(session)[row.vocabulary_id],
         request=row.request,
         summary=row.summary,
+        holds_erased=row.holds_erased,
         created_at=row.created_at,
     )

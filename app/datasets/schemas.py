@@ -84,6 +84,7 @@ class DatasetOut(BaseModel):
                         "simulated": False,
                         "left_out": {},
                     },
+                    "holds_erased": 0,
                     "created_at": "2026-03-02T08:30:19.640377Z",
                 }
             ]
@@ -99,5 +100,8 @@ class DatasetOut(BaseModel):
     summary: dict[str, Any] = Field(
         description="Windows, ECGs, patients, and positives by split and label; whether the ECGs are simulated; "
         "how many were left out, by reason."
+    )
+    holds_erased: int = Field(
+        description="ECGs of it that were erased since it was frozen: `POST /v1/datasets/{id}/rebuild` leaves them out."
     )
     created_at: datetime

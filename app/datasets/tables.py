@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import CheckConstraint, ForeignKey
+from sqlalchemy import CheckConstraint, ForeignKey, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id, Json
@@ -21,4 +21,15 @@ class Dataset(Base):
     vocabulary_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vocabularies.id"))
     request: Mapped[Json]
     summary: Mapped[Json]
+    holds_erased: Mapped[int] = mapped_column(server_default=text("0"), comment="ECGs of it that were erased since")
+    ecgs_known: Mapped[bool] = mapped_column(server_default=text("false"), comment="whether `dataset_ecgs` has them")
     created_at: Mapped[CreatedAt]
+
+
+class DatasetEcg(Base):
+    """An ECG that a dataset holds, whether it was erased since or not."""
+
+    __tablename__ = "dataset_ecgs"
+
+    ecg_id: Mapped[uuid.UUID] = mapped_column(primary_key=True)
+    dataset_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("datasets.id"), primary_key=True)

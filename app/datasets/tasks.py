@@ -2,6 +2,7 @@
 
 import json
 import shutil
+import uuid
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache, partial
@@ -19,7 +20,7 @@ from app.ecgs.tables import Ecg
 from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
 from app.kit.store import ObjectFault
-from app.vocabularies.queries import active, yaml_of
+from app.vocabularies.queries import active, hold, yaml_of
 from app.vocabularies.service import Labelers, ReadingRules
 from ml.corpus.statements import Statement, StatementReader
 from ml.corpus.store import StoreWriter
@@ -48,7 +49,7 @@ def build(run: JobRun) -> Finish:
     says = Statements(rules.labeler)
     left_out: Counter[str] = Counter()
     with StoreWriter(folder, labels, options.to_dict(), vocabulary) as writer:
-        ecgs = 0
+        ecgs: list[uuid.UUID] = []
         for read in _ecgs(run, choice):
             try:
                 recording = run.archive.waveform(read.ecg)
@@ -61,19 +62,20 @@ def build(run: JobRun) -> Finish:
                 run.transaction(partial(record_fault, actor=ACTOR, ecg_id=read.ecg.id, fault=fault))
                 continue
             writer.append(windows.values, [_row(read, says, start) for start in windows.starts_s])
-            ecgs += 1
-            if ecgs % BATCH == 0:
-                run.progress(0.9 * _passed(read.ecg), f"{ecgs} ECGs cut into windows")
+            ecgs.append(read.ecg.id)
+            if len(ecgs) % BATCH == 0:
+                run.progress(0.9 * _passed(read.ecg), f"{len(ecgs)} ECGs cut into windows")
             run.check()
-        if ecgs == 0:
+        if not ecgs:
             raise JobFailed(_nothing(choice, left_out))
-        run.progress(0.9, f"{ecgs} ECGs cut into windows; hashing")
+        run.progress(0.9, f"{len(ecgs)} ECGs cut into windows; hashing")
         fractions = request.fractions
         content_sha256 = writer.finish(request.seed, (fractions.train, fractions.validation, fractions.test))
     run.keep("datasets", run.id)
     summary = {**writer.summary, "simulated": choice.simulated, "left_out": dict(left_out)}
 
     def register(session: Session) -> Json:
+        hold(session)  # what is erased from now on finds this dataset
         row = Dataset(
             id=run.id,
             job_id=run.id,
@@ -85,6 +87,8 @@ def build(run: JobRun) -> Finish:
         )
         session.add(row)
         session.flush()
+        row.ecgs_known = True
+        row.holds_erased = queries.add_ecgs(session, run.id, ecgs)
         return {"dataset_id": str(row.id), "content_sha256": content_sha256, **summary}
 
     return register

@@ -1,7 +1,7 @@
 """SQL of ECGs."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any
 
 from sqlalchemy import exists, func, or_, select, text
@@ -14,6 +14,17 @@ from app.ecgs.tables import Ecg
 def by_id(session: Session, ecg_id: uuid.UUID) -> Ecg | None:
     """Find an ECG."""
     return session.get(Ecg, ecg_id)
+
+
+def hold(session: Session, ecg_id: uuid.UUID) -> bool:
+    """Keep an ECG from being erased until the transaction ends; return whether it is there."""
+    locked = select(Ecg.id).where(Ecg.id == ecg_id).with_for_update(read=True, key_share=True)
+    return session.scalar(locked) is not None
+
+
+def existing(session: Session, ecg_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of some ECGs are there."""
+    return set(session.scalars(select(Ecg.id).where(Ecg.id.in_(ecg_ids))))
 
 
 def insert_if_absent(session: Session, values: dict[str, Any]) -> Ecg | None:

@@ -1,6 +1,7 @@
 """ECGs over HTTP."""
 
 import uuid
+from collections.abc import AsyncIterator
 from typing import Annotated
 
 from fastapi import APIRouter, Depends, File, Form, Query, Request, Response, UploadFile
@@ -51,9 +52,10 @@ async def kept_upload(
     overread_report: Annotated[
         str | None, Form(description="What the cardiologist made of it.", examples=["Atrial flutter"])
     ] = None,
-) -> KeptUpload:
+) -> AsyncIterator[KeptUpload]:
     """Return a checked upload whose waveform is stored. A route names it before its session."""
-    return await keeping.keep(file, metadata, machine_report, overread_report)
+    async with keeping.kept(file, metadata, machine_report, overread_report) as upload:
+        yield upload
 
 
 @router.post(
@@ -65,7 +67,7 @@ async def kept_upload(
     },
 )
 def upload_ecg(
-    upload: Annotated[KeptUpload, Depends(kept_upload)],
+    upload: Annotated[KeptUpload, Depends(kept_upload, scope="function")],
     archive: ArchiveDep,
     labelers: LabelersDep,
     response: Response,

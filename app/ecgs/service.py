@@ -15,6 +15,7 @@ from app.ecgs.patients import PatientHasher
 from app.ecgs.patients.service import check_not_guessing, record_miss
 from app.ecgs.schemas import EcgMetadata, EcgOut, EcgSummary
 from app.ecgs.tables import Ecg
+from app.erasures.tombstones.service import Erased, Known, is_erased
 from app.kit import audit
 from app.kit.problems import FieldError, Problem, not_found
 from app.kit.state import from_app
@@ -111,9 +112,13 @@ def upload(
 
     The same waveform again is the same ECG, and so is the ECG that came without a waveform under the same
     `record`: what was not known of it is filled in, what differs is named and left as it was. Raises the 409 of a
-    record that another waveform has.
+    record that another waveform has, and of an ECG that was erased. The caller holds the list of vocabularies.
     """
     known = known_of(metadata, archive.hash_patient)
+    patient = known["patient_hash"]
+    same = Known(kept.waveform_sha256, metadata.record, patient.hex() if patient is not None else None)
+    if is_erased(session, archive.hash_patient, same):
+        raise Erased
     signal = kept._asdict()
     ecg = queries.insert_if_absent(session, {"id": uuid.uuid4(), **signal, **known})
     is_new = ecg is not None
@@ -193,8 +198,12 @@ def duration_s(ecg: Ecg) -> float:
 
 
 def record_fault(session: Session, actor: str, ecg_id: uuid.UUID, fault: ObjectFault) -> None:
-    """Write into the audit log that an ECG's object is missing or damaged, and who found out."""
-    audit.record(session, actor, fault.code, "ecg", resource_id=ecg_id, after={"object": fault.key})
+    """Write into the audit log that an ECG's object is missing or damaged, and who found out.
+
+    Not of an ECG that was erased meanwhile: the object's key is its waveform's digest.
+    """
+    if queries.hold(session, ecg_id):
+        audit.record(session, actor, fault.code, "ecg", resource_id=ecg_id, after={"object": fault.key})
 
 
 def _no_waveform() -> Problem:

@@ -1,6 +1,7 @@
 """The multipart form of an upload, shared by `POST /v1/ecgs` and `POST /v1/predictions`."""
 
-from collections.abc import Sequence
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated
 
@@ -12,7 +13,10 @@ from starlette.datastructures import UploadFile
 from app.ecgs import service
 from app.ecgs.from_file import together
 from app.ecgs.schemas import EcgMetadata
-from app.ecgs.service import Archive, ArchiveDep, Kept, Uploaded, keep, read_usable
+from app.ecgs.service import Archive, ArchiveDep, Kept, Uploaded, keep, object_key, read_usable
+from app.erasures.tombstones.queries import refuse_objects
+from app.erasures.tombstones.service import Erased
+from app.kit.database import DatabaseDep
 from app.kit.declared import repeated_keys
 from app.kit.problems import FieldError, Problem, field_errors, invalid_fields
 from app.kit.state import made_by
@@ -92,18 +96,27 @@ class Keeping:
 
     archive: ArchiveDep
     calls: StoreCallsDep
+    database: DatabaseDep
 
-    async def keep(
+    @asynccontextmanager
+    async def kept(
         self,
         files: Sequence[UploadFile],
         metadata: str | None,
         machine_report: str | None,
         overread_report: str | None,
-    ) -> KeptUpload:
-        """Check an upload as `read_upload` does, and store its waveform."""
+    ) -> AsyncIterator[KeptUpload]:
+        """Check an upload as `read_upload` does, and store its waveform.
+
+        Where the block finds that the ECG was erased, the waveform is deleted again.
+        """
         upload = await run_in_threadpool(read_upload, files, metadata, machine_report, overread_report)
         kept = await self.calls.run(lambda: keep(self.archive, upload.file.recording))
-        return KeptUpload(kept, upload.metadata, upload.readings, upload.file.facts, upload.file.readings)
+        try:
+            yield KeptUpload(kept, upload.metadata, upload.readings, upload.file.facts, upload.file.readings)
+        except Erased:
+            await self.database.run(lambda session: refuse_objects(session, [object_key(kept.waveform_sha256)]))
+            raise
 
 
 KeepingDep = Annotated[Keeping, made_by(Keeping)]

@@ -32,6 +32,8 @@ class Imported:
         In a dry run: texts in which a label was found, by label.
     unread
         New reports (in a dry run: texts) in a language that the active vocabulary does not have.
+    erased
+        Readings, or ECGs without one, that were erased once and therefore are not stored.
     """
 
     found: int = 0
@@ -47,6 +49,7 @@ class Imported:
     conflicts: Counter[str] = field(default_factory=Counter)
     labels: Counter[str] = field(default_factory=Counter)
     unread: int = 0
+    erased: int = 0
 
     def add(self, more: "Imported") -> None:
         """Add the counts of another import."""

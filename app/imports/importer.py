@@ -165,3 +165,4 @@ def says_something(prepared: Prepared) -> bool:
 def _count(imported: Imported, loaded: Loaded, quarantine: Quarantine) -> None:
     imported.ecgs, imported.reports, imported.known = loaded.ecgs, loaded.reports, loaded.known
     imported.unread, imported.conflicts, imported.refused = loaded.unread, loaded.conflicts, quarantine.refused
+    imported.erased = loaded.erased

@@ -6,7 +6,7 @@ import threading
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -18,8 +18,14 @@ import structlog
 from sqlalchemy.exc import IntegrityError
 
 from app.disagreement.queries import vacuum
+from app.ecgs.patients import PatientHasher
+from app.ecgs.service import object_key
+from app.erasures.queries import drop_unused_texts
+from app.erasures.tombstones.queries import refuse_objects
+from app.erasures.tombstones.service import Known, erased_places
 from app.imports import queries
 from app.imports.batch import Batch, Line, Said, SeenFile
+from app.imports.ledger import queries as ledger
 from app.kit.database import TRANSIENT, Database
 from app.reports.bulk import Labelings
 from app.reports.queries import commit_soon
@@ -47,7 +53,17 @@ class Loaded:
     unread: int = 0  # of `reports`, those in a language that the active vocabulary does not have
     texts_read: int = 0
     conflicts: Counter[str] = field(default_factory=Counter)
+    erased: int = 0  # lines of ECGs or patients that were erased: they are not stored
     taken: list[SeenFile] = field(default_factory=list)  # not stored: another waveform has their record
+
+
+class _Erased(Exception):
+    """ECGs of a batch, by place, that were erased; `text_ids` are those of its texts, if they are stored already."""
+
+    def __init__(self, places: set[int], text_ids: Sequence[int] = ()) -> None:
+        super().__init__()
+        self.places = places
+        self.text_ids = text_ids
 
 
 class Loader:
@@ -70,6 +86,7 @@ class Loader:
         self._workers = settings.labeling_processes or os.cpu_count() or 1
         self._readers: dict[UUID, LabelingProcesses] = {}
         self._labelings = Labelings(database)
+        self._hasher = PatientHasher(settings)
         self._starting = threading.Lock()
         self._stack = ExitStack()
         self._progress = progress
@@ -123,7 +140,7 @@ class Loader:
 
     def _add(self, batch: Loaded) -> None:
         total = self.loaded
-        for name in ("lines", "ecgs", "reports", "known", "unread", "texts_read"):
+        for name in ("lines", "ecgs", "reports", "known", "unread", "erased", "texts_read"):
             setattr(total, name, getattr(total, name) + getattr(batch, name))
         total.conflicts.update(batch.conflicts)
         total.taken += batch.taken
@@ -145,7 +162,12 @@ class Loader:
         loaded = Loaded(lines=len(lines))
         while lines:
             batch = Batch(lines)
-            stored, texts_read = self._try(batch)
+            try:
+                stored, texts_read = self._try(batch)
+            except _Erased as found:
+                lines = self._leave_out(batch, lines, found)
+                loaded.erased += len(batch.places) - len(lines)
+                continue
             loaded.ecgs += stored.ecgs
             loaded.reports += stored.reports
             loaded.known += stored.known
@@ -171,8 +193,14 @@ class Loader:
 
     def _store(self, batch: Batch) -> tuple[queries.Stored, int]:
         said = list(batch.said)
+        known = [
+            Known(ecg.waveform.sha256 if ecg.waveform is not None else None, ecg.record, ecg.facts.patient_hash)
+            for ecg in batch.ecgs
+        ]
         with self._database.begin() as session:
             commit_soon(session)
+            if erased := erased_places(session, self._hasher, known):
+                raise _Erased(erased)
             text_ids = queries.store_texts(session, said)
         texts_read = 0
         have_read: set[UUID] = set()
@@ -181,11 +209,27 @@ class Loader:
                 commit_soon(session)
                 kept = vocabularies.maintained(session)
                 if {row.id for row in kept} <= have_read:
+                    if erased := erased_places(session, self._hasher, known):  # meanwhile
+                        raise _Erased(erased, text_ids)
                     return queries.store(session, batch, text_ids, kept), texts_read
                 wanted = {row.id: row.yaml for row in kept if row.id not in have_read}
             for vocabulary_id, yaml in wanted.items():
                 texts_read += self._read(vocabulary_id, yaml, dict(zip(text_ids, said, strict=True)))
                 have_read.add(vocabulary_id)
+
+    def _leave_out(self, batch: Batch, lines: list[Line], found: "_Erased") -> list[Line]:
+        """Return the lines of ECGs that were not erased; delete what was stored of the others."""
+        placed = list(zip(batch.places, lines, strict=True))
+        gone = [line for place, line in placed if place in found.places]
+        with self._database.begin() as session:
+            if found.text_ids:
+                vocabularies.wait_for_writers(session)
+                said = {batch.said[line.text, line.codes] for line in gone if line.source is not None}
+                drop_unused_texts(session, sorted(found.text_ids[each] for each in said))
+            refuse_objects(session, {object_key(line.waveform.sha256) for line in gone if line.waveform is not None})
+            files = [line.file for line in gone if line.file is not None]
+            ledger.record(session, [file._replace(sha256=None, waveform=None) for file in files])
+        return [line for place, line in placed if place not in found.places]
 
     def _read(self, vocabulary_id: UUID, yaml: str, said: dict[int, Said]) -> int:
         """Label the texts that have no labeling yet; return how many there were."""

@@ -66,6 +66,6 @@ def audited_load(
         loaded = loader.load(lines)
         loader.tidy()
     with database.begin() as session:
-        done = {name: getattr(loaded, name) for name in ("lines", "ecgs", "reports", "known", "unread")}
+        done = {name: getattr(loaded, name) for name in ("lines", "ecgs", "reports", "known", "unread", "erased")}
         audit.record(session, actor, "end", "import", resource_id=import_id, after=done)
     return loaded

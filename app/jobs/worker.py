@@ -15,6 +15,7 @@ from app.jobs.doorbell import TASK, Doorbell, celery_app, make_broker_folders
 from app.jobs.run import Workplace
 from app.jobs.runner import JobKind, Runner
 from app.kit.database import Database
+from app.kit.store import StoreUnavailable
 from app.settings import Settings
 
 log = structlog.get_logger(__name__)
@@ -28,12 +29,12 @@ def work(
     kinds: Mapping[str, JobKind],
     *,
     tidy: Sequence[Callable[[Session], None]] = (),
-    sweep: Sequence[Callable[[Settings], None]] = (),
+    sweep: Sequence[Callable[[Workplace], None]] = (),
 ) -> None:
     """Run the jobs of these queues, one at a time, until SIGTERM; a running job then goes back to its queue.
 
     `tidy` is called now and then: it puts in order what jobs left that ended without their worker. So is `sweep`: it
-    removes files whose time is over.
+    removes files and objects whose time is over.
     """
     make_broker_folders(settings)
     database = Database(settings)
@@ -90,7 +91,7 @@ def _reap(
     queue_names: Sequence[str],
     *,
     tidy: Sequence[Callable[[Session], None]],
-    sweep: Sequence[Callable[[Settings], None]],
+    sweep: Sequence[Callable[[Workplace], None]],
 ) -> None:
     """Ring again for jobs that no worker has. Only an idle worker does this, so messages do not pile up."""
     settings = workplace.settings
@@ -103,10 +104,10 @@ def _reap(
             for put_in_order in tidy:
                 with workplace.database.begin() as session:
                     put_in_order(session)
-            for remove_old in sweep:
-                remove_old(settings)
             with workplace.database.begin() as session:
                 jobs = [] if runner.busy else queries.waiting(session, queue_names, RING_AT_ONCE)
             doorbell.ring_all(jobs)
-        except SQLAlchemyError as error:
+            for remove_old in sweep:
+                remove_old(workplace)
+        except (SQLAlchemyError, StoreUnavailable) as error:
             log.warning("reaper_waits", error=type(error).__name__)

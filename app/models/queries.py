@@ -3,7 +3,7 @@
 import uuid
 from collections.abc import Sequence
 
-from sqlalchemy import func, select, update
+from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -37,6 +37,22 @@ def add_once(session: Session, **values: object) -> bool:
     """Write a model's row, and return whether it is new: the same id is there once."""
     row = insert(Model).values(values).on_conflict_do_nothing(index_elements=[Model.id]).returning(Model.id)
     return session.scalar(row) is not None
+
+
+def mark_if_it_holds_erased(session: Session, model_id: uuid.UUID) -> None:
+    """Mark a new model where one of its datasets, or the model that it goes on from, holds what was erased."""
+    session.execute(
+        text(
+            """
+            UPDATE models m SET holds_erased = true FROM jobs j WHERE m.id = :id AND j.id = m.job_id AND (
+                EXISTS (SELECT FROM datasets d WHERE d.holds_erased > 0
+                        AND d.id::text IN (j.params ->> 'dataset', j.params ->> 'unlabelled'))
+                OR EXISTS (SELECT FROM models o WHERE o.holds_erased AND o.id::text = j.params ->> 'start_from')
+            )
+            """
+        ),
+        {"id": model_id},
+    )
 
 
 def shipped(session: Session) -> Model | None:

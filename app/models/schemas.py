@@ -170,6 +170,9 @@ class ModelOut(BaseModel):
     label_source: str
     weights_sha256: str
     promoted: bool
+    holds_erased: bool = Field(
+        default=False, description="Whether an ECG that it was trained on was erased since: train it again."
+    )
     created_at: datetime
     metrics: dict[str, Any] = Field(description="Macro metrics on the test split, against each source.")
 
@@ -187,6 +190,7 @@ class ModelOut(BaseModel):
             label_source=model.label_source,
             weights_sha256=model.weights_sha256,
             promoted=model.promoted,
+            holds_erased=model.holds_erased,
             created_at=model.created_at,
             metrics=model.metrics,
         )

@@ -38,5 +38,8 @@ class Model(Base):
     metrics: Mapped[Json]  # macro metrics, by source
     manifest: Mapped[Json] = mapped_column(deferred=True)  # with metrics by label: large, and seldom asked for
     promoted: Mapped[bool] = mapped_column(server_default=text("false"))
+    holds_erased: Mapped[bool] = mapped_column(
+        server_default=text("false"), comment="whether an ECG that it was trained on was erased since"
+    )
     promoted_at: Mapped[datetime | None]
     created_at: Mapped[CreatedAt]

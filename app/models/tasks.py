@@ -9,8 +9,10 @@ from sqlalchemy.orm import Session
 from app.jobs.child import pass_on, run_child, write_config
 from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
+from app.models.queries import mark_if_it_holds_erased
 from app.models.schemas import TrainingIn
 from app.models.tables import Model
+from app.vocabularies.queries import hold
 from ml.bundles.bundle import InvalidBundle, Manifest, read_manifest
 
 
@@ -37,6 +39,7 @@ def train(run: JobRun) -> Finish:
     run.keep("models", run.id)
 
     def register(session: Session) -> Json:
+        hold(session)
         row = Model(
             id=run.id,
             origin="trained",
@@ -52,6 +55,7 @@ def train(run: JobRun) -> Finish:
         )
         session.add(row)
         session.flush()
+        mark_if_it_holds_erased(session, row.id)
         return {"model_id": str(row.id), "metrics": row.metrics}
 
     return register

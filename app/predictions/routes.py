@@ -100,16 +100,20 @@ class AskedForm(NamedTuple):
     statements: list[str]
 
 
-async def asked_form(asked: QuestionDep, memory: HoldUploadMemory, keeping: KeepingDep) -> AskedForm | None:
+async def asked_form(
+    asked: QuestionDep, memory: HoldUploadMemory, keeping: KeepingDep
+) -> AsyncIterator[AskedForm | None]:
     """Return the question of a form; its waveform is stored. A route names it before its session."""
     if not isinstance(asked, FormData):
-        return None
+        yield None
+        return
     model, statements = _model_id(asked), _phrases(asked)
     files = [part for part in asked.getlist("file") if isinstance(part, UploadFile)]
     if not files:
         raise invalid("file", "is missing", "missing")
     texts = [_text(asked, name) for name in ("metadata", "machine_report", "overread_report")]
-    return AskedForm(await keeping.keep(files, *texts), model, statements)
+    async with keeping.kept(files, *texts) as upload:
+        yield AskedForm(upload, model, statements)
 
 
 @dataclass(frozen=True)
@@ -135,7 +139,7 @@ class Storage:
 )
 def predict(
     asked: QuestionDep,
-    form: Annotated[AskedForm | None, Depends(asked_form)],
+    form: Annotated[AskedForm | None, Depends(asked_form, scope="function")],
     storage: Annotated[Storage, made_by(Storage)],
     answers: Annotated[Answers, made_by(Answers)],
     prefers: PreferencesDep,

@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.auth.tables import User
 from app.ecgs import service as ecgs
+from app.ecgs.queries import hold
 from app.kit.problems import Problem, check_known, invalid, not_found
 from app.models import queries as models
 from app.models.tables import Model
@@ -29,6 +30,7 @@ def chosen_model(session: Session, model_id: uuid.UUID | None) -> Model:
 
 def check_waveform(session: Session, ecg_id: uuid.UUID) -> None:
     """Answer 404 where there is no such ECG, and 409 where it has no waveform."""
+    hold(session, ecg_id)
     if ecgs.get(session, ecg_id).waveform_sha256 is None:
         raise Problem(409, "no_waveform", "This ECG has no waveform that a model could read.")
 

@@ -4,6 +4,7 @@ import uuid
 
 from app.kit.database import Database
 from app.reports import queries
+from app.vocabularies import queries as vocabularies
 from app.vocabularies.labeling_processes import Answer
 
 REMEMBERED = 100_000  # statements
@@ -29,4 +30,7 @@ class Labelings:
             self._ids = ids
         with self._database.begin() as session:
             queries.commit_soon(session)
+            vocabularies.hold(session)  # an erasure deletes statements and texts while nobody holds it
+            if gone := queries.statements_gone(session, {form: ids[form] for form in answer.forms}):
+                ids = ids | queries.statement_ids(session, gone)
             queries.add_labelings_read(session, vocabulary_id, answer.rows, [ids[form] for form in answer.forms])

@@ -229,6 +229,15 @@ def statement_ids(session: Session, normals: Collection[str]) -> dict[str, int]:
     return found
 
 
+def statements_gone(session: Session, ids: Mapping[str, int]) -> set[str]:
+    """Return the forms whose statements are no longer there under these ids: their texts were erased."""
+    if not ids:
+        return set()
+    there = session.scalars(text("SELECT id FROM statements WHERE id = ANY(:ids)"), {"ids": list(ids.values())})
+    known = set(there)
+    return {normal for normal, number in ids.items() if number not in known}
+
+
 def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
     """Store labelings; those that exist stay as they are."""
     if rows:
@@ -238,7 +247,7 @@ def add_labelings(session: Session, rows: Sequence[dict[str, Any]]) -> None:
 def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, statements: Sequence[int]) -> None:
     """Store the answer of a labeling process (the JSON of `ml.labeling.batch`); the database parses it.
 
-    `statements` are the ids of its unmapped forms, in their order.
+    `statements` are the ids of its unmapped forms, in their order. A text that was erased meanwhile is left out.
     """
     session.execute(
         text(
@@ -253,6 +262,7 @@ def add_labelings_read(session: Session, vocabulary_id: uuid.UUID, rows: str, st
                     ) statement (id)
                 ), r ->> 7
             FROM jsonb_array_elements(CAST(:rows AS jsonb)) r
+            WHERE EXISTS (SELECT FROM texts WHERE id = (r ->> 0)::bigint)
             ON CONFLICT DO NOTHING
             """
         ),

@@ -100,7 +100,7 @@ class Labeling(Base):
     )
 
     vocabulary_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("vocabularies.id"), primary_key=True)
-    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), primary_key=True)
+    text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"), primary_key=True, index=True)
     present: Mapped[int] = mapped_column(BigInteger)
     uncertain: Mapped[int] = mapped_column(BigInteger)
     negated: Mapped[int] = mapped_column(BigInteger)

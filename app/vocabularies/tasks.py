@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.disagreement import queries as disagreement
 from app.disagreement.pairs import queries as pair_queries
+from app.ecgs import queries as ecgs
 from app.jobs.queries import LeaseLost
 from app.jobs.run import Finish, JobFailed, JobRun, WorkerStopping
 from app.kit import audit
@@ -169,4 +170,11 @@ def preview(run: JobRun) -> Finish:
                 run.progress((number + 1) / ranges, f"{comparison.pairs:,} pairs read")
     hidden = tried["outline"]["hidden_terms"]
     found = comparison.answer(comparison.pairs, hidden, simulated=asked.simulated).model_dump(mode="json")
-    return lambda session: found
+
+    def finish(session: Session) -> Json:
+        queries.hold(session)  # an example may have been erased since it was read
+        there = ecgs.existing(session, [uuid.UUID(example["ecg_id"]) for example in found["examples"]])
+        shown = [example for example in found["examples"] if uuid.UUID(example["ecg_id"]) in there]
+        return {**found, "examples": shown}
+
+    return finish

@@ -48,6 +48,10 @@ class PatientHasher:
         """Return the hash of a path, whose folders and names may be patients'."""
         return hmac.digest(self._key, b"place: " + os.fsencode(path) + b"\n", hashlib.sha256)
 
+    def tombstone(self, kind: str, value: str) -> bytes:
+        """Return the hash that keeps something from being stored again; `kind` says what `value` is."""
+        return hmac.digest(self._key, f"erased {kind}: {value}\n".encode(), hashlib.sha256)
+
     def _named(self, kind: str, value: str) -> bytes:
         named = unicodedata.normalize("NFC", f"{kind}: {value}")
         return hmac.digest(self._key, f"{named}\n".encode(), hashlib.sha256)  # no number that is hashed ends in a blank
