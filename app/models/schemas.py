@@ -30,6 +30,7 @@ TRAINED: dict[str, JsonValue] = {
     "label_source": "overread",
     "weights_sha256": "a35695b22b2cf1757f915bb30e71aae767198d6028565be45fee993caed40ce5",
     "promoted": True,
+    "holds_erased": False,
     "created_at": "2026-03-02T08:52:07.805541Z",
     "metrics": {
         "overread": {
@@ -170,9 +171,7 @@ class ModelOut(BaseModel):
     label_source: str
     weights_sha256: str
     promoted: bool
-    holds_erased: bool = Field(
-        default=False, description="Whether an ECG that it was trained on was erased since: train it again."
-    )
+    holds_erased: bool = Field(description="Whether an ECG that it was trained on was erased since: train it again.")
     created_at: datetime
     metrics: dict[str, Any] = Field(description="Macro metrics on the test split, against each source.")
 
