@@ -25,6 +25,7 @@ from app.kit.database import Database
 from app.reports import service as reports
 from app.reports.queries import lock_ecg
 from app.reports.schemas import ReportIn, Source
+from app.sites.service import set_time_zone
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.service import Labelers
 from ml.labeling import Labeler, Vocabulary, builtin, overread_masks
@@ -51,7 +52,12 @@ FILTERS = [
     PairFilter(age_min=60.5, age_max=70),
     PairFilter(recorded_from=START + timedelta(hours=5), recorded_to=START + timedelta(days=40)),
     PairFilter(device_software="v1", sex="unknown"),
+    PairFilter(location="ICU", off_hours=True),
+    PairFilter(blinded="yes"),
+    PairFilter(validated="unknown", site="south"),
+    PairFilter(heart_rate_min=60, heart_rate_max=100),
 ]
+ZONES = ["Europe/Berlin", "America/New_York", "Asia/Kolkata"]
 
 
 def known(draw: random.Random) -> dict[str, object]:
@@ -63,8 +69,10 @@ def known(draw: random.Random) -> dict[str, object]:
         "device_software": draw.choice(["v1", "v2"]),
         "age": draw.choice([60.0, 60.5, 70.0, 71.0]),
         "sex": draw.choice(["male", "female"]),
+        "location": draw.choice(["ICU", "ward"]),
+        "heart_rate": draw.choice([59.6, 80.0, 150.0]),
     }
-    return {name: possible[name] for name in draw.sample(sorted(possible), draw.randrange(7))}
+    return {name: possible[name] for name in draw.sample(sorted(possible), draw.randrange(9))}
 
 
 class Writer:
@@ -104,8 +112,14 @@ class Writer:
         self._mine.append(ecg_id)
 
     def _reading(self, source: Source, reader: str | None) -> ReportIn:
+        if source == "machine":
+            return ReportIn(source=source, text=self._draw.choice(MACHINES), reader=reader)
         return ReportIn(
-            source=source, text=self._draw.choice(MACHINES if source == "machine" else OVERREADS), reader=reader
+            source=source,
+            text=self._draw.choice(OVERREADS),
+            reader=reader,
+            blinded=self._draw.choice(["yes", "unknown"]),
+            validated=self._draw.choice(["no", "unknown"]),
         )
 
     def _read(self, session: Session, ecg_id: uuid.UUID, *readings: ReportIn) -> None:
@@ -121,7 +135,10 @@ def check(database: Database) -> None:
         session.execute(text("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ"))
         slot = vocabularies.active(session).slot
         assert slot is not None
-        for column, group_by in (("site_id", "site"), ("reader_id", "reader"), ("month", "month"), ("sex", "sex")):
+        for column, group_by in (
+            *(("site_id", "site"), ("reader_id", "reader"), ("month", "month"), ("sex", "sex")),
+            *(("location_id", "location"), ("hour", "hour"), ("blinded", "blinded"), ("validated", "validated")),
+        ):
             counts = totals(count_by_cell(session, slot, PairFilter(), [group_by]))  # type: ignore[list-item]
             rows = session.execute(
                 text(f"SELECT {column}, cell_id, count(*) FROM pairs WHERE slot = :slot GROUP BY 1, 2"), {"slot": slot}
@@ -131,6 +148,15 @@ def check(database: Database) -> None:
         wanted = "SELECT outcome, ecg_id FROM pairs JOIN cell_outcomes USING (cell_id) WHERE slot = :slot ORDER BY 1, 2"
         found = session.execute(text(listed), {"slot": slot}).all()
         assert found == session.execute(text(wanted), {"slot": slot}).all()
+        assert session.execute(text(_IN_ANOTHER_ZONE)).scalar_one() == 0
+
+
+_IN_ANOTHER_ZONE = """
+    SELECT count(*) FROM pairs p JOIN ecgs e ON e.id = p.ecg_id LEFT JOIN sites z ON z.name = e.site, LATERAL (
+        SELECT e.recorded_at AT TIME ZONE coalesce(z.time_zone, 'UTC')
+    ) local (at)
+    WHERE p.hour <> coalesce(extract(hour FROM at), -1) OR p.weekday <> coalesce(extract(isodow FROM at), -1)
+"""
 
 
 def totals(counts: Counted) -> dict[tuple[int, int], int]:
@@ -150,11 +176,12 @@ def recount(database: Database, yaml: str) -> tuple[list[StoredPair], Counter[st
     with database.begin() as session:
         rows = session.execute(
             text(
-                "SELECT ecg_id, source, reader, text, current, reports.created_at FROM reports "
+                "SELECT ecg_id, source, reader, text, current, reports.created_at, blinded, validated FROM reports "
                 "JOIN texts ON texts.id = text_id ORDER BY reports.created_at, version"
             )
         ).all()
         stored = {row.id: row for row in session.execute(text("SELECT * FROM ecgs"))}
+        zones: dict[str, str] = dict(session.execute(text("SELECT name, time_zone FROM sites")).all())
     of_ecg: dict[uuid.UUID, list[Row[Any]]] = {}
     for row in rows:
         of_ecg.setdefault(row.ecg_id, []).append(row)
@@ -175,11 +202,13 @@ def recount(database: Database, yaml: str) -> tuple[list[StoredPair], Counter[st
         else:
             known = {name: getattr(stored[ecg_id], name) for name in KEPT}
             cell = (*read[machine[-1].text].masks()[:2], *masks[:2])
-            pairs.append(StoredPair(cell, reader=newest.reader or None, **known))
+            known |= {"blinded": newest.blinded, "validated": newest.validated}
+            zone = zones.get(known["site"], "UTC")
+            pairs.append(StoredPair(cell, reader=newest.reader or None, time_zone=zone, **known))
     return pairs, left_out
 
 
-KEPT = ("recorded_at", "site", "device", "device_software", "sex", "age")
+KEPT = ("recorded_at", "site", "location", "device", "device_software", "sex", "age", "heart_rate")
 
 
 def test_counts_are_right_at_every_moment_and_in_the_end(
@@ -205,7 +234,15 @@ def test_counts_are_right_at_every_moment_and_in_the_end(
             with database.begin() as session:
                 fold(session, slot)
 
-    turns = [*(Writer(database, number).turn for number in range(3)), fold_both, lambda: check(database)]
+    draw = random.Random(1)
+
+    def move_a_site() -> None:
+        with database.begin() as session:
+            set_time_zone(session, "test", draw.choice(["north", "south"]), draw.choice(ZONES))
+        stop.wait(0.2)  # writers wait for it
+
+    writers = [Writer(database, number).turn for number in range(3)]
+    turns = [*writers, fold_both, move_a_site, lambda: check(database)]
     threads = [until_stopped(turn) for turn in turns]
     for thread in threads:
         thread.start()
