@@ -226,9 +226,10 @@ _AFTER = [
     """,
     """
     INSERT INTO changes_0 (recorded_at, age, ecg_id, outcome, site_id, device_id, device_software_id, reader_id, sex,
-                           slot, simulated)
+                           slot, simulated, location_id, blinded, validated, heart_rate, qtc_ms, qrs_axis)
     SELECT coalesce(recorded_at, '0001-01-01 00:00:00+00'), age, ecg_id, outcome, site_id, device_id,
-           device_software_id, reader_id, sex, slot, simulated
+           device_software_id, reader_id, sex, slot, simulated, location_id, blinded, validated, heart_rate, qtc_ms,
+           qrs_axis
     FROM pairs_0 JOIN cell_outcomes USING (cell_id)
     """,
     *(

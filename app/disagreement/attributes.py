@@ -204,9 +204,15 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     _local("hour", "hour", 0, 23, description="Hour of the recording in the site's time zone."),
     _local("weekday", "isodow", 1, 7, description="Day of the recording in the site's time zone; 1 is Monday."),
     Attribute(
-        column="({off_hours})",
-        filters=(Filter(name="off_hours", type=_OffHours, condition="{0} = :off_hours", stored=int),),
-        groupings=(Grouping(name="off_hours", shown=lambda value: None if value < 0 else bool(value)),),
+        column="{off_hours}",
+        filters=(Filter(name="off_hours", type=_OffHours, condition="hour >= 0 AND {0} = :off_hours"),),
+        groupings=(
+            Grouping(
+                name="off_hours",
+                sql="CASE WHEN hour < 0 THEN -1 ELSE {0}::integer END",
+                shown=lambda value: None if value < 0 else bool(value),
+            ),
+        ),
     ),
     _coded("blinded", _Blinded, KNOWN, "p"),
     _coded("validated", _Validated, KNOWN, "p"),

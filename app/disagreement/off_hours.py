@@ -23,7 +23,7 @@ class OffHours:
         return cls(start, end, settings.off_days)
 
     def sql(self) -> str:
-        """Return the SQL of whether a pair's `hour` and `weekday` are off hours: 1, 0, or -1 where not known."""
+        """Return the SQL of whether a pair's `hour` and `weekday` are off-hours, where they are known."""
         within = f"hour >= {self.start:d} {'AND' if self.start <= self.end else 'OR'} hour < {self.end:d}"
         days = ", ".join(f"{day:d}" for day in (0, *self.days))
-        return f"CASE WHEN hour < 0 THEN -1 WHEN weekday IN ({days}) OR ({within}) THEN 1 ELSE 0 END"
+        return f"(weekday IN ({days}) OR {within})"

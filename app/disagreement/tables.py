@@ -29,6 +29,7 @@ from sqlalchemy import (
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id, Json
+from ml.formats.ecg_file import MEASURED
 
 BY_SLOT = "LIST (slot)"
 
@@ -98,8 +99,9 @@ class Pair(Base):
 
     __tablename__ = "pairs"
     __table_args__ = (
-        Index("ix_pairs_recorded_at", "recorded_at", "cell_id", "simulated"),
-        Index("ix_pairs_age", "age", "cell_id", "simulated"),
+        # all that is read of the pairs at the edges of a range
+        Index("ix_pairs_recorded_at", "recorded_at", "cell_id", "simulated", "blinded", "validated"),
+        Index("ix_pairs_age", "age", "cell_id", "simulated", "blinded", "validated"),
         {"postgresql_partition_by": BY_SLOT},
     )
 
@@ -191,6 +193,10 @@ changes = Table(
     Column("sex", SmallInteger, nullable=False),
     Column("slot", SmallInteger, nullable=False),
     Column("simulated", Boolean, nullable=False),
+    Column("location_id", Integer, nullable=False, server_default=text("0")),
+    Column("blinded", SmallInteger, nullable=False, server_default=text("0")),
+    Column("validated", SmallInteger, nullable=False, server_default=text("0")),
+    *(Column(name, SmallInteger) for name in MEASURED),
     PrimaryKeyConstraint("outcome", "simulated", "recorded_at", "ecg_id", "slot"),
     Index("ix_changes_site", "outcome", "site_id", "recorded_at", "ecg_id"),
     Index("ix_changes_device", "outcome", "device_id", "recorded_at", "ecg_id"),

@@ -41,16 +41,24 @@ def upgrade() -> None:
         "weekday = extract(isodow FROM recorded_at AT TIME ZONE 'UTC') WHERE recorded_at IS NOT NULL"
     )
     op.execute("ALTER TABLE pairs ENABLE TRIGGER USER")
+    _edges(", blinded, validated")
     for name in _KNOWN:  # as for pairs: nothing is known yet
         op.execute(f"ALTER TABLE pair_deltas ADD COLUMN {name} smallint DEFAULT 0 NOT NULL")
         op.execute(f"ALTER TABLE pair_totals ADD COLUMN {name} smallint DEFAULT 0 NOT NULL")
     _key("simulated, facet, value, cell_id, blinded, validated, slot")
     _about_totals("pairs by kind (simulated, blinded, validated), one attribute and cell")
-    _count(", blinded, validated")
+    op.execute("ALTER TABLE changes ADD COLUMN location_id integer DEFAULT 0 NOT NULL")
+    for name in _KNOWN:
+        op.execute(f"ALTER TABLE changes ADD COLUMN {name} smallint DEFAULT 0 NOT NULL")
+    for name in _MEASUREMENTS:
+        op.execute(f"ALTER TABLE changes ADD COLUMN {name} smallint")
+    _count(_KNOWN, ("location_id", *_KNOWN, *_MEASUREMENTS))
 
 
 def downgrade() -> None:
-    _count("")
+    _count((), ())
+    for name in ("location_id", *_KNOWN, *_MEASUREMENTS):
+        op.execute(f"ALTER TABLE changes DROP COLUMN {name}")
     op.execute(
         "CREATE TEMPORARY TABLE summed ON COMMIT DROP AS SELECT simulated, facet, value, cell_id, slot, "
         "sum(pairs)::bigint AS pairs FROM pair_totals GROUP BY 1, 2, 3, 4, 5"
@@ -66,6 +74,7 @@ def downgrade() -> None:
     for name in _KNOWN:
         op.execute(f"ALTER TABLE pair_totals DROP COLUMN {name}")
         op.execute(f"ALTER TABLE pair_deltas DROP COLUMN {name}")
+    _edges("")
     for name in ("location_id", "hour", "weekday", *_KNOWN, *_MEASUREMENTS):
         op.execute(f"ALTER TABLE pairs DROP COLUMN {name}")
     op.execute("DELETE FROM attribute_values WHERE attribute = 'location'")
@@ -96,6 +105,13 @@ def _ecgs() -> None:
     op.execute("CREATE INDEX ix_ecgs_order_hash ON ecgs (order_hash) WHERE order_hash IS NOT NULL")
 
 
+def _edges(more: str) -> None:
+    """Make the indexes again that the pairs at the edges of a range are read from."""
+    for column in ("recorded_at", "age"):
+        op.execute(f"DROP INDEX ix_pairs_{column}")
+        op.execute(f"CREATE INDEX ix_pairs_{column} ON pairs ({column}, cell_id, simulated{more})")
+
+
 def _key(columns: str) -> None:
     op.execute("ALTER TABLE pair_totals DROP CONSTRAINT pk_pair_totals")
     op.execute(f"ALTER TABLE pair_totals ADD CONSTRAINT pk_pair_totals PRIMARY KEY ({columns})")
@@ -112,12 +128,13 @@ def _names(attributes: str) -> None:
     )
 
 
-def _count(more: str) -> None:
-    """Replace the triggers' function. `more`: the columns that are counted besides."""
-    attributes = "site_id, device_id, device_software_id, reader_id"
-    counted = f"cell_id, {attributes}, month, slot, age_years, sex, simulated{more}"
-    changed = f"age, ecg_id, outcome, {attributes}, sex, slot, simulated"
-    followed = f"ecg_id, recorded_at, age, {counted}".split(", ")
+def _count(counted_besides: tuple[str, ...], listed_besides: tuple[str, ...]) -> None:
+    """Replace the triggers' function, with further columns in `pair_deltas` and in `changes`."""
+    both = ("site_id", "device_id", "device_software_id", "reader_id", "sex", "slot", "simulated")
+    counts = ("cell_id", "month", "age_years", *both, *counted_besides)
+    lists = ("age", "ecg_id", *both, *listed_besides)
+    counted, changed = ", ".join(counts), ", ".join((*lists, "outcome"))
+    followed = dict.fromkeys(("recorded_at", *counts, *lists))
     old, new = (", ".join(f"{row}.{name}" for name in followed) for row in ("p", "n"))
     differs = f"({old}) IS DISTINCT FROM ({new})"
     when = "coalesce(p.recorded_at, '0001-01-01 00:00:00+00')"
