@@ -148,14 +148,15 @@ def check(database: Database) -> None:
         wanted = "SELECT outcome, ecg_id FROM pairs JOIN cell_outcomes USING (cell_id) WHERE slot = :slot ORDER BY 1, 2"
         found = session.execute(text(listed), {"slot": slot}).all()
         assert found == session.execute(text(wanted), {"slot": slot}).all()
-        assert session.execute(text(_IN_ANOTHER_ZONE)).scalar_one() == 0
+        assert session.execute(text(_IN_ANOTHER_ZONE), {"slot": slot}).scalar_one() == 0
 
 
 _IN_ANOTHER_ZONE = """
     SELECT count(*) FROM pairs p JOIN ecgs e ON e.id = p.ecg_id LEFT JOIN sites z ON z.name = e.site, LATERAL (
         SELECT e.recorded_at AT TIME ZONE coalesce(z.time_zone, 'UTC')
     ) local (at)
-    WHERE p.hour <> coalesce(extract(hour FROM at), -1) OR p.weekday <> coalesce(extract(isodow FROM at), -1)
+    WHERE p.slot = :slot AND (p.hour <> coalesce(extract(hour FROM at), -1)
+                              OR p.weekday <> coalesce(extract(isodow FROM at), -1))
 """
 
 
