@@ -80,6 +80,25 @@ def test_a_local_time_is_the_sites(client: httpx.Client, database: Database) -> 
     assert ecg["reports"][1]["authored_at"] == "2021-05-21T21:03:33Z"
 
 
+@pytest.mark.parametrize(
+    ("file", "readings"),
+    [
+        ("muse_xml/muse_ecg1.xml", ["machine", "overread"]),
+        ("philips_sierra_xml/129DYPRG.XML", ["machine"]),
+        ("philips_sierra_xml/ad4d3d80-d165_1-04_orig.xml", ["machine", "overread"]),
+        ("hl7_aecg/Example_aECG.xml", []),
+        ("dicom_ecg/mortara_12lead.dcm", ["machine"]),
+    ],
+)
+def test_real_files_of_every_format_are_stored(
+    client: httpx.Client, shared: Path, file: str, readings: list[str]
+) -> None:
+    ecg = upload(client, (shared / "formats" / file).read_bytes())
+    assert [each["source"] for each in ecg["reports"]] == readings
+    assert {"recorded_at", "device", "measurements", "patient_id"} <= set(ecg["from_file"])
+    assert ecg["measurements"]["by"] == "device" and ecg["patient"] is not None
+
+
 def test_the_same_file_again_changes_nothing(client: httpx.Client) -> None:
     first, again = upload(client, NAMED), upload(client, NAMED)
     assert (first["id"], first["reports"], again["conflicts"]) == (again["id"], again["reports"], [])
