@@ -17,7 +17,7 @@ _MAX_COPIED = 10**8  # characters
 _DECLARED = re.compile(r"""\s*+<\?xml[^>]{0,100}?encoding\s{0,20}=\s{0,20}["']([A-Za-z0-9._-]{1,40})["']""", re.ASCII)
 _CODE_PAGE = re.compile(r"utf-?8|us-ascii|iso-?8859-\d{1,2}|latin-?1|(?:windows-|cp)125\d", re.IGNORECASE)
 _LATIN_1 = re.compile(r"iso-?8859-1|latin-?1", re.IGNORECASE)
-_NOT_IN_XML = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f]+")
+_NOT_IN_XML = bytes(set(range(32)) - set(b"\t\n\r"))
 
 
 class _FoundRoot(Exception):
@@ -107,16 +107,17 @@ def _text(content: bytes) -> str:
     same in all of them.
     """
     if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        return _NOT_IN_XML.sub("", content.decode("utf-16", "replace"))
+        content = content.decode("utf-16", "replace").encode("utf-8", "replace")
+        return content.translate(None, _NOT_IN_XML).decode()
+    content = content.translate(None, _NOT_IN_XML).lstrip(b"\xef\xbb\xbf \t\r\n")
     declared = _DECLARED.match(content[:300].decode("latin-1"))
     code_page = declared[1] if declared else "utf-8"
     if not _CODE_PAGE.fullmatch(code_page):
         raise _unreadable("unknown_code_page", "the XML is in a code page that is not supported")
     try:
-        text = content.decode("windows-1252" if _LATIN_1.fullmatch(code_page) else code_page)
+        return content.decode("windows-1252" if _LATIN_1.fullmatch(code_page) else code_page)
     except (UnicodeDecodeError, LookupError):
-        text = content.decode("windows-1252", "replace")
-    return _NOT_IN_XML.sub("", text.lstrip("\ufeff \t\r\n\0"))
+        return content.decode("windows-1252", "replace")
 
 
 def _damaged(error: ParseError) -> Unreadable:
