@@ -1,5 +1,6 @@
 """What is imported: a kind of archive, and where it lies."""
 
+import os
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +9,7 @@ from pathlib import Path
 from app.imports.places import Folder
 from ml import archives
 from ml.archives import Entry, Found, Rejected
+from ml.formats import FORMATS
 
 COUNTING_S = 30.0
 """Seconds that an archive's ECGs may be counted before it is read, so that the time left can be told."""
@@ -53,14 +55,22 @@ class Source:
         yield from archives.read(self.kind, self.path, self.options)
 
     def count(self) -> int:
-        """Return how much `read` yields; 0 where to count it takes too long. Raises `BadArchive`."""
+        """Return how much `read` yields; 0 where to count it takes too long. Raises `BadArchive`.
+
+        Of a folder of files those are counted that have the name of a main file, which is nearly the same.
+        """
         deadline = time.monotonic() + COUNTING_S
         counted = 0
-        for _ in self.read():
+        for _ in self.read() if archives.ARCHIVES[self.kind].at is None else self._main_files():
             counted += 1
             if time.monotonic() > deadline:
                 return 0
         return counted
+
+    def _main_files(self) -> Iterator[str]:
+        endings = tuple(file_format.main_ending for file_format in FORMATS)
+        for _, _, names in os.walk(self.path):
+            yield from (name for name in names if name.lower().endswith(endings))
 
     def place_of(self, entry: Entry) -> str:
         """Return where an ECG lies: the path of its signal below the folder, else its record."""

@@ -3,16 +3,13 @@
 from collections.abc import Collection, Iterable
 from typing import Any, NamedTuple
 
-from sqlalchemy import exists, func, or_, select
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import exists, or_, select, text
 from sqlalchemy.orm import Session
 
 from app.ecgs.tables import Ecg
 from app.imports.batch import SeenFile, Waveform
 from app.imports.tables import ImportedFile
 
-_ROWS = 2_000  # a statement
-_REPLACED = ("size", "modified_ns", "sha256", "waveform_sha256", "samples", "sampling_rate_hz")
 _SEEN = (
     ImportedFile.path,
     ImportedFile.size,
@@ -62,21 +59,36 @@ def record(session: Session, files: Iterable[SeenFile]) -> None:
     """Write down how files looked that were read now, and what they held."""
     rows = {(file.folder, file.path): file for file in files}
     ordered = [rows[key] for key in sorted(rows)]  # two writers of the same rows then do not deadlock
-    for start in range(0, len(ordered), _ROWS):
-        statement = insert(ImportedFile).values([_values(file) for file in ordered[start : start + _ROWS]])
-        replaced = {name: statement.excluded[name] for name in _REPLACED}
-        session.execute(
-            statement.on_conflict_do_update(index_elements=["folder", "path"], set_={**replaced, "seen_at": func.now()})
-        )
+    if not ordered:
+        return
+    waveforms = [file.waveform or (None, None, None) for file in ordered]
+    session.execute(
+        text(
+            """
+            INSERT INTO import_files
+                (folder, path, size, modified_ns, sha256, waveform_sha256, samples, sampling_rate_hz)
+            SELECT * FROM unnest(
+                CAST(:folders AS bytea[]), CAST(:paths AS bytea[]), CAST(:sizes AS bigint[]), CAST(:times AS bigint[]),
+                CAST(:contents AS bytea[]), CAST(:waveforms AS text[]), CAST(:samples AS integer[]),
+                CAST(:rates AS float8[])
+            ) ON CONFLICT (folder, path) DO UPDATE SET size = excluded.size, modified_ns = excluded.modified_ns,
+                sha256 = excluded.sha256, waveform_sha256 = excluded.waveform_sha256, samples = excluded.samples,
+                sampling_rate_hz = excluded.sampling_rate_hz, seen_at = now()
+            """
+        ),
+        {
+            "folders": [file.folder for file in ordered],
+            "paths": [file.path for file in ordered],
+            "sizes": [file.size for file in ordered],
+            "times": [file.modified_ns for file in ordered],
+            "contents": [file.sha256 for file in ordered],
+            "waveforms": [waveform[0] for waveform in waveforms],
+            "samples": [waveform[1] for waveform in waveforms],
+            "rates": [waveform[2] for waveform in waveforms],
+        },
+    )
 
 
 def _known(path: bytes, size: int, modified_ns: int, sha256: bytes | None, *waveform: Any) -> tuple[bytes, KnownFile]:
     found = None if waveform[0] is None else Waveform(*waveform)
     return path, KnownFile(size, modified_ns, sha256, found)
-
-
-def _values(file: SeenFile) -> dict[str, Any]:
-    waveform = file.waveform or (None, None, None)
-    names = ("waveform_sha256", "samples", "sampling_rate_hz")
-    seen = {"folder": file.folder, "path": file.path, "size": file.size, "modified_ns": file.modified_ns}
-    return {**seen, "sha256": file.sha256, **dict(zip(names, waveform, strict=True))}

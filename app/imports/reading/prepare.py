@@ -89,9 +89,9 @@ def _read(path: Path, known: Stamp | None) -> _Read:
     if reasons:
         why = tuple(Why(reason.code, _without(reason.detail, names)) for reason in reasons)
         return _Read(Signal(state="refused", stamp=stamp, sha256=digest, reasons=why))
-    found = Waveform(waveform.digest(recording), recording.samples.shape[1], recording.sampling_rate_hz)
-    signal = Signal(state="read", stamp=stamp, sha256=digest, waveform=found)
-    return _Read(signal, file, waveform.encode(recording))
+    encoded = waveform.encode(recording)
+    found = Waveform(waveform.identity(encoded), recording.samples.shape[1], recording.sampling_rate_hz)
+    return _Read(Signal(state="read", stamp=stamp, sha256=digest, waveform=found), file, encoded)
 
 
 def stamp_of(record: RecordOnDisk) -> Stamp:
