@@ -160,8 +160,8 @@ class Batch:
             self._add(place, line)
         if waveform is not None:
             self._by_waveform[waveform.sha256] = place
-        if record is not None:
-            self._by_record.setdefault(record, place)
+        if record is not None and self.ecgs[place].record == record:  # else the ECG has another name
+            self._by_record[record] = place
         return place
 
     def _add(self, place: int, line: Line) -> None:

@@ -73,14 +73,17 @@ class Pace:
         self._tell = tell
         self._every_s = every_s
         self._began = self._told = time.monotonic()
+        self._begun = 0
 
     def __call__(self, imported: Imported) -> None:
         """Tell, unless it was told a moment ago."""
         now = time.monotonic()
+        if not self._begun:  # processes have started: the rate is from here
+            self._began, self._begun = now, imported.found
         if now - self._told < self._every_s:
             return
         self._told = now
-        rate = imported.found / (now - self._began)
+        rate = (imported.found - self._begun) / (now - self._began)
         words = [f"{imported.found:,} of {imported.total:,} ECGs" if imported.total else f"{imported.found:,} ECGs"]
         words.append(f"{rate:,.0f} a second")
         if imported.total and rate:

@@ -93,7 +93,8 @@ class Loader:
         self.loaded = Loaded()
 
     def __enter__(self) -> Self:
-        self._lanes = [ThreadPoolExecutor(1) for _ in range(min(self._workers, LANES))]
+        # one more than CPUs: while lanes wait for the database or for processes, another one has work
+        self._lanes = [ThreadPoolExecutor(1) for _ in range(min(self._workers + 1, LANES))]
         self._broken: set[int] = set()
         return self
 

@@ -95,9 +95,11 @@ def _ask(child: _Child, bodies: Sequence[bytes]) -> list[Answer]:
     assert child.stdin is not None and child.stdout is not None
     answers: list[Answer] = []
     try:
-        writer = io.BufferedWriter(child.stdin)
-        write_frame(writer, {}, b"[" + b",".join(bodies) + b"]")
-        writer.detach()
+        frame = io.BytesIO()
+        write_frame(frame, {}, b"[" + b",".join(bodies) + b"]")
+        rest = frame.getbuffer()
+        while rest:  # a pipe may take less than it is given
+            rest = rest[child.stdin.write(rest) :]
         for _ in bodies:
             if not select.select([child.stdout], [], [], LONGEST_S)[0]:
                 break
