@@ -115,6 +115,28 @@ def test_a_number_is_one_however_its_accents_are_encoded(number: str) -> None:
     assert forms == {hasher(encodable)}
 
 
+@given(st.text(min_size=1), st.text(min_size=1))
+def test_orders_and_names_have_hashes_of_their_own(value: str, other: str) -> None:
+    hasher = PatientHasher(Settings(patient_key=KEY, _env_file=None))
+    value, other = (each.encode("utf-8", "replace").decode() for each in (value, other))
+    assert hasher.order(f" {value}\n") == hasher.order(value) != hasher(value)
+    assert (hasher.order(value) == hasher.order(other)) == (
+        unicodedata.normalize("NFC", value.strip()) == unicodedata.normalize("NFC", other.strip())
+    )
+    assert hasher.pseudonym("reader", value) != hasher.pseudonym("order", value)
+
+
+def test_a_reader_is_one_however_the_name_is_spaced_and_cased() -> None:
+    hasher = PatientHasher(Settings(patient_key=KEY, _env_file=None))
+    names = ("Müller, Anna", " MÜLLER,  anna", unicodedata.normalize("NFD", "müller, anna"))
+    [pseudonym] = {hasher.pseudonym("reader", name) for name in names}
+    assert pseudonym.startswith("reader-") and len(pseudonym) == len("reader-") + 16
+    assert pseudonym not in {
+        hasher.pseudonym("reader", "Müller, Anne"),
+        PatientHasher(Settings(patient_key="x" * 32, _env_file=None)).pseudonym("reader", names[0]),
+    }
+
+
 def upload(client: httpx.Client, patient: str, key: str) -> httpx.Response:
     files = [("file", item) for item in write_wfdb(next(simulate(1, seed=4)).recording, "r").items()]
     metadata = json.dumps({"patient_id": patient, "site": "north"})
