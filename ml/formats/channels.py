@@ -52,6 +52,14 @@ class Channel:
         return cls(np.where(samples == MISSING, samples, -samples), abs(gain))
 
 
+class BadLead(ValueError):
+    """A lead cannot be read; `reason` says why."""
+
+    def __init__(self, code: str, detail: str) -> None:
+        super().__init__(detail)
+        self.reason = Reason(code, detail)
+
+
 @dataclass(frozen=True)
 class Stored:
     """The leads of a record as they are found in its files, and what is wrong with them."""

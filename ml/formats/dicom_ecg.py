@@ -18,9 +18,18 @@ from numpy.typing import NDArray
 from ml.formats.channels import Channel, Stored, units_in_a_millivolt
 from ml.formats.dicom_facts import facts_of, readings_of
 from ml.formats.ecg_file import EcgFile
-from ml.formats.format import Format
+from ml.formats.format import Format, only_file
 from ml.formats.leads import Lead, known_lead
-from ml.formats.recording import MAX_GAIN, MAX_RATE_HZ, MAX_SAMPLES, MIN_GAIN, MISSING, Reason, Recording, Unreadable
+from ml.formats.recording import (
+    MAX_GAIN,
+    MAX_RATE_HZ,
+    MAX_SAMPLES,
+    MIN_GAIN,
+    MISSING,
+    Recording,
+    Unreadable,
+    unreadable,
+)
 
 if TYPE_CHECKING:
     from pydicom.dataset import Dataset
@@ -57,21 +66,19 @@ class _Group(NamedTuple):
 
 def read_dicom(files: Mapping[str, bytes]) -> EcgFile:
     """Return what a DICOM ECG holds. Raises `Unreadable`."""
-    found = [content for content in files.values() if is_dicom(content)]
-    if len(found) != 1:
-        raise _unreadable("file_count", f"exactly one DICOM file is needed, not {len(found)}")
-    if len(found[0]) > MAX_DICOM_BYTES:
-        raise _unreadable("too_large", f"a DICOM file may have {MAX_DICOM_BYTES:,} bytes")
-    if found[0].count(_ITEM) > MAX_ITEMS:
-        raise _unreadable("too_large", f"a DICOM file may have {MAX_ITEMS:,} items of sequences")
-    if _DEFLATED in found[0]:  # before anything inflates it
-        raise _unreadable("unsupported_syntax", "compressed DICOM files are not supported")
+    content = only_file(files, is_dicom, FORMAT.name)
+    if len(content) > MAX_DICOM_BYTES:
+        raise unreadable("too_large", f"a DICOM file may have {MAX_DICOM_BYTES:,} bytes")
+    if content.count(_ITEM) > MAX_ITEMS:
+        raise unreadable("too_large", f"a DICOM file may have {MAX_ITEMS:,} items of sequences")
+    if _DEFLATED in content:  # before anything inflates it
+        raise unreadable("unsupported_syntax", "compressed DICOM files are not supported")
     try:
-        return _read(found[0])
+        return _read(content)
     except Unreadable:
         raise
     except Exception as error:  # pydicom raises all kinds where a file is damaged
-        raise _unreadable("bad_dicom", f"the DICOM file is damaged ({type(error).__name__})") from error
+        raise unreadable("bad_dicom", f"the DICOM file is damaged ({type(error).__name__})") from error
 
 
 def is_dicom(head: bytes) -> bool:
@@ -93,7 +100,7 @@ def _pydicom() -> Any:
 def _read(content: bytes) -> EcgFile:
     dataset = _pydicom().dcmread(BytesIO(content))
     if dataset.file_meta.get("TransferSyntaxUID") not in _READ_SYNTAXES:
-        raise _unreadable("unsupported_syntax", "DICOM files are read in little-endian syntaxes without compression")
+        raise unreadable("unsupported_syntax", "DICOM files are read in little-endian syntaxes without compression")
     return EcgFile(_recording(dataset), facts_of(dataset), readings_of(dataset))
 
 
@@ -101,9 +108,9 @@ def _recording(dataset: "Dataset") -> Recording:
     """Return the original waveform. Derived ones, and averaged beats, are left out by what they say of themselves."""
     groups = [_group(each) for each in dataset.get("WaveformSequence") or () if _is_rhythm(each)]
     if not groups:
-        raise _unreadable("waveform_count", "the DICOM file holds no original ECG waveform")
+        raise unreadable("waveform_count", "the DICOM file holds no original ECG waveform")
     if len({(group.rate_hz, group.starts_ms, len(group.frames)) for group in groups}) > 1:
-        raise _unreadable("unequal_starts", "the groups of channels differ in time, length or sampling rate")
+        raise unreadable("unequal_starts", "the groups of channels differ in time, length or sampling rate")
     stored = Stored()
     for group in groups:
         for place, channel in enumerate(group.channels):
@@ -123,15 +130,15 @@ def _group(group: "Dataset") -> _Group:
     kind = _TYPES.get((int(group.WaveformBitsAllocated), str(group.WaveformSampleInterpretation)))
     rate = float(group.SamplingFrequency)
     if kind is None:
-        raise _unreadable("unsupported_encoding", "samples are read as signed integers of 16 or 32 bits")
+        raise unreadable("unsupported_encoding", "samples are read as signed integers of 16 or 32 bits")
     if not 0 < rate <= MAX_RATE_HZ:
-        raise _unreadable("bad_rate", f"the sampling rate must be above 0 and at most {MAX_RATE_HZ:,.0f} Hz")
+        raise unreadable("bad_rate", f"the sampling rate must be above 0 and at most {MAX_RATE_HZ:,.0f} Hz")
     if not 0 < width <= MAX_CHANNELS or width != len(channels):
-        raise _unreadable("bad_header", "the number of channels is not that of their definitions")
+        raise unreadable("bad_header", "the number of channels is not that of their definitions")
     content = bytes(group.WaveformData)
     wanted = width * samples * kind.itemsize
     if not 0 < samples <= MAX_SAMPLES or not wanted <= len(content) <= wanted + 1:  # a value has an even length
-        raise _unreadable("wrong_length", f"the waveform holds {len(content):,} bytes, not {wanted:,}")
+        raise unreadable("wrong_length", f"the waveform holds {len(content):,} bytes, not {wanted:,}")
     padding = group.get("WaveformPaddingValue")
     mark = bytes(padding)[: kind.itemsize] if padding is not None else b""
     return _Group(
@@ -157,27 +164,23 @@ def _lead(channel: "Dataset") -> Lead | None:
 def _channel(channel: "Dataset", group: _Group, place: int, lead: Lead) -> Channel:
     """Return a lead: (sample · sensitivity · correction factor) + baseline, in the units of the sensitivity."""
     if any(float(channel.get(skew) or 0) for skew in ("ChannelSampleSkew", "ChannelTimeSkew")):
-        raise _unreadable("unsupported_skew", f"lead {lead.name} is sampled at other times than the rest")
+        raise unreadable("unsupported_skew", f"lead {lead.name} is sampled at other times than the rest")
     [unit, *_] = channel.ChannelSensitivityUnitsSequence
     in_a_millivolt = units_in_a_millivolt(str(unit.get("CodeValue") or ""))
     if in_a_millivolt is None:
-        raise _unreadable("unknown_unit", f"lead {lead.name}: the unit is not V, mV, uV or nV")
+        raise unreadable("unknown_unit", f"lead {lead.name}: the unit is not V, mV, uV or nV")
     correction = channel.get("ChannelSensitivityCorrectionFactor")
     size = Decimal(str(channel.ChannelSensitivity)) * Decimal(str(1 if correction is None else correction))
     if not size.is_finite() or not size or not MIN_GAIN <= abs(in_a_millivolt / size) <= MAX_GAIN:
-        raise _unreadable("bad_gain", f"lead {lead.name}: the sensitivity is no number that can be used")
+        raise unreadable("bad_gain", f"lead {lead.name}: the sensitivity is no number that can be used")
     baseline = Decimal(str(channel.get("ChannelBaseline") or 0)) / size
     if not baseline.is_finite() or baseline % 1 or abs(baseline) > 2**30:
-        raise _unreadable("unsupported_baseline", f"lead {lead.name}: the baseline is no whole number of steps")
+        raise unreadable("unsupported_baseline", f"lead {lead.name}: the baseline is no whole number of steps")
     column = group.frames[:, place].astype(np.int64)
     samples = np.where(column == group.padding, MISSING, column + int(baseline))
     if samples.max() > np.iinfo(np.int32).max or samples.min() < np.iinfo(np.int32).min:
-        raise _unreadable("bad_gain", f"lead {lead.name}: a sample is too large")
+        raise unreadable("bad_gain", f"lead {lead.name}: a sample is too large")
     return Channel.of(samples.astype(np.int32), float(in_a_millivolt / size), lead.sign)
-
-
-def _unreadable(code: str, detail: str) -> Unreadable:
-    return Unreadable([Reason(code, detail)])
 
 
 FORMAT = Format(

@@ -6,6 +6,7 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import NamedTuple
 
 from ml.formats.ecg_file import EcgFile
+from ml.formats.recording import unreadable
 
 HEAD_BYTES = 65_536
 """How much of a file may be looked at to recognise it."""
@@ -46,6 +47,14 @@ class Format(NamedTuple):
     def endings(self) -> tuple[str, ...]:
         """The usual endings of all its files."""
         return (self.main_ending, *self.other_endings)
+
+
+def only_file(files: Mapping[str, bytes], recognises: Callable[[bytes], bool], name: str) -> bytes:
+    """Return the content of the one file that is of a format whose records are one file. Raises `Unreadable`."""
+    found = [content for content in files.values() if recognises(content[:HEAD_BYTES])]
+    if len(found) != 1:
+        raise unreadable("file_count", f"exactly one {name} file is needed, not {len(found)}")
+    return found[0]
 
 
 def base_name(path: str) -> str:

@@ -31,6 +31,11 @@ class Unreadable(Exception):
         self.reasons = list(reasons)
 
 
+def unreadable(code: str, detail: str) -> Unreadable:
+    """Return the exception of a single reason."""
+    return Unreadable([Reason(code, detail)])
+
+
 @dataclass(frozen=True, eq=False)
 class Recording:
     """A 12-lead recording without loss: integers, and how many of them make a millivolt.

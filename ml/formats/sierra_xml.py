@@ -16,9 +16,9 @@ from numpy.typing import NDArray
 
 from ml.formats.channels import Channel, Stored
 from ml.formats.ecg_file import EcgFile
-from ml.formats.format import HEAD_BYTES, Format
+from ml.formats.format import Format, only_file
 from ml.formats.leads import known_lead
-from ml.formats.recording import LEADS, MAX_GAIN, MAX_RATE_HZ, MIN_GAIN, Reason, Recording, Unreadable
+from ml.formats.recording import LEADS, MAX_GAIN, MAX_RATE_HZ, MIN_GAIN, Recording, unreadable
 from ml.formats.sierra_facts import facts_of, readings_of
 from ml.formats.written import number
 from ml.formats.xli import BadXli, decompress, with_limb_leads
@@ -47,27 +47,25 @@ class _Layout(NamedTuple):
 
 def read_sierra_xml(files: Mapping[str, bytes]) -> EcgFile:
     """Return what a Philips XML file holds. Raises `Unreadable`."""
-    found = [content for content in files.values() if is_sierra_xml(content)]
-    if len(found) != 1:
-        raise _unreadable("file_count", f"exactly one Philips XML file is needed, not {len(found)}")
-    root = without_namespaces(parse(found[0]))
+    content = only_file(files, is_sierra_xml, FORMAT.name)
+    root = without_namespaces(parse(content))
     if said(root, "documentinfo/documentversion") not in VERSIONS:
-        raise _unreadable("unsupported_version", f"Philips XML is read in the versions {', '.join(VERSIONS)}")
-    return EcgFile(_recording(root, len(found[0])), facts_of(root), readings_of(root))
+        raise unreadable("unsupported_version", f"Philips XML is read in the versions {', '.join(VERSIONS)}")
+    return EcgFile(_recording(root, len(content)), facts_of(root), readings_of(root))
 
 
 def is_sierra_xml(head: bytes) -> bool:
     """Return whether the first bytes of a file are those of a Philips XML file."""
-    return (root_name(head[:HEAD_BYTES]) or "").rpartition("}")[2] == ROOT
+    return (root_name(head) or "").rpartition("}")[2] == ROOT
 
 
 def _recording(root: Element, size: int) -> Recording:
     waveforms = root.findall("waveforms/parsedwaveforms")
     if len(waveforms) != 1:
-        raise _unreadable("waveform_count", f"exactly one parsed waveform is needed, not {len(waveforms)}")
+        raise unreadable("waveform_count", f"exactly one parsed waveform is needed, not {len(waveforms)}")
     layout = _layout(root, waveforms[0])
     if layout.samples * EXPANSION > size:
-        raise _unreadable("too_long", "the file is too small for the duration that it says")
+        raise unreadable("too_long", "the file is too small for the duration that it says")
     rows = _rows(waveforms[0], layout)
     kept = layout.samples - _tail(rows, layout.rate_hz)
     stored = Stored()
@@ -88,16 +86,16 @@ def _layout(root: Element, waveform: Element) -> _Layout:
     bits = waveform.get("bitspersample") or waveform.get("nbitspersample") or said(signal, "bitspersample")
     signed = (waveform.get("signalsigned") or said(signal, "signalsigned") or "").lower()
     if waveform.get("dataencoding") != "Base64" or bits != "16" or signed != "true":
-        raise _unreadable("unsupported_encoding", "only signed samples of 16 bits in Base64 are supported")
+        raise unreadable("unsupported_encoding", "only signed samples of 16 bits in Base64 are supported")
     if rate is None or not 0 < rate <= MAX_RATE_HZ:
-        raise _unreadable("bad_rate", f"the sampling rate must be above 0 and at most {MAX_RATE_HZ:,.0f} Hz")
+        raise unreadable("bad_rate", f"the sampling rate must be above 0 and at most {MAX_RATE_HZ:,.0f} Hz")
     if not resolution or not MIN_GAIN <= 1000 / resolution <= MAX_GAIN:
-        raise _unreadable("bad_gain", "the resolution in µV is no number that can be used")
+        raise unreadable("bad_gain", "the resolution in µV is no number that can be used")
     if milliseconds is None or offset is None or offset % 1 or abs(offset) > np.iinfo(np.int16).max:
-        raise _unreadable("bad_header", "the duration or the offset of the waveform is no number that can be used")
+        raise unreadable("bad_header", "the duration or the offset of the waveform is no number that can be used")
     samples = round(milliseconds * rate / 1000)
     if not MIN_SAMPLES <= samples <= MAX_SAMPLES:
-        raise _unreadable("bad_length", f"a lead may have {MIN_SAMPLES} to {MAX_SAMPLES:,} samples")
+        raise unreadable("bad_length", f"a lead may have {MIN_SAMPLES} to {MAX_SAMPLES:,} samples")
     return _Layout(
         labels=_labels(signal, waveform),
         samples=samples,
@@ -114,11 +112,11 @@ def _labels(signal: Element | None, waveform: Element) -> tuple[str, ...]:
         count = number(waveform.get("numberofleads"))
         named = tuple(labels.split())
         if not 0 < len(named) <= MAX_LEADS or count != len(named):
-            raise _unreadable("bad_header", "the number of leads is not that of their labels")
+            raise unreadable("bad_header", "the number of leads is not that of their labels")
         return named
     standard = said(signal, "leadset") == "STD-12" or said(signal, "acquisitiontype") in ("STD-12", "10-WIRE")
     if not standard or said(signal, "numberchannelsallocated") != str(len(LEADS)):
-        raise _unreadable("unsupported_leads", "leads without names are read in the set STD-12 alone")
+        raise unreadable("unsupported_leads", "leads without names are read in the set STD-12 alone")
     return LEADS
 
 
@@ -127,20 +125,20 @@ def _rows(waveform: Element, layout: _Layout) -> list[NDArray[np.int32]]:
     try:
         content = base64.b64decode("".join((waveform.text or "").split()), validate=True)
     except (binascii.Error, ValueError) as error:
-        raise _unreadable("bad_base64", "the waveform is no Base64") from error
+        raise unreadable("bad_base64", "the waveform is no Base64") from error
     if layout.compression in ("", "Uncompressed"):
         wanted = len(layout.labels) * layout.samples
         if len(content) != 2 * wanted:
-            raise _unreadable("wrong_length", f"the waveform holds {len(content):,} bytes, not {2 * wanted:,}")
+            raise unreadable("wrong_length", f"the waveform holds {len(content):,} bytes, not {2 * wanted:,}")
         return list(np.frombuffer(content, "<i2").reshape(-1, layout.samples).astype(np.int32))
     if layout.compression != "XLI":
-        raise _unreadable("unsupported_compression", "waveforms are read uncompressed or in XLI")
+        raise unreadable("unsupported_compression", "waveforms are read uncompressed or in XLI")
     if tuple(layout.labels[:6]) != _LIMB:
-        raise _unreadable("unsupported_leads", "a waveform in XLI must begin with the six limb leads")
+        raise unreadable("unsupported_leads", "a waveform in XLI must begin with the six limb leads")
     try:
         rows = decompress(content, len(layout.labels), layout.samples)
     except BadXli as error:
-        raise _unreadable("bad_compression", f"the waveform is no XLI: {error}") from error
+        raise unreadable("bad_compression", f"the waveform is no XLI: {error}") from error
     return [*with_limb_leads(rows[:6]), *rows[6:]]
 
 
@@ -153,10 +151,6 @@ def _tail(rows: list[NDArray[np.int32]], rate_hz: float) -> int:
     differs = np.flatnonzero((together != together[0]).any(axis=0))
     tail = together.shape[1] - int(differs[-1]) - 1 if differs.size else 0
     return tail if tail >= _SHORTEST_TAIL_S * rate_hz else 0
-
-
-def _unreadable(code: str, detail: str) -> Unreadable:
-    return Unreadable([Reason(code, detail)])
 
 
 FORMAT = Format(

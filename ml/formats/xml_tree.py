@@ -7,7 +7,7 @@ from xml.etree.ElementTree import Element, ParseError, TreeBuilder
 from defusedxml.common import DefusedXmlException, DTDForbidden
 from defusedxml.ElementTree import DefusedXMLParser
 
-from ml.formats.recording import Reason, Unreadable
+from ml.formats.recording import Unreadable, unreadable
 
 MAX_XML_BYTES = 2**23  # 8 MiB; ten seconds of twelve leads have 0.1 to 1 MiB
 MAX_TAGS = 50_000  # ten seconds have 700 to 2,400
@@ -51,7 +51,7 @@ def parse(content: bytes) -> Element:
     declarations of its own (entities and default attributes multiply), and what exceeds the bounds of this module.
     """
     if len(content) > MAX_XML_BYTES:
-        raise _unreadable("too_large", f"an XML file may have {MAX_XML_BYTES:,} bytes")
+        raise unreadable("too_large", f"an XML file may have {MAX_XML_BYTES:,} bytes")
     parser = _parser(TreeBuilder())
     _feed(parser, _text(content))
     try:
@@ -86,15 +86,15 @@ def _parser(target: object) -> Any:
 
 def _feed(parser: Any, text: str) -> None:
     if text.count("<") > MAX_TAGS or text.count("=") > MAX_ATTRIBUTES:
-        raise _unreadable("too_large", f"an XML file may have {MAX_TAGS:,} tags and {MAX_ATTRIBUTES:,} attributes")
+        raise unreadable("too_large", f"an XML file may have {MAX_TAGS:,} tags and {MAX_ATTRIBUTES:,} attributes")
     # expat copies a namespace for every name in it
     longest = max((len(piece) for piece in text.split("<") if "xmlns" in piece), default=0)
     if longest * (text.count("<") + text.count(":")) > _MAX_COPIED:
-        raise _unreadable("too_large", "an XML namespace is too long")
+        raise unreadable("too_large", "an XML namespace is too long")
     try:
         parser.feed(text.encode("utf-8", "replace"))
     except DefusedXmlException as error:
-        raise _unreadable("forbidden_xml", "the XML's document type declares something") from error
+        raise unreadable("forbidden_xml", "the XML's document type declares something") from error
     except ParseError as error:
         raise _damaged(error) from error
 
@@ -113,7 +113,7 @@ def _text(content: bytes) -> str:
     declared = _DECLARED.match(content[:300].decode("latin-1"))
     code_page = declared[1] if declared else "utf-8"
     if not _CODE_PAGE.fullmatch(code_page):
-        raise _unreadable("unknown_code_page", "the XML is in a code page that is not supported")
+        raise unreadable("unknown_code_page", "the XML is in a code page that is not supported")
     try:
         return content.decode("windows-1252" if _LATIN_1.fullmatch(code_page) else code_page)
     except (UnicodeDecodeError, LookupError):
@@ -122,8 +122,4 @@ def _text(content: bytes) -> str:
 
 def _damaged(error: ParseError) -> Unreadable:
     line, column = error.position
-    return _unreadable("bad_xml", f"the XML ends early or is damaged (line {line}, column {column})")
-
-
-def _unreadable(code: str, detail: str) -> Unreadable:
-    return Unreadable([Reason(code, detail)])
+    return unreadable("bad_xml", f"the XML ends early or is damaged (line {line}, column {column})")
