@@ -159,7 +159,7 @@ def _compounds(items: Sequence[Item], words: Sequence[str]) -> Iterator[tuple[in
                 i = after[-1]
             else:
                 yield i, _mention(item.start, item.end, item.rule.labels, item.rule.status)
-                if lent and (suspected or _suspected_after(items, i)):
+                if lent and not _denied(items, i) and (suspected or _suspected_after(items, i)):
                     yield from _lent(items, lent, item.start, item.end)
         i += 1
 
@@ -230,6 +230,12 @@ def _beside_sign(items: Sequence[Item], start: int, end: int) -> list[int]:
             stretch.append(i)
     signed = any(items[k].kind == "sign" for k in stretch)
     return [k for k in stretch if items[k].kind == "part"] if signed else []
+
+
+def _denied(items: Sequence[Item], head: int) -> bool:
+    """Whether a denial stands right before a head: "inferior Q waves, likely from LAFB rather than infarction"."""
+    before = items[head - 1] if head > 0 else None
+    return before is not None and before.kind in ("negation", "contrast") and before.end == items[head].start
 
 
 def _suspected_after(items: Sequence[Item], head: int) -> bool:

@@ -32,7 +32,7 @@ CueKind = Literal[
     "hedge", "hedge_after", "differential", "negation", "negation_list", "negation_after", "contrast",
     "inability", "exclusion", "exclusion_after", "answer_no", "answer_yes", "box_no", "box_yes",
     "variant", "support", "examination", "by_examination", "elsewhere", "from", "known",
-    "complement", "state_after", "swap", "replaced",
+    "complement", "slight", "state_after", "swap", "replaced",
     "historical", "historical_after", "historical_aside", "past_tracing", "told", "past_reading",
     "noted_before", "becomes",
     "correction", "correction_after", "withheld", "withheld_after", "shape", "shape_hedge",
