@@ -6,6 +6,7 @@ from operator import itemgetter
 
 from ml.labeling.codes import CodeBook
 from ml.labeling.composed import compose
+from ml.labeling.cues import CUES
 from ml.labeling.findings import Code
 from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.lexicon import FOREIGN, OTHER, OTHERS_WEIGHT, UNKNOWN, Lexicon
@@ -13,7 +14,7 @@ from ml.labeling.lists import cuts
 from ml.labeling.mentions import Mention, Mentions
 from ml.labeling.normal import Dates, Synonymy, normal_form, without_dates
 from ml.labeling.passages import NO_LABELS, Heard, Passage, Piece, Spoken, heard
-from ml.labeling.scope import CUES, Decision, Traits, decide
+from ml.labeling.scope import Decision, Traits, decide
 from ml.labeling.sections import Sections
 from ml.labeling.stances import StanceFinder
 from ml.labeling.statements import Splitter

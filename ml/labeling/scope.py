@@ -23,6 +23,7 @@ from ml.labeling.clauses import (
     past_aside,
     within_compound,
 )
+from ml.labeling.cues import AFTER, ASIDE, BARS, BEFORE, LISTING, LOOKS_BACK, ORDER, Cue
 from ml.labeling.findings import Status
 from ml.labeling.lexicon import Item
 from ml.labeling.mentions import Mention
@@ -30,68 +31,6 @@ from ml.labeling.way import JOINS, Way
 
 REACH = 12  # words between a cue and the finding before or after it
 WINDOW = 40  # items looked at on either side: a statement without end must not cost time without end
-
-_BEFORE = frozenset(
-    {
-        "hedge",
-        "differential",
-        "negation",
-        "negation_list",
-        "contrast",
-        "historical",
-        "past_tracing",
-        "past_reading",
-        "correction",
-        "withheld",
-        "shape",
-        "shape_hedge",
-        "swap",
-        "replaced",
-    }
-)
-_AFTER = frozenset({"hedge_after", "negation_after", "historical_after", "correction_after", "withheld_after"})
-_ASIDE = "historical_aside"  # looks either way
-_BARS = _AFTER | {"stop", "clause", "affirmation", "becomes", _ASIDE}  # no cue reaches over them
-_LISTING = frozenset({"past_reading", "differential"})  # these reach every finding listed behind them
-_LOOKS_BACK = {
-    "hedge": "hedge_after",
-    "negation": "negation_after",
-    "negation_list": "negation_after",
-    "contrast": "negation_after",
-    "correction": "correction_after",
-    "withheld": "withheld_after",
-    "historical": "historical_after",
-    "past_tracing": "historical_after",
-}  # when it ends its clause
-
-# Where none of these stands, a mention says what it says by itself.
-CUES = _BEFORE | _AFTER | {_ASIDE, "or", "versus", "becomes", "to", "variant", "elsewhere"}
-
-# First come, first decides.
-_ORDER: tuple[tuple[str, Status | None], ...] = (
-    ("correction", "negated"),
-    ("correction_after", "negated"),
-    ("withheld", None),
-    ("withheld_after", None),
-    ("negation_after", "negated"),
-    ("negation", "negated"),
-    ("past_reading", "historical"),
-    ("historical", "historical"),
-    ("replaced", "historical"),
-    ("historical_after", "historical"),
-    ("hedge", "uncertain"),
-    ("differential", "uncertain"),
-    ("hedge_after", "uncertain"),
-)
-
-
-class Cue(NamedTuple):
-    """A cue that reaches a mention; `over` names what it had to cross on the way."""
-
-    kind: str
-    start: int
-    end: int
-    over: str = ""
 
 
 class Decision(NamedTuple):
@@ -130,7 +69,7 @@ def decide(items: Sequence[Item | Mention], place: int, length: int, traits: Tra
     if mention.status == "negated" and not any(cue.kind == "correction" for cue in ahead):
         return Decision("negated", None)
     cues = [*ahead, *behind]
-    for kind, status in _ORDER:
+    for kind, status in ORDER:
         for cue in cues:
             if cue.kind == kind:
                 return Decision(status, cue, kind.startswith("correction"))
@@ -150,11 +89,11 @@ def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[
     i = place - 1
     while i >= 0:
         item = items[i]
-        if item.kind in _BEFORE:
+        if item.kind in BEFORE:
             kind = way.said_by(item.kind, is_shape)
             if way.lists_for(items, i):
                 way.comma = False
-            elif listed and kind not in _LISTING:
+            elif listed and kind not in LISTING:
                 break
             if kind == "neutral":
                 pass
@@ -163,11 +102,11 @@ def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[
                     found.append(Cue(kind, item.start, item.end, way.over))
             elif kind in ("hedge", "negation", "historical", "replaced"):
                 break
-        elif item.kind == _ASIDE and opens_clause(items, i):
+        elif item.kind == ASIDE and opens_clause(items, i):
             if way.lets("historical", bare=False) and mention.start - item.end <= REACH * (1 + way.finding):
                 found.append(Cue("historical", item.start, item.end, way.over))
             break
-        elif item.kind in _BARS or (item.kind == "open" and not _opened_by_cue(items, i)):
+        elif item.kind in BARS or (item.kind == "open" and not _opened_by_cue(items, i)):
             break
         elif isinstance(item, Mention):
             if item.group != mention.group:
@@ -194,7 +133,7 @@ def _ahead(items: Sequence[Item | Mention], place: int, is_shape: bool) -> list[
 def _opened_by_cue(items: Sequence[Item | Mention], opening: int) -> bool:
     """Whether a cue stands right before a bracket: "possible (inferior) infarct"."""
     before = items[opening - 1] if opening > 0 else None
-    return before is not None and before.kind in _BEFORE and before.end == items[opening].start
+    return before is not None and before.kind in BEFORE and before.end == items[opening].start
 
 
 def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cue]:
@@ -211,14 +150,14 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             break
         if item.kind in ("hedge", "hedge_after") and hedges_age(items, i):
             break
-        if item.kind == _ASIDE and opens_clause(items, i) and mentions_after(items, i):
+        if item.kind == ASIDE and opens_clause(items, i) and mentions_after(items, i):
             break
-        if item.kind in ("historical_after", _ASIDE) and not past:
+        if item.kind in ("historical_after", ASIDE) and not past:
             past = [Cue("historical_after", item.start, item.end)]
             position = item.end
             i += 1
             continue
-        if item.kind in _AFTER or item.kind == "affirmation":
+        if item.kind in AFTER or item.kind == "affirmation":
             return [*past, Cue(item.kind, item.start, item.end)]
         if item.kind == "becomes" or (item.kind == "to" and item.start == mention.end):
             if (later := next_mention(items, i)) and later.start == item.end and later.labels:
@@ -230,9 +169,9 @@ def _behind(items: Sequence[Item | Mention], place: int, length: int) -> list[Cu
             position = item.end
             i += 1
             continue
-        if item.kind in _LOOKS_BACK and ends_clause(items, i, length):
-            return [*past, Cue(_LOOKS_BACK[item.kind], item.start, item.end)]
-        if item.kind in _BEFORE or item.kind in ("stop", "clause"):
+        if item.kind in LOOKS_BACK and ends_clause(items, i, length):
+            return [*past, Cue(LOOKS_BACK[item.kind], item.start, item.end)]
+        if item.kind in BEFORE or item.kind in ("stop", "clause"):
             break
         if item.kind == "open":
             closing = closing_of(items, i)
@@ -269,7 +208,7 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
             if item.kind == "versus" or (item.kind == "or" and beside):
                 return Cue(item.kind, item.start, item.end)
             same = isinstance(item, Mention) and item.group == mention.group
-            if not (same or item.kind in THROUGH or item.kind in _BEFORE or (item.kind == "attachment" and step == 1)):
+            if not (same or item.kind in THROUGH or item.kind in BEFORE or (item.kind == "attachment" and step == 1)):
                 break
             i += step
     return None
@@ -312,5 +251,5 @@ def _alone_within(items: Sequence[Item | Mention], opening: int, closing: int, l
     inside = items[opening + 1]
     if inside.end != items[closing].start if closing < len(items) else inside.end != length:
         return None
-    kind = _LOOKS_BACK.get(inside.kind, inside.kind)
-    return Cue(kind, inside.start, inside.end) if kind in _AFTER else None
+    kind = LOOKS_BACK.get(inside.kind, inside.kind)
+    return Cue(kind, inside.start, inside.end) if kind in AFTER else None

@@ -5,15 +5,14 @@ from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from typing import NamedTuple
 
-from ml.labeling.lexicon import FUSED, Item, Lexicon
-from ml.labeling.terms import Terms, place_and_meaning, variants, words_in
+from ml.labeling.blanks import SECOND, Blanks
+from ml.labeling.fields import LENGTH as FIELD_LENGTH
+from ml.labeling.fields import FieldFinder
+from ml.labeling.lexicon import FUSED, Lexicon
 from ml.labeling.tokens import fold, tokenize, words_of
 from ml.labeling.vocabulary import Vocabulary
+from ml.labeling.wraps import Edges, Wraps
 
-_ESCAPE = re.compile(r"\\[A-Za-z.0-9]{1,8}\\")  # HL7: \.br\, \E\
-# a vendor's criteria: behind dot leaders (of two dots where capitals leave no room for more), in square brackets; "[ ]"
-# and "[x]" are boxes to tick
-_REASON = re.compile(r"(?:\.{3,}|(?<=[A-Z]{3})\.\.(?=[^\s.]))[^\n]*|\[(?![ xX]?\])[^\]\n]{0,500}\]")
 # A run of blanks or stops is tried at one place only, and given back no character: or a long run costs its square.
 _BREAK = re.compile(
     r"[\r\n\t;|•·▪~\f\v\x85\u2028\u2029]+ *"
@@ -23,10 +22,6 @@ _BREAK = re.compile(
 _LINE_BREAK = re.compile(r"[\r\n]| {3,}")
 _BULLET = re.compile(r"[\s\-*>•.,\"'=#]*(?:\d{1,2}[.)](?=\s)[\s\-*]*)?")
 _TAIL = " \t\r\n-*<>\"'=.,"
-_FIRST_WORD = re.compile(r"[^\W_]+")
-_SECOND = " 2) "  # in a list
-_NUMBERED = re.compile(r"(?:^|\s)1\)\s")
-_NUMBER = re.compile(r"(?<=\s)\d{1,2}\)(?=\s)")
 _LETTER = re.compile(r"[^\W\d_]")
 _WORD_BEFORE = re.compile(r"(?<![^\W_])[^\W_]*+$")
 _STOP = re.compile(r"(?<=[^\s.?!])\. +(?![.?!])")
@@ -35,58 +30,14 @@ _BREAKING = frozenset(".?!;")  # the words that `_BREAK` may find: the rest of i
 _BETWEEN = frozenset(
     {"", " ", "  ", "-", "'", '"', "%", "*", "**", "***", "* ", "** ", "*** ", " *", "=", "<", ">", "#"}
 )  # what stands between words and breaks nothing
-_NO_FIELDS = ("unit", "first_reading", "final_reading")
 _HISTORY = ("history", "history_dropped")
 CACHED_LENGTH = 200
 CACHED_WORDS = 64  # lines
 CACHED_LINE = 5_000  # characters: no text of a megabyte stays in memory
-FIELD_LENGTH = 80  # characters in which a field is named
 EDGE_LENGTH = 60  # characters on either side of a line break
 ANSWER_LENGTH = 20  # characters
 SHORT = 20  # characters of a line that may be a part of a term
-_ANSWERED = {  # the marks behind which a cue at the end of a line answers the finding before it: "LVH: possible"
-    "negation": frozenset({"colon", "comma", "open"}),
-    "contrast": frozenset({"colon", "comma", "open"}),
-    "hedge": frozenset({"colon"}),
-    "historical": frozenset({"colon"}),
-}
 _FINDINGS = frozenset({"mention", "head"})
-_NEVER_FIRST = frozenset({",", ")", "(", ""})  # of a statement
-_EDGE = 5  # words on either side of a line break that tell whether the line was wrapped
-
-_OPENS = frozenset(
-    {
-        "hedge",
-        "differential",
-        "negation",
-        "negation_list",
-        "contrast",
-        "inability",
-        "exclusion",
-        "correction",
-        "attachment",
-        "and",
-        "or",
-        "versus",
-        "to",
-        "withheld",
-        "part",
-        "filler",
-        "historical",
-        "past_tracing",
-        "past_reading",
-        "told",
-        "replaced",
-        "swap",
-        "known",
-        "support",
-        "complement",
-    }
-)
-_CONTINUES = frozenset(
-    {"hedge_after", "negation_after", "historical_after", "historical_aside", "withheld_after", "correction_after",
-     "affirmation", "attachment", "and", "or", "versus", "to"}
-)  # fmt: skip
 
 
 class Stretch(NamedTuple):
@@ -95,19 +46,6 @@ class Stretch(NamedTuple):
     start: int
     end: int
     past: bool
-
-
-class Edges(NamedTuple):
-    """The words at both ends of a line, without what is left out of it and the stops at its end; "" where none is.
-
-    `resumes`: it may say of the finding before it that a normal heart has it too.
-    """
-
-    first: str
-    second: str
-    before_last: str
-    last: str
-    resumes: bool = False
 
 
 class Words(NamedTuple):
@@ -128,30 +66,14 @@ class Splitter:
     """Splits reports with a vocabulary's words for fields, abbreviations and what lines begin and end with."""
 
     def __init__(self, vocabulary: Vocabulary, lexicon: Lexicon) -> None:
-        fields = [field for field in vocabulary.fields if field.holds(vocabulary.policy)]
-        self._fields = Terms(
-            (term, field.kind) for field in fields if field.kind not in _NO_FIELDS for term in field.all()
-        )
-        self._units = words_in(term for field in fields if field.kind == "unit" for term in field.all())
-        self._field_beginnings = self._fields.begins
+        self._fields = FieldFinder(vocabulary)
+        self._blanks = Blanks(vocabulary, lexicon)
         self._abbreviations = frozenset(fold(word) for word in vocabulary.abbreviations.all())
-        ignoring = [field for field in fields if field.kind == "ignored_to_line_end"]
-        to_line_end = [spelled for field in ignoring for term in field.all() for spelled in variants(term)]
-        words = "|".join(r"\W{1,5}".join(map(re.escape, spelled)) for spelled in to_line_end)
-        unless = "|".join(re.escape(word) for field in ignoring for word in field.unless)
-        ending = rf"(?!\W{{1,5}}(?:{unless})\b)" if unless else ""
-        self._to_line_end = re.compile(rf"\b(?:{words})\b{ending}[^\n]*", re.IGNORECASE) if words else None
-        self._signed_by = tuple(sorted(lexicon.signatures))
         self._lexicon = lexicon
-        self._continue, self._open, self._together = lexicon.neighbours(_CONTINUES, _OPENS)
         self._resuming = tuple(sorted({" ".join(words) for words in lexicon.neighbours({"variant"}, ())[0]}))
-        answers = "|".join(map(re.escape, sorted(lexicon.answers)))
-        leader = rf"(?<!\.)\.{{2,}}+ ?(?=(?:{answers or '(?!)'})[ \t]*+$)"
-        self._leader = re.compile(leader, re.IGNORECASE | re.MULTILINE)
         self._resuming_words = {phrase.split()[0] for phrase in self._resuming}
-        self._spanning = (*self._signed_by, *self._resuming)
-        self._may_end_open = frozenset(words[-1] for words in self._open)
-        self._wrapped = lru_cache(maxsize=20_000)(self._is_wrapped)
+        self._spanning = (*self._blanks.signed_by, *self._resuming)
+        self._wraps = Wraps(lexicon)
         self._edges = lru_cache(maxsize=20_000)(self._edge_words)
         self._words_again = lru_cache(maxsize=CACHED_WORDS)(self._words)  # of a line: for its edges, and for reading it
 
@@ -171,7 +93,7 @@ class Splitter:
                 edges = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
                 if last is None:
                     first = place
-                elif not (edges.resumes or self._may_go_on(last, edges)):
+                elif not (edges.resumes or self._wraps.may_go_on(last, edges)):
                     yield first, text[first : place - 1]
                     first = place
                 last = edges
@@ -194,7 +116,7 @@ class Splitter:
     def _edge_words(self, line: str) -> Edges:
         words = self.words(line)
         if not words.plain:
-            words = self._words(self._blanked(line))
+            words = self._words(self._blanks.blanked(line))
         known = words.known
         count = len(known)
         while count > 1 and known[count - 1] == ".":
@@ -218,12 +140,12 @@ class Splitter:
             and self._lexicon.signatures.isdisjoint(known)
             and "[" not in text
             and ".." not in text
-            and _SECOND not in text
+            and SECOND not in text
         )
         if not (plain and text[:1].isalpha()):
             return Words(known, places, plain, False, len(text))
         end = len(text.rstrip(_TAIL))
-        if fold(written[0]) in self._field_beginnings and self._field(text[: min(end, FIELD_LENGTH)]) is not None:
+        if fold(written[0]) in self._fields.begins and self._fields.kind(text[: min(end, FIELD_LENGTH)]) is not None:
             return Words(known, places, plain, False, end)
         count = len(known)
         while places[2 * count - 1] > end:
@@ -245,21 +167,6 @@ class Splitter:
             assert place == end
         return tuple(known), [*apart, places[-1]]
 
-    def _may_go_on(self, left: Edges, right: Edges) -> bool:
-        first, second = right[:2]
-        before_last, last = left[2:4]
-        return (
-            first in _NEVER_FIRST
-            or last == ""
-            or (last, first) in self._together
-            or (first,) in self._continue
-            or (first, second) in self._continue
-            or (last,) in self._open
-            or (last == "?" and second == "" and first in self._lexicon.answers)
-            # a line of one word may end a term that began on the line before
-            or ((before_last, last) in self._open if before_last else last in self._may_end_open)
-        )
-
     def _spans(self, lines: str) -> bool:
         return any(map(lines.lower().__contains__, self._spanning))
 
@@ -267,27 +174,9 @@ class Splitter:
         begins = not self._resuming_words.isdisjoint(known)  # few have one of these
         return begins and any(map(text.lower().__contains__, self._resuming))
 
-    def _may_be_signed(self, text: str) -> bool:
-        return any(map(text.lower().__contains__, self._signed_by))
-
-    def _blanked(self, text: str) -> str:
-        """Replace escapes by line breaks, and what is no reading by blanks; every place stays."""
-        if "\\" in text:
-            text = _ESCAPE.sub(_new_line, text)
-        if ".." in text:
-            text = self._leader.sub(_leading, text)
-        if "[" in text or ".." in text:
-            text = _REASON.sub(_blank, text)
-        if self._may_be_signed(text):
-            assert self._to_line_end is not None
-            text = self._to_line_end.sub(_blank, text)
-        if _SECOND in text and _NUMBERED.search(text):
-            text = _NUMBER.sub(_new_line, text)
-        return text
-
     def split(self, text: str) -> list[Stretch]:
         """Return the sentences of a text in order; none overlap."""
-        blanked = self._blanked(text)
+        blanked = self._blanks.blanked(text)
         pieces: list[Stretch] = []
         joins, kind, last, measured = False, None, 0, False
         for start, end, breaks_line in self._raw(blanked):
@@ -297,10 +186,10 @@ class Splitter:
             if pieces and self._goes_on(blanked, pieces[-1].end, start, end, wraps=joins):
                 pieces[-1] = Stretch(pieces[-1].start, end, pieces[-1].past)
             else:
-                kind = self._field(blanked[start : min(end, start + FIELD_LENGTH)]) or (kind if listed else None)
+                kind = self._fields.kind(blanked[start : min(end, start + FIELD_LENGTH)]) or (kind if listed else None)
                 if kind == "measurement_in_row":
                     kind = "measurement" if in_row else None
-                if kind == "measurement" and (start := self._past_measurements(blanked, start, end)) < end:
+                if kind == "measurement" and (start := self._fields.past_measurements(blanked, start, end)) < end:
                     kind = None
                 measured = kind == "measurement"
                 joins = kind in (None, "history")
@@ -337,7 +226,7 @@ class Splitter:
         return (
             self._answers(text, last, start, end)
             or self._resumes(text, start, end)
-            or (wraps and self._wrapped(*_around(text, last, start, end)))
+            or (wraps and self._wraps.wrapped(*_around(text, last, start, end)))
         )
 
     def _resumes(self, text: str, start: int, end: int) -> bool:
@@ -359,69 +248,6 @@ class Splitter:
         word = fold(found.group()) if found else ""
         return word in self._abbreviations or (len(word) == 1 and word.isalpha())
 
-    def _field(self, beginning: str) -> str | None:
-        """Return the kind of the field that begins a stretch; a colon or, for a measurement, a value must follow."""
-        first = _FIRST_WORD.search(beginning)
-        if first is None or fold(first[0]) not in self._field_beginnings:
-            return None
-        words = [word for word in words_of(beginning) if word != "-"]
-        start, end, kind = next(iter(self._fields.walk(words, place_and_meaning)), (None, 0, ""))
-        if start != 0:
-            return None
-        following = words[end] if end < len(words) else ""
-        if ":" in (words[end - 1], following):
-            return kind
-        return kind if kind.startswith("measurement") and not following.isalpha() else None
-
-    def _past_measurements(self, text: str, start: int, end: int) -> int:
-        """Return the place of the first word behind the measurements that begin a stretch, or its end."""
-        stretches, places = tokenize(text[start:end])
-        words = [fold(word) for word in stretches[1::2]]
-        fields = {first: (past, kind) for first, past, kind in self._fields.walk(words, place_and_meaning)}
-        i = 0
-        while i < len(words):
-            past, kind = fields.get(i, (i + 1, ""))
-            if kind == "measurement":
-                i = past
-            elif not words[i].isalpha() or (words[i] in self._units and words[i - 1] != ","):
-                i += 1
-            else:
-                return start + places[2 * i]
-        return end
-
-    def _is_wrapped(self, left: str, right: str) -> bool:
-        """Whether a line goes on in the next: it ends within a term, or open, or the next cannot begin a statement."""
-        if right.lstrip()[:1] in (",", ")") or right.lstrip().lower().startswith("(cited"):
-            return True
-        before = self._lexicon.spelt(tokenize(left).words[-_EDGE:])
-        after = self._lexicon.spelt(tokenize(right).words[:_EDGE])
-        if not before or not after:
-            return False
-        items = self._lexicon.items([*before, *after])
-        edge = len(before)
-        if any(item.start < edge < item.end for item in items):
-            return True
-        ends = [item for item in items if item.end == edge]
-        begins = [item for item in items if item.start == edge]
-        if begins and begins[0].kind in _CONTINUES:
-            return begins[0].kind != "historical_aside" or begins[0].end == edge + len(after)
-        if not ends or ends[0].kind not in _OPENS or before[-1] in ("?", "-"):
-            return False
-        if ends[0].kind in _ANSWERED and _answers(items, ends[0]):
-            return False
-        if ends[0].kind == "part":
-            return bool(begins) and begins[0].kind in ("head", "part", "filler")
-        if ends[0].kind == "filler":
-            return bool(begins) and begins[0].kind == "head"
-        return ends[0].start == 0 or before[ends[0].start - 1] not in (",", "-", "(")
-
-
-def _answers(items: Sequence[Item], last: Item) -> bool:
-    """Whether a line's last item answers a finding before it: "LVH: No"."""
-    before = [item for item in items if item.end <= last.start]
-    marked = bool(before) and before[-1].end == last.start and before[-1].kind in _ANSWERED[last.kind]
-    return marked and any(item.kind in _FINDINGS for item in before)
-
 
 def _around(text: str, left_end: int, right_start: int, right_end: int) -> tuple[str, str]:
     if right_end - right_start < SHORT:  # and a term may end in the line after
@@ -437,16 +263,3 @@ def _trim(text: str, piece: Stretch) -> Stretch:
     start = bullet.end() if bullet else start
     end = start + len(text[start:end].rstrip(_TAIL))
     return Stretch(start, end if _LETTER.search(text, start, end) else start, past)
-
-
-def _blank(found: re.Match[str]) -> str:
-    return " " * len(found.group())
-
-
-def _leading(found: re.Match[str]) -> str:
-    """Return a colon for the dots before an answer, with what is between words before it."""
-    return "_" * (len(found.group()) - 1) + ":"
-
-
-def _new_line(found: re.Match[str]) -> str:
-    return "\n" + " " * (len(found.group()) - 1)

@@ -233,9 +233,9 @@ ENTRIES: list[Callable[[str], object]] = [
 ]
 
 MADE_AT_RUN_TIME = {
-    "ml/labeling/statements.py": (  # of the vocabulary's words
-        labeler()._splitter._to_line_end,
-        labeler()._splitter._leader,
+    "ml/labeling/blanks.py": (  # of the vocabulary's words
+        labeler()._splitter._blanks.to_line_end,
+        labeler()._splitter._blanks.leader,
     ),
     "ml/deidentify/plain.py": (),  # a class of characters, tried on one
     "ml/deidentify/shapes.py": (),  # a function that makes constants of the module
