@@ -66,27 +66,31 @@ class Imported:
 
 
 class Pace:
-    """Tells now and then how far an import is: at most once in `every_s` seconds."""
+    """Tells now and then how far an import is: at most once in `every_s` seconds.
+
+    The rate is that since the first call: before it processes were started.
+    """
 
     def __init__(self, tell: Callable[[float, str], None], every_s: float) -> None:
         """`tell` gets the fraction that is done, and a message."""
         self._tell = tell
         self._every_s = every_s
-        self._began = self._told = time.monotonic()
-        self._begun = 0
+        self._first: tuple[float, int] | None = None
+        self._told = 0.0
 
     def __call__(self, imported: Imported) -> None:
         """Tell, unless it was told a moment ago."""
         now = time.monotonic()
-        if not self._begun:  # processes have started: the rate is from here
-            self._began, self._begun = now, imported.found
+        if self._first is None:
+            self._first, self._told = (now, imported.found), now
         if now - self._told < self._every_s:
             return
         self._told = now
-        rate = (imported.found - self._begun) / (now - self._began)
+        began, begun = self._first
+        rate = (imported.found - begun) / (now - began)
         words = [f"{imported.found:,} of {imported.total:,} ECGs" if imported.total else f"{imported.found:,} ECGs"]
         words.append(f"{rate:,.0f} a second")
-        if imported.total and rate:
+        if imported.total > imported.found and rate:
             words.append(f"{_time((imported.total - imported.found) / rate)} left")
         if imported.refused:
             words.append(f"{imported.refused.total():,} refused")

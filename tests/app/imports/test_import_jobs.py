@@ -1,7 +1,9 @@
 """Imports over HTTP: of folders that the settings name, and of uploaded archives."""
 
 import io
+import os
 import tarfile
+import uuid
 import zipfile
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,8 +11,11 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi.testclient import TestClient
+from sqlalchemy.exc import OperationalError
 
 from app.ecgs.service import Archive
+from app.imports.archives.spool import Spool
+from app.imports.importer import Importer
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
@@ -143,3 +148,35 @@ def test_a_bad_archive_fails_its_job_and_leaves_nothing(
         assert job["state"] == "failed" and words in job["error"]
         assert list(with_folders.imports_dir.iterdir()) == []
     assert server.get("/v1/ecgs").json()["items"] == []
+
+
+def test_a_job_whose_database_was_away_goes_on_with_its_archive(
+    server: httpx.Client, runner: Runner, with_folders: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The archive and what was unpacked stay for the next attempt; a failed job leaves nothing."""
+    answer = send(server, zipped({"pairs.csv": TABLE.encode()}))
+    with monkeypatch.context() as patch:
+        patch.setattr(Importer, "run", away)
+        runner.run(answer.json()["id"])
+    assert server.get(answer.headers["Location"]).json()["state"] == "queued"
+    assert [path.name for path in with_folders.imports_dir.iterdir()] == [answer.json()["id"]]
+    job = done(server, runner, answer)
+    assert job["state"] == "succeeded" and job["result"]["ecgs"] == 2
+    assert list(with_folders.imports_dir.iterdir()) == []
+
+
+def away(*_: object) -> None:
+    raise OperationalError("", {}, Exception())
+
+
+def test_what_nobody_wants_is_swept_after_a_day(tmp_path: Path) -> None:
+    spool = Spool(tmp_path / "imports")
+    kept, forgotten, fresh = (uuid.uuid4() for _ in range(3))
+    for job_id in (kept, forgotten, fresh):
+        spool.give(spool.receive(io.BytesIO(b"x")), job_id)
+    spool.receive(io.BytesIO(b"never a job"))
+    for folder in tmp_path.glob("imports/*"):
+        if folder.name != str(fresh):
+            os.utime(folder, (0, 0))
+    spool.sweep({kept})
+    assert {path.name for path in tmp_path.glob("imports/*")} == {str(kept), str(fresh)}

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from app.ecgs.patients import PatientHasher
+from app.imports import counts
 from app.imports.as_lines import LineMaker
 from app.imports.places import shown
 from app.imports.reading.prepare import prepare
@@ -132,3 +133,16 @@ def test_places_show_layouts_and_rows_only(place: str, expected: str) -> None:
 def test_no_other_word_is_shown(place: str) -> None:
     assert len(shown(place)) <= 300
     assert "zebrowski" not in shown(f"{place[:100]} Zebrowski {place[100:]}").casefold()
+
+
+def test_the_pace_is_told_now_and_then(monkeypatch: pytest.MonkeyPatch) -> None:
+    clock = iter((5.0, 6.0, 10.0, 11.0, 20.0))
+    monkeypatch.setattr(counts.time, "monotonic", lambda: next(clock))
+    told: list[tuple[float, str]] = []
+    pace = counts.Pace(lambda fraction, message: told.append((fraction, message)), 3.0)
+    for found in (100, 200, 600, 700, 7_300):
+        pace(counts.Imported(found=found, total=7_000))
+    assert told == [
+        (600 / 7_000, "600 of 7,000 ECGs, 100 a second, 1 min 4 s left"),
+        (7_300 / 7_000, "7,300 of 7,000 ECGs, 480 a second"),
+    ]
