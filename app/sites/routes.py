@@ -34,7 +34,7 @@ def set_time_zone(
 ) -> SiteOut:
     """Give a site a time zone, also before its first ECG.
 
-    The hours and weekdays of its pairs are computed again before the answer: about a minute for millions of them, in
-    which nothing else is stored.
+    The hours and weekdays of its pairs are computed again before the answer: some seconds for every hundred thousand of
+    them, in which other readings wait to be stored.
     """
     return service.set_time_zone(session, user.name, site, given.time_zone)
