@@ -96,9 +96,9 @@ class Reading:
     """One reading of the recording: text, codes, or both; the codes are then what is labelled.
 
     `reader` is the name that the source gives, stored only as a pseudonym; `reader_pseudonym` is one already, and is
-    kept as it is. An `authored_at` without an offset is the local time of the site. `final`: the source calls it final
-    or confirmed. `blinded`: whether this reader had not seen the machine's text. `validated`: whether a person has
-    confirmed it.
+    kept as it is. An `authored_at` without an offset is the local time of the site. `final`: the source calls it the
+    adjudicated reading, which outweighs others; one that is only confirmed is `validated`. `blinded`: whether this
+    reader had not seen the machine's text. `validated`: whether a person has confirmed it.
     """
 
     source: Source

@@ -70,7 +70,6 @@ def readings_of(root: Element) -> tuple[Reading, ...]:
                 text=latest,
                 reader=_person(root, "Overreader") or _person(root, "Editor"),
                 authored_at=_moment(root, "Edit"),
-                final=confirmed,
                 blinded="no" if machine else "unknown",
                 validated="yes" if confirmed else "no",
             )

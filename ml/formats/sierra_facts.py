@@ -79,7 +79,6 @@ def _overread(interpretation: Element, *, blinded_unknown: bool) -> Reading | No
         text=text,
         reader=reader or signature.partition(":")[2].strip() or None,
         authored_at=moment(date_of(day, None), time_of(at)),
-        final=True,
         blinded="unknown" if blinded_unknown else "no",
         validated="yes",
     )

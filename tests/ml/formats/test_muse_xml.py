@@ -79,7 +79,7 @@ def test_a_real_file_says_what_the_machine_and_the_over_reader_said(shared: Path
     machine, overread = ecg.readings
     assert machine.source == "machine"
     assert (machine.text or "").splitlines()[3] == "Lateral infarct, age undetermined"
-    assert (overread.source, overread.reader, overread.final) == ("overread", "LAST, FIRST", True)
+    assert (overread.source, overread.reader, overread.validated) == ("overread", "LAST, FIRST", "yes")
     assert (overread.authored_at, overread.blinded) == (datetime(2021, 5, 10, 17, 3, 33), "no")
     assert (overread.text or "").splitlines()[:3] == [
         "Ventricular-paced rhythm",
@@ -229,7 +229,6 @@ def test_a_diagnosis_is_an_over_read_where_a_person_answers_for_it(
                 text="\n".join(EDITED),
                 reader="DOE, JO",
                 authored_at=datetime(2021, 5, 21, 17, 3, 33),
-                final=confirmed,
                 blinded="no" if original else "unknown",
                 validated="yes" if confirmed else "no",
             )

@@ -115,7 +115,11 @@ def test_a_real_file_says_what_the_machine_and_the_clinician_said(shared: Path) 
         "OTHERWISE NORMAL ECG",
     ]
     assert (overread.reader or "").startswith("Masoudi")
-    assert (overread.authored_at, overread.final, overread.blinded) == (datetime(2008, 12, 24, 7, 15, 13), True, "no")
+    assert (overread.authored_at, overread.validated, overread.blinded) == (
+        datetime(2008, 12, 24, 7, 15, 13),
+        "yes",
+        "no",
+    )
 
 
 def test_version_1_03_has_its_layout_elsewhere(shared: Path) -> None:
