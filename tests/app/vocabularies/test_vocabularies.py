@@ -228,13 +228,13 @@ def test_unmapped_statements_are_counted(client: httpx.Client, database: Databas
 
 
 def test_statements_that_are_partly_understood_are_counted_too(client: httpx.Client, database: Database) -> None:
-    add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 14-MAR-2011\nBrugada pattern")
+    add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 14-MAR-2011\nFlubber pattern")
     add_ecg(database, Labelers(), "Sinus rhythm", "Sinus rhythm with A.fibr on 3 Dec 2012 09:15")
     found = client.get(f"/v1/vocabularies/{NEWEST}/unmapped").json()["items"]
     said = [(each["statement"], each["partly"], each["not_understood"], each["overread"]) for each in found]
     assert said == [
         ("sinus rhythm with a fibr on date", True, ["fibr"], 2),
-        ("brugada pattern", False, ["brugada"], 1),
+        ("flubber pattern", False, ["flubber"], 1),
     ]
 
 
