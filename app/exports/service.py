@@ -3,6 +3,7 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -35,6 +36,7 @@ class Exporter:
         self._session = session
         self._request = request
         self._tell = tell
+        self._done = 0  # of what is asked for
         self.snapshot_at = queries.hold_snapshot(session)
         rules = Labelers().active(session)
         self._labels = [label.key for label in rules.vocabulary.labels]
@@ -105,9 +107,20 @@ class Exporter:
         return {"waveforms": stored, "left_out": dict(left_out)}
 
     def _parts(self, what: str, size: int) -> Iterator[tuple[int, int]]:
-        for after in range(0, self._chosen.pairs, size):
-            self._tell(after / self._chosen.pairs, f"{what}: {after:,} of {self._chosen.pairs:,} pairs")
+        pairs = self._chosen.pairs
+        for after in range(0, pairs, size):
+            self._tell((self._done + after / pairs) / len(self._request.what), f"{what}: {after:,} of {pairs:,} pairs")
             yield after, after + size
+        self._done += 1
+
+
+def _one_ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
+    """Yield parts. The next one is made, in a thread, while one is used."""
+    with ThreadPoolExecutor(1) as thread:
+        coming = thread.submit(next, parts, None)
+        while (part := coming.result()) is not None:
+            coming = thread.submit(next, parts, None)
+            yield part
 
 
 def make_durable(folder: Path) -> None:

@@ -40,8 +40,12 @@ def export(run: JobRun) -> Finish:
 
 def remove_old(settings: Settings) -> None:
     """Remove the results of exports that are older than they are kept."""
-    oldest = time.time() - settings.export_days * DAY_S
+    remove_made_before(settings, time.time() - settings.export_days * DAY_S)
+
+
+def remove_made_before(settings: Settings, moment: float) -> None:
+    """Remove the results of exports that were made before a moment, in seconds since 1970."""
     for folder in settings.exports_dir.glob("*"):
         with suppress(FileNotFoundError):  # another worker is as far
-            if folder.stat().st_mtime < oldest:
+            if folder.stat().st_mtime < moment:
                 shutil.rmtree(folder, ignore_errors=True)
