@@ -34,6 +34,6 @@ QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.value
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)
 SWEEP: tuple[Callable[[Workplace], None], ...] = (
     lambda workplace: remove_old(workplace.settings),
-    lambda workplace: delete_objects(workplace.database, workplace.archive.store),
+    lambda workplace: delete_objects(workplace.database, workplace.archive.store, workplace.folders),
 )
 """Functions that remove files and objects whose time is over."""

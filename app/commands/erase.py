@@ -63,6 +63,7 @@ def lift(erasure: uuid.UUID) -> None:
 def _erase(asked: "Asked", yes: bool) -> None:
     from app.ecgs.service import Archive
     from app.erasures import queries, service
+    from app.kit.folders import open_folders
     from app.kit.problems import Problem
 
     if not yes:
@@ -75,7 +76,7 @@ def _erase(asked: "Asked", yes: bool) -> None:
                 not_known = queries.datasets_of_unknown_ecgs(session)
         except Problem as problem:
             fail(problem.detail)
-        service.try_to_delete_objects(database, archive.store)
+        service.try_to_delete_objects(database, archive.store, open_folders(settings, archive.store))
     show(
         f"Erased {erased.ecgs} ECGs with {erased.reports} reports, {erased.texts} texts and {erased.predictions} "
         f"predictions. Erasure {erased.id}."

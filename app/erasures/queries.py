@@ -166,6 +166,22 @@ def empty_results(session: Session, quoted: Sequence[str]) -> None:
     )
 
 
+def end_exports(session: Session) -> list[str]:
+    """Take the files from the results of exports, which may hold what was erased; return the folders' keys."""
+    ended = session.scalars(
+        text(
+            "UPDATE jobs SET result = jsonb_set(result, '{files}', '[]') "
+            "WHERE kind = 'export' AND state = 'succeeded' AND result -> 'files' <> '[]' RETURNING id"
+        )
+    )
+    return [f"exports/{job_id}" for job_id in ended]
+
+
+def count(session: Session) -> int:
+    """Return how many erasures there were."""
+    return session.scalars(select(func.count()).select_from(Erasure)).one()
+
+
 def mark_held(session: Session, ecg_ids: Sequence[uuid.UUID]) -> Held:
     """Mark the datasets that hold some ECGs, and the models that were trained on them; return both."""
     datasets = session.scalars(

@@ -19,6 +19,7 @@ from app.erasures.service import Asked
 from app.erasures.tables import Erasure
 from app.kit.database import DatabaseDep, SessionDep
 from app.kit.deferred import Deferred
+from app.kit.folders import FoldersDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import responses
 from app.kit.state import made_by
@@ -34,6 +35,7 @@ class Erasing:
     archive: ArchiveDep
     database: DatabaseDep
     calls: StoreCallsDep
+    folders: FoldersDep
 
     def answer(self, session: Session, user: User, asked: Asked) -> Response:
         """Erase, and answer when the objects are gone too, or left to a worker because their store is away."""
@@ -43,7 +45,7 @@ class Erasing:
 
     @asynccontextmanager
     async def _when_deleted(self, shown: ErasureOut) -> AsyncIterator[Response]:
-        await self.calls.run(lambda: service.try_to_delete_objects(self.database, self.archive.store))
+        await self.calls.run(lambda: service.try_to_delete_objects(self.database, self.archive.store, self.folders))
         yield JSONResponse(shown.model_dump(mode="json"))
 
 

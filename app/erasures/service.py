@@ -16,12 +16,14 @@ from app.erasures.tombstones.queries import add as add_tombstones
 from app.erasures.tombstones.service import Known, hashes_of
 from app.kit import audit
 from app.kit.database import TRANSIENT, Database
+from app.kit.folders import Folders
 from app.kit.problems import Problem, not_found
 from app.kit.store import ObjectStore, StoreUnavailable
 from app.vocabularies.queries import wait_for_writers
 
 log = structlog.get_logger(__name__)
 
+EXPORTS = "exports/"
 OBJECTS = 500  # deleted between two transactions
 
 
@@ -66,7 +68,8 @@ def erase(session: Session, hasher: PatientHasher, actor: str, asked: Asked) -> 
     session.add(erasure)
     session.flush()
     add_tombstones(session, erasure.id, _hashes(hasher, found, asked))
-    queries.delete_later(session, erasure.id, [object_key(digest) for digest in digests])
+    objects = [object_key(digest) for digest in digests]
+    queries.delete_later(session, erasure.id, [*objects, *queries.end_exports(session)])
     queries.forget_files(session, digests)
     queries.empty_audit(session, ids, reports)
     queries.empty_results(session, [str(each) for each in ids])
@@ -101,8 +104,8 @@ def lift(session: Session, actor: str, erasure_id: uuid.UUID) -> Erasure:
     return erasure
 
 
-def delete_objects(database: Database, store: ObjectStore) -> None:
-    """Delete the objects that no row names any more. Repeated after a crash: deleting twice does no harm.
+def delete_objects(database: Database, store: ObjectStore, folders: Folders) -> None:
+    """Delete the objects and exports that no row names any more. Repeated after a crash: twice does no harm.
 
     None can be needed again: as long as its tombstone stands no ECG of it is stored, and it stands until the object
     has gone (`lift`).
@@ -110,18 +113,21 @@ def delete_objects(database: Database, store: ObjectStore) -> None:
     while True:
         with database.begin() as session:
             found = queries.objects_to_delete(session, OBJECTS)
-        for _, key in found:
-            store.delete(key)
+        for _number, key in found:
+            if key.startswith(EXPORTS):
+                folders.remove("exports", uuid.UUID(key.removeprefix(EXPORTS)))
+            else:
+                store.delete(key)
         with database.begin() as session:
             queries.objects_deleted(session, [number for number, _ in found])
         if len(found) < OBJECTS:
             return
 
 
-def try_to_delete_objects(database: Database, store: ObjectStore) -> None:
+def try_to_delete_objects(database: Database, store: ObjectStore, folders: Folders) -> None:
     """Delete objects now, or leave it to a worker where database or store are away."""
     try:
-        delete_objects(database, store)
+        delete_objects(database, store, folders)
     except (StoreUnavailable, *TRANSIENT) as error:
         log.warning("objects_left", error=type(error).__name__)
 

@@ -7,13 +7,15 @@ from contextlib import suppress
 from sqlalchemy.orm import Session
 
 from app.disagreement.off_hours import OffHours
+from app.erasures.queries import count as count_erasures
 from app.exports.schemas import ExportIn
 from app.exports.service import Exporter, make_durable
 from app.exports.waveforms import in_a_tar
-from app.jobs.run import WORKER, Finish, JobRun
+from app.jobs.run import WORKER, Finish, JobFailed, JobRun
 from app.kit import audit
 from app.kit.database import Json
 from app.settings import Settings
+from app.vocabularies.queries import hold
 
 DAY_S = 24 * 3600
 
@@ -26,11 +28,17 @@ def export(run: JobRun) -> Finish:
     shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt's
     folder.mkdir(parents=True)
     with run.database.begin() as session:
+        erasures = count_erasures(session)
+    with run.database.begin() as session:
         result = Exporter(session, request, chosen, run.progress).write(folder, run.archive, in_a_tar)
     make_durable(folder)
     run.keep("exports", run.id)
 
     def finish(session: Session) -> Json:
+        hold(session)
+        if count_erasures(session) != erasures:
+            run.folders.remove("exports", run.id)
+            raise JobFailed("an ECG was erased while this was written; export again")
         after = {"pairs": result["pairs"], **request.model_dump()}
         audit.record(session, WORKER, "export", "archive", resource_id=run.id, after=after)
         return {**result, "kept_days": run.settings.export_days}

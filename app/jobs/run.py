@@ -16,7 +16,7 @@ from app.jobs import queries
 from app.jobs.queries import LeaseLost
 from app.kit import audit
 from app.kit.database import TRANSIENT, Database, Json, Result
-from app.kit.folders import Kind, open_folders
+from app.kit.folders import Folders, Kind, open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
 from app.settings import Settings
 
@@ -57,6 +57,11 @@ class Workplace:
     archive: Archive
     stopping: threading.Event = field(default_factory=threading.Event)
 
+    @property
+    def folders(self) -> Folders:
+        """The stored folders."""
+        return open_folders(self.settings, self.archive.store)
+
 
 class JobRun:
     """A claimed job. Every write checks the lease; after the lease is lost nothing more is written."""
@@ -67,7 +72,7 @@ class JobRun:
         self.settings = workplace.settings
         self.database = workplace.database
         self.archive = workplace.archive
-        self.folders = open_folders(workplace.settings, workplace.archive.store)
+        self.folders = workplace.folders
         self._token = token
         self._stopping = workplace.stopping
         self._cancelled = threading.Event()

@@ -49,6 +49,10 @@ class Folders:
         """
         yield self.place(kind, folder_id)
 
+    def remove(self, kind: Kind, folder_id: UUID) -> None:
+        """Delete a folder. One that is not there is no error."""
+        shutil.rmtree(self.place(kind, folder_id), ignore_errors=True)
+
 
 FoldersDep = Annotated[Folders, from_app("folders")]
 

@@ -66,14 +66,24 @@ class RemoteFolders(Folders):
             self._store.upload(f"{kind}/{folder_id}/{name}", path)
             files.append(KeptFile(name=name, bytes=path.stat().st_size, sha256=sha256))
         self._store.write(f"{kind}/{folder_id}/{FILES}", KeptFiles(files=files).model_dump_json().encode())
-        if names is None:
+        if kind == "exports":
+            shutil.rmtree(made)
+        elif names is None:
             cached = self._cached(kind, folder_id)
             _evicted(cached)  # of an earlier attempt
             move_in(made, cached)
 
     @contextmanager
     def opened(self, kind: Kind, folder_id: UUID) -> Iterator[Path]:
-        """Yield the path of the folder's copy in the cache; fetch it where there is none."""
+        """Yield the path of the folder's copy in the cache; fetch it where there is none.
+
+        An export is deleted with its time, or when an ECG is erased: it has no copy that outlives the block.
+        """
+        if kind == "exports":
+            with _held_temporary(self._cache / kind) as parent:
+                self._fetch(f"{kind}/{folder_id}", parent / str(folder_id))
+                yield parent / str(folder_id)
+            return
         folder = self._cached(kind, folder_id)
         while (lock := _held(folder)) is None:
             self._fetch(f"{kind}/{folder_id}", folder)
@@ -83,6 +93,13 @@ class RemoteFolders(Folders):
         finally:
             os.close(lock)
 
+    def remove(self, kind: Kind, folder_id: UUID) -> None:
+        """Delete a folder at the object store, `files.json` first, so that it is never there in part."""
+        super().remove(kind, folder_id)
+        self._store.remove(f"{kind}/{folder_id}/{FILES}")
+        for name in self._store.names(f"{kind}/{folder_id}/"):
+            self._store.remove(name)
+
     def _cached(self, kind: Kind, folder_id: UUID) -> Path:
         return self._cache / kind / str(folder_id)
 
@@ -90,20 +107,13 @@ class RemoteFolders(Folders):
         """Download a folder beside its place, check every file, and rename it."""
         kept = self._kept(key)
         self._make_room(sum(file.bytes for file in kept.files))
-        folder.parent.mkdir(parents=True, exist_ok=True)
-        building = Path(tempfile.mkdtemp(prefix=BEING_FETCHED, dir=folder.parent))
-        lock = os.open(building, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        try:
+        with _held_temporary(folder.parent) as building:
             for file in kept.files:
                 path = building / file.name
                 path.parent.mkdir(parents=True, exist_ok=True)
                 if self._store.download(f"{key}/{file.name}", path, file.bytes) != file.sha256:
                     raise DamagedObject(f"{key}/{file.name}", f"the stored {file.name} is damaged")
             move_in(building, folder)
-        finally:
-            os.close(lock)
-            shutil.rmtree(building, ignore_errors=True)
 
     def _kept(self, key: str) -> KeptFiles:
         try:
@@ -120,6 +130,20 @@ class RemoteFolders(Folders):
             left_behind = is_fetched and _used_at(path) < time.time() - LONGEST_START_S
             if (left_behind or (excess > 0 and not is_fetched)) and _evicted(path):
                 excess -= taken[path]
+
+
+@contextmanager
+def _held_temporary(parent: Path) -> Iterator[Path]:
+    """Yield a new folder, held while the block runs; it is deleted unless the block has moved it away."""
+    parent.mkdir(parents=True, exist_ok=True)
+    folder = Path(tempfile.mkdtemp(prefix=BEING_FETCHED, dir=parent))
+    lock = os.open(folder, os.O_RDONLY)
+    fcntl.flock(lock, fcntl.LOCK_SH)
+    try:
+        yield folder
+    finally:
+        os.close(lock)
+        shutil.rmtree(folder, ignore_errors=True)
 
 
 def _names(folder: Path) -> list[str]:

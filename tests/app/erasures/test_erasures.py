@@ -104,7 +104,7 @@ def test_a_patient_is_erased_with_all_ecgs_and_does_not_come_back(
     for seed, patient_id, record in ((1, "P-9", "x"), (9, "P-1", "y"), (8, "P-9", "r2")):  # waveform, patient, record
         refused = upload(client, seed, patient_id, record=record)
         assert (refused.status_code, refused.json()["type"]) == (409, "/problems/erased"), (seed, patient_id, record)
-    service.delete_objects(database, archive.store)
+    service.delete_objects(database, archive.store, Folders(settings.data_dir))
     assert len(list(archive.store.keys("waveforms"))) == 1  # what was refused was not kept either
     assert [each["id"] for each in client.get("/v1/ecgs").json()["items"]] == [other]
 
@@ -139,7 +139,7 @@ def test_a_question_about_an_erased_ecg_is_refused_and_its_waveform_not_kept(
     assert client.get(asked.headers["location"]).status_code == 404
     files = [("file", item) for item in write_wfdb(next(iter(simulate(1, seed=1))).recording, "r").items()]
     assert client.post("/v1/predictions", files=files).status_code == 409
-    service.delete_objects(database, archive.store)
+    service.delete_objects(database, archive.store, Folders(settings.data_dir))
     assert list(archive.store.keys("waveforms")) == []
 
 
@@ -183,7 +183,11 @@ def test_an_ecg_erased_while_its_dataset_is_built_marks_it(
 
 
 def test_a_store_that_is_away_leaves_the_object_to_a_worker(
-    client: httpx.Client, database: Database, archive: Archive, monkeypatch: pytest.MonkeyPatch
+    client: httpx.Client,
+    database: Database,
+    settings: Settings,
+    archive: Archive,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     ecg = upload(client, 1, "P-1").json()
 
@@ -196,7 +200,7 @@ def test_a_store_that_is_away_leaves_the_object_to_a_worker(
     lift = client.post(f"/v1/erasures/{answer.json()['id']}/lift")
     assert (lift.status_code, lift.json()["type"]) == (409, "/problems/under_way")
     monkeypatch.undo()
-    service.delete_objects(database, archive.store)  # as a worker does now and then
+    service.delete_objects(database, archive.store, Folders(settings.data_dir))  # as a worker does now and then
     assert list(archive.store.keys("waveforms")) == []
     assert client.post(f"/v1/erasures/{answer.json()['id']}/lift").status_code == 200
 
@@ -229,6 +233,33 @@ def test_a_preview_that_showed_it_is_emptied(client: httpx.Client, database: Dat
         )
     client.delete(f"/v1/ecgs/{ecg['id']}")
     assert "quagga" not in dump(database)["jobs"]
+
+
+def test_exports_end_and_one_that_is_being_written_is_not_kept(
+    client: httpx.Client, settings: Settings, database: Database, archive: Archive
+) -> None:
+    ids = [upload(client, seed, f"P-{seed}", "Planted quagga finding").json()["id"] for seed in range(3)]
+    runner = Runner(Workplace(settings, database, archive), KINDS)
+    asked = {"what": ["reports", "waveforms"], "text": True, "simulated": True}
+    answer = client.get("/v1/export", params=asked)
+    files = done(client, runner, answer)["files"]
+    address = f"/v1/exports/{answer.json()['id']}/{files[0]['name']}"
+    assert client.get(address).status_code == 200
+    assert client.delete(f"/v1/ecgs/{ids[0]}").status_code == 200
+    assert client.get(address).status_code == 404
+    assert list(settings.exports_dir.iterdir()) == []
+
+    def export(run: Any) -> Any:
+        finish = KINDS["export"].step(run)
+        assert client.delete(f"/v1/ecgs/{ids[1]}").status_code == 200
+        return finish
+
+    runner = Runner(Workplace(settings, database, archive), {"export": KINDS["export"]._replace(step=export)})
+    answer = client.get("/v1/export", params=asked)
+    runner.run(uuid.UUID(answer.json()["id"]))
+    job = client.get(answer.headers["location"]).json()
+    assert job["state"] == "failed" and "export again" in job["error"]
+    assert list(settings.exports_dir.iterdir()) == []
 
 
 def test_what_others_say_too_stays(client: httpx.Client, database: Database) -> None:
