@@ -33,6 +33,7 @@ class Labeler:
     def __init__(self, vocabulary: Vocabulary) -> None:
         self.vocabulary = vocabulary
         self._keys = tuple(label.key for label in vocabulary.labels)
+        self._unread_above = vocabulary.unread_above
         self._bits = {key: 1 << bit for bit, key in enumerate(self._keys)}
         self._names = {label.key: label.name.lower() for label in vocabulary.labels}
         self._lexicon = Lexicon(vocabulary)
@@ -72,14 +73,9 @@ class Labeler:
             if all(passage.stance != "agrees" for _, passage in final):
                 first = [(place, passage.superseded()) for place, passage in first]
             passages = sorted([*before, *first, *final], key=itemgetter(0))
-        known = language in self.vocabulary.languages
-        return LabeledReport(
-            self._keys,
-            passages,
-            composed,
-            unread_above=1 if known else self.vocabulary.unread_above,
-            unread=language is not None and not known,
-        )
+        if language is None:
+            return LabeledReport(self._keys, passages, composed, unread_above=self._unread_above)
+        return LabeledReport(self._keys, passages, composed, unread=language not in self.vocabulary.languages)
 
     def _passages(self, text: str, begin: int, end: int) -> list[tuple[int, Passage]]:
         """Return the passages of a stretch of a text, each with its place in the text."""

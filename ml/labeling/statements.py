@@ -86,6 +86,7 @@ class Splitter:
         if "\n" not in text:
             yield 0, text
             return
+        may_go_on = self._wraps.may_go_on
         place = first = 0
         last: Edges | None = None  # of the passage's last line so far
         for line in text.split("\n"):
@@ -93,7 +94,7 @@ class Splitter:
                 edges = (self._edges if len(line) <= CACHED_LENGTH else self._edge_words)(line)
                 if last is None:
                     first = place
-                elif not (edges.resumes or self._wraps.may_go_on(last, edges)):
+                elif not (edges.resumes or may_go_on(last, edges)):
                     yield first, text[first : place - 1]
                     first = place
                 last = edges

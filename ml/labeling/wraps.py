@@ -76,8 +76,8 @@ class Wraps:
 
     def may_go_on(self, left: Edges, right: Edges) -> bool:
         """Whether a line may go on in the next, by the words at their ends: `wrapped` decides."""
-        first, second = right[:2]
-        before_last, last = left[2:4]
+        first, second, _, _, _ = right
+        _, _, before_last, last, _ = left
         return (
             first in _NEVER_FIRST
             or last == ""
