@@ -9,7 +9,7 @@ from ml.labeling.vocabulary import Vocabulary
 Stretch = tuple[int, int]
 
 # what may be a heading: words up to a colon, at the start of a line or behind a mark
-_BEFORE_COLON = re.compile(r"(?:^|[\n.;/|,—–])[ \t]*+([^\n.;/|,—–:]{1,40}):")
+_BEFORE_COLON = re.compile(r"(?:^|[\n.;/|,—–])[ \t]*+([^\n.;/|,—–:]{1,40}):(?=[ \n])")
 
 
 class TwoReaders(NamedTuple):
@@ -34,7 +34,7 @@ class Sections:
 
     def find(self, text: str) -> TwoReaders | None:
         """Return the sections of a text without their headings; None where it has not both kinds."""
-        if ":" not in text:
+        if ": " not in text and ":\n" not in text:  # a time of day has neither
             return None
         headings = [
             (found.start(1), found.end(), kind)
