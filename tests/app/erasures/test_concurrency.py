@@ -4,6 +4,8 @@ import random
 import threading
 import uuid
 from collections.abc import Callable
+from contextlib import suppress
+from typing import Any
 
 import pytest
 from hypothesis import HealthCheck, Phase, given
@@ -138,6 +140,28 @@ def test_patients_are_erased_during_an_import_and_an_activation(
     assert places_of(database, settings, words_of(kept))
     with database.begin() as session:
         assert total(session) == PATIENTS - ERASED
+
+
+def test_a_patient_erased_between_a_batch_s_texts_and_its_rows_leaves_neither(
+    database: Database, settings: Settings, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    hasher = PatientHasher(settings)
+    with Loader(database, settings) as loading:
+        loading.load(lines_of(hasher, range(1)))
+    read = Loader._read
+
+    def erase_first(self: Loader, *given: Any) -> int:
+        with database.begin() as session, suppress(Problem):
+            service.erase(session, hasher, "test", Asked(patient_hash=hasher("patient 0")))
+        return read(self, *given)
+
+    monkeypatch.setattr(Loader, "_read", erase_first)
+    corrected = [line._replace(text=f"{line.text}, planted correction") for line in lines_of(hasher, range(1))]
+    with Loader(database, settings) as loading:
+        loaded = loading.load([*corrected, *lines_of(hasher, range(1, 2))])
+    assert (loaded.ecgs, loaded.reports, loaded.erased) == (1, 2, 2)
+    assert places_of(database, settings, words_of(0), "planted correction") == []
+    check_counts(database)
 
 
 _WHAT = st.sampled_from(["line", "line", "line", "ecg", "patient", "fold"])
