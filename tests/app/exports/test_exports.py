@@ -232,6 +232,7 @@ def test_filters_are_those_of_the_table(
             {"site": "north"},
             {"reader": Archive.of(settings).hash_patient.pseudonym("reader", "dr-a")},
             {"age_min": 40, "sex": "male"},
+            {"off_hours": True, "heart_rate_min": 60},
             {"from": "2025-03-01T00:00:00Z"},
         )
     ):
