@@ -92,8 +92,8 @@ def loading_progress() -> "Callable[[Loaded], None]":
 
 
 def show(text: str) -> None:
-    """Print a result, harmless to the terminal."""
-    typer.echo(printable(text))
+    """Print a result, harmless to the terminal. CSV ends its lines with CR LF, which become the system's own."""
+    typer.echo(printable(text.replace("\r\n", "\n")))
 
 
 def say(message: str) -> None:

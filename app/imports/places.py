@@ -15,8 +15,9 @@ lines column columns to and of in the hr lr hea dat mat csv tsv parquet xml json
 """
 _LAYOUT = frozenset(_WORDS.split())
 """Words that archives are laid out with. All others may be somebody's name."""
-_PARTS = re.compile(r"(?P<row>\b(?:row|rows|line|lines) [0-9]+(?:(?:–|-| to )[0-9]+)?\b)|(?P<word>\w+)")
-_PIECES = re.compile(r"[0-9]+|[^\W\d_]+|_+")
+_PARTS = re.compile(r"(?P<row>\b(?:row|rows|line|lines) [0-9]+(?:(?:–|-| to )[0-9]+)?\b)|(?P<word>[\w\udc80-\udcff]+)")
+_PIECES = re.compile(r"[0-9]+|(?:[^\W\d_]|[\udc80-\udcff])+|_+")
+"""A byte of a name that is no UTF-8 is a character between U+DC80 and U+DCFF, and is masked as a letter is."""
 
 
 class Folder(NamedTuple):

@@ -1,9 +1,9 @@
 """What a job imports."""
 
 from pathlib import Path
-from typing import Annotated, Self
+from typing import Annotated
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, StringConstraints
 
 from app.kit.problems import FieldError
 from app.settings import Settings
@@ -51,15 +51,11 @@ class ImportIn(BaseModel):
     again: bool = False
     waveforms: bool = True
 
-    @model_validator(mode="after")
-    def _one_of_both(self) -> Self:
-        if (self.folder is None) == (self.archive is None):
-            raise ValueError("give either a folder or an archive")
-        return self
-
     def mistakes(self, settings: Settings) -> list[FieldError]:
         """Return what is wrong with names of folders and options: no path of a client is ever opened."""
         found = []
+        if (self.folder is None) == (self.archive is None):
+            found.append(FieldError(field="folder", code="one_of", reason="or `archive` has to be given, and not both"))
         if self.folder is not None and self.folder not in settings.import_folders:
             found.append(_unknown("folder", "is no import folder of this server (OVERREAD_IMPORT_FOLDERS)"))
         known = {option.name: option for option in ARCHIVES[self.kind].options}

@@ -11,6 +11,7 @@ from app.imports.archives.spool import ARCHIVE, Spool
 from app.imports.archives.unpack import Limits, RefusedArchive, unpack
 from app.imports.counts import Imported, Pace
 from app.imports.importer import Importer
+from app.imports.names import without_names
 from app.imports.places import Places
 from app.imports.schemas import ImportIn
 from app.imports.service import import_archive as import_audited
@@ -55,7 +56,10 @@ def _import(run: JobRun, source: Source) -> Imported:
         pace(imported)
 
     with Importer(run.database, run.settings, run.archive, progress) as importer:
-        return import_audited(importer, WORKER, source, import_id=run.id, database=run.database)
+        try:
+            return import_audited(importer, WORKER, source, import_id=run.id, database=run.database)
+        except BadArchive as error:
+            raise BadArchive(without_names(str(error), {source.path.name})) from error
 
 
 def _source(run: JobRun, given: ImportIn, spool: Spool) -> Source:

@@ -27,6 +27,8 @@ def folders_with(root: Path, name: str) -> list[Path]:
 
     An archive that was packed has its files one folder further down. Raises `BadArchive` where there is none.
     """
+    if not root.is_dir():
+        raise BadArchive(f"{root.name} is no folder")
     try:
         found = [each for each in (root, *sorted(root.iterdir())) if (each / name).is_file()]
     except OSError as error:

@@ -119,20 +119,34 @@ class _Writer:
         self._folder = folder
         self._check = check
         self._written = 0
+        self._made: set[tuple[str, ...]] = set()
         folder.mkdir()
 
     def take(self, members: Iterator[_Member]) -> None:
         """Write the members that are files, and note those that are neither files nor folders."""
         for number, member in enumerate(members, 1):
-            if number > self.limits.members:
-                raise RefusedArchive("too_many_members", f"the archive has more than {self.limits.members:,} members")
+            self._check_count(number)
             parts = _parts(member.name)
             if member.is_folder or not parts:
                 continue
             if not member.is_file:
                 self._pass_over(parts, "not_a_file", "it is a link or a device")
                 continue
+            self._make_folders(parts[:-1], number)
             self._write(member, parts)
+
+    def _make_folders(self, parts: list[str], members: int) -> None:
+        """Make the folders of a member. They count as members do: a short name may have many."""
+        for end in range(1, len(parts) + 1):
+            folder = tuple(parts[:end])
+            if folder not in self._made:
+                self._made.add(folder)
+                self._check_count(members + len(self._made))
+
+    def _check_count(self, count: int) -> None:
+        if count > self.limits.members:
+            detail = f"the archive has more than {self.limits.members:,} members and folders"
+            raise RefusedArchive("too_many_members", detail)
 
     def _write(self, member: _Member, parts: list[str]) -> None:
         path = self._folder.joinpath(*parts)
@@ -162,7 +176,7 @@ def _parts(name: str) -> list[str]:
     outside = name.startswith("/") or ".." in parts or any(set(part) & set("\\:\0") for part in parts)
     if outside:
         raise RefusedArchive("unsafe_name", "a member's name is not one below a folder")
-    if len(name) > LONGEST_NAME or len(parts) > DEEPEST or any(len(part.encode()) > 255 for part in parts):
+    if len(name) > LONGEST_NAME or len(parts) > DEEPEST or any(len(os.fsencode(part)) > 255 for part in parts):
         raise RefusedArchive("unsafe_name", f"a member's name is too long, or more than {DEEPEST} folders deep")
     return parts
 

@@ -13,6 +13,7 @@ from pydantic import ValidationError
 
 from app.ecgs.schemas import EcgMetadata
 from app.imports.batch import Waveform
+from app.imports.names import without_names
 from app.imports.reading.prepared import Prepared, Said, Signal, Stamp, Task, Why
 from app.kit.problems import field_errors
 from app.reports.schemas import ReportIn
@@ -87,7 +88,7 @@ def _read(path: Path, known: Stamp | None) -> _Read:
     except OSError as error:
         return _Read(Signal(state="refused", stamp=stamp, reasons=(Why("unreadable_file", error.strerror or "?"),)))
     if reasons:
-        why = tuple(Why(reason.code, _without(reason.detail, names)) for reason in reasons)
+        why = tuple(Why(reason.code, without_identifiers(without_names(reason.detail, names))) for reason in reasons)
         return _Read(Signal(state="refused", stamp=stamp, sha256=digest, reasons=why))
     encoded = waveform.encode(recording)
     found = Waveform(waveform.identity(encoded), recording.samples.shape[1], recording.sampling_rate_hz)
@@ -105,13 +106,6 @@ def sha256_of(contents: Mapping[str, bytes]) -> str:
     for content in contents.values():
         digest.update(content)
     return digest.hexdigest()
-
-
-def _without(detail: str, names: set[str]) -> str:
-    """Return a reason without the names of files, which may be patients'."""
-    for name in sorted(names, key=len, reverse=True):
-        detail = detail.replace(name, "…")
-    return without_identifiers(detail)
 
 
 def _together(stated: Facts, own: Facts) -> Facts:

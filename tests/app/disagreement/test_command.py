@@ -41,6 +41,7 @@ def test_the_command_prints_the_table(run: CliRunner, client: httpx.Client, data
         str(first[name]) for name in ("machine", "overread", "disagreement", "added", "removed")
     ]
     written = run.invoke(cli, [*options, "--csv"])
+    assert "\\r" not in written.stdout and written.stdout.splitlines()[0].endswith(",simulated")
     rows = list(csv.DictReader(io.StringIO(written.stdout)))
     assert [int(line["added"]) for line in rows] == [
         label["added"] for group in table["groups"] for label in group["labels"]

@@ -117,7 +117,7 @@ def test_an_uploaded_archive_is_imported_once_and_then_gone(
 @pytest.mark.parametrize(
     ("form", "field"),
     [
-        ({"kind": "manifest"}, ""),
+        ({"kind": "manifest"}, "folder"),
         ({"kind": "nothing", "folder": "pairs"}, "kind"),
         ({"kind": "manifest", "folder": "/etc"}, "folder"),
         ({"kind": "manifest", "folder": "pairs", "options": '{"plus": "x"}'}, "options"),
@@ -132,6 +132,15 @@ def test_what_cannot_be_imported_is_named(server: httpx.Client, form: dict[str, 
     assert answer.status_code == 422
     assert field in [error["field"] for error in answer.json()["errors"]]
     assert "/etc" not in answer.text
+
+
+def test_a_failed_import_does_not_name_the_folder_or_table(server: httpx.Client, runner: Runner) -> None:
+    files = {"archive": zipped({"Miller/notes.txt": b"x"})}
+    job = done(server, runner, server.post("/v1/imports", data={"kind": "ptbxl"}, files=files))
+    assert job["state"] == "failed"
+    assert job["error"] == "ptbxl_database.csv is neither in … nor in a folder directly in it"
+    job = done(server, runner, send(server, zipped({"Miller.csv": b"a,b\n1,2\n"})))
+    assert job["state"] == "failed" and "Miller" not in job["error"]
 
 
 def test_imports_are_for_admins(server: httpx.Client, keys: dict[str, str]) -> None:

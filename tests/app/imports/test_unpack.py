@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import os
 import stat
 import tarfile
 import zipfile
@@ -76,6 +77,26 @@ def test_a_name_outside_the_folder_refuses_the_archive(take: Take, pack: Pack, n
     with pytest.raises(RefusedArchive) as refused:
         take(pack({name: b"x"}))
     assert refused.value.code == "unsafe_name" and name not in str(refused.value)
+
+
+@both
+@pytest.mark.parametrize("members", [40 * 32, 40 * 32 - 1])
+def test_folders_count_as_members(take: Take, pack: Pack, members: int) -> None:
+    deep = pack({f"{number}/" + "d/" * 30 + "a": b"x" for number in range(40)})
+    if members == 40 * 32:
+        assert len(take(deep, Limits(10_000_000, members))[0]) == 40
+    else:
+        with pytest.raises(RefusedArchive) as refused:
+            take(deep, Limits(10_000_000, members))
+        assert refused.value.code == "too_many_members"
+
+
+def test_a_name_in_another_encoding_refuses_no_archive(tmp_path: Path) -> None:
+    archive = tmp_path / "archive"
+    with tarfile.open(archive, mode="w:gz", encoding="latin-1", format=tarfile.GNU_FORMAT) as tar:
+        tar.addfile(tarfile.TarInfo("Müller.xml"))
+    assert unpack(archive, tmp_path / "unpacked", LIMITS) == []
+    assert [os.fsencode(path.name) for path in (tmp_path / "unpacked").iterdir()] == ["Müller.xml".encode("latin-1")]
 
 
 def test_links_and_devices_are_passed_over(take: Take) -> None:

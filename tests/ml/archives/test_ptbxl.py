@@ -104,6 +104,9 @@ def test_a_bad_row_is_named_by_its_column_and_the_next_one_is_read(tmp_path: Pat
 
 
 def test_another_folder_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(BadArchive, match=f"{TABLE} is no folder"):
+        list(read("ptbxl", table(tmp_path, ROW) / TABLE))
+    (tmp_path / TABLE).unlink()
     with pytest.raises(BadArchive, match=f"{TABLE} is neither in"):
         list(read("ptbxl", tmp_path))
     with pytest.raises(BadArchive, match="no option of ptbxl"):
