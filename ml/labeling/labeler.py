@@ -138,8 +138,12 @@ class Labeler:
         settled = self._transitions.settle(self._lexicon.items(words), len(words))
         items = self._mentions.resolve(settled, words)
         stance = self._stances.find(words)
-        foreign = words.count(FOREIGN) + OTHERS_WEIGHT * words.count(OTHER)
-        count = foreign + words.count(UNKNOWN) + sum(map(str.isalpha, words))
+        phrases = self._lexicon.other_phrases(words)
+        foreign = words.count(FOREIGN) + OTHERS_WEIGHT * (words.count(OTHER) + len(phrases))
+        telling = [word for word in words if word not in self._lexicon.of_no_language]
+        count = foreign + words.count(UNKNOWN) + sum(map(str.isalpha, telling))
+        # half a phrase is ours, whatever its length: it tells alone, not beside another word of ours
+        count += sum(OTHERS_WEIGHT - (end - start) for start, end, _ in phrases)
         if not any(isinstance(item, Mention) for item in items):
             # whether a word is unknown matters beside a label only
             return Heard((), (), NO_LABELS, 0, stance, words=count, foreign=foreign)

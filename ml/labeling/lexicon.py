@@ -5,7 +5,7 @@ from collections.abc import Callable, Collection, Iterator, Sequence
 from typing import NamedTuple
 
 from ml.labeling.spelling import LONGEST, Spelling
-from ml.labeling.terms import Terms, variants, words_in
+from ml.labeling.terms import Terms, place_and_meaning, variants, words_in
 from ml.labeling.tokens import fold, words_of
 from ml.labeling.vocabulary import Phrases, Rule, Vocabulary
 
@@ -73,7 +73,9 @@ class Lexicon:
         )
         known = self._terms.words | stance_words
         known |= words_in((*vocabulary.not_misspelt.all(), *vocabulary.dates.all()))
-        self._spelt = _Spelt(Spelling(mentioning, known))
+        self._other_phrases = Terms((phrase, True) for phrase in vocabulary.other_phrases)
+        self.of_no_language = frozenset(map(fold, vocabulary.of_no_language))
+        self._spelt = _Spelt(Spelling(mentioning, known | self._other_phrases.words))
         rules = [meaning.rule for _, meaning in entries if meaning.rule is not None]
         apart = {fold(word) for rule in rules for term in rule.unless for word in term.split()}
         fillers = words_in(vocabulary.axis.fillers.all()) if vocabulary.axis else set()
@@ -88,7 +90,7 @@ class Lexicon:
         self._understood |= {word for name in named for word in words_of(name)}
         self._known = _Known(
             self._spelt,
-            frozenset(known_words),
+            frozenset(known_words | self._other_phrases.words | self.of_no_language),
             signatures=self.signatures,
             understood=frozenset(self._understood),
             others=Others(
@@ -117,6 +119,12 @@ class Lexicon:
         """
         known = self._known
         return [known[word] for word in words]
+
+    def other_phrases(self, words: Sequence[str]) -> list[tuple[int, int, bool]]:
+        """Return where phrases of other languages are in words that `known` gave: first word, last (exclusive)."""
+        if self._other_phrases.begins.isdisjoint(words):
+            return []
+        return self._other_phrases.walk(words, place_and_meaning)
 
     def not_understood(self, words: Sequence[str]) -> tuple[str, ...]:
         """Return those of correctly spelt words of `SHORTEST_WORD` letters or more that the vocabulary nowhere has."""

@@ -196,6 +196,8 @@ class Vocabulary(Part):
     common_words: Phrases = Phrases(terms={})
     other_languages: tuple[Name, ...] = ()
     other_endings: tuple[Name, ...] = ()
+    other_phrases: tuple[Name, ...] = ()
+    of_no_language: tuple[Name, ...] = ()
     unread_above: Annotated[float, Field(ge=0, le=1)] = 1
     codes: tuple[Codes, ...] = ()
     code_systems: tuple[CodeSystem, ...] = ()

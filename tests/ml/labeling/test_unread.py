@@ -33,11 +33,16 @@ def test_another_language_is_unread(file: Path) -> None:
 @pytest.mark.parametrize(
     ("text", "language", "unread"),
     [
-        ("Inferior infarkt", None, False),
+        ("Inferior infarkt", None, True),
         ("Inferior infarkt", "sv", True),
         ("Sinus rhythm, LVH", "fr", True),
         ("Rythme sinusal, BBG", "en", False),
         ("Linksschenkelblock", "de", False),
+        ("ECG normal, NSR", None, False),
+        ("Auricular flutter 2:1", None, False),
+        ("Flutter auricular 2:1", None, True),
+        ("Sinustachycardie, LSB", None, False),
+        ("STEMI inferior", None, False),
     ],
 )
 def test_a_declared_language_decides(text: str, language: str | None, unread: bool) -> None:
