@@ -19,6 +19,7 @@ from pydantic import ValidationError
 from app.ecgs.plot import plot_svg
 from app.ecgs.schemas import EcgMetadata
 from app.imports import lines as imports
+from app.imports.names import any_of
 from app.jobs.paths import without_folders
 from app.kit.pagination import decode
 from app.kit.problems import Problem
@@ -233,6 +234,7 @@ ENTRIES: list[Callable[[str], object]] = [
 ]
 
 MADE_AT_RUN_TIME = {
+    "app/imports/names.py": (any_of(["Miller_John", "ecg 1.hea", "a"]),),
     "ml/labeling/blanks.py": (  # of the vocabulary's words
         labeler()._splitter._blanks.to_line_end,
         labeler()._splitter._blanks.leader,
