@@ -42,6 +42,7 @@ class Labeler:
         self._traits = Traits(
             frozenset(label.key for label in vocabulary.labels if label.shape),
             frozenset(label.key for label in vocabulary.labels if label.variant),
+            frozenset(label.key for label in vocabulary.labels if label.rhythm),
         )
         self._splitter = Splitter(vocabulary, self._lexicon)
         self._stances = StanceFinder(vocabulary)

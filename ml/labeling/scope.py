@@ -3,6 +3,7 @@
 The reach is that of the label policy, sections 3 to 6; the vocabulary file describes the kinds of cue.
 """
 
+import itertools
 from collections.abc import Sequence
 from typing import NamedTuple
 
@@ -42,10 +43,11 @@ class Decision(NamedTuple):
 
 
 class Traits(NamedTuple):
-    """The labels that name a shape of the QRS, and those that a normal heart may have."""
+    """The labels that name a shape of the QRS, those that a normal heart may have, and the rhythms."""
 
     shapes: frozenset[str] = frozenset()
     variants: frozenset[str] = frozenset()
+    rhythms: frozenset[str] = frozenset()
 
 
 def decide(items: Sequence[Item | Mention], place: int, length: int, traits: Traits) -> Decision:
@@ -73,7 +75,10 @@ def decide(items: Sequence[Item | Mention], place: int, length: int, traits: Tra
         for cue in cues:
             if cue.kind == kind:
                 return Decision(status, cue, kind.startswith("correction"))
-    if (alternative := _alternative(items, place)) and not _unchanged(items, place):
+    alternative = _alternative(items, place)
+    if alternative is None and traits.rhythms.issuperset(mention.labels):
+        alternative = _other_rhythm(items, place, traits.rhythms)
+    if alternative and not _unchanged(items, place):
         return Decision("uncertain", alternative)
     return Decision(mention.status, None)
 
@@ -211,6 +216,24 @@ def _alternative(items: Sequence[Item | Mention], place: int) -> Cue | None:
             if not (same or item.kind in THROUGH or item.kind in BEFORE or (item.kind == "attachment" and step == 1)):
                 break
             i += step
+    return None
+
+
+def _other_rhythm(items: Sequence[Item | Mention], place: int, rhythms: frozenset[str]) -> Cue | None:
+    """Find an "or" or "versus" between a rhythm with what it comes with and another: "flutter with 2:1 block or AF"."""
+    behind = items[place + 1 :]
+    if not behind or behind[0].kind != "attachment":
+        return None
+    for item, following in itertools.pairwise(behind):
+        if item.kind in ("or", "versus"):
+            other = isinstance(following, Mention) and bool(following.labels) and rhythms.issuperset(following.labels)
+            return Cue(item.kind, item.start, item.end) if other else None
+        if (
+            item.kind not in THROUGH
+            and item.kind != "attachment"
+            and not (isinstance(item, Mention) and not item.labels)
+        ):
+            return None
     return None
 
 

@@ -63,6 +63,7 @@ class Label(Part):
     name: Name
     shape: bool = False  # of the QRS: what a paced or an ectopic beat has as well
     variant: bool = False  # what a normal heart may show as well
+    rhythm: bool = False  # one of several of which a tracing has one
 
 
 class Phrases(Switched):
