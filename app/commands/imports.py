@@ -1,7 +1,10 @@
 """`import`: what people have already, brought in; one command a kind of archive."""
 
 import inspect
+import signal
+import threading
 import uuid
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -11,7 +14,9 @@ from typer.core import TyperGroup
 from app.commands.shared import fail, loading_progress, open_archive, open_session, say, show
 
 if TYPE_CHECKING:
+    from app.ecgs.service import Archive
     from app.imports.counts import Imported
+    from app.imports.source import Source
     from app.kit.database import Database
     from app.settings import Settings
 
@@ -105,6 +110,9 @@ def _run(
     example: bool = False,
     **options: str | None,
 ) -> None:
+    from app.ecgs.service import Archive
+    from app.imports.places import Places
+    from app.imports.source import Source
     from ml.archives import ARCHIVES, BadArchive
 
     if example:
@@ -112,28 +120,61 @@ def _run(
         return
     if path is None:
         raise typer.BadParameter("say which folder or table", param_hint="PATH")
-    given = {name: value for name, value in options.items() if value is not None}
-    what = {"kind": kind, "options": given, "again": again, "waveforms": not without_waveforms}
+    if watch and dry_run:
+        raise typer.BadParameter("a watch stores what it takes: say one of both", param_hint="--dry-run")
+    if watch and not path.is_dir():
+        fail(f"{path} is no folder")
     try:
         with open_archive() as (database, settings):
-            imported = _import(database, settings, dry_run=dry_run, path=path, **what)
+            archive = Archive.of(settings)
+            folder = Places(archive.hash_patient).folder(kind, path)
+            source = Source(
+                kind=kind,
+                path=path.absolute(),
+                options=_from_anywhere(kind, options),
+                folder=folder,
+                waveforms=not without_waveforms,
+                again=again,
+                watched=watch,
+            )
+            if watch:
+                _watch(database, settings, archive, source)
+            else:
+                _show(_import(database, settings, archive, source, dry_run=dry_run), dry_run=dry_run)
     except BadArchive as error:
         fail(str(error))
-    _show(imported, dry_run=dry_run)
 
 
-def _import(database: "Database", settings: "Settings", *, dry_run: bool, path: Path, **what: Any) -> "Imported":
-    from app.ecgs.service import Archive
+def _from_anywhere(kind: str, options: Mapping[str, str | None]) -> dict[str, str]:
+    """Return the options that are given; files and folders by their whole paths, as other processes read them."""
+    from ml.archives import ARCHIVES
+
+    paths = {option.name for option in ARCHIVES[kind].options if option.is_path}
+    return {
+        name: str(Path(value).absolute()) if name in paths else value
+        for name, value in options.items()
+        if value is not None
+    }
+
+
+def _watch(database: "Database", settings: "Settings", archive: "Archive", source: "Source") -> None:
+    """Watch a folder until the command is stopped (SIGINT or SIGTERM); what is being taken is stored before."""
+    from app.imports.watching.loop import watch
+
+    stopped = threading.Event()
+    for signal_number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(signal_number, lambda *_: stopped.set())
+    watch(database, settings, archive, source, actor=ACTOR, tell=say, stop=stopped)
+
+
+def _import(
+    database: "Database", settings: "Settings", archive: "Archive", source: "Source", *, dry_run: bool
+) -> "Imported":
     from app.imports.counts import Pace
     from app.imports.dry_run import dry_run as read_only
     from app.imports.importer import Importer
-    from app.imports.places import Places
     from app.imports.service import import_archive
-    from app.imports.source import Source
 
-    archive = Archive.of(settings)
-    folder = Places(archive.hash_patient).folder(what["kind"], path)
-    source = Source(path=path, folder=folder, **what)
     pace = Pace(lambda _, message: say(message), TELL_EVERY_S)
     if dry_run:
         return read_only(database, settings, source, pace)

@@ -4,6 +4,7 @@
 """
 
 import sys
+import threading
 import time
 import uuid
 from pathlib import Path
@@ -28,8 +29,8 @@ if __name__ == "__main__":
     hashed = Places(archive.hash_patient).folder(kind, folder)
     source = Source(kind=kind, path=folder, folder=hashed, watched=what == "watch")
     if what == "watch":
-        watch(
-            database, settings, archive, source, actor="test", tell=lambda _: None, rhythm=Rhythm(0.2, 1.0)
-        )  # until it is killed
+        never = threading.Event()  # it is killed
+        rhythm = Rhythm(0.2, 1.0)
+        watch(database, settings, archive, source, actor="test", tell=lambda _: None, rhythm=rhythm, stop=never)
     with Importer(database, settings, archive, lambda _: time.sleep(PAUSE_S)) as running:
         import_archive(running, "test", source, import_id=uuid.uuid4(), database=database)

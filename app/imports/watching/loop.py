@@ -1,6 +1,6 @@
 """A watch: look, wait, look again, until it is stopped."""
 
-import time
+import threading
 import uuid
 from collections.abc import Callable
 from typing import NamedTuple
@@ -32,9 +32,9 @@ def watch(
     actor: str,
     tell: Callable[[str], None],
     rhythm: Rhythm = Rhythm(),  # noqa: B008 (never changed)
-    stop: Callable[[], bool] = lambda: False,
+    stop: threading.Event,
 ) -> None:
-    """Take what arrives in a folder until `stop` says so. A database, an object store or a folder
+    """Take what arrives in a folder until `stop` is set. A database, an object store or a folder
     that is away is waited for.
 
     The audit log has the beginning, and each look that stored something, with its counts.
@@ -49,19 +49,19 @@ def watch(
             audit.record(session, actor, "take", "import", resource_id=watch_id, after=imported.as_json())
 
     tell(f"watching: a look every {rhythm.every_s:g} s")
-    while not stop():
+    while not stop.is_set():
         try:
             with Importer(database, settings, archive, lambda _: None) as importer:
                 watcher = Watcher(importer, database, source, rhythm.patience_s)
-                while not stop():
+                while not stop.is_set():
                     imported = watcher.look()
                     if imported.found:
                         record(imported)
                         tell(_line(imported, watcher.waiting))
-                    time.sleep(rhythm.every_s)
+                    stop.wait(rhythm.every_s)
         except (*MAY_SUCCEED_LATER, OSError) as error:
             tell(f"database, objects or folder do not answer ({type(error).__name__}); trying again")
-            time.sleep(rhythm.every_s)
+            stop.wait(rhythm.every_s)
 
 
 def _line(imported: Imported, waiting: int) -> str:
