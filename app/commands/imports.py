@@ -140,7 +140,7 @@ def _run(
             if watch:
                 _watch(database, settings, archive, source)
             else:
-                _show(_import(database, settings, archive, source, dry_run=dry_run), dry_run=dry_run)
+                _show(kind, _import(database, settings, archive, source, dry_run=dry_run), dry_run=dry_run)
     except BadArchive as error:
         fail(str(error))
 
@@ -182,7 +182,7 @@ def _import(
         return import_archive(importer, ACTOR, source, import_id=uuid.uuid4(), database=database)
 
 
-def _show(imported: "Imported", *, dry_run: bool) -> None:
+def _show(kind: str, imported: "Imported", *, dry_run: bool) -> None:
     """Print what was done, a line a count."""
     if dry_run:
         show(f"{imported.found:,} found: {imported.ecgs:,} ECGs could be stored; nothing was")
@@ -198,6 +198,10 @@ def _show(imported: "Imported", *, dry_run: bool) -> None:
     ):
         if counts:
             show(f"{what}: " + ", ".join(f"{count:,} {name}" for name, count in sorted(counts.items())))
+    if imported.erased:
+        show(f"{imported.erased:,} readings or ECGs were erased once and are left out")
+    if not imported.found:
+        show(f"no {kind} was found there: are kind and folder the right ones?")
     if imported.unread:
         show(f"{imported.unread:,} readings are in a language that the vocabulary does not have")
     if imported.refused_before:

@@ -6,7 +6,7 @@ import threading
 import time
 import zlib
 from collections import Counter, deque
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from dataclasses import dataclass, field
@@ -194,13 +194,9 @@ class Loader:
 
     def _store(self, batch: Batch) -> tuple[queries.Stored, int]:
         said = list(batch.said)
-        known = [
-            Known(ecg.waveform.sha256 if ecg.waveform is not None else None, ecg.record, ecg.facts.patient_hash)
-            for ecg in batch.ecgs
-        ]
         with self._database.begin() as session:
             commit_soon(session)
-            if erased := erased_places(session, self._hasher, known):
+            if erased := erased_places(session, self._hasher, _known(batch)):
                 raise _Erased(erased)
             text_ids = queries.store_texts(session, said)
         texts_read = 0
@@ -210,7 +206,7 @@ class Loader:
                 commit_soon(session)
                 kept = vocabularies.maintained(session)
                 if {row.id for row in kept} <= have_read:
-                    if erased := erased_places(session, self._hasher, known):  # meanwhile
+                    if erased := erased_places(session, self._hasher, _known(batch)):  # meanwhile
                         raise _Erased(erased, text_ids)
                     return queries.store(session, batch, text_ids, kept), texts_read
                 wanted = {row.id: row.yaml for row in kept if row.id not in have_read}
@@ -247,3 +243,10 @@ class Loader:
             answer = readers.read([(number, words, codes and json.loads(codes)) for number, words, codes in texts])
             self._labelings.add(vocabulary_id, answer)
         return len(new)
+
+
+def _known(batch: Batch) -> Iterator[Known]:
+    """Yield what the ECGs of a batch are known by."""
+    for ecg in batch.ecgs:
+        digest = ecg.waveform.sha256 if ecg.waveform is not None else None
+        yield Known(digest, ecg.record, ecg.facts.patient_hash)

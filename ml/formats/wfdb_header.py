@@ -3,6 +3,7 @@
 import re
 from dataclasses import dataclass, replace
 from decimal import Decimal
+from functools import lru_cache
 
 from ml.formats.channels import units_in_a_millivolt
 from ml.formats.ecg_file import Facts
@@ -59,7 +60,7 @@ class Header:
 
     sampling_rate_hz: float
     samples: int | None
-    signals: list[Signal]
+    signals: tuple[Signal, ...]
 
 
 class BadHeader(ValueError):
@@ -96,6 +97,7 @@ def signal_files(header: bytes) -> list[str]:
     return list(dict.fromkeys(signal.file for signal in signals if signal.scale is not None))
 
 
+@lru_cache(maxsize=4)  # a record's header is asked for its files first, then for its signals
 def parse_header(content: bytes) -> Header:
     """Return what a header says. Raises `BadHeader`."""
     if len(content) > MAX_HEADER_BYTES:
@@ -120,7 +122,7 @@ def parse_header(content: bytes) -> Header:
     if len(lines) - 1 < count:
         raise BadHeader("bad_header", f"the header says {count} signals and describes {len(lines) - 1}")
     signals = [_signal(line, number) for number, line in enumerate(lines[1 : count + 1], start=1)]
-    return Header(float(rate[1]), samples or None, _without_placeholders(signals))
+    return Header(float(rate[1]), samples or None, tuple(_without_placeholders(signals)))
 
 
 def comments(content: bytes) -> dict[str, str]:

@@ -56,6 +56,12 @@ def test_a_folder_that_is_named_from_where_one_is_has_its_signals(
     assert "1 new ECGs, 2 new readings" in ended.stdout and "1 read" in ended.stdout
 
 
+def test_a_folder_without_an_ecg_says_so(folder: Path) -> None:
+    (folder / "notes.txt").write_text("nothing")
+    ended = RUN.invoke(cli, ["import", "muse-xml", "drop"])
+    assert ended.exit_code == 0 and "no muse-xml was found there" in ended.stdout
+
+
 def test_a_watch_takes_what_arrives_and_ends_when_it_is_told_to(
     database: Database, folder: Path, shared: Path, watch: subprocess.Popen[bytes]
 ) -> None:
