@@ -1,5 +1,6 @@
 """Loading many reports: several lanes work in parallel, and each batch is a few short transactions."""
 
+import gc
 import json
 import os
 import threading
@@ -35,6 +36,9 @@ from app.vocabularies.labeling_processes import LabelingProcesses
 
 LINES = 20_000  # a batch
 LANES = 8  # at most: each has a connection of the pool
+COLLECTED_AFTER = 200_000
+"""Objects made, after which circles are looked for while lines are loaded. Lines and batches are in none, and to look
+at all of them again and again took a tenth of the time."""
 TEXTS = 2_000  # read at a time
 WAITING = 2  # batches a lane may have before it
 PAUSES_S = (0.1, 0.5, 2.0)  # before a batch is stored again
@@ -93,8 +97,9 @@ class Loader:
         self.loaded = Loaded()
 
     def __enter__(self) -> Self:
-        # one more than CPUs: while lanes wait for the database or for processes, another one has work
-        self._lanes = [ThreadPoolExecutor(1) for _ in range(min(self._workers + 1, LANES))]
+        self._collected_after = gc.get_threshold()
+        gc.set_threshold(COLLECTED_AFTER, *self._collected_after[1:])
+        self._lanes = [ThreadPoolExecutor(1) for _ in range(min(self._workers, LANES))]
         self._broken: set[int] = set()
         return self
 
@@ -104,6 +109,7 @@ class Loader:
         for lane in self._lanes:
             lane.shutdown(cancel_futures=True)
         self._stack.close()
+        gc.set_threshold(*self._collected_after)
 
     def load(self, lines: Iterable[Line]) -> Loaded:
         """Store every line; `loaded` counts from here. Raises what a batch raises; the batches before it are stored."""
