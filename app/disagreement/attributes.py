@@ -149,7 +149,6 @@ def _measured(name: str, width: int) -> Attribute:
     )
 
 
-_Location = Annotated[Name | None, Query(description="The care unit.", examples=["emergency"])]
 _Software = Annotated[Name | None, Query(examples=["12SL v23"])]
 _Reader = Annotated[Name | None, Query(description="Whose over-read it is.", examples=["reader-7"])]
 _Sex = Annotated[Sex | None, Query()]

@@ -3,7 +3,6 @@
 import hashlib
 from collections import Counter
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager
 from datetime import datetime
 from pathlib import Path
@@ -112,15 +111,6 @@ class Exporter:
             self._tell((self._done + after / pairs) / len(self._request.what), f"{what}: {after:,} of {pairs:,} pairs")
             yield after, after + size
         self._done += 1
-
-
-def _one_ahead(parts: Iterator[bytes]) -> Iterator[bytes]:
-    """Yield parts. The next one is made, in a thread, while one is used."""
-    with ThreadPoolExecutor(1) as thread:
-        coming = thread.submit(next, parts, None)
-        while (part := coming.result()) is not None:
-            coming = thread.submit(next, parts, None)
-            yield part
 
 
 def make_durable(folder: Path) -> None:

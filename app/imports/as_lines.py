@@ -7,6 +7,7 @@ from zoneinfo import ZoneInfo
 from app.ecgs.patients import PatientHasher
 from app.imports.batch import Facts, Line, SeenFile, Waveform
 from app.imports.reading.prepared import Prepared, Said
+from app.kit.times import in_zone
 from app.sites.tables import DEFAULT_ZONE
 
 
@@ -20,7 +21,7 @@ class LineMaker:
     def lines(self, prepared: Prepared, waveform: Waveform | None, file: SeenFile | None) -> list[Line]:
         """Return a line a reading, or one without a reading; the first has the file. Raises `OverflowError`.
 
-        Local times are those of the entry's site, read as `app.sites.service.localised` says.
+        Local times are those of the entry's site, read as `in_zone` says.
         """
         zone = ZoneInfo(self._zones.get(prepared.facts.get("site") or "", DEFAULT_ZONE))
         known = dict(prepared.facts)
@@ -56,5 +57,4 @@ class LineMaker:
 def _instant(time: str | None, zone: ZoneInfo) -> str | None:
     if time is None:
         return None
-    parsed = datetime.fromisoformat(time)
-    return (parsed if parsed.tzinfo is not None else parsed.replace(tzinfo=zone)).astimezone(UTC).isoformat()
+    return in_zone(datetime.fromisoformat(time), zone).astimezone(UTC).isoformat()

@@ -3,6 +3,7 @@
 import re
 from datetime import UTC, date, datetime
 from typing import Annotated
+from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
@@ -29,6 +30,15 @@ def _in_utc(value: datetime) -> datetime:
 def written(value: datetime) -> str:
     """Return a time as all answers write it, in UTC: `2026-03-01T10:00:00.123456Z`."""
     return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+
+
+def in_zone(time: datetime, zone: ZoneInfo) -> datetime:
+    """Return the instant of a local time in a zone; a time with an offset is returned as it is.
+
+    A time that comes twice, when summer time ends, is the first of the two (`fold=0`). A time that never comes, when
+    it begins, is read with the offset before the change: 02:30 is then 03:30 of summer time.
+    """
+    return time if time.tzinfo is not None else time.replace(tzinfo=zone)
 
 
 Time = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]

@@ -8,6 +8,7 @@ from sqlalchemy.orm import Session
 from app.disagreement.pairs.queries import move_to_zone
 from app.kit import audit
 from app.kit.problems import invalid
+from app.kit.times import in_zone
 from app.sites import queries
 from app.sites.schemas import SiteList, SiteOut
 from app.sites.tables import DEFAULT_ZONE
@@ -22,10 +23,9 @@ def zone_of(session: Session, site: str | None) -> ZoneInfo:
 def localised(session: Session, site: str | None, naive: datetime) -> datetime:
     """Return the instant of a local time of a site; a time with an offset is returned as it is.
 
-    A time that comes twice, when summer time ends, is the first of the two (`fold=0`). A time that never comes, when
-    it begins, is read with the offset before the change: 02:30 is then 03:30 of summer time.
+    The rule is `in_zone`'s; the zone is looked up only for a time without an offset.
     """
-    return naive if naive.tzinfo is not None else naive.replace(tzinfo=zone_of(session, site))
+    return naive if naive.tzinfo is not None else in_zone(naive, zone_of(session, site))
 
 
 def listed(session: Session, after: str, limit: int) -> SiteList:

@@ -36,13 +36,6 @@ def maintained(session: Session) -> list[VocabularyRow]:
     )
 
 
-def maintained_slots(session: Session) -> list[tuple[uuid.UUID, int]]:
-    """Return the ids of the maintained vocabularies with the slots of their pairs; locked as by `maintained`."""
-    hold(session)
-    rows = session.execute(select(VocabularyRow.id, VocabularyRow.slot).where(VocabularyRow.state != "inactive"))
-    return [(id_, slot) for id_, slot in rows if slot is not None]
-
-
 def hold(session: Session) -> None:
     """Keep the list of maintained vocabularies, and the time zones of sites, as they are until the transaction ends."""
     session.execute(select(func.pg_advisory_xact_lock_shared(_LOCK)))

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.formats import LEADS, EcgFile, Reading, Unreadable, read
+from ml.formats import LEADS, Reading, Unreadable, read
 from ml.formats.aecg_xml import FORMAT
 from ml.formats.waveform import digest, encode
 from ml.formats.wfdb import write_wfdb
@@ -27,19 +27,10 @@ from tests.ml.formats.aecg import (
 )
 from tests.ml.formats.muse import EIGHT
 from tests.ml.formats.records import simulated
+from tests.ml.formats.xml_text import codes, read_text
 
 ROWS = simulated().samples[:, :1000]
 LEAD_ROWS = sequences(ROWS)
-
-
-def read_text(text: str) -> EcgFile:
-    return read({"e.xml": text.encode()})
-
-
-def codes(text: str) -> set[str]:
-    with pytest.raises(Unreadable) as caught:
-        read_text(text)
-    return {reason.code for reason in caught.value.reasons}
 
 
 def test_a_real_file_is_what_a_plain_reading_gives(shared: Path) -> None:

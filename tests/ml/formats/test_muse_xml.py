@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.formats import LEADS, EcgFile, Reading, Unreadable, read
+from ml.formats import LEADS, Reading, Unreadable, read
 from ml.formats.muse_xml import FORMAT
 from ml.formats.waveform import encode
 from tests.ml.formats.muse import (
@@ -26,19 +26,10 @@ from tests.ml.formats.muse import (
     waveform,
 )
 from tests.ml.formats.records import simulated
+from tests.ml.formats.xml_text import codes, read_text
 
 RECORDING = simulated()
 RHYTHM = waveform("Rhythm", eight_leads(RECORDING))
-
-
-def read_text(text: str) -> EcgFile:
-    return read({"e.xml": text.encode()})
-
-
-def codes(text: str) -> set[str]:
-    with pytest.raises(Unreadable) as caught:
-        read_text(text)
-    return {reason.code for reason in caught.value.reasons}
 
 
 def in_microvolts(path: Path) -> dict[str, np.ndarray]:

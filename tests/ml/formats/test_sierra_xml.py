@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from ml.formats import LEADS, EcgFile, Recording, Unreadable, read
+from ml.formats import LEADS, Recording, Unreadable, read
 from ml.formats.sierra_xml import EXPANSION, FORMAT
 from ml.formats.waveform import encode
 from tests.ml.formats.records import simulated
@@ -27,13 +27,10 @@ from tests.ml.formats.sierra import (
     waveform,
     wrapped,
 )
+from tests.ml.formats.xml_text import read_text
 
 ROWS = simulated().samples[:, :1500]
 STORED = waveform(ROWS)
-
-
-def read_text(text: str) -> EcgFile:
-    return read({"e.xml": text.encode()})
 
 
 def code(text: str) -> str:
