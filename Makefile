@@ -4,7 +4,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := $(BIN)/pip --disable-pip-version-check --quiet
 
-.PHONY: install demo serve test check format constraints test-slow test-gpu
+.PHONY: install demo serve test check format constraints test-slow test-browser test-gpu
 
 install: $(VENV)/.installed
 
@@ -38,10 +38,13 @@ constraints: $(VENV)/.installed-dev
 	$(BIN)/uv pip compile --quiet --universal --all-extras --no-annotate --no-header pyproject.toml -o constraints.txt
 
 test: $(VENV)/.installed-dev
-	$(BIN)/pytest -m "not slow and not gpu" -n 2 --dist loadfile $(ARGS)
+	$(BIN)/pytest -m "not slow and not browser and not gpu" -n 2 --dist loadfile $(ARGS)
 
 test-slow: $(VENV)/.installed-dev
 	$(BIN)/pytest -m slow $(ARGS)
+
+test-browser: $(VENV)/.installed-dev
+	$(BIN)/pytest -m browser $(ARGS)
 
 test-gpu: $(VENV)/.installed-dev
 	$(BIN)/pytest -m gpu $(ARGS)
