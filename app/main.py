@@ -6,7 +6,6 @@ from typing import Any
 
 from anyio import to_thread
 from fastapi import Depends, FastAPI
-from fastapi.responses import RedirectResponse
 from fastapi_offline import FastAPIOffline
 from starlette.middleware.cors import CORSMiddleware
 from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddleware
@@ -41,6 +40,7 @@ from app.kit.middleware import BodyLimit, RequestContext
 from app.kit.store_calls import StoreCalls
 from app.models.routes import router as models
 from app.models.schemas import Overrides
+from app.pages import PAGES, shell
 from app.predictions.answers import answer_watch
 from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
@@ -125,20 +125,15 @@ def create_app(settings: Settings) -> FastAPI:
         max_json_bytes=settings.max_json_bytes,
         uploads={"/v1/models": settings.max_bundle_bytes, "/v1/imports": settings.max_archive_bytes},
     )
-    app.add_middleware(KeyBeforeBody, database=database, routers=ROUTERS)
+    app.add_middleware(KeyBeforeBody, database=database, routers=(*PAGES, *ROUTERS))
     app.add_middleware(RecordRefusals, database=database)
     app.add_middleware(GZipMiddleware, **COMPRESSION)
     app.add_middleware(RequestContext)
     app.add_middleware(HeadAndOptions)
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
-    app.add_api_route("/", _to_docs, include_in_schema=False)
-    for router in ROUTERS:
+    shell.install(app)
+    for router in (*PAGES, *ROUTERS):
         app.include_router(router)
     openapi.complete(app, ROUTERS, by_hand=[PredictionIn], preset_decides=Overrides)
     return app
-
-
-async def _to_docs() -> RedirectResponse:
-    """Redirect to the description of the API."""
-    return RedirectResponse("/docs")

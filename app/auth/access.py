@@ -39,6 +39,7 @@ def authenticate(
     key, user = found
     service.note_use(session, key)
     request.state.user_id = user.id  # for the log's line and the access log
+    request.state.user = user  # for the page of a problem
 
     def record(ending: Session) -> None:
         access_log.record(ending, request, response, user.id)
@@ -113,6 +114,11 @@ class KeyBeforeBody:
             request.scope["route"] = route
             for needed in (each.call for each in dependencies_of(route) if isinstance(each.call, Require)):
                 needed.check(user)
+
+
+def csrf_token(request: Request) -> str:
+    """Return the token that unsafe requests of this request's session must send; empty where there is no session."""
+    return getattr(request.state, "csrf_token", "")
 
 
 def _no_key() -> Problem:

@@ -13,6 +13,8 @@ from app.kit.prefer import FIELD, preferences
 from app.kit.problems import FieldError, Problem, invalid_fields
 from ml.processes.strict_json import RepeatedKey, refuse_repeated_keys
 
+URLENCODED = "application/x-www-form-urlencoded"
+"""How browsers send the forms of pages that have no file."""
 SHOWN = 60  # characters of a name that is not known
 
 
@@ -37,11 +39,13 @@ async def only_declared(request: Request) -> None:
     errors = misgiven(request.query_params, _declared(field for each in read for field in each.query_params), "query.")
     body = [field for dependant in read for field in dependant.body_params]
     is_form = bool(body) and all(isinstance(field.field_info, Form) for field in body)
+    declared = _declared(body)
     if is_form:
-        errors += misgiven(await request.form(), _declared(body))  # has been read already
+        errors += misgiven(await request.form(), declared)  # has been read already
     if body and has_body(request):
         expected = "multipart/form-data" if is_form else "application/json"
-        if content_type(request) != expected:
+        also = {URLENCODED} if is_form and not route.include_in_schema and not declared.files else set()
+        if content_type(request) not in {expected, *also}:
             raise Problem(415, "unsupported_media_type", f"Send the body as {expected}.")
         if not is_form:
             errors += repeated_keys(await request.body())  # has been read already

@@ -6,7 +6,7 @@ from http import HTTPStatus
 from typing import Any, TypeVar
 
 import structlog
-from fastapi import FastAPI, Request
+from fastapi import FastAPI, Request, Response
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from pydantic import BaseModel, ConfigDict, Field
@@ -139,8 +139,11 @@ def problem_details(problem: Problem, request_id: str | None = None) -> ProblemD
     )
 
 
-def problem_response(request: Request, problem: Problem) -> JSONResponse:
-    """Return the response of a problem."""
+def problem_response(request: Request, problem: Problem) -> Response:
+    """Return the response of a problem: a page where `app.state.problem_page` makes one for the client, else JSON."""
+    page: Response | None = request.app.state.problem_page(request, problem)
+    if page is not None:
+        return page
     body = problem_details(problem, getattr(request.state, "request_id", None))
     return JSONResponse(
         body.model_dump(exclude_none=True),
@@ -167,17 +170,17 @@ def field_errors(errors: Sequence[Any], prefix: str = "") -> list[FieldError]:
     return found
 
 
-def _on_problem(request: Request, error: Exception) -> JSONResponse:
+def _on_problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)
     return problem_response(request, error)
 
 
-def _on_validation(request: Request, error: Exception) -> JSONResponse:
+def _on_validation(request: Request, error: Exception) -> Response:
     assert isinstance(error, RequestValidationError)
     return problem_response(request, invalid_fields(field_errors(error.errors())))
 
 
-def _on_http(request: Request, error: Exception) -> JSONResponse:
+def _on_http(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)
     if isinstance(error.__cause__, OSError):  # the disk that a body is received on
         return _on_os_error(request, error.__cause__)
@@ -191,39 +194,39 @@ def _on_http(request: Request, error: Exception) -> JSONResponse:
     return problem_response(request, Problem(error.status_code, code, str(error.detail), headers=headers))
 
 
-def _on_os_error(request: Request, error: Exception) -> JSONResponse:
+def _on_os_error(request: Request, error: Exception) -> Response:
     if isinstance(error, OSError) and error.errno in (errno.ENOSPC, errno.EDQUOT):
         return _disk_full(request)
     log.error("system_error", exc_info=error)
     return _on_crash(request, error)
 
 
-def _disk_full(request: Request) -> JSONResponse:
+def _disk_full(request: Request) -> Response:
     log.error("disk_full")
     detail = "The service's disk is full: nothing was stored. Free some space, then send it again."
     return problem_response(request, Problem(507, "disk_full", detail))
 
 
-def _on_database_down(request: Request, error: Exception) -> JSONResponse:
+def _on_database_down(request: Request, error: Exception) -> Response:
     if getattr(getattr(error, "orig", None), "sqlstate", None) == DISK_FULL:
         return _disk_full(request)
     log.error("database_unavailable", error=type(error).__name__)
     return problem_response(request, unavailable())
 
 
-def _on_object_fault(request: Request, error: Exception) -> JSONResponse:
+def _on_object_fault(request: Request, error: Exception) -> Response:
     assert isinstance(error, ObjectFault)
     log.error(error.code, key=error.key)
     detail = f"{str(error).capitalize()}. Upload the ECG again, or restore the object store from its backup."
     return problem_response(request, gone(error.code, detail))
 
 
-def _on_store_down(request: Request, error: Exception) -> JSONResponse:
+def _on_store_down(request: Request, error: Exception) -> Response:
     log.error("store_unavailable", error=type(error).__name__)
     return problem_response(request, store_unavailable())
 
 
-def _on_crash(request: Request, error: Exception) -> JSONResponse:
+def _on_crash(request: Request, error: Exception) -> Response:
     return problem_response(request, Problem(500, "internal_error", "Something went wrong on our side."))
 
 

@@ -76,9 +76,9 @@ def test_an_address_of_nothing_is_a_404_for_every_method(nothing: httpx.Client) 
         assert nothing.request(method, "/v1/nothing").status_code == 404
 
 
-def test_the_root_leads_to_the_description(nothing: httpx.Client) -> None:
-    answer = nothing.get("/", follow_redirects=True)
-    assert answer.status_code == 200 and str(answer.url).endswith("/docs")
+def test_the_root_leads_to_the_pages(nothing: httpx.Client) -> None:
+    answer = nothing.get("/", follow_redirects=False)
+    assert answer.headers["location"] == "/disagreement"
 
 
 @pytest.mark.parametrize("path", ["", "/waveform", "/waveform?format=npy", "/waveform?stage=window", "/plot.svg"])

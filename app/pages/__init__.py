@@ -1,0 +1,9 @@
+"""The same service for people: pages made on the server. They call what the API calls, and have no SQL of their own.
+
+A new area of pages is a folder with `routes.py`, and one entry of `PAGES`.
+"""
+
+from app.pages.home.routes import router as home
+
+PAGES = (home,)
+"""The routers of the pages. They are not part of the API's description."""

@@ -1,0 +1,34 @@
+"""The lines of the navigation: what there is, and from which role on it is shown."""
+
+from typing import NamedTuple
+
+from app.auth.service import Role, allows
+
+
+class Line(NamedTuple):
+    """One line: its address, its name, and the weakest role that may open it."""
+
+    path: str
+    name: str
+    role: Role
+
+
+NAV: tuple[Line, ...] = (
+    Line("/disagreement", "Disagreement", "viewer"),
+    Line("/ecgs", "ECGs", "viewer"),
+    Line("/reviews", "Review", "reader"),
+    Line("/vocabularies", "Vocabulary", "viewer"),
+    Line("/datasets", "Datasets", "viewer"),
+    Line("/models", "Models", "viewer"),
+    Line("/jobs", "Jobs", "viewer"),
+    Line("/try-it", "Try it", "reader"),
+    Line("/people", "People", "admin"),
+    Line("/audit", "Audit", "admin"),
+)
+
+
+def lines_for(role: str | None, path: str) -> list[tuple[Line, bool]]:
+    """Return the lines that a role may open, each with whether the address `path` is below it."""
+    if role is None:
+        return []
+    return [(line, path == line.path or path.startswith(f"{line.path}/")) for line in NAV if allows(role, line.role)]
