@@ -1,0 +1,199 @@
+"""A service with an archive, as browser tests ask it: a database, a data folder, keys, and the address it is served at."""
+
+import json
+import shutil
+import threading
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from fastapi.testclient import TestClient
+
+from app.auth import service as auth
+from app.ecgs.patients import PatientHasher
+from app.ecgs.service import Archive
+from app.imports import simulation
+from app.jobs.run import Workplace
+from app.jobs.runner import Runner
+from app.kit.database import Database
+from app.kit.folders import open_folders
+from app.main import create_app
+from app.models.starter import ensure_starter
+from app.predictions import worker
+from app.predictions.child import WarmChild
+from app.settings import Settings
+from app.steps import KINDS
+from ml.corpus.simulator import simulate
+from ml.corpus.simulator.ledger import table_a1
+from ml.formats.wfdb import write_wfdb
+from tests.app.serving import served
+from tests.conftest import _run, _with_name, drop
+
+ECGS = 24
+PAIRS = 1000
+SEED = 19
+
+HOSTILE = (
+    '"><script>alert(1)</script>',
+    "<img src=x onerror=alert(1)>",
+    "javascript:alert(1)",
+    "{{ 7*7 }}{% raise %}${7*7}",
+    "\u202edetrevni\u202c 'quoted\" & <b>bold</b>",
+    "W" * 60,
+)
+"""Texts that a careless page runs, evaluates, or is torn apart by."""
+
+
+@dataclass(frozen=True)
+class Site:
+    """A service. `ids` has an identifier of each kind of thing that is in it; `hostile` the ECGs with hostile texts."""
+
+    settings: Settings
+    keys: dict[str, str]
+    ecgs: tuple[str, ...] = ()
+    hostile: tuple[str, ...] = ()
+    ids: dict[str, str] = field(default_factory=dict)
+    url: str = ""
+
+    def client(self, role: str = "admin") -> httpx.Client:
+        """Return a client of the API with the key of a role; the caller closes it."""
+        return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.keys[role]}"}, timeout=60)
+
+
+def new_settings(template: tuple[str, str], folder: Path) -> Settings:
+    """Return settings on a new database, which is a copy of `template`'s, and on a data folder."""
+    server, source = template
+    name = f"test_{uuid.uuid4().hex[:12]}"
+    _run(server, f"CREATE DATABASE {name} TEMPLATE {source}")
+    settings = Settings(
+        data_dir=folder,
+        database_url=_with_name(server, name),
+        lease_s=3,
+        reap_every_s=0.3,
+        prediction_timeout_s=30,
+        _env_file=None,
+    )
+    assert PatientHasher(settings).fingerprint
+    return settings
+
+
+def name_of(settings: Settings) -> str:
+    """Return the name of the database of settings."""
+    return str(settings.database_url).partition("?")[0].rpartition("/")[2]
+
+
+@contextmanager
+def empty(template: tuple[str, str], folder: Path) -> Iterator[Site]:
+    """Make a site with a user of each role and nothing else; it is not served."""
+    settings = new_settings(template, folder)
+    try:
+        database, keys = Database(settings), {}
+        with database.begin() as session:
+            for role in auth.ROLES:
+                auth.create_user(session, "test", role, role)
+                keys[role] = auth.issue_key(session, "test", role)
+        database.close()
+        yield Site(settings, keys)
+    finally:
+        drop(template[0], name_of(settings))
+
+
+@contextmanager
+def copied(server_url: str, site: Site, folder: Path) -> Iterator[Site]:
+    """Copy a site that nobody is connected to."""
+    shutil.copytree(site.settings.data_dir, folder)
+    settings = new_settings((server_url, name_of(site.settings)), folder)
+    try:
+        yield Site(settings, site.keys, site.ecgs, site.hostile, site.ids)
+    finally:
+        drop(server_url, name_of(settings))
+
+
+@contextmanager
+def serving(site: Site) -> Iterator[Site]:
+    """Serve a site on a free port."""
+    with served(site.settings) as url:
+        yield Site(site.settings, site.keys, site.ecgs, site.hostile, site.ids, url)
+
+
+@contextmanager
+def inferring(site: Site) -> Iterator[None]:
+    """Answer the questions of a site for predictions: an inference worker in a thread, with a real child."""
+    stopping = threading.Event()
+    with WarmChild(site.settings.data_dir / "inference.txt") as child:
+        thread = threading.Thread(target=worker.work_until, args=(stopping, site.settings, child))
+        thread.start()
+        try:
+            yield
+        finally:
+            stopping.set()
+            thread.join()
+
+
+def run_job(settings: Settings, job_id: str) -> None:
+    """Run a job to its end, as a worker does."""
+    database = Database(settings)
+    try:
+        Runner(Workplace(settings, database, Archive.of(settings)), KINDS).run(uuid.UUID(job_id))
+    finally:
+        database.close()
+
+
+def fill(site: Site) -> Site:
+    """Put an archive into an empty site: ECGs with both readings, hostile ones, reports alone, a model, a dataset.
+
+    The signals are simulated. Those of `ecgs` are not marked so, because pages show unmarked ECGs first.
+    """
+    database = Database(site.settings)
+    try:
+        ensure_starter(database, open_folders(site.settings, Archive.of(site.settings).store))
+        archive = simulation.Archive(table_a1(PAIRS), PAIRS, SEED)
+        simulation.load(database, site.settings, "test", archive, progress=lambda *_: None)
+    finally:
+        database.close()
+    with TestClient(create_app(site.settings)) as client:
+        client.headers["Authorization"] = f"Bearer {site.keys['admin']}"
+        simulated = list(simulate(ECGS + len(HOSTILE), seed=SEED))
+        ecgs = []
+        for number, ecg in enumerate(simulated[:ECGS]):
+            metadata = {
+                "record": f"rec-{number:03}",
+                "patient_id": f"patient-{number // 2}",
+                "recorded_at": ecg.recorded_at.isoformat(),
+                "site": ecg.site,
+                "device": ecg.device,
+                "device_software": "12SL v23",
+                "location": "ward" if number % 2 else "emergency",
+                "age": ecg.age,
+                "sex": ecg.sex,
+            }
+            ecgs.append(_upload(client, ecg.recording, metadata, (ecg.machine_report, ecg.overread_report)))
+        hostile = [
+            _upload(client, ecg.recording, _hostile_metadata(text, number), (f"Atrial flutter {text}", f"{text}\nLBBB"))
+            for number, (ecg, text) in enumerate(zip(simulated[ECGS:], HOSTILE, strict=True))
+        ]
+        accepted = client.post("/v1/datasets", json={"name": HOSTILE[0], "seed": 1})
+        assert accepted.status_code == 202, accepted.text
+        job = accepted.json()["id"]
+        run_job(site.settings, job)
+        model = client.get("/v1/models").json()["items"][0]["id"]
+        dataset = client.get(f"/v1/jobs/{job}").json()["result"]["dataset_id"]
+    ids = {"ecg_id": ecgs[0], "job_id": job, "dataset_id": dataset, "model_id": model}
+    return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
+
+
+def _hostile_metadata(text: str, number: int) -> dict[str, Any]:
+    fields = ("record", "site", "device", "device_software", "location")
+    return {name: f"{name} {text}" for name in fields} | {"patient_id": f"hostile-{number}", "age": 50, "sex": "male"}
+
+
+def _upload(client: TestClient, recording: Any, metadata: dict[str, Any], reports: tuple[str, str]) -> str:
+    files = [("file", item) for item in write_wfdb(recording, "r").items()]
+    form = {"metadata": json.dumps(metadata), "machine_report": reports[0], "overread_report": reports[1]}
+    answer = client.post("/v1/ecgs", files=files, data=form)
+    assert answer.status_code == 201, answer.text
+    return str(answer.json()["id"])
