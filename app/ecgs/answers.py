@@ -30,6 +30,8 @@ _OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "axis_of_net", "t
 """Names of `ml.measurements` by ours; PR, QT and the axis of P are not measured here."""
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
+RATE_HEADER = "Sampling-Rate-Hz"
+"""The header of an `.npy` answer: the array alone does not say at which rate it was sampled."""
 CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
 
 
@@ -42,7 +44,8 @@ async def raw(
         leads = (_lead(recording, index) for index in range(len(LEADS)))
         if as_format == "npy":
             shape = recording.samples.shape
-            yield _npy(ecg, "raw", np.dtype("<f8"), shape, parts=leads, headers=headers)
+            rate = {RATE_HEADER: f"{recording.sampling_rate_hz:g}"}
+            yield _npy(ecg, "raw", np.dtype("<f8"), shape, parts=leads, headers={**headers, **rate})
         else:
             start = _described(ecg, "raw", "mV", recording.sampling_rate_hz, starts_s=[0.0])
             yield _json(start, leads, headers)
@@ -57,7 +60,9 @@ async def windows(
     async with signals.read(ecg, actor, WINDOWED) as recording:
         made = await run_in_threadpool(_windows, recording, options)
         if as_format == "npy":
-            yield _npy(ecg, "window", np.dtype("<f4"), made.values.shape, parts=iter(made.values), headers=headers)
+            rate = {RATE_HEADER: f"{options.target_rate_hz:g}"}
+            answered = {**headers, **rate}
+            yield _npy(ecg, "window", np.dtype("<f4"), made.values.shape, parts=iter(made.values), headers=answered)
         else:
             start = _described(ecg, "window", "SD", options.target_rate_hz, starts_s=made.starts_s.tolist())
             yield _json(start, iter(made.values), headers)

@@ -48,6 +48,7 @@ def test_an_upload_reads_back_sample_for_sample(client: httpx.Client, recording:
     ]
     raw = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "raw", "format": "npy"})
     assert np.array_equal(np.load(io.BytesIO(raw.content)), recording.millivolts())
+    assert float(raw.headers["Sampling-Rate-Hz"]) == recording.sampling_rate_hz
     as_json = client.get(f"/v1/ecgs/{ecg['id']}/waveform").json()
     assert as_json["leads"] == list(LEADS) and as_json["samples"][0] == recording.millivolts()[0].tolist()
     window = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "window", "format": "npy"})

@@ -1,0 +1,65 @@
+// Waveforms from the service: 12 rows of millivolts as NumPy's `.npy`, kept for the page that asked for them.
+
+const MOST_KEPT = 6;
+const kept = new Map();
+
+/** What went wrong when a waveform was asked for: `status` and `code` are the service's. */
+export class WaveformProblem extends Error {
+  constructor(message, status = 0, code = "") {
+    super(message);
+    this.status = status;
+    this.code = code;
+  }
+}
+
+/**
+ * Return a promise of `{ signal: Float32Array[12], rateHz }`. The same address is asked for once; the last few are kept
+ * in the page's memory, so that the next ECG can be loaded before it is needed.
+ */
+export function load(url) {
+  const known = kept.get(url);
+  if (known) {
+    kept.delete(url);
+    kept.set(url, known);
+    return known;
+  }
+  const asked = fetched(url);
+  kept.set(url, asked);
+  asked.catch(() => kept.delete(url));
+  while (kept.size > MOST_KEPT) kept.delete(kept.keys().next().value);
+  return asked;
+}
+
+async function fetched(url) {
+  let response;
+  try {
+    response = await fetch(url, { credentials: "same-origin" });
+  } catch {
+    throw new WaveformProblem("The service does not answer. Try again in a moment.");
+  }
+  if (!response.ok) {
+    const problem = await response.json().catch(() => ({}));
+    const said = problem.detail ?? `The service answered ${response.status}.`;
+    throw new WaveformProblem(said, response.status, problem.code ?? "");
+  }
+  const rateHz = Number(response.headers.get("Sampling-Rate-Hz")) || null;
+  const buffer = await response.arrayBuffer();
+  performance.mark("ecg:data", { detail: url });
+  return { signal: rows(buffer), rateHz };
+}
+
+/** Return the rows of a two-dimensional `.npy` of little-endian floats. */
+export function rows(buffer) {
+  const view = new DataView(buffer);
+  const long = view.getUint8(6) > 1;
+  const start = long ? 12 : 10;
+  const length = long ? view.getUint32(8, true) : view.getUint16(8, true);
+  const header = new TextDecoder("latin1").decode(new Uint8Array(buffer, start, length));
+  const shape = /'shape': \((\d+), (\d+)\)/.exec(header);
+  const type = /'descr': '<f([48])'/.exec(header);
+  if (!shape || !type || header.includes("'fortran_order': True")) throw new WaveformProblem("The waveform is not readable.");
+  const [leads, samples] = [Number(shape[1]), Number(shape[2])];
+  const Numbers = type[1] === "8" ? Float64Array : Float32Array;
+  const values = new Numbers(buffer.slice(start + length));
+  return Array.from({ length: leads }, (_, lead) => Float32Array.from(values.subarray(lead * samples, (lead + 1) * samples)));
+}
