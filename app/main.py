@@ -12,8 +12,9 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 
 from app.access_log.refusals import RecordRefusals
 from app.access_log.routes import router as access_log
-from app.auth.access import KeyBeforeBody
+from app.auth.access import Doors, KeyBeforeBody
 from app.auth.routes import router as access
+from app.auth.sessions.cookies import Cookies
 from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
@@ -108,6 +109,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.settings = settings
     app.state.database = database
     app.state.archive = Archive.of(settings)
+    app.state.cookies = Cookies(settings, app.state.archive.hash_patient)
     app.state.folders = open_folders(settings, app.state.archive.store)
     app.state.store_calls = StoreCalls()
     app.state.signal_memory = signal_memory(settings.signal_memory_bytes)
@@ -125,7 +127,8 @@ def create_app(settings: Settings) -> FastAPI:
         max_json_bytes=settings.max_json_bytes,
         uploads={"/v1/models": settings.max_bundle_bytes, "/v1/imports": settings.max_archive_bytes},
     )
-    app.add_middleware(KeyBeforeBody, database=database, routers=(*PAGES, *ROUTERS))
+    doors = Doors(app.state.cookies, settings)
+    app.add_middleware(KeyBeforeBody, database=database, doors=doors, routers=(*PAGES, *ROUTERS))
     app.add_middleware(RecordRefusals, database=database)
     app.add_middleware(GZipMiddleware, **COMPRESSION)
     app.add_middleware(RequestContext)

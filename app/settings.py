@@ -18,6 +18,7 @@ ENV_FILE = "OVERREAD_ENV_FILE"
 """Names a file of settings, `NAME=value` a line. Without it no file is read: otherwise everybody who can write to the
 current folder could configure the service."""
 OF_THE_TESTS = "OVERREAD_TEST_"
+ORIGIN = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
 
 
 class SettingsError(Exception):
@@ -88,6 +89,15 @@ class Settings(BaseSettings):
         NoDecode,
         Field(description="Origins whose pages may ask the API, comma-separated: https://ecg.example.org"),
     ] = ()
+    public_url: str | None = Field(
+        default=None,
+        description="Where people reach the pages, as https://ecg.example.org; https makes cookies secure whatever the "
+        "proxy says.",
+    )
+    session_idle_hours: Annotated[
+        float, Field(gt=0, le=8_760, description="Without a request for this long, a signed-in session ends.")
+    ] = 12
+    session_days: Annotated[float, Field(gt=0, le=365, description="A signed-in session ends after this long.")] = 14
     off_hours: Annotated[
         str,
         Field(
@@ -134,12 +144,21 @@ class Settings(BaseSettings):
             raise ValueError("must start with postgresql:// (PostgreSQL is the one database dialect)")
         return f"postgresql+psycopg://{rest}"
 
+    @field_validator("public_url")
+    @classmethod
+    def _an_origin(cls, url: str | None) -> str | None:
+        if not url:
+            return None
+        if not re.fullmatch(ORIGIN, url.removesuffix("/")):
+            raise ValueError("must be the address of the pages without a path, such as https://ecg.example.org")
+        return url.removesuffix("/").lower()
+
     @field_validator("cors_origins", mode="before")
     @classmethod
     def _origins(cls, given: object) -> object:
         origins = [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
         for origin in origins if isinstance(origins, list | tuple) else ():
-            if not re.fullmatch(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?", str(origin)):
+            if not re.fullmatch(ORIGIN, str(origin)):
                 raise ValueError("must be origins such as https://ecg.example.org, separated by commas")
         return origins
 

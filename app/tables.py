@@ -1,6 +1,7 @@
 """Every table, imported in one place for those who need the whole schema."""
 
 from app.access_log.tables import Access
+from app.auth.sessions.tables import SignInLink, SignInTries, UserSession
 from app.auth.tables import ApiKey, User
 from app.datasets.tables import Dataset, DatasetEcg
 from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
@@ -41,12 +42,15 @@ __all__ = [
     "Prediction",
     "Rejection",
     "Report",
+    "SignInLink",
+    "SignInTries",
     "Site",
     "Snapshot",
     "StoredStatement",
     "StoredText",
     "Tombstone",
     "User",
+    "UserSession",
     "VocabularyRow",
     "metadata",
 ]

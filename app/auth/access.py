@@ -1,8 +1,8 @@
-"""Who may call an operation: `Depends(Require("reader"))`. Without a valid key 401, with too low a role 403."""
+"""Who may call an operation: `Depends(Require("reader"))`. Without a key or session 401, with too low a role 403."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Annotated
+from typing import Annotated, NamedTuple
 
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
@@ -15,15 +15,73 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from app.access_log import service as access_log
 from app.auth import queries, service
 from app.auth.service import Role, allows, hash_key
+from app.auth.sessions import csrf
+from app.auth.sessions.cookies import Cookies
+from app.auth.sessions.queries import active_session
+from app.auth.sessions.service import idle_time, note_seen
+from app.auth.sessions.tables import UserSession
 from app.auth.tables import User
 from app.kit.database import TRANSIENT, Database, SessionDep
 from app.kit.declared import content_type, dependencies_of, has_body
 from app.kit.problems import Problem, problem_response, unavailable
+from app.settings import Settings
 
+OPEN_BYTES = 16_384
+"""An operation that needs no key reads a form of this length at most."""
 HELD_BYTES = 1024 * 1024
 """Bodies up to this size are held in memory while they are read; larger ones are written to the disk."""
 
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ovr_…`")
+
+
+class SignedIn(NamedTuple):
+    """Who asks: by a key, or by a session, whose CSRF token its pages carry."""
+
+    user: User
+    session: UserSession | None = None
+    csrf_token: str = ""
+
+
+@dataclass(frozen=True)
+class Doors:
+    """What a request shows to be let in: an API key, else a session's cookie."""
+
+    cookies: Cookies
+    settings: Settings
+
+    def check(
+        self,
+        session: Session,
+        request: Request,
+        key: str | None,
+        given_token: str | None,
+        *,
+        form_is_unread: bool = False,
+    ) -> SignedIn:
+        """Return who asks; a 401 without a valid key or cookie, a 403 for a cookie that another site made use of.
+
+        A page's form may hold the CSRF token: while it is unread, a missing one is not yet refused.
+        """
+        if key is not None:
+            return self._by_key(session, key)
+        token = self.cookies.read(request)
+        found = active_session(session, token.sha256, idle_time(self.settings)) if token is not None else None
+        if token is None or found is None:
+            raise _nobody()
+        row, user = found
+        request.state.user_id = user.id
+        csrf.check_origin(request, self.settings)
+        if given_token is not None or not form_is_unread or request.url.path.startswith("/v1/"):
+            csrf.check_token(request, token, given_token)
+        note_seen(session, row)
+        return SignedIn(user, row, token.csrf)
+
+    def _by_key(self, session: Session, key: str) -> SignedIn:
+        found = queries.active_key(session, hash_key(key))
+        if found is None:
+            raise _nobody()
+        service.note_use(session, found[0])
+        return SignedIn(found[1])
 
 
 def authenticate(
@@ -31,21 +89,31 @@ def authenticate(
     response: Response,
     session: SessionDep,
     credentials: Annotated[HTTPAuthorizationCredentials | None, Depends(_bearer)],
+    given_token: csrf.GivenToken,
 ) -> User:
-    """Return whose key it is. What the user is shown is recorded with the commit, which precedes the response."""
-    found = queries.active_key(session, hash_key(credentials.credentials)) if credentials else None
-    if found is None:
-        raise _no_key()
-    key, user = found
-    service.note_use(session, key)
-    request.state.user_id = user.id  # for the log's line and the access log
-    request.state.user = user  # for the page of a problem
+    """Return who asks. What the user is shown is recorded with the commit, which precedes the response."""
+    doors = Doors(request.app.state.cookies, request.app.state.settings)
+    who = doors.check(session, request, credentials.credentials if credentials else None, given_token)
+    user_id = request.state.user_id = who.user.id  # for the log's line and the access log
+    request.state.user, request.state.user_session, request.state.csrf_token = who  # for the page
 
     def record(ending: Session) -> None:
-        access_log.record(ending, request, response, user.id)
+        access_log.record(ending, request, response, user_id)
 
     event.listen(session, "before_commit", record, once=True)
-    return user
+    return who.user
+
+
+def csrf_token(request: Request) -> str:
+    """Return the token that unsafe requests of this request's session must send; empty where there is no session."""
+    token: str = getattr(request.state, "csrf_token", "")
+    return token
+
+
+def session_of(request: Request) -> UserSession | None:
+    """Return the session that a request belongs to; None where it came with a key."""
+    row: UserSession | None = getattr(request.state, "user_session", None)
+    return row
 
 
 UserDep = Annotated[User, Depends(authenticate)]
@@ -71,15 +139,16 @@ class Require:
 class KeyBeforeBody:
     """Refuse, before the body is read, a request that may not be answered anyway: 401 and 403.
 
-    FastAPI reads a body before any dependency runs. No operation that needs no key reads a body. The key of a small
-    body is only looked at: `authenticate` checks it. Of a body over `HELD_BYTES`, or of unknown length, key and role
-    are checked here, because it would be written to the disk; of a form with files, because a waveform is stored before
-    the request has a connection. The database is asked in a transaction of its own.
+    FastAPI reads a body before any dependency runs. An operation that needs no key reads a short form at most. The key
+    of a small body is only looked at: `authenticate` checks it. Of a body over `HELD_BYTES`, or of unknown length, key
+    and role are checked here, because it would be written to the disk; of a form with files, because a waveform is
+    stored before the request has a connection. The database is asked in a transaction of its own.
     """
 
-    def __init__(self, app: ASGIApp, database: Database, routers: Sequence[APIRouter]) -> None:
+    def __init__(self, app: ASGIApp, database: Database, doors: Doors, routers: Sequence[APIRouter]) -> None:
         self.app = app
         self._database = database
+        self._doors = doors
         self._routes = [route for router in routers for route in router.routes if isinstance(route, APIRoute)]
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -94,38 +163,48 @@ class KeyBeforeBody:
 
     async def _check(self, request: Request) -> None:
         credentials = await _bearer(request)
-        if credentials is None:
-            raise _no_key()
-        length = request.headers.get("content-length", "")
-        is_small = length.isdecimal() and int(length) <= HELD_BYTES
-        if is_small and content_type(request) != "multipart/form-data":
+        key = credentials.credentials if credentials else None
+        length = _announced(request)
+        is_form = content_type(request) == "multipart/form-data"
+        if key is None and self._doors.cookies.read(request) is None:
+            route = self._route(request)
+            if route is None or _roles(route) or is_form or length is None or length > OPEN_BYTES:
+                raise _nobody()
             return
-        sha256 = hash_key(credentials.credentials)
+        if length is not None and length <= HELD_BYTES and not is_form:
+            return
+        given_token = request.headers.get(csrf.HEADER)
         try:
-            found = await self._database.run(lambda session: queries.active_key(session, sha256))
+            who = await self._database.run(
+                lambda session: self._doors.check(session, request, key, given_token, form_is_unread=True)
+            )
         except TRANSIENT as error:
             raise unavailable() from error
-        if found is None:
-            raise _no_key()
-        user = found[1]
-        route = next((each for each in self._routes if each.matches(request.scope)[0] is Match.FULL), None)
+        route = self._route(request)
         if route is not None:
-            request.state.user_id = user.id  # for the log's line and the access log, as `authenticate` does
+            request.state.user_id = who.user.id  # for the log's line and the access log, as `authenticate` does
             request.scope["route"] = route
-            for needed in (each.call for each in dependencies_of(route) if isinstance(each.call, Require)):
-                needed.check(user)
+            for needed in _roles(route):
+                needed.check(who.user)
+
+    def _route(self, request: Request) -> APIRoute | None:
+        return next((each for each in self._routes if each.matches(request.scope)[0] is Match.FULL), None)
 
 
-def csrf_token(request: Request) -> str:
-    """Return the token that unsafe requests of this request's session must send; empty where there is no session."""
-    return getattr(request.state, "csrf_token", "")
+def _roles(route: APIRoute) -> list[Require]:
+    return [each.call for each in dependencies_of(route) if isinstance(each.call, Require)]
 
 
-def _no_key() -> Problem:
+def _announced(request: Request) -> int | None:
+    length = request.headers.get("content-length", "")
+    return int(length) if length.isdecimal() else None
+
+
+def _nobody() -> Problem:
     return Problem(
         401,
         "unauthorized",
-        "Send a valid API key as `Authorization: Bearer …`.",
+        "Send a valid API key as `Authorization: Bearer …`, or sign in.",
         headers={"WWW-Authenticate": "Bearer"},
     )
 

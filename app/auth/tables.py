@@ -10,12 +10,14 @@ from app.kit.database import Base, CreatedAt, Id
 
 
 class User(Base):
-    """A person or a system that has keys, and one role."""
+    """A person or a system that has keys or a password, and one role. `password` is an Argon2id hash."""
 
     __tablename__ = "users"
     __table_args__ = (
         CheckConstraint("role IN ('viewer', 'reader', 'researcher', 'admin')", name="role"),
         CheckConstraint("length(name) BETWEEN 1 AND 100", name="name"),
+        CheckConstraint("password LIKE '$argon2id$%'", name="password"),
+        CheckConstraint("(password IS NULL) = (password_set_at IS NULL)", name="password_set_at"),
     )
 
     id: Mapped[Id]
@@ -23,6 +25,8 @@ class User(Base):
     role: Mapped[str]
     created_at: Mapped[CreatedAt]
     disabled_at: Mapped[datetime | None]
+    password: Mapped[str | None]
+    password_set_at: Mapped[datetime | None]
 
 
 class ApiKey(Base):

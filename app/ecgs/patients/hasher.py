@@ -56,6 +56,10 @@ class PatientHasher:
         named = unicodedata.normalize("NFC", f"{kind}: {value}")
         return hmac.digest(self._key, f"{named}\n".encode(), hashlib.sha256)  # no number that is hashed ends in a blank
 
+    def derived(self, purpose: str) -> bytes:
+        """Return a key for another purpose, which every process of the service can derive; 32 bytes."""
+        return hmac.digest(self._key, f"key for: {purpose}\n".encode(), hashlib.sha256)
+
     @property
     def has_key(self) -> bool:
         """Whether there is a key already."""

@@ -1,0 +1,1 @@
+"""Signed-in browsers: cookies, sessions, sign-in links, and how often somebody may try a password."""
