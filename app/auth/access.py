@@ -95,7 +95,7 @@ def authenticate(
     doors = Doors(request.app.state.cookies, request.app.state.settings)
     who = doors.check(session, request, credentials.credentials if credentials else None, given_token)
     user_id = request.state.user_id = who.user.id  # for the log's line and the access log
-    request.state.user, request.state.user_session, request.state.csrf_token = who  # for the page
+    request.state.user, request.state.user_session, request.state.csrf_token = who  # for pages
 
     def record(ending: Session) -> None:
         access_log.record(ending, request, response, user_id)

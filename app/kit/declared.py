@@ -15,6 +15,8 @@ from ml.processes.strict_json import RepeatedKey, refuse_repeated_keys
 
 URLENCODED = "application/x-www-form-urlencoded"
 """How browsers send the forms of pages that have no file."""
+CSRF_FIELD = "csrf"
+"""A field of every form of a page."""
 SHOWN = 60  # characters of a name that is not known
 
 
@@ -40,15 +42,20 @@ async def only_declared(request: Request) -> None:
     body = [field for dependant in read for field in dependant.body_params]
     is_form = bool(body) and all(isinstance(field.field_info, Form) for field in body)
     declared = _declared(body)
+    is_page = not route.include_in_schema
+    if is_page:
+        declared = declared._replace(once={*declared.once, CSRF_FIELD})
     if is_form:
         errors += misgiven(await request.form(), declared)  # has been read already
     if body and has_body(request):
         expected = "multipart/form-data" if is_form else "application/json"
-        also = {URLENCODED} if is_form and not route.include_in_schema and not declared.files else set()
+        also = {URLENCODED} if is_form and is_page and not declared.files else set()
         if content_type(request) not in {expected, *also}:
             raise Problem(415, "unsupported_media_type", f"Send the body as {expected}.")
         if not is_form:
             errors += repeated_keys(await request.body())  # has been read already
+    elif not body and is_page and content_type(request) == URLENCODED:  # a button
+        errors += misgiven(await request.form(), declared)
     elif not body and "requestBody" not in (route.openapi_extra or {}) and has_body(request):
         reason = "this operation reads no body; its parameters are in the address"
         errors.append(FieldError(field="body", code="unknown", reason=reason))

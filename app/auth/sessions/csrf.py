@@ -7,14 +7,13 @@ from urllib.parse import urlsplit
 from fastapi import Depends, Request
 
 from app.auth.sessions.cookies import Token
-from app.kit.declared import content_type
+from app.kit.declared import CSRF_FIELD, URLENCODED, content_type
 from app.kit.problems import Problem
 from app.settings import Settings
 
 HEADER = "X-CSRF-Token"
-FIELD = "csrf"
 SAFE_METHODS = frozenset({"GET", "HEAD", "OPTIONS"})
-FORMS = frozenset({"application/x-www-form-urlencoded", "multipart/form-data"})
+FORMS = frozenset({URLENCODED, "multipart/form-data"})
 CHANGING_GETS = frozenset({"start_export"})
 """Operations that change something although their method is GET, by their functions' names."""
 
@@ -49,7 +48,7 @@ async def given_token(request: Request) -> str | None:
     """Return the CSRF token that a request gives, in its header or in its form."""
     token = request.headers.get(HEADER)
     if token is None and changes(request) and content_type(request) in FORMS and request.cookies:
-        token = _text((await request.form()).get(FIELD))  # has been read already, where the operation has a form
+        token = _text((await request.form()).get(CSRF_FIELD))  # has been read already, where the operation has a form
     return token
 
 
