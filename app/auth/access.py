@@ -85,6 +85,7 @@ class Doors:
 
 
 def authenticate(
+    *,
     request: Request,
     response: Response,
     session: SessionDep,
