@@ -25,7 +25,7 @@ from app.reports.schemas import ReportIn, Source
 from app.vocabularies.service import ReadingRules
 from ml.formats import EcgFile, Facts, Reading
 
-MAX_FILES = 8
+MAX_FILES = 32  # a record of several segments has a header and a signal file for each
 LONGEST_METADATA = 10_000  # characters
 
 

@@ -7,7 +7,7 @@ from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, Found, Options
 from ml.archives.walk import folders_below, place_of, unreadable
 from ml.formats import FORMATS, muse_xml
-from ml.formats.disk import record_at
+from ml.formats.disk import RecordOnDisk, record_at
 from ml.formats.format import Format
 from ml.formats.recording import Reason
 
@@ -38,6 +38,7 @@ def records_below(root: Path, formats: Sequence[Format]) -> Iterator[Found]:
 def _records(folder: Path, names: Sequence[str], root: Path, formats: Sequence[Format]) -> Iterator[Found]:
     of_a_record: set[str] = set()
     others: list[str] = []
+    records: list[RecordOnDisk] = []
     for name in names:
         try:
             record = record_at(folder / name)
@@ -49,6 +50,10 @@ def _records(folder: Path, names: Sequence[str], root: Path, formats: Sequence[F
             continue
         of_a_record.update(beside.name for beside in record.beside)
         if record.file_format in formats:
+            records.append(record)
+    parts = {name for record in records for name in record.parts}
+    for record in records:
+        if record.parts or record.main.name not in parts:
             yield Entry(record=None, signal=record.main)
     endings = tuple(ending for file_format in formats for ending in file_format.endings)
     for name in others:

@@ -1,7 +1,7 @@
 """From the channels that a file stores to twelve leads in millivolt: any two limb leads give the other four."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -9,7 +9,7 @@ from fractions import Fraction
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.formats.recording import LEADS, MISSING, Reason, Recording, Unreadable
+from ml.formats.recording import LEADS, MAX_GAIN, MISSING, Reason, Recording, Unreadable
 
 # Einthoven and Goldberger: each limb lead as a·I + b·II
 _HALF = Fraction(1, 2)
@@ -96,6 +96,31 @@ def twelve_leads(stored: Mapping[str, Channel]) -> tuple[NDArray[np.int32], NDAr
     if missing := [lead for lead in LEADS if lead not in leads]:
         raise Unreadable([Reason("missing_leads", f"missing leads: {', '.join(missing)}")])
     return np.stack([leads[lead].samples for lead in LEADS]), np.array([leads[lead].gain for lead in LEADS])
+
+
+def at_one_gain(channels: Sequence[Channel]) -> tuple[list[NDArray[np.int32]], float]:
+    """Return the samples of pieces of one lead in the same ADC units, and how many of those make a millivolt.
+
+    Exact where the ratios of the gains are ones of small integers.
+    """
+    first = channels[0].gain
+    if all(channel.gain == first for channel in channels):
+        return [channel.samples for channel in channels], first
+    ratios = [Fraction(channel.gain / first).limit_denominator(_SMALL_RATIO) for channel in channels]
+    scale = math.lcm(*(ratio.numerator or 1 for ratio in ratios))
+    exact = all(math.isclose(ratio, c.gain / first, rel_tol=1e-12) for ratio, c in zip(ratios, channels, strict=True))
+    known = [np.where(channel.samples == MISSING, 0, channel.samples).astype(np.int64) for channel in channels]
+    largest = max(
+        float(np.abs(samples).max(initial=0)) / channel.gain for samples, channel in zip(known, channels, strict=True)
+    )
+    gain = scale * first
+    if not exact or gain > MAX_GAIN or largest * gain > _LARGEST:
+        gain = min(_FINER * max(channel.gain for channel in channels), _LARGEST / max(largest, 1e-9))
+    pieces = []
+    for channel, samples in zip(channels, known, strict=True):
+        scaled = np.rint(samples * (gain / channel.gain))
+        pieces.append(np.where(channel.samples == MISSING, MISSING, scaled).astype(np.int32))
+    return pieces, gain
 
 
 def _derived(stored: Mapping[str, Channel]) -> dict[str, Channel]:

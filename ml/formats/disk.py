@@ -19,6 +19,11 @@ class RecordOnDisk(NamedTuple):
     main: Path
     beside: tuple[Path, ...]
 
+    @property
+    def parts(self) -> set[str]:
+        """The names of main files beside this one that it names: segments, which are no records of their own."""
+        return {path.name for path in self.beside if path.suffix.lower() == self.file_format.main_ending}
+
     def read(self) -> EcgFile:
         """Return what the record holds. Raises `Unreadable`, or `OSError` with the file that cannot be read."""
         return self.file_format.read(self.contents())
@@ -43,7 +48,9 @@ def record_at(path: Path) -> RecordOnDisk | None:
     file_format = format_of(path.name, head)
     if file_format is None:
         return None
-    beside = dict.fromkeys(found for name in file_format.names(read_file(path)) for found in _beside(path.parent, name))
+    beside = _named_by(path, file_format)
+    for found in [each for each in beside if each.suffix.lower() == file_format.main_ending]:
+        beside |= _named_by(found, file_format)  # the header of a segment names files itself
     return RecordOnDisk(file_format, path, tuple(found for found in beside if found != path))
 
 
@@ -76,6 +83,11 @@ def read_file(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
     if too_large or len(content) > limit:
         raise OSError(errno.EFBIG, f"it is larger than {limit:,} bytes", str(path))
     return content
+
+
+def _named_by(path: Path, file_format: Format) -> dict[Path, None]:
+    """Return the files beside a file that it names, in its order."""
+    return dict.fromkeys(found for name in file_format.names(read_file(path)) for found in _beside(path.parent, name))
 
 
 def _beside(folder: Path, name: str) -> list[Path]:

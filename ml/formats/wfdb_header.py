@@ -12,8 +12,10 @@ from ml.formats.leads import Lead, known_lead
 from ml.formats.recording import MAX_GAIN, MAX_RATE_HZ, MAX_SAMPLES, MIN_GAIN, Reason
 from ml.formats.written import age_years, date_of, moment, sex, time_of
 
+ENDING = ".hea"
 MAX_HEADER_BYTES = 65_536
 MAX_SIGNALS = 64
+MAX_SEGMENTS = 1000
 LONGEST_FIELD = 40  # characters of a number with its unit
 LONGEST_NAME = 255  # characters of a file's name
 
@@ -26,7 +28,8 @@ _RATE = re.compile(rf"({_NUMBER})(?:/\S+)?", re.ASCII)
 _INTEGER = re.compile(r"[-+]?\d{1,12}", re.ASCII)
 _COUNT = re.compile(r"\d{1,3}", re.ASCII)
 _COMMENT = re.compile(r"#\s*<?([a-z]{1,40})>?:", re.ASCII | re.IGNORECASE)
-_SEGMENTS = re.compile(r".*/\d+", re.ASCII)
+_SEGMENTS = re.compile(r".*/\d{1,6}", re.ASCII)
+GAP = "~"  # a segment of this name is time without signals; a file of this name is none
 
 
 @dataclass(frozen=True)
@@ -45,22 +48,35 @@ class Scale:
 
 @dataclass(frozen=True)
 class Signal:
-    """One signal line: its file by base name, where samples begin there, and the scale where it is one of the leads."""
+    """One signal line: its file by base name, how samples are stored there, and the scale where it is one of the leads.
+
+    `skew`: how many of its frames come before the others' first.
+    """
 
     file: str
     format: str
     samples_per_frame: int
+    skew: int
     offset: int
     scale: Scale | None
 
 
 @dataclass(frozen=True)
+class Segment:
+    """One line of a multi-segment header: the base name of the segment's header, None where nothing was recorded."""
+
+    header: str | None
+    samples: int
+
+
+@dataclass(frozen=True)
 class Header:
-    """A record's header; `samples` is None where it does not say how many there are."""
+    """A record's header: signals, or segments; `samples`, of which frames have one, is None where it does not say."""
 
     sampling_rate_hz: float
     samples: int | None
-    signals: tuple[Signal, ...]
+    signals: tuple[Signal, ...] = ()
+    segments: tuple[Segment, ...] = ()
 
 
 class BadHeader(ValueError):
@@ -88,13 +104,19 @@ def is_header(head: bytes) -> bool:
     )
 
 
-def signal_files(header: bytes) -> list[str]:
-    """Return the base names of the files that hold the header's leads; none where the header cannot be used."""
+def has_segments(content: bytes) -> bool:
+    """Return whether a header names segments, right or wrong, and no signals."""
+    return _names_segments(_lines(content[:MAX_HEADER_BYTES]))
+
+
+def named_files(content: bytes) -> list[str]:
+    """Return the base names of the files that a header needs, of signals or of segments; none where it is bad."""
     try:
-        signals = parse_header(header).signals
+        header = parse_header(content)
     except BadHeader:
         return []
-    return list(dict.fromkeys(signal.file for signal in signals if signal.scale is not None))
+    files = [signal.file for signal in header.signals if signal.scale is not None and signal.file != GAP]
+    return list(dict.fromkeys([*files, *(segment.header for segment in header.segments if segment.header)]))
 
 
 @lru_cache(maxsize=4)  # a record's header is asked for its files first, then for its signals
@@ -106,8 +128,6 @@ def parse_header(content: bytes) -> Header:
     if not lines:
         raise BadHeader("empty_header", "the header is empty")
     record = lines[0].split()
-    if _SEGMENTS.fullmatch(record[0]) and all(len(line.split()) == 2 for line in lines[1:]):
-        raise BadHeader("unsupported_format", "multi-segment records are not supported; send each segment by itself")
     if len(record) < 3:
         raise BadHeader("bad_header", "the record line needs a name, the number of signals and a sampling rate")
     count = _integer(record[1], "number of signals")
@@ -119,6 +139,8 @@ def parse_header(content: bytes) -> Header:
     samples = _integer(record[3], "number of samples") if len(record) > 3 else 0
     if not 0 <= samples <= MAX_SAMPLES:
         raise BadHeader("too_long", f"the header says {samples:,} samples; the most is {MAX_SAMPLES:,}")
+    if _names_segments(lines):
+        return Header(float(rate[1]), samples or None, segments=_segments(lines[1:], int(record[0].rpartition("/")[2])))
     if len(lines) - 1 < count:
         raise BadHeader("bad_header", f"the header says {count} signals and describes {len(lines) - 1}")
     signals = [_signal(line, number) for number, line in enumerate(lines[1 : count + 1], start=1)]
@@ -162,6 +184,28 @@ def _all_lines(content: bytes) -> list[str]:
     return [line.strip() for line in text.splitlines()]
 
 
+def _names_segments(lines: list[str]) -> bool:
+    named = bool(lines) and _SEGMENTS.fullmatch(lines[0].split()[0])
+    return bool(named) and all(len(line.split()) == 2 for line in lines[1:])
+
+
+def _segments(lines: list[str], count: int) -> tuple[Segment, ...]:
+    """Return the segments of a record. The first one of 0 samples only describes the others."""
+    if not 0 < count <= MAX_SEGMENTS or len(lines) < count:
+        raise BadHeader("bad_header", f"the number of segments must be that of their lines, 1 to {MAX_SEGMENTS:,}")
+    segments = []
+    for line in lines[:count]:
+        name, samples = line.split()
+        number = _integer(samples, "number of samples of a segment")
+        if not 0 <= number <= MAX_SAMPLES or len(name) > LONGEST_NAME:
+            raise BadHeader("too_long", f"a segment has a name that is too long, or more than {MAX_SAMPLES:,} samples")
+        segments.append(Segment(None if name == GAP else f"{base_name(name)}{ENDING}", number))
+    named = [segment.header for segment in segments if segment.header]
+    if len(set(named)) < len(named):
+        raise BadHeader("bad_header", "a segment is in the record twice")
+    return tuple(segments)
+
+
 def _signal(line: str, number: int) -> Signal:
     """Parse a signal line. Of a signal that is none of the 12 leads only its place in the file matters."""
     fields = line.split(maxsplit=8)
@@ -172,11 +216,14 @@ def _signal(line: str, number: int) -> Signal:
         raise BadHeader("bad_header", f"signal {number} has a file name that is too long, or no WFDB format")
     form, per_frame, skew, offset = layout.groups()
     lead = known_lead(fields[8]) if len(fields) > 8 else None
-    if lead is not None and (int(per_frame or 1), int(skew or 0)) != (1, 0):
-        detail = f"lead {lead.name} has several samples a frame, or a skew ({fields[1]}); neither is supported"
-        raise BadHeader("unsupported_format", detail)
-    scale = None if lead is None else _scale(fields, lead)
-    return Signal(base_name(fields[0]), form, int(per_frame or 1), int(offset or 0), scale)
+    return Signal(
+        file=base_name(fields[0]),
+        format=form,
+        samples_per_frame=int(per_frame or 1) or 1,
+        skew=int(skew or 0),
+        offset=int(offset or 0),
+        scale=None if lead is None else _scale(fields, lead),
+    )
 
 
 def _scale(fields: list[str], lead: Lead) -> Scale:

@@ -100,22 +100,28 @@ def _files(folder: Path, names: list[str], options: Preprocessing) -> Iterator[F
     """Yield the records and windows among the files of one folder, and then what belongs to none of them."""
     used: set[str] = set()
     others = []
+    parts: set[str] = set()
+    answers: list[tuple[str, Iterator[Found]]] = []
     for name in names:
         path = folder / name
         if is_windows_file(path):
             used.update(DATASET_FILES if name in DATASET_FILES else ())
-            yield from _guarded(path, read_windows(path, options))
+            answers.append(("", _guarded(path, read_windows(path, options))))
             continue
         try:
             record = record_at(path)
         except OSError as error:
-            yield Unread(str(path), _reason(error))
+            answers.append(("", iter([Unread(str(path), _reason(error))])))
             continue
         if record is None:
             others.append(name)
         else:
             used.update(beside.name for beside in record.beside)
-            yield from _guarded(path, _record(record, options))
+            parts |= record.parts
+            answers.append(("" if record.parts else name, _guarded(path, _record(record, options))))
+    for name, found in answers:
+        if name not in parts:
+            yield from found
     others = [name for name in others if name not in used]
     for name in others:
         if name.lower().endswith(_ENDINGS):

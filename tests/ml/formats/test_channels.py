@@ -8,7 +8,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from ml.formats import LEADS, Recording, Unreadable
-from ml.formats.channels import Channel, twelve_leads
+from ml.formats.channels import Channel, at_one_gain, twelve_leads
 from ml.formats.recording import MISSING
 
 LIMB = LEADS[:6]
@@ -75,3 +75,17 @@ def test_a_negative_gain_turns_the_samples_and_keeps_the_mark_of_a_missing_one()
     turned = Channel.of(samples, -200.0, 1)
     assert turned.gain == 200.0 and turned.samples.tolist() == [-5, MISSING, 7]
     assert Channel.of(samples, -200.0, -1).samples.tolist() == samples.tolist()
+
+
+def test_pieces_of_a_lead_get_one_gain_without_loss_where_integers_can() -> None:
+    samples = np.array([1, -7, MISSING, 30_000], np.int32)
+    for gains in ((1000.0, 1000.0), (1000.0, 2000.0), (200.0, 1000.0, 204.8), (1000.0, 333.25)):
+        pieces, gain = at_one_gain([Channel(samples, each) for each in gains])
+        for piece, each in zip(pieces, gains, strict=True):
+            assert np.array_equal(piece == MISSING, samples == MISSING)
+            assert np.array_equal(piece[[0, 1, 3]] * each, samples[[0, 1, 3]] * gain)
+    pieces, gain = at_one_gain([Channel(samples, 1000.0), Channel(samples, 1000 * np.pi)])
+    assert abs(pieces[1][3] / gain - 30_000 / (1000 * np.pi)) <= 1 / gain
+    assert gain >= 1000 * np.pi  # finer than either
+    pieces, gain = at_one_gain([Channel(np.array([2**30], np.int32), 1e-6), Channel(samples, 1e12)])
+    assert pieces[0].dtype == np.int32 and abs(pieces[0][0] / gain / (2**30 / 1e-6) - 1) < 1e-6
