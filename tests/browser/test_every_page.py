@@ -1,0 +1,83 @@
+"""Every page, whoever made it: accessible, small, sound, usable by keyboard and on a phone."""
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pytest
+from playwright.sync_api import Browser, Page
+
+from tests.browser import walk
+from tests.browser.conftest import signed_in
+from tests.browser.guard import LISTEN, Guard
+from tests.browser.sites import Site
+
+MOST_BYTES = 200_000
+
+
+class Shown(NamedTuple):
+    """A page that has loaded: its own HTML as the server sent it, and the bytes that came for it and all its parts."""
+
+    page: Page
+    html: str
+    bytes: int
+
+
+@pytest.fixture(scope="module", params=walk.PATHS)
+def shown(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Shown]:
+    path = request.param
+    role = walk.SHOWN_TO.get(path, "admin")
+    context = browser.new_context(
+        base_url=site.url, viewport={"width": 1280, "height": 800}, color_scheme="light", **signed_in(site, role)
+    )
+    context.add_init_script(LISTEN)
+    guard = Guard(site.url, None)
+    context.on("page", guard.watch)
+    page = context.new_page()
+    transferred = walk.Transferred(page)
+    answer = page.goto(walk.address(path, site))
+    assert answer is not None and answer.status == 200, (path, answer and answer.status)
+    assert answer.headers["content-type"].startswith("text/html"), f"{path} belongs into walk.NOT_PAGES"
+    walk.settle(page)
+    yield Shown(page, answer.text(), transferred.bytes)
+    context.close()
+    assert guard.faults == []
+
+
+def test_axe_finds_nothing(shown: Shown) -> None:
+    assert walk.axe(shown.page, walk.WCAG) == []
+    shown.page.emulate_media(color_scheme="dark")
+    dark = walk.axe(shown.page, walk.COLOURS)
+    shown.page.emulate_media(color_scheme="light")
+    assert dark == []
+
+
+def test_it_is_sound(shown: Shown) -> None:
+    assert walk.unbalanced(shown.html) + walk.look(shown.page, "structure") == []
+
+
+def test_its_numbers_are_explained(shown: Shown) -> None:
+    assert walk.look(shown.page, "numbers") == []
+
+
+def test_it_is_small(shown: Shown) -> None:
+    assert 1_000 < shown.bytes < MOST_BYTES
+
+
+def test_it_can_be_looked_at_on_a_phone(shown: Shown) -> None:
+    faults = walk.look(shown.page, "width") + walk.look(shown.page, "clipped")
+    shown.page.set_viewport_size({"width": 390, "height": 844})
+    shown.page.wait_for_timeout(150)
+    faults += [f"390 px: {fault}" for fault in walk.look(shown.page, "width") + walk.look(shown.page, "clipped")]
+    shown.page.set_viewport_size({"width": 1280, "height": 800})
+    assert faults == []
+
+
+def test_nothing_moves_for_who_wants_no_motion(shown: Shown) -> None:
+    shown.page.emulate_media(reduced_motion="reduce")
+    faults = walk.look(shown.page, "motion")
+    shown.page.emulate_media(reduced_motion="no-preference")
+    assert faults == []
+
+
+def test_the_keyboard_comes_everywhere(shown: Shown) -> None:
+    assert walk.keyboard(shown.page) == []
