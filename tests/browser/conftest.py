@@ -124,7 +124,8 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
     yield open_page
     for context in contexts:
         context.close()
-    assert [fault for guard in guards for fault in guard.faults] == []
+    faults = [fault for guard in guards for fault in guard.faults]
+    assert not faults, "\n".join(faults)
 
 
 @pytest.fixture

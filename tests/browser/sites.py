@@ -42,7 +42,7 @@ HOSTILE = (
     "<img src=x onerror=alert(1)>",
     "javascript:alert(1)",
     "{{ 7*7 }}{% raise %}${7*7}",
-    "\u202edetrevni\u202c 'quoted\" & <b>bold</b>",
+    "\u202edetrevni\u202c 'quoted\" & <u class=hostile>u</u>",
     "W" * 60,
 )
 """Texts that a careless page runs, evaluates, or is torn apart by."""

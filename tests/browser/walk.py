@@ -1,6 +1,6 @@
 """Every page: found from the routers of the pages, with an identifier for each parameter of its address."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from html.parser import HTMLParser
 from pathlib import Path
 from typing import Any
@@ -44,7 +44,11 @@ def routes() -> Iterator[APIRoute]:
                 yield route
 
 
-PATHS = [route.path_format for route in routes() if route.path_format not in NOT_PAGES]
+PATHS = [
+    path
+    for path in (route.path_format for route in routes())
+    if path not in NOT_PAGES and "." not in path.rpartition("/")[2]  # a name with a dot is a file's
+]
 
 
 def address(path: str, site: Site) -> str:
@@ -79,11 +83,21 @@ def keyboard(page: Page) -> list[str]:
     """Return what Tab does not come to, and where the focus cannot be seen."""
     page.evaluate(LOOK)
     stops = page.evaluate("() => window.__look.follow()")
-    for _ in range(stops + 3):
-        page.keyboard.press("Tab")
-    page.wait_for_timeout(20)
-    faults: list[str] = page.evaluate("() => window.__look.followed()")
+    faults: list[str] = []
+    for presses in (stops + 2, 30):  # a scrolling box may be a stop too
+        for _ in range(presses):
+            page.keyboard.press("Tab")
+        page.wait_for_timeout(20)
+        faults = page.evaluate("() => window.__look.followed()")
+        if not faults:
+            break
     return faults
+
+
+def none_of(faults: Iterable[str]) -> None:
+    """Fail where there are faults, and write them all."""
+    lines = list(dict.fromkeys(faults))
+    assert not lines, "\n".join(lines)
 
 
 def axe(page: Page, options: dict[str, Any]) -> list[str]:
