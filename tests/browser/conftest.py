@@ -134,5 +134,9 @@ def page(open_page: OpenPage) -> Page:
 
 
 def signed_in(site: Site, role: str | None) -> dict[str, Any]:
-    """Return the options of a browser context in which a user of a role is signed in."""
-    return {} if role is None else {"extra_http_headers": {"Authorization": f"Bearer {site.keys[role]}"}}
+    """Return the options of a browser context in which the user of a role is signed in."""
+    if role is None:
+        return {}
+    name, value = sites.new_session(site, role)
+    cookie = {"name": name, "value": value, "httpOnly": True, "sameSite": "Lax", "secure": False}
+    return {"storage_state": {"cookies": [{**cookie, "domain": "127.0.0.1", "path": "/", "expires": -1}]}}

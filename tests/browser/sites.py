@@ -14,6 +14,9 @@ import httpx
 from fastapi.testclient import TestClient
 
 from app.auth import service as auth
+from app.auth.queries import user_by_name
+from app.auth.sessions import service as sessions
+from app.auth.sessions.cookies import Cookies
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
 from app.imports import simulation
@@ -62,6 +65,22 @@ class Site:
     def client(self, role: str = "admin") -> httpx.Client:
         """Return a client of the API with the key of a role; the caller closes it."""
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.keys[role]}"}, timeout=60)
+
+
+def new_session(site: Site, role: str) -> tuple[str, str]:
+    """Sign the user of a role in, as their browser would be after a password; return the cookie's name and value."""
+    database = Database(site.settings)
+    cookies = Cookies(site.settings, PatientHasher(site.settings))
+    value, token = cookies.new()
+    try:
+        with database.begin() as session:
+            user = user_by_name(session, role)
+            assert user is not None
+            browser = sessions.Browser("127.0.0.1", "test")
+            sessions.open_session(session, user, token, opened_by="password", browser=browser, settings=site.settings)
+    finally:
+        database.close()
+    return "overread", value
 
 
 def new_settings(template: tuple[str, str], folder: Path) -> Settings:
