@@ -13,7 +13,7 @@ from app.commands.shared import fail, say, show
 if TYPE_CHECKING:
     from ml.inference.found import Record
     from ml.inference.predictor import Predictor
-    from ml.labeling import Labeler, Vocabulary
+    from ml.labeling import Labeler, Vocabulary, builtin_labeler
 
 commands = typer.Typer()
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
@@ -89,9 +89,8 @@ def _statuses(report: str, labels: Collection[str]) -> dict[str, str]:
 
 @cache
 def _labeler() -> "Labeler":
-    from ml.labeling import Labeler, builtin
 
-    return Labeler(builtin())
+    return builtin_labeler()
 
 
 def _one_line(message: str) -> str:

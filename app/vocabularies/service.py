@@ -28,7 +28,7 @@ from app.vocabularies.schemas import (
     VocabularyOut,
 )
 from app.vocabularies.tables import VocabularyRow
-from ml.labeling import SHIPPED, Labeler, Vocabulary, VocabularyError, builtin, builtin_text
+from ml.labeling import SHIPPED, Labeler, Vocabulary, VocabularyError, builtin, builtin_labeler, builtin_text
 from ml.labeling.batch import read, unmapped_form
 from ml.labeling.batch import unmapped as unmapped_in
 from ml.labeling.elsewhere import labeled, outline
@@ -72,13 +72,13 @@ class Labelers:
 
     def profile(self, rules: ReadingRules, name: str) -> Labeler:
         """Return the labeler of one of a vocabulary's profiles."""
-        return self._labeler((rules.id, name), lambda: rules.vocabulary.profile(name))
+        return self._labeler((rules.id, name), lambda: Labeler(rules.vocabulary.profile(name)))
 
     def _build(self, row: VocabularyRow) -> ReadingRules:
-        labeler = self._labeler((row.id, None), lambda: _stored(row))
+        labeler = self._labeler((row.id, None), lambda: _labeler_of(row))
         return ReadingRules(row.id, row.slot, labeler.vocabulary, labeler)
 
-    def _labeler(self, key: tuple[uuid.UUID, str | None], vocabulary: Callable[[], Vocabulary]) -> Labeler:
+    def _labeler(self, key: tuple[uuid.UUID, str | None], build: Callable[[], Labeler]) -> Labeler:
         """Return the labeler of a key. The first who asks builds it, those who ask for the same one meanwhile wait.
 
         The lock is not held while a vocabulary compiles, which takes seconds: all other labelers stay at hand.
@@ -91,7 +91,7 @@ class Labelers:
                 del self._built[next(iter(self._built))]
         if found is None:
             try:
-                building.set_result(Labeler(vocabulary()))
+                building.set_result(build())
             except BaseException as error:
                 with self._lock:
                     if self._built.get(key) is building:
@@ -210,7 +210,7 @@ def detail(row: VocabularyRow) -> VocabularyDetail:
     """Return a stored vocabulary with what it says."""
     shown = _shown(row)
     if "policy" not in shown:  # stored by a release that kept less
-        shown |= outline(Labeler(_stored(row)))
+        shown |= outline(_labeler_of(row))
     return VocabularyDetail.model_validate({**shown, "yaml": row.yaml})
 
 
@@ -226,10 +226,12 @@ def _shown(row: VocabularyRow) -> Json:
     }
 
 
-def _stored(row: VocabularyRow) -> Vocabulary:
-    """Return the vocabulary in a stored file; raises a 409 where an older, less strict release stored it."""
+def _labeler_of(row: VocabularyRow) -> Labeler:
+    """Return the labeler of a stored file; raises a 409 where an older, less strict release stored it."""
+    if row.version in SHIPPED and row.yaml == builtin_text(row.version):
+        return builtin_labeler(row.version)
     try:
-        return Vocabulary.parse(row.yaml)
+        return Labeler(Vocabulary.parse(row.yaml))
     except VocabularyError as error:
         raise refused(row.version, str(error)) from error
 

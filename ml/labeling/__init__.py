@@ -3,7 +3,7 @@
 from ml.labeling.findings import Code, Finding, Masks, Stance, Statement, overread_masks
 from ml.labeling.labeled_report import LabeledReport
 from ml.labeling.labeler import Labeler
-from ml.labeling.shipped import SHIPPED, builtin, builtin_text
+from ml.labeling.shipped import SHIPPED, builtin, builtin_labeler, builtin_text
 from ml.labeling.vocabulary import Label, Vocabulary, VocabularyError
 
 __all__ = [
@@ -19,6 +19,7 @@ __all__ = [
     "Vocabulary",
     "VocabularyError",
     "builtin",
+    "builtin_labeler",
     "builtin_text",
     "overread_masks",
 ]

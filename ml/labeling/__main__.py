@@ -2,14 +2,13 @@
 
 import sys
 
-from ml.labeling.labeler import Labeler
 from ml.labeling.lines import extracted, read
-from ml.labeling.shipped import builtin
+from ml.labeling.shipped import builtin_labeler
 
 
 def main() -> None:
     """Read `{"id", "text"}` from standard input, write what `ml.labeling.lines.extracted` says."""
-    labeler = Labeler(builtin())
+    labeler = builtin_labeler()
     for report in read(sys.stdin.buffer):
         sys.stdout.write(extracted(labeler, report) + "\n")
 

@@ -3,6 +3,7 @@
 from functools import cache
 from pathlib import Path
 
+from ml.labeling.labeler import Labeler
 from ml.labeling.vocabulary import Vocabulary
 
 SHIPPED = ("overread-2", "overread-1")
@@ -21,3 +22,9 @@ def builtin_text(version: str = SHIPPED[0]) -> str:
 def builtin(version: str = SHIPPED[0]) -> Vocabulary:
     """Return a vocabulary that ships, the newest by default."""
     return Vocabulary.parse(builtin_text(version))
+
+
+@cache
+def builtin_labeler(version: str = SHIPPED[0]) -> Labeler:
+    """Return the labeler of a vocabulary that ships. A process builds it once, and its threads share it."""
+    return Labeler(builtin(version))

@@ -19,7 +19,7 @@ from app.settings import Settings
 from app.studies.schemas import STUDY, TABLE_CSV
 from app.vocabularies.schemas import NORTH_2, ExtractIn, ExtractOut
 from ml.bundles.bundle import Manifest
-from ml.labeling import Labeler, Vocabulary, builtin
+from ml.labeling import Vocabulary, builtin_labeler
 
 ROUTES = [
     pytest.param(method.lower(), route, id=f"{method} {route.path_format}")
@@ -139,7 +139,7 @@ def test_the_examples_a_model_has_or_inherits_are_examples_of_it(model: type[Bas
 
 def test_examples_are_what_the_code_behind_them_says() -> None:
     [asked], [answered] = (model.model_config["json_schema_extra"]["examples"] for model in (ExtractIn, ExtractOut))
-    reading = Labeler(builtin()).read(asked["text"])
+    reading = builtin_labeler().read(asked["text"])
     assert all(finding in [each._asdict() for each in reading.findings] for finding in answered["findings"])
 
     vocabulary = Vocabulary.parse(NORTH_2["yaml"])

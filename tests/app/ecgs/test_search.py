@@ -17,11 +17,11 @@ from app.kit.database import Database
 from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 
 SEED = 3
 SAID = ["AF", "Possible AF", "No AF", "Sinus rhythm", "Sinus rhythm\nLVH"]
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 START = datetime(2026, 1, 1, tzinfo=UTC)
 
 Stored = dict[str, Any]

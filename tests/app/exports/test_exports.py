@@ -46,7 +46,7 @@ from ml.corpus.simulator import simulate
 from ml.formats import read as read_files
 from ml.formats import waveform
 from ml.formats.wfdb import write_wfdb
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 from tests.conftest import _run, _with_name, drop
 
 RUN = CliRunner()
@@ -209,7 +209,7 @@ def test_tables_hold_what_the_archive_holds(
         assert (-1 if pandas.isna(row["weekday"]) else row["weekday"]) == ecg["weekday"]
     findings = pandas.read_parquet(folder / "findings.parquet")
     reports = pandas.read_parquet(folder / "reports.parquet").set_index("report_id")
-    labeler = Labeler(builtin())
+    labeler = builtin_labeler()
     for report_id, report in reports.iterrows():
         if isinstance(report["text"], str) and report["stance"] == "read":
             read = {

@@ -30,11 +30,11 @@ from app.reports.schemas import ReportIn
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
 from app.vocabularies.service import Labelers, upload
-from ml.labeling import Labeler, builtin, builtin_text
+from ml.labeling import builtin, builtin_labeler, builtin_text
 from ml.labeling.elsewhere import answer
 
 RUN = CliRunner()
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 
 
 def written(*lines: dict[str, Any]) -> bytes:

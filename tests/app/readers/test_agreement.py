@@ -25,11 +25,11 @@ from app.kit.database import Database
 from app.settings import Settings
 from app.vocabularies import queries as vocabularies
 from app.vocabularies import service as vocabulary_service
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 from ml.labeling.elsewhere import answer
 
 ROOT = Path(__file__).resolve().parents[3]
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 SAID = ["Normal ECG", "LVH", "Possible LVH", "AF", "AF\nLVH", "No AF", "RBBB\nPossible AF"]
 READERS = ["a", "b/é", "c", "d"]
 SITES = ["north", "south"]

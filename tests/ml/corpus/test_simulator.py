@@ -6,7 +6,7 @@ import pytest
 from ml.corpus.simulator import simulate
 from ml.corpus.simulator.heart import record
 from ml.formats import LEADS
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 from ml.signals import check
 
 SEEDS = range(8)
@@ -124,7 +124,7 @@ def test_a_case_depends_on_seed_and_place_alone() -> None:
 
 
 def test_reports_say_what_they_were_made_of() -> None:
-    labeler = Labeler(builtin())
+    labeler = builtin_labeler()
     for ecg in simulate(300, seed=2):
         assert check(ecg.recording.millivolts(), ecg.recording.sampling_rate_hz) == []
         for text, truth in ((ecg.machine_report, ecg.machine), (ecg.overread_report, ecg.overread)):

@@ -23,9 +23,9 @@ from ml.corpus.simulator.phrases import (
     Style,
 )
 from ml.corpus.simulator.urns import draw
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 RHYTHMS = 1 << LABELS.index("sinus_rhythm") | 1 << LABELS.index("afib") | 1 << LABELS.index("aflutter")
 
 

@@ -1,12 +1,12 @@
 import pytest
 
 from ml.corpus.statements import Statement, StatementReader
-from ml.labeling import Labeler, Vocabulary, builtin, builtin_text
+from ml.labeling import Labeler, Vocabulary, builtin_labeler, builtin_text
 
 
 @pytest.fixture(scope="module")
 def labeler():
-    return Labeler(builtin())
+    return builtin_labeler()
 
 
 def bits(labeler, *keys):

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from ml.deidentify import without_identifiers
 from ml.deidentify.cues import find, words
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 
 
 def _lines(path: Path) -> list[str]:
@@ -141,7 +141,7 @@ def test_any_text_is_read_and_nothing_is_added(text: str) -> None:
 
 
 def test_no_label_of_the_gold_reports_changes(shared: Path) -> None:
-    labeler = Labeler(builtin())
+    labeler = builtin_labeler()
     for name in ("gold_public", "gold_public_2"):
         for line in _lines(shared.parent / f"labels/{name}.jsonl"):
             text = json.loads(line)["text"]

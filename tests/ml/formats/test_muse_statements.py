@@ -6,7 +6,7 @@ from xml.etree import ElementTree
 import pytest
 
 from ml.formats.muse_statements import Fragment, report_text
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 
 ENDS = frozenset({"ENDSLINE"})
 TYPED = frozenset({"USERINSERT"})
@@ -39,7 +39,7 @@ def test_a_hedge_reaches_the_fragment_behind_it_and_no_other_line() -> None:
         Fragment(", age undetermined", ENDS),
         Fragment("Inferior infarct", ENDS),
     ]
-    findings = Labeler(builtin()).read(report_text(fragments)).findings
+    findings = builtin_labeler().read(report_text(fragments)).findings
     assert {finding.label: finding.status for finding in findings} == {
         "anterior_mi": "uncertain", "inferior_mi": "present",
     }  # fmt: skip

@@ -4,9 +4,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.labeling import Code, LabeledReport, Labeler, builtin
+from ml.labeling import Code, LabeledReport, builtin, builtin_labeler
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 
 
 def read(*codes: str) -> LabeledReport:

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 from ml.labeling.composed import compose
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 TEXT = "Mögliche linksventrikuläre Hypertrophie. No left bundle branch block, atrial fibrillation"
 
 

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin, builtin_labeler
 
 GOLD = Path(__file__).resolve().parents[3] / "../shared/labels/gold_public.jsonl"
 FIELDS = {"labels": "present", "uncertain": "uncertain", "negated": "negated", "historical": "historical"}
@@ -14,7 +14,7 @@ FIELDS = {"labels": "present", "uncertain": "uncertain", "negated": "negated", "
 def test_public_gold_reports_are_read_right() -> None:
     if not GOLD.exists():
         pytest.skip(f"{GOLD} is absent")
-    labeler = Labeler(builtin())
+    labeler = builtin_labeler()
     names = {label.key: label.name for label in builtin().labels}
     gold = [json.loads(line) for line in GOLD.read_text(encoding="utf-8").splitlines()]
     wrong = []

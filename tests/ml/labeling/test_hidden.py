@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from ml.labeling import Labeler, Vocabulary, builtin
+from ml.labeling import Labeler, Vocabulary, builtin, builtin_labeler
 from ml.labeling.hidden import hidden_terms
 
 BASE = {
@@ -59,6 +59,6 @@ def test_what_finds_something_is_not_named(rules: list[dict[str, object]]) -> No
 
 
 def test_no_term_of_the_vocabulary_that_ships_is_hidden() -> None:
-    assert hidden_terms(Labeler(builtin())) == []
+    assert hidden_terms(builtin_labeler()) == []
     for name in builtin().profiles:
         assert hidden_terms(Labeler(builtin().profile(name))) == []

@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.labeling import Code, Labeler, Statement, builtin
+from ml.labeling import Code, Statement, builtin_labeler
 from ml.labeling.batch import counted_form, row, unmapped, unmapped_form
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 
 DATES = [
     "14-MAR-2011",

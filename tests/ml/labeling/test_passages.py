@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.labeling import Labeler, builtin
+from ml.labeling import Labeler, builtin, builtin_labeler
 from ml.labeling.statements import Splitter
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 LINES = [
     "Sinus rhythm", "Inferior infarct", ", age undetermined", "CANNOT RULE OUT", "ANTERIOR INFARCT", "LBBB is no longer",
     "Present", "No LVH. RBBB", "Left axis deviation.", "is not", "Possible", "and", "LVH or", "RVH", "", "  ", "NSR, LAD",
@@ -36,7 +36,7 @@ class _Whole(Splitter):
 @pytest.fixture(scope="module")
 def reference() -> Labeler:
     """A labeler that reads every report as one passage."""
-    labeler = Labeler(builtin())
+    labeler = builtin_labeler()
     labeler._splitter.__class__ = _Whole
     return labeler
 

@@ -4,10 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 
 SIGNS = {"present": "+", "uncertain": "?", "negated": "-", "historical": "~"}
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 HERE = Path(__file__).parent
 
 

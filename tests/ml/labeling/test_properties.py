@@ -11,9 +11,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.labeling import Labeler, builtin
+from ml.labeling import Labeler, builtin, builtin_labeler
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 UNUSED = Labeler(builtin())
 WORDS = [
     "sinus rhythm", "LVH", "RVH", "inferior", "anterior", "posterior", "infarct", "injury", "ST elevation", "possible",

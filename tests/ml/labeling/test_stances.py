@@ -4,10 +4,10 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from ml.labeling import Labeler, Masks, Stance, builtin, overread_masks
+from ml.labeling import Masks, Stance, builtin_labeler, overread_masks
 from ml.labeling.batch import row
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 
 AGREES = """\
 Agree

@@ -2,9 +2,9 @@
 
 import pytest
 
-from ml.labeling import Labeler, builtin
+from ml.labeling import builtin_labeler
 
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 
 
 @pytest.mark.parametrize(

@@ -6,10 +6,10 @@ from pathlib import Path
 
 import pytest
 
-from ml.labeling import Labeler, Masks, Vocabulary, builtin, builtin_text
+from ml.labeling import Labeler, Masks, Vocabulary, builtin_labeler, builtin_text
 
 LABELS = Path(__file__).resolve().parents[3] / "../shared/labels"
-LABELER = Labeler(builtin())
+LABELER = builtin_labeler()
 FILES = sorted((Path(__file__).parent / "languages").glob("*.txt"))
 
 
