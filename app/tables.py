@@ -15,6 +15,14 @@ from app.kit.database import Base
 from app.models.tables import Model
 from app.predictions.tables import Prediction
 from app.reports.tables import Labeling, Report, StoredStatement, StoredText
+from app.reviews.tables import (
+    ReviewGold,
+    ReviewItem,
+    ReviewList,
+    ReviewReading,
+    ReviewShown,
+    ReviewVersion,
+)
 from app.sites.tables import Site
 from app.vocabularies.tables import VocabularyRow
 
@@ -42,6 +50,12 @@ __all__ = [
     "Prediction",
     "Rejection",
     "Report",
+    "ReviewGold",
+    "ReviewItem",
+    "ReviewList",
+    "ReviewReading",
+    "ReviewShown",
+    "ReviewVersion",
     "SignInLink",
     "SignInTries",
     "Site",

@@ -2,7 +2,7 @@
 
 import uuid
 
-from sqlalchemy import BigInteger, Identity, Index, SmallInteger, Uuid
+from sqlalchemy import BigInteger, Identity, Index, SmallInteger, Uuid, text
 from sqlalchemy.dialects.postgresql import ARRAY
 from sqlalchemy.orm import Mapped, mapped_column
 
@@ -21,6 +21,7 @@ class Access(Base):
         Index("ix_access_log_at", "at", postgresql_using="brin"),
         Index(None, "user_id", "id"),
         Index("ix_access_log_ecg_ids", "ecg_ids", postgresql_using="gin"),
+        Index("ix_access_log_unnamed", "user_id", "at", postgresql_where=text("ecgs > cardinality(ecg_ids)")),
     )
 
     id: Mapped[int] = mapped_column(BigInteger, Identity(always=True), primary_key=True)
