@@ -47,6 +47,9 @@ from app.predictions.routes import router as predictions
 from app.predictions.schemas import PredictionIn
 from app.readers.routes import router as readers
 from app.reports.routes import router as reports
+from app.reviews.gold.routes import router as review_gold
+from app.reviews.lists.routes import router as review_lists
+from app.reviews.routes import router as reviews
 from app.settings import Settings
 from app.sites.routes import router as sites
 from app.studies.routes import router as studies
@@ -65,7 +68,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions),
-    *(erasures, access, access_log, health.router),
+    *(review_lists, reviews, review_gold, erasures, access, access_log, health.router),
 )
 
 

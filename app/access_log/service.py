@@ -14,6 +14,7 @@ from starlette.types import Scope
 from app.access_log import queries
 from app.access_log.queries import Entry
 from app.access_log.shown import shown_by
+from app.reviews.blindness.service import refuse_while_blind
 
 MOST_IDS = 500
 """ECGs that a row names, as many as a page can hold; beyond that it counts them."""
@@ -31,9 +32,32 @@ SHOWS_NO_PATIENT = frozenset(
         *("start_import", "list_import_rejections"),  # places without names
         *("erase_ecg", "erase_patient", "list_erasures", "lift_erasure", "rebuild_dataset"),
         "extract_labels",  # the client's own text
+        *("list_terms", "list_review_lists", "get_review_list", "close_review_list"),
+        *("save_review_draft", "release_review_item"),  # the client's own text
     }
 )
 """Operations, by their functions' names, whose answers hold no patient's data."""
+
+OPEN_WHILE_BLIND = frozenset(
+    {
+        *("claim_review_item", "get_open_review", "get_review_item", "get_review_waveform"),
+        *("lock_review_item", "sign_review_item"),
+    }
+)
+"""Operations that show an ECG and stay open to whoever reads one blind: they take care of it themselves."""
+
+SHOWS_NO_READING = OPEN_WHILE_BLIND | {"get_waveform", "get_plot"}
+"""Operations after which a user has not seen an ECG's readings; what reviews show is in `review_shown`."""
+
+
+def refuse_blind_reader(session: Session, request: Request, user_id: uuid.UUID) -> None:
+    """Raise the 409 of a user who reads an ECG blind, where the operation could show a reading of it.
+
+    As with the log, an operation is refused unless it is named: a new one cannot be forgotten. It comes before
+    anything is done, so that no error, no conflict and no side effect tells of a reading either.
+    """
+    if operation_of(request.scope) not in SHOWS_NO_PATIENT | OPEN_WHILE_BLIND:
+        refuse_while_blind(session, user_id)
 
 
 def record(session: Session, request: Request, response: Response, user_id: uuid.UUID) -> None:
@@ -41,8 +65,10 @@ def record(session: Session, request: Request, response: Response, user_id: uuid
     shown = shown_by(request)
     ecg_ids = shown.ids
     operation = operation_of(request.scope)
-    if operation in SHOWS_NO_PATIENT and not ecg_ids:
-        return
+    if operation in SHOWS_NO_PATIENT:
+        if not ecg_ids:
+            return
+        refuse_while_blind(session, user_id)  # a preview's result, for instance
     entry = Entry(
         user_id=user_id,
         operation=operation,

@@ -97,6 +97,7 @@ def authenticate(
     who = doors.check(session, request, credentials.credentials if credentials else None, given_token)
     user_id = request.state.user_id = who.user.id  # for the log's line and the access log
     request.state.user, request.state.user_session, request.state.csrf_token = who  # for pages
+    access_log.refuse_blind_reader(session, request, user_id)
 
     def record(ending: Session) -> None:
         access_log.record(ending, request, response, user_id)

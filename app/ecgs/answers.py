@@ -2,9 +2,10 @@
 
 import io
 import json
+import uuid
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager
-from typing import Any, Literal
+from typing import Any, Literal, NamedTuple
 
 import numpy as np
 from fastapi import Response
@@ -35,36 +36,44 @@ RATE_HEADER = "Sampling-Rate-Hz"
 CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
 
 
+class Asked(NamedTuple):
+    """Whose waveform is asked for, by whom, and the id that the answer names."""
+
+    ecg: Ecg
+    actor: str
+    named: uuid.UUID
+
+
 @asynccontextmanager
-async def raw(
-    signals: Signals, ecg: Ecg, actor: str, as_format: Format, *, headers: dict[str, str]
-) -> AsyncIterator[Response]:
+async def raw(signals: Signals, asked: Asked, as_format: Format, *, headers: dict[str, str]) -> AsyncIterator[Response]:
     """Make the answer with the signal as stored: (12, samples), float64, mV."""
-    async with signals.read(ecg, actor, READ) as recording:
+    async with signals.read(asked.ecg, asked.actor, READ) as recording:
         leads = (_lead(recording, index) for index in range(len(LEADS)))
         if as_format == "npy":
             shape = recording.samples.shape
             rate = {RATE_HEADER: f"{recording.sampling_rate_hz:g}"}
-            yield _npy(ecg, "raw", np.dtype("<f8"), shape, parts=leads, headers={**headers, **rate})
+            yield _npy(asked.named, "raw", np.dtype("<f8"), shape, parts=leads, headers={**headers, **rate})
         else:
-            start = _described(ecg, "raw", "mV", recording.sampling_rate_hz, starts_s=[0.0])
+            start = _described(asked.named, "raw", "mV", recording.sampling_rate_hz, starts_s=[0.0])
             yield _json(start, leads, headers)
 
 
 @asynccontextmanager
 async def windows(
-    signals: Signals, ecg: Ecg, actor: str, as_format: Format, *, headers: dict[str, str]
+    signals: Signals, asked: Asked, as_format: Format, *, headers: dict[str, str]
 ) -> AsyncIterator[Response]:
     """Make the answer with the windows a model sees: (windows, 12, samples), float32, SD."""
     options = Preprocessing()
-    async with signals.read(ecg, actor, WINDOWED) as recording:
+    async with signals.read(asked.ecg, asked.actor, WINDOWED) as recording:
         made = await run_in_threadpool(_windows, recording, options)
         if as_format == "npy":
             rate = {RATE_HEADER: f"{options.target_rate_hz:g}"}
             answered = {**headers, **rate}
-            yield _npy(ecg, "window", np.dtype("<f4"), made.values.shape, parts=iter(made.values), headers=answered)
+            yield _npy(
+                asked.named, "window", np.dtype("<f4"), made.values.shape, parts=iter(made.values), headers=answered
+            )
         else:
-            start = _described(ecg, "window", "SD", options.target_rate_hz, starts_s=made.starts_s.tolist())
+            start = _described(asked.named, "window", "SD", options.target_rate_hz, starts_s=made.starts_s.tolist())
             yield _json(start, iter(made.values), headers)
 
 
@@ -121,9 +130,9 @@ def _plotted(recording: Recording, caption: str, start_s: float, simulated: bool
     return plot_svg(Recording(shown, recording.gain, rate).millivolts(), rate, caption=caption, simulated=simulated)
 
 
-def _described(ecg: Ecg, stage: Stage, unit: str, rate_hz: float, *, starts_s: list[float]) -> dict[str, Any]:
+def _described(named: uuid.UUID, stage: Stage, unit: str, rate_hz: float, *, starts_s: list[float]) -> dict[str, Any]:
     return {
-        "ecg_id": str(ecg.id),
+        "ecg_id": str(named),
         "stage": stage,
         "unit": unit,
         "sampling_rate_hz": rate_hz,
@@ -158,7 +167,7 @@ def _json(start: dict[str, Any], parts: Iterator[NDArray[Any]], headers: dict[st
 
 
 def _npy(
-    ecg: Ecg,
+    named: uuid.UUID,
     stage: Stage,
     dtype: np.dtype[Any],
     shape: Sequence[int],
@@ -184,6 +193,6 @@ def _npy(
         headers={
             **headers,
             "Content-Length": str(length),
-            "Content-Disposition": f'attachment; filename="{ecg.id}-{stage}.npy"',
+            "Content-Disposition": f'attachment; filename="{named}-{stage}.npy"',
         },
     )

@@ -125,14 +125,19 @@ def get_waveform(
     It never changes: send the answer's `ETag` as `If-None-Match`, and the same answer is a 304.
     """
     ecg = service.get(session, ecg_id)
-    duration_s = service.duration_s(ecg)
-    if format == "json" and duration_s > LONGEST_JSON_S:
-        raise invalid("query.format", f"an ECG longer than {LONGEST_JSON_S:.0f} s is given as npy only")
+    check_length(ecg, format)
     etag = caching.etag_of(request.app.version, ecg.waveform_sha256, stage, format)
     if known := caching.not_modified(request, etag):
         return known
     make = answers.raw if stage == "raw" else answers.windows
-    return Deferred(lambda: make(signals, ecg, user.name, format, headers=caching.headers_of(etag)))
+    asked = answers.Asked(ecg, user.name, ecg.id)
+    return Deferred(lambda: make(signals, asked, format, headers=caching.headers_of(etag)))
+
+
+def check_length(ecg: Ecg, format: Format) -> None:
+    """Raise the 404 of an ECG without a waveform, and the 422 of one that is too long to be JSON."""
+    if service.duration_s(ecg) > LONGEST_JSON_S and format == "json":
+        raise invalid("query.format", f"an ECG longer than {LONGEST_JSON_S:.0f} s is given as npy only")
 
 
 @router.get(

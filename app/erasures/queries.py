@@ -32,9 +32,24 @@ def locked(session: Session, *chosen: Any) -> Sequence[Ecg]:
 
 
 def text_ids_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[int]:
-    """Return the texts of some ECGs' reports, in order."""
-    found = select(Report.text_id).where(Report.ecg_id.in_(ecg_ids)).distinct().order_by(Report.text_id)
-    return list(session.scalars(found))
+    """Return the texts of some ECGs' reports, reviews and gold, in order."""
+    found = session.scalars(
+        text(
+            """
+            WITH mine AS (
+                SELECT r.id, r.first_text_id FROM review_readings r JOIN review_items i ON i.id = r.item_id
+                WHERE i.ecg_id = ANY(:ids)
+            )
+            SELECT text_id FROM reports WHERE ecg_id = ANY(:ids)
+            UNION SELECT text_id FROM review_gold WHERE ecg_id = ANY(:ids)
+            UNION SELECT first_text_id FROM mine WHERE first_text_id IS NOT NULL
+            UNION SELECT v.text_id FROM review_versions v JOIN mine ON mine.id = v.reading_id
+            ORDER BY 1
+            """
+        ),
+        {"ids": list(ecg_ids)},
+    )
+    return list(found)
 
 
 def report_ids_of(session: Session, ecg_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:
@@ -54,11 +69,19 @@ def drop_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> None:
 
 
 def drop_unused_texts(session: Session, text_ids: Sequence[int]) -> int:
-    """Delete those of some texts that no report has, with what vocabularies read in them; return how many."""
+    """Delete those of some texts that nobody has written any more, with what vocabularies read in them.
+
+    Return how many.
+    """
     unused = session.scalars(
         text(
-            "SELECT id FROM texts t WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM reports WHERE text_id = t.id) "
-            "ORDER BY id FOR UPDATE"
+            """
+            SELECT id FROM texts t WHERE id = ANY(:ids) AND NOT EXISTS (SELECT FROM reports WHERE text_id = t.id)
+            AND NOT EXISTS (SELECT FROM review_gold WHERE text_id = t.id)
+            AND NOT EXISTS (SELECT FROM review_readings WHERE first_text_id = t.id)
+            AND NOT EXISTS (SELECT FROM review_versions WHERE text_id = t.id)
+            ORDER BY id FOR UPDATE
+            """
         ),
         {"ids": list(text_ids)},
     ).all()

@@ -52,7 +52,8 @@ def erase(session: Session, hasher: PatientHasher, actor: str, asked: Asked) -> 
     texts = queries.text_ids_of(session, ids)
     queries.drop_rows(session, "pairs", ids)
     predictions = queries.drop_rows(session, "predictions", ids)
-    queries.drop_rows(session, "reports", ids)
+    for table in ("review_gold", "review_items", "reports"):  # what was written of an item goes with it
+        queries.drop_rows(session, table, ids)
     held = queries.mark_held(session, ids)
     erasure = Erasure(
         id=uuid.uuid4(),

@@ -14,7 +14,8 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from app.kit.problems import responses
 
 REF = "#/components/schemas/"
-EVERYWHERE = (413, 422, 500, 503)  # of the middleware, of what every operation refuses, and of a database that is away
+EVERYWHERE = (409, 413, 422, 500, 503)
+"""Of a user who reads an ECG blind, of the middleware, of what every operation refuses, of a database that is away."""
 
 
 def operation_id(route: APIRoute) -> str:

@@ -39,3 +39,10 @@ ReportText = Annotated[
     AfterValidator(_without_page_breaks),
     AfterValidator(_printable),
 ]
+LongText = Annotated[
+    str,
+    AfterValidator(_fits),
+    AfterValidator(_without_page_breaks),
+    AfterValidator(_printable),
+]
+"""A text as long as a report, that may be empty."""

@@ -3,7 +3,7 @@
 import uuid
 from datetime import datetime
 
-from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, text
+from sqlalchemy import BigInteger, CheckConstraint, ForeignKey, Identity, Index, UniqueConstraint, func, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id, Json
@@ -142,13 +142,17 @@ class ReviewShown(Base):
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"), index=True)
     what: Mapped[str]
     at: Mapped[CreatedAt]
+    last_at: Mapped[datetime] = mapped_column(server_default=func.now(), comment="when it was last shown")
 
 
 class ReviewGold(Base):
     """An ECG whose right reading is known: readers meet it without knowing."""
 
     __tablename__ = "review_gold"
-    __table_args__ = (Index(None, "text_id"), Index("ix_review_gold_newest", text("added_at DESC"), text("ecg_id DESC")))
+    __table_args__ = (
+        Index(None, "text_id"),
+        Index("ix_review_gold_newest", text("added_at DESC"), text("ecg_id DESC")),
+    )
 
     ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), primary_key=True)
     text_id: Mapped[int] = mapped_column(ForeignKey("texts.id"))

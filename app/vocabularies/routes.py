@@ -14,6 +14,7 @@ from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
 from app.kit.problems import not_found, responses
+from app.kit.text import Name
 from app.reports.queries import UnmappedChoice
 from app.reports.schemas import Source
 from app.vocabularies import queries, service
@@ -23,12 +24,15 @@ from app.vocabularies.schemas import (
     ExtractOut,
     PreviewIn,
     PreviewOut,
+    TermList,
+    TermOut,
     UnmappedList,
     VocabularyDetail,
     VocabularyIn,
     VocabularyList,
 )
 from app.vocabularies.service import LabelersDep
+from ml.labeling.suggestions import suggestions
 from ml.labeling.vocabulary import Version
 
 router = APIRouter(prefix="/v1", tags=["labels"])
@@ -147,3 +151,19 @@ def extract_labels(
         yaml = service.stored_yaml(session, given.vocabulary)
         return Deferred(lambda: answers.extracted(given, yaml))
     return service.extract(labelers, session, given)
+
+
+@router.get("/vocabularies/{version}/terms", responses=responses(404, 409, 422))
+def list_terms(
+    version: VersionPath,
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ViewerUser,
+    q: Annotated[Name, Query(min_length=2, description="What was typed, two letters at least.", examples=["at"])],
+    limit: Annotated[int, Query(ge=1, le=100, description="Most terms.")] = 20,
+) -> TermList:
+    """List terms that mean one label, for what was typed: to write statements quickly. `active` is a version, too."""
+    rules = labelers.active(session) if version == "active" else labelers.version(session, version)
+    names = {label.key: label.name for label in rules.vocabulary.labels}
+    found = suggestions(rules.labeler, q, limit)
+    return TermList(items=[TermOut(term=each.term, label=each.label, name=names[each.label]) for each in found])

@@ -11,6 +11,7 @@ from app.kit.text import Name, ReportText
 from app.reports.schemas import ENDS, STARTS, FindingOut, Source
 from ml.labeling import Stance
 from ml.labeling.policy import Policy
+from ml.labeling.vocabulary import Weight
 
 OVERREAD_2: dict[str, JsonValue] = {
     "id": "f58d3e37-e9fe-4837-8a1d-9db5c223cc93",
@@ -20,7 +21,7 @@ OVERREAD_2: dict[str, JsonValue] = {
     "languages": ["en", "de"],
     "created_at": "2026-02-01T08:00:03.550912Z",
     "shipped": True,
-    "labels": [{"key": "sinus_rhythm", "name": "Sinus Rhythm"}],
+    "labels": [{"key": "sinus_rhythm", "name": "Sinus Rhythm", "weight": "minor"}],
 }
 
 YAML = """\
@@ -44,7 +45,7 @@ NORTH_2: dict[str, JsonValue] = {
     "languages": ["en"],
     "created_at": "2026-03-02T09:30:12.004518Z",
     "shipped": None,
-    "labels": [{"key": "afib", "name": "Atrial Fibrillation"}],
+    "labels": [{"key": "afib", "name": "Atrial Fibrillation", "weight": "major"}],
     "policy": Policy().model_dump(),
     "profiles": {},
     "hidden_terms": [],
@@ -57,6 +58,7 @@ class LabelOut(BaseModel):
 
     key: str
     name: str
+    weight: Weight = Field(description="How much a change of it matters: none, minor or major.")
 
 
 class VocabularyOut(BaseModel):
@@ -383,3 +385,23 @@ class ExtractOut(BaseModel):
         description="Whether it reads the tracing, agrees, says that it cannot be read, or is unread."
     )
     unread: bool = Field(description="Whether it is in a language that the vocabulary does not have: no findings then.")
+
+
+class TermOut(BaseModel):
+    """Words that mean a label."""
+
+    term: str
+    label: str
+    name: str
+
+
+class TermList(BaseModel):
+    """Terms that begin, or have a word that begins, with what was typed; those that begin with it come first."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [{"items": [{"term": "atrial fibrillation", "label": "afib", "name": "Atrial Fibrillation"}]}]
+        }
+    )
+
+    items: list[TermOut]

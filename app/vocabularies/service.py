@@ -32,6 +32,7 @@ from ml.labeling import SHIPPED, Labeler, Vocabulary, VocabularyError, builtin, 
 from ml.labeling.batch import read, unmapped_form
 from ml.labeling.batch import unmapped as unmapped_in
 from ml.labeling.elsewhere import labeled, outline
+from ml.labeling.weights import weight_of
 
 log = structlog.get_logger(__name__)
 
@@ -210,7 +211,7 @@ def detail(row: VocabularyRow) -> VocabularyDetail:
     """Return a stored vocabulary with what it says."""
     shown = _shown(row)
     if "policy" not in shown:  # stored by a release that kept less
-        shown |= outline(_labeler_of(row))
+        shown = {**outline(_labeler_of(row)), **shown}
     return VocabularyDetail.model_validate({**shown, "yaml": row.yaml})
 
 
@@ -223,6 +224,9 @@ def _shown(row: VocabularyRow) -> Json:
         "created_at": row.created_at,
         "shipped": row.yaml == builtin_text(row.version) if row.version in SHIPPED else None,
         **row.outline,
+        "labels": [
+            {**label, "weight": weight_of(label["key"], label.get("weight"))} for label in row.outline["labels"]
+        ],
     }
 
 

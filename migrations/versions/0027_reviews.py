@@ -142,6 +142,13 @@ def upgrade() -> None:
         sa.Column("user_id", sa.Uuid(), nullable=False),
         sa.Column("what", sa.String(), nullable=False),
         sa.Column("at", sa.DateTime(timezone=True), server_default=sa.text("now()"), nullable=False),
+        sa.Column(
+            "last_at",
+            sa.DateTime(timezone=True),
+            server_default=sa.text("now()"),
+            nullable=False,
+            comment="when it was last shown",
+        ),
         sa.CheckConstraint("what IN ('machine', 'prediction', 'others')", name=op.f("ck_review_shown_what")),
         sa.ForeignKeyConstraint(
             ["item_id"], ["review_items.id"], name=op.f("fk_review_shown_item_id_review_items"), ondelete="CASCADE"

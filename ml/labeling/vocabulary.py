@@ -52,6 +52,9 @@ FieldKind = Literal[
 ]
 
 
+Weight = Literal["none", "minor", "major"]
+
+
 class VocabularyError(ValueError):
     """A vocabulary that cannot be used; the message names the first mistakes, each with its line and place."""
 
@@ -64,6 +67,7 @@ class Label(Part):
     shape: bool = False  # of the QRS: what a paced or an ectopic beat has as well
     variant: bool = False  # what a normal heart may show as well
     rhythm: bool = False  # one of several of which a tracing has one
+    weight: Weight | None = None  # how much a change of it matters; None: as `ml.labeling.weights` says
 
 
 class Phrases(Switched):

@@ -1,0 +1,1 @@
+"""Gold ECGs: their right reading is known, and readers meet them without knowing."""
