@@ -17,10 +17,11 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from app.disagreement.off_hours import OffHours
+from app.disagreement.written import as_parameters
 from app.ecgs.filters import settled
 from app.ecgs.service import Archive
 from app.embedded.postgres import EmbeddedPostgres
-from app.exports.schemas import ExportIn, as_parameters
+from app.exports.schemas import ExportIn
 from app.exports.service import Exporter
 from app.exports.waveforms import in_a_folder
 from app.kit.database import Database, Json

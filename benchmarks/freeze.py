@@ -21,7 +21,9 @@ from sqlalchemy import text
 
 from app.auth import service as auth
 from app.datasets import queries
-from app.datasets.queries import Choice
+from app.datasets.schemas import ChoiceIn
+from app.datasets.service import choice_of
+from app.disagreement.off_hours import OffHours
 from app.ecgs.service import Archive
 from app.embedded.postgres import EmbeddedPostgres
 from app.jobs.run import Workplace
@@ -149,8 +151,7 @@ def _read(database: Database) -> float:
     """Return the seconds in which all chosen ECGs are read, batch by batch, without their signals."""
     began = time.perf_counter()
     with database.begin() as session:
-        vocabulary = active(session).id
-    choice = Choice(vocabulary, None, None, None, None, without_overread=False, simulated=False)
+        choice = choice_of(session, ChoiceIn(simulated=False), OffHours())
     digest: str | None = ""
     while digest is not None:
         with database.begin() as session:

@@ -23,7 +23,15 @@ SHOWS_NO_PATIENT = frozenset(
     {
         *("who_am_i", "list_audit", "list_access_log", "list_sites", "set_time_zone"),
         *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
-        *("freeze_dataset", "list_datasets", "get_dataset", "start_training", "start_evaluation", "get_evaluation"),
+        *(
+            "freeze_dataset",
+            "count_choice",
+            "list_datasets",
+            "get_dataset",
+            "start_training",
+            "start_evaluation",
+            "get_evaluation",
+        ),
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
         "start_export",
         *("start_study", "get_study", "get_study_file"),

@@ -61,9 +61,9 @@ def export(
 
 def _export(database: "Database", settings: "Settings", folder: Path, request: "ExportIn") -> Any:
     from app.disagreement.off_hours import OffHours
+    from app.disagreement.written import as_parameters
     from app.ecgs.filters import settled
     from app.ecgs.service import Archive
-    from app.exports.schemas import as_parameters
     from app.exports.service import Exporter, make_durable
     from app.exports.waveforms import in_a_folder
     from app.kit import audit

@@ -5,27 +5,34 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import Select, select, text
+from sqlalchemy import LargeBinary, Select, cast, func, select, text
 from sqlalchemy.orm import Session
 
 from app.datasets.tables import Dataset
+from app.disagreement.counting.queries import conditions, value_ids
+from app.disagreement.counting.selection import PairFilter, names
 from app.ecgs.tables import Ecg
 from app.kit.database import Json
 from app.kit.pagination import Position, after
 from app.reports.queries import agreed, counts_first, is_read, overread_mask
 from app.reports.tables import Report
 
+MOST_COUNTED = 100_000
+"""ECGs of a choice that are counted before it is frozen."""
+
 
 class Choice(NamedTuple):
-    """Which ECGs a dataset takes, under which vocabulary."""
+    """Which ECGs a dataset takes, under which vocabulary, whose pairs stand in `slot`; `pairs` chooses among those."""
 
     vocabulary_id: uuid.UUID
+    slot: int
     recorded_from: datetime | None
     recorded_to: datetime | None
     site: str | None
     device: str | None
     without_overread: bool
     simulated: bool
+    pairs: PairFilter | None
 
 
 class Reading(NamedTuple):
@@ -50,13 +57,24 @@ def read_after(session: Session, choice: Choice, digest: str, limit: int) -> lis
 
     Each ECG's reports are looked up by index. A join over all reports would read the whole archive for each batch.
     """
-    ecgs = list(session.scalars(_of_choice(choice, digest).limit(limit)))
+    ecgs = list(session.scalars(_of_choice(session, choice, digest).limit(limit)))
     ids = [ecg.id for ecg in ecgs]
     overread, machine = (_counting(session, choice.vocabulary_id, source, ids) for source in ("overread", "machine"))
     return [ReadEcg(ecg, overread.get(ecg.id), machine.get(ecg.id)) for ecg in ecgs]
 
 
-def _of_choice(choice: Choice, digest: str) -> Select[Ecg]:
+def count(session: Session, choice: Choice) -> tuple[int, int]:
+    """Count the ECGs of a choice, at most `MOST_COUNTED` + 1 of them, and their patients."""
+    patient = func.coalesce(Ecg.patient_hash, cast(func.uuid_send(Ecg.id), LargeBinary))
+    chosen = _of_choice(session, choice, "").with_only_columns(patient.label("patient")).order_by(None)
+    some = chosen.limit(MOST_COUNTED + 1).subquery()
+    ecgs, patients = session.execute(
+        select(func.count(), func.count(some.c.patient.distinct())).select_from(some)
+    ).one()
+    return int(ecgs), int(patients)
+
+
+def _of_choice(session: Session, choice: Choice, digest: str) -> Select[Ecg]:
     overread = (
         select(Report.id)
         .where(Report.ecg_id == Ecg.id, Report.source == "overread", Report.current)
@@ -76,6 +94,12 @@ def _of_choice(choice: Choice, digest: str) -> Select[Ecg]:
         statement = statement.where(Ecg.site == choice.site)
     if choice.device is not None:
         statement = statement.where(Ecg.device == choice.device)
+    if choice.pairs is not None:
+        where, parameters = conditions(choice.pairs, value_ids(session, names(choice.pairs)))
+        pair = " AND ".join(["ecg_id = ecgs.id", *where])  # with the limit each pair is looked up by its ECG
+        statement = statement.where(
+            text(f"(SELECT true FROM pairs_{choice.slot:d} WHERE {pair} LIMIT 1)").bindparams(**parameters)  # noqa: S608
+        )
     return statement.order_by(Ecg.waveform_sha256)
 
 

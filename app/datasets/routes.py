@@ -3,40 +3,49 @@
 import uuid
 
 from fastapi import APIRouter
-from sqlalchemy.orm import Session
 
 from app.auth.access import ResearcherUser, ViewerUser
 from app.datasets import queries
-from app.datasets.schemas import FROZEN, DatasetIn, DatasetOut
-from app.datasets.tables import Dataset
-from app.ecgs.filters import check, wants_simulated
+from app.datasets.schemas import FROZEN, ChoiceCount, ChoiceIn, DatasetIn, DatasetOut
+from app.datasets.service import check_choice, count, outside
+from app.disagreement.off_hours import OffHours
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import not_found, responses
-from app.vocabularies.queries import versions
+from app.kit.state import SettingsDep
 
 router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 
 
 @router.post("", status_code=202, responses={202: jobs.accepted("dataset", FROZEN), **responses(409, 422)})
-def freeze_dataset(given: DatasetIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
+def freeze_dataset(
+    given: DatasetIn, session: SessionDep, settings: SettingsDep, user: ResearcherUser, start: StartJob
+) -> JobOut:
     """Freeze a dataset: windows, labels of both readings, and a split by patient, under one hash.
 
     Answers with the job that does it; its result names the dataset.
     """
-    check(session, given, simulated=wants_simulated(session, given.simulated), prefix="")
+    check_choice(session, given, OffHours.of(settings))
     params = given.model_dump(mode="json", by_alias=True, exclude_none=True)
     return start(user, "dataset", params)
+
+
+@router.post("/count", responses=responses(422))
+def count_choice(given: ChoiceIn, session: SessionDep, settings: SettingsDep, user: ViewerUser) -> ChoiceCount:
+    """Count the ECGs that a dataset would take. One whose signal turns out to be unusable is among them."""
+    off_hours = OffHours.of(settings)
+    check_choice(session, given, off_hours)
+    return count(session, given, off_hours)
 
 
 @router.get("", responses=responses(422))
 def list_datasets(session: SessionDep, user: ViewerUser, limit: Limit = 50, cursor: Cursor = None) -> Page[DatasetOut]:
     """List datasets, newest first."""
     rows = queries.newest(session, decode(cursor), limit)
-    return page(rows, limit, lambda row: Position(row.created_at, row.id), lambda row: _outside(session, row))
+    return page(rows, limit, lambda row: Position(row.created_at, row.id), lambda row: outside(session, row))
 
 
 @router.get("/{dataset_id}", responses=responses(404, 422))
@@ -45,7 +54,7 @@ def get_dataset(dataset_id: uuid.UUID, session: SessionDep, user: ViewerUser) ->
     row = queries.by_id(session, dataset_id)
     if row is None:
         raise not_found("dataset")
-    return _outside(session, row)
+    return outside(session, row)
 
 
 @router.post(
@@ -59,17 +68,3 @@ def rebuild_dataset(dataset_id: uuid.UUID, session: SessionDep, user: Researcher
     if row is None:
         raise not_found("dataset")
     return start(user, "dataset", row.request)
-
-
-def _outside(session: Session, row: Dataset) -> DatasetOut:
-    return DatasetOut(
-        id=row.id,
-        job_id=row.job_id,
-        name=row.name,
-        content_sha256=row.content_sha256,
-        vocabulary=versions(session)[row.vocabulary_id],
-        request=row.request,
-        summary=row.summary,
-        holds_erased=row.holds_erased,
-        created_at=row.created_at,
-    )

@@ -4,8 +4,11 @@ import uuid
 from datetime import datetime
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, JsonValue, ValidationError, model_validator
 
+from app.disagreement.counting.selection import PairFilter
+from app.disagreement.off_hours import OffHours
+from app.disagreement.written import from_parameters
 from app.kit.text import Name
 from app.kit.times import TimeWithOffset
 
@@ -33,16 +36,15 @@ class Fractions(BaseModel):
         return self
 
 
-class DatasetIn(BaseModel):
-    """Which ECGs to freeze, and how to split them."""
+class ChoiceIn(BaseModel):
+    """Which ECGs a dataset takes."""
 
     model_config = ConfigDict(
         extra="forbid",
         populate_by_name=True,
-        json_schema_extra={"examples": [NORTH]},
+        json_schema_extra={"examples": [{"site": "north"}, {"filters": {"sex": "female", "qrs_ms_min": 120}}]},
     )
 
-    name: Name
     recorded_from: TimeWithOffset | None = Field(default=None, alias="from")
     recorded_to: TimeWithOffset | None = Field(default=None, alias="to")
     site: Name | None = None
@@ -55,8 +57,54 @@ class DatasetIn(BaseModel):
         default=None,
         description="Take real ECGs (false) or simulated ones (true). Absent: real ones, where there are any.",
     )
+    filters: dict[str, JsonValue] | None = Field(
+        default=None,
+        max_length=50,
+        description="Filters of the disagreement table, by the names of its parameters: of the ECGs that have both "
+        "readings. `simulated` stands beside them.",
+    )
+
+    @model_validator(mode="after")
+    def _filters_of_pairs(self) -> Self:
+        if self.filters is None:
+            return self
+        if self.overread == "absent":
+            raise ValueError("filters: they choose among ECGs with both readings; without an over-read there are none")
+        if "simulated" in self.filters:
+            raise ValueError("filters: give `simulated` beside them")
+        try:
+            self.pairs(OffHours())
+        except ValidationError as error:
+            said = (f"filters.{'.'.join(map(str, each['loc']))}: {each['msg']}" for each in error.errors()[:5])
+            raise ValueError("; ".join(said)) from None
+        return self
+
+    def pairs(self, off_hours: OffHours) -> PairFilter | None:
+        """Return the filters of pairs, None where ECGs are chosen without them."""
+        return None if self.filters is None else from_parameters(self.filters, off_hours)
+
+
+class DatasetIn(ChoiceIn):
+    """Which ECGs to freeze, and how to split them."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [NORTH]})
+
+    name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
     fractions: Fractions = Fractions()
+
+
+class ChoiceCount(BaseModel):
+    """How many ECGs a dataset would take, if it were frozen now."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"ecgs": 500, "patients": 401, "more": False, "simulated": False}]}
+    )
+
+    ecgs: int = Field(description="ECGs with a waveform and, where asked, a current over-read.")
+    patients: int = Field(description="Their patients; an ECG without a patient number is a patient of its own.")
+    more: bool = Field(description="Whether there are more: so many are counted and no more.")
+    simulated: bool = Field(description="Whether they are simulated or real ones.")
 
 
 class DatasetOut(BaseModel):

@@ -13,8 +13,9 @@ from sqlalchemy.orm import Session
 from app.datasets import queries
 from app.datasets.queries import Choice, ReadEcg, Reading
 from app.datasets.schemas import DatasetIn
+from app.datasets.service import choice_of
 from app.datasets.tables import Dataset
-from app.ecgs.filters import wants_simulated
+from app.disagreement.off_hours import OffHours
 from app.ecgs.service import record_fault
 from app.ecgs.tables import Ecg
 from app.jobs.run import Finish, JobFailed, JobRun
@@ -44,7 +45,8 @@ def build(run: JobRun) -> Finish:
     folder = run.folders.place("datasets", run.id)
     shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt's
     folder.parent.mkdir(parents=True, exist_ok=True)
-    rules, vocabulary, choice = run.transaction(partial(_read_choice, request=request))
+    off_hours = OffHours.of(run.settings)
+    rules, vocabulary, choice = run.transaction(partial(_read_choice, request=request, off_hours=off_hours))
     labels = [(label.key, label.name) for label in rules.vocabulary.labels]
     says = Statements(rules.labeler)
     left_out: Counter[str] = Counter()
@@ -94,23 +96,10 @@ def build(run: JobRun) -> Finish:
     return register
 
 
-def _read_choice(session: Session, request: DatasetIn) -> tuple[ReadingRules, str, Choice]:
+def _read_choice(session: Session, request: DatasetIn, off_hours: OffHours) -> tuple[ReadingRules, str, Choice]:
     """Return the active vocabulary, its file, and which ECGs are chosen."""
     rules = Labelers().active(session)
-    return rules, yaml_of(session, rules.id), _choice(session, request, rules)
-
-
-def _choice(session: Session, request: DatasetIn, rules: ReadingRules) -> Choice:
-    """Return the choice that a request describes."""
-    return Choice(
-        vocabulary_id=rules.id,
-        recorded_from=request.recorded_from,
-        recorded_to=request.recorded_to,
-        site=request.site,
-        device=request.device,
-        without_overread=request.overread == "absent",
-        simulated=wants_simulated(session, request.simulated),
-    )
+    return rules, yaml_of(session, rules.id), choice_of(session, request, off_hours)
 
 
 def _ecgs(run: JobRun, choice: Choice) -> Iterator[ReadEcg]:

@@ -12,7 +12,8 @@ from app.access_log.shown import ShownDep
 from app.auth.access import Require, ResearcherUser
 from app.auth.tables import User
 from app.disagreement.parameters import ChosenPairs
-from app.exports.schemas import REQUESTED, ExportIn, What, as_parameters
+from app.disagreement.written import as_parameters
+from app.exports.schemas import REQUESTED, ExportIn, What
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob

@@ -13,6 +13,8 @@ from app.jobs.tables import Job, JobEvent
 from app.kit.database import Json
 from app.kit.pagination import Position, after
 
+SHOWN_EVENTS = 1_000
+
 
 class LeaseLost(Exception):
     """This worker no longer has the job's lease: it must stop and write nothing more."""
@@ -226,6 +228,19 @@ def events_after(
     event = aliased(JobEvent, after_place)
     rows = session.execute(select(place.c.job_id, place.c.last_id, event).join(event, true()).order_by(event.id))
     return [((job_id, last_id), found) for job_id, last_id, found in rows]
+
+
+def last_events(session: Session, job_id: uuid.UUID, kind: str) -> list[JobEvent]:
+    """Return the last events of a kind of a job, at most `SHOWN_EVENTS`, oldest first."""
+    newest = select(JobEvent).where(JobEvent.job_id == job_id, JobEvent.kind == kind).order_by(JobEvent.id.desc())
+    return list(reversed(session.scalars(newest.limit(SHOWN_EVENTS)).all()))
+
+
+def newest_asked(session: Session, kind: str, params: Json) -> Job | None:
+    """Return the newest job of a kind with these parameters, among others, that succeeded or has not ended."""
+    asked = select(Job).where(Job.kind == kind, Job.state.in_(["queued", "running", "succeeded"]))
+    found = asked.where(Job.params.contains(params)).order_by(Job.created_at.desc(), Job.id.desc())
+    return session.scalar(found.limit(1))
 
 
 def _say(session: Session, job_id: uuid.UUID, state: str, **more: Any) -> None:

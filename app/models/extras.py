@@ -18,9 +18,14 @@ def check_text_extra(configurations: Iterable[Config]) -> None:
 
 def require_text_extra() -> None:
     """Answer 409 where the extra `text` is not installed; nothing is imported."""
-    if None in map(find_spec, TEXT_PACKAGES):
+    if not has_text_extra():
         raise Problem(
             409,
             "text_extra_missing",
             f"CLIP and NegCLIP need the extra `text`, which is not installed here. Install it: {INSTALL}",
         )
+
+
+def has_text_extra() -> bool:
+    """Return whether the extra `text` is installed."""
+    return None not in map(find_spec, TEXT_PACKAGES)

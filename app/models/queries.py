@@ -67,3 +67,9 @@ def promote(session: Session, model: Model) -> None:
     session.execute(update(Model).where(Model.promoted).values(promoted=False, promoted_at=None))
     session.execute(update(Model).where(Model.id == model.id).values(promoted=True, promoted_at=func.now()))
     session.refresh(model)
+
+
+def of_dataset(session: Session, dataset_id: uuid.UUID) -> Sequence[Model]:
+    """Return the newest models that were trained on a dataset, at most 50."""
+    trained = select(Model).where(Model.dataset_id == dataset_id)
+    return session.scalars(trained.order_by(Model.created_at.desc(), Model.id).limit(50)).all()

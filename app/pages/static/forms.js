@@ -1,0 +1,106 @@
+// Forms that call the API: <form data-api="/v1/datasets" data-go="/jobs/{id}">.
+//
+// Fields become JSON: a dot in a name is a step into an object; `data-type` is number, boolean, json or file (a text
+// file's content). Empty fields are left out, and with `data-unchanged="omit"` those that nobody changed. `data-go` is where to go
+// afterwards, with names of the answer in braces; without it the event `api:done` tells the page. A form has one
+// Idempotency-Key for each content, so that a double click starts one job. `data-opens` opens a dialog.
+
+import { api, showProblem } from "./base.js";
+
+const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+
+async function valueOf(field) {
+  switch (field.dataset.type) {
+    case "number": return field.value === "" ? undefined : Number(field.value);
+    case "boolean": return field.type === "checkbox" ? field.checked : field.value === "" ? undefined : field.value === "true";
+    case "json": return field.value === "" ? undefined : JSON.parse(field.value);
+    case "file": return field.files.length ? await field.files[0].text() : undefined;
+    default: return field.value === "" ? undefined : field.value;
+  }
+}
+
+function isUnchanged(field) {
+  if (field.dataset.unchanged !== "omit") return false;
+  if (field.options) return [...field.options].every((option) => option.selected === option.defaultSelected);
+  return field.type === "checkbox" ? field.checked === field.defaultChecked : field.value === field.defaultValue;
+}
+
+function put(into, path, value) {
+  const steps = path.split(".");
+  for (const step of steps.slice(0, -1)) into = into[step] ??= {};
+  into[steps.at(-1)] = value;
+}
+
+/** Return what a form's fields say, as the API wants it. */
+export async function bodyOf(form) {
+  const body = {};
+  for (const field of form.elements) {
+    if (!field.name || field.disabled || isUnchanged(field) || (field.type === "radio" && !field.checked)) continue;
+    const value = await valueOf(field);
+    if (value === undefined) continue;
+    put(body, field.name, value);
+  }
+  return body;
+}
+
+function show(form, lines) {
+  const place = form.querySelector("[data-problem]");
+  if (!place) { if (lines.length) showProblem(lines.join(" ")); return; }
+  place.replaceChildren(...lines.map((line) => Object.assign(document.createElement("p"), { textContent: line })));
+  place.hidden = lines.length === 0;
+  if (lines.length) place.scrollIntoView({ block: "nearest" });
+}
+
+function problems(form, problem) {
+  for (const field of form.elements) field.removeAttribute?.("aria-invalid");
+  const lines = (problem.errors ?? []).map(({ field, reason }) => {
+    const name = field.replace(/^(body|query)\./, "");
+    form.elements.namedItem(name)?.setAttribute?.("aria-invalid", "true");
+    return `${name}: ${reason}`;
+  });
+  return lines.length ? lines : [problem.detail];
+}
+
+async function send(form) {
+  const body = await bodyOf(form);
+  const path = form.dataset.api.replace(/\{(\w+)\}/g, (_, name) => {
+    const value = body[name];
+    delete body[name];
+    return encodeURIComponent(value ?? "");
+  });
+  const content = JSON.stringify(body);
+  if (form.sent !== content) { form.sent = content; form.key = random(); }
+  const headers = "keyless" in form.dataset ? {} : { "Idempotency-Key": form.key };
+  const options = { method: "POST", headers };
+  if (!("bodyless" in form.dataset)) { options.body = content; headers["Content-Type"] = "application/json"; }
+  const response = await api(path, options);
+  const answer = await response.json();
+  if (!response.ok) { show(form, problems(form, answer)); return; }
+  show(form, []);
+  if (form.dataset.go !== undefined) {
+    location.assign(form.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name] ?? "")) || location.href);
+    return;
+  }
+  form.dispatchEvent(new CustomEvent("api:done", { bubbles: true, detail: { answer, body } }));
+}
+
+document.addEventListener("submit", async (event) => {
+  const form = event.target;
+  if (!form.dataset.api) return;
+  event.preventDefault();
+  if (form.getAttribute("aria-busy") === "true") return;
+  form.setAttribute("aria-busy", "true");
+  try {
+    await send(form);
+  } catch (error) {
+    show(form, [error instanceof SyntaxError ? "A field is not written as JSON." : "The service does not answer. Try again in a moment."]);
+  } finally {
+    form.removeAttribute("aria-busy");
+  }
+});
+
+document.addEventListener("click", (event) => {
+  const opener = event.target.closest?.("[data-opens]");
+  if (opener) document.getElementById(opener.dataset.opens).showModal();
+  event.target.closest?.("[data-closes]")?.closest("dialog").close();
+});

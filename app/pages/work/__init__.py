@@ -1,0 +1,1 @@
+"""Pages of work that takes time: jobs, datasets, models, and evaluations."""
