@@ -34,6 +34,13 @@ HELD_BYTES = 1024 * 1024
 _bearer = HTTPBearer(auto_error=False, description="An API key: `Authorization: Bearer ovr_…`")
 
 
+class Asking(NamedTuple):
+    """Who asks, as a page says it; a row would be lost with a transaction that is rolled back."""
+
+    name: str
+    role: str
+
+
 class SignedIn(NamedTuple):
     """Who asks: by a key, or by a session, whose CSRF token its pages carry."""
 
@@ -96,7 +103,8 @@ def authenticate(
     doors = Doors(request.app.state.cookies, request.app.state.settings)
     who = doors.check(session, request, credentials.credentials if credentials else None, given_token)
     user_id = request.state.user_id = who.user.id  # for the log's line and the access log
-    request.state.user, request.state.user_session, request.state.csrf_token = who  # for pages
+    request.state.user = Asking(who.user.name, who.user.role)  # for pages, also those of problems
+    request.state.user_session, request.state.csrf_token = who.session, who.csrf_token
     access_log.refuse_blind_reader(session, request, user_id)
 
     def record(ending: Session) -> None:

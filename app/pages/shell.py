@@ -16,7 +16,7 @@ from markupsafe import Markup
 from starlette.staticfiles import StaticFiles
 from starlette.types import Scope
 
-from app.auth.access import csrf_token
+from app.auth.access import Asking, csrf_token
 from app.auth.tables import User
 from app.kit.problems import Problem
 from app.kit.state import from_app
@@ -79,7 +79,7 @@ class Pages:
         return f"/static/{name}?v={self._versions[name]}"
 
     def answer(
-        self, request: Request, template: str, *, user: User | None, status: int = 200, **context: Any
+        self, request: Request, template: str, *, user: User | Asking | None, status: int = 200, **context: Any
     ) -> HTMLResponse:
         """Return a page, or for htmx the part that it asks for. `user` is None where nobody has signed in."""
         path = request.url.path
