@@ -23,15 +23,8 @@ SHOWS_NO_PATIENT = frozenset(
     {
         *("who_am_i", "list_audit", "list_access_log", "list_sites", "set_time_zone"),
         *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
-        *(
-            "freeze_dataset",
-            "count_choice",
-            "list_datasets",
-            "get_dataset",
-            "start_training",
-            "start_evaluation",
-            "get_evaluation",
-        ),
+        *("freeze_dataset", "count_choice", "list_datasets", "get_dataset", "start_training", "start_evaluation"),
+        "get_evaluation",
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
         "start_export",
         *("start_study", "get_study", "get_study_file"),
@@ -42,6 +35,9 @@ SHOWS_NO_PATIENT = frozenset(
         "extract_labels",  # the client's own text
         *("list_terms", "list_review_lists", "get_review_list", "close_review_list"),
         *("save_review_draft", "release_review_item"),  # the client's own text
+        *("show_jobs", "show_job", "show_datasets", "show_new_dataset", "count_new_dataset", "show_dataset"),
+        *("show_models", "show_training", "show_model", "show_model_curves", "compare_models"),
+        *("show_evaluation", "show_evaluation_curves"),
     }
 )
 """Operations, by their functions' names, whose answers hold no patient's data."""

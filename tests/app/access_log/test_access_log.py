@@ -20,6 +20,7 @@ from app.auth.access import authenticate
 from app.jobs import queries as jobs
 from app.kit.database import Database
 from app.main import ROUTERS
+from app.pages import PAGES
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 
@@ -48,7 +49,8 @@ def shows_ecgs(route: APIRoute) -> bool:
 
 
 def test_each_operation_with_a_key_is_recorded_or_named_as_one_without_patients() -> None:
-    with_key = {route.name for route in routes() if authenticate in calls(route.dependant)}
+    pages = [route for router in PAGES for route in router.routes if isinstance(route, APIRoute)]
+    with_key = {route.name for route in [*routes(), *pages] if authenticate in calls(route.dependant)}
     assert len(with_key) > 30
     assert with_key >= SHOWS_NO_PATIENT, "an operation that there is no longer is named"
 
