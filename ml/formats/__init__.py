@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ml.formats import aecg_xml, dicom_ecg, muse_xml, sierra_xml, wfdb
+from ml.formats import aecg_xml, dicom_ecg, muse_xml, scp_ecg, sierra_xml, wfdb
 from ml.formats.ecg_file import EcgFile, Facts, Measurements, Reading
 from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import LEADS, Reason, Recording, Unreadable
@@ -21,7 +21,14 @@ __all__ = [
     "read",
 ]
 
-FORMATS: tuple[Format, ...] = (wfdb.FORMAT, muse_xml.FORMAT, sierra_xml.FORMAT, aecg_xml.FORMAT, dicom_ecg.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    wfdb.FORMAT,
+    muse_xml.FORMAT,
+    sierra_xml.FORMAT,
+    aecg_xml.FORMAT,
+    dicom_ecg.FORMAT,
+    scp_ecg.FORMAT,
+)
 """The known formats. The first one that recognises a file reads it."""
 
 

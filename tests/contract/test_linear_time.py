@@ -30,7 +30,7 @@ from ml.archives.literals import NotALiteral, literal
 from ml.archives.tables import Row, read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
-from ml.formats import aecg_facts, dicom_facts, sierra_facts
+from ml.formats import aecg_facts, dicom_facts, scp_facts, sierra_facts
 from ml.formats.leads import known_lead
 from ml.formats.muse_facts import facts_of, readings_of
 from ml.formats.xml_tree import parse
@@ -41,6 +41,7 @@ from ml.labeling import lines as reports
 from ml.labeling.batch import counted_form, row
 from ml.signals import Preprocessing
 from tests.contract.adversarial import Used, hostile, hostile_to, made_at_run_time, slow, used_patterns
+from tests.ml.formats import scp as scp_writer
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "ml")
@@ -143,6 +144,25 @@ def read_dicom(text: str) -> None:
     dicom_facts.readings_of(file)
 
 
+def read_scp(text: str) -> None:
+    content = text.encode()[:60_000]
+    sections = {
+        1: scp_writer.header(t2=content),
+        7: content,
+        8: b"\0" * 8 + content,
+        10: content,
+        11: b"\0" * 8 + content,
+    }
+    for more in (
+        {2: content, 3: scp_writer.lead_list(formats.LEADS, 9), 6: content},
+        {3: content, 4: content, 5: content, 6: content},
+    ):
+        with suppress(formats.Unreadable):
+            formats.read({"e.scp": scp_writer.scp(sections | more)})
+    scp_facts.facts_of(sections)
+    scp_facts.readings_of(sections)
+
+
 def read_npz(text: str) -> None:
     header = text.encode()
     with TemporaryDirectory() as folder:
@@ -217,6 +237,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_sierra_xml,
     read_aecg_xml,
     read_dicom,
+    read_scp,
     read_npz,
     draw_caption,
     read_import_line,

@@ -88,6 +88,7 @@ def test_a_local_time_is_the_sites(client: httpx.Client, database: Database) -> 
         ("philips_sierra_xml/ad4d3d80-d165_1-04_orig.xml", ["machine", "overread"]),
         ("hl7_aecg/Example_aECG.xml", []),
         ("dicom_ecg/mortara_12lead.dcm", ["machine"]),
+        ("scp_ecg/Example.scp", []),
     ],
 )
 def test_real_files_of_every_format_are_stored(

@@ -16,6 +16,7 @@ from tests.ml.formats.dicom import dicom_file
 from tests.ml.formats.encodings import record, signal_of
 from tests.ml.formats.muse import muse_file
 from tests.ml.formats.records import simulated
+from tests.ml.formats.scp import OTHER, TABLE, own_code, scp, scp_file, scp_sections, tables
 from tests.ml.formats.segments import variable
 from tests.ml.formats.sierra import sierra_file
 
@@ -30,10 +31,15 @@ MADE: dict[str, Files] = {
     "Philips XML": {"e.xml": sierra_file(SHORT)},
     "HL7 aECG": {"e.xml": aecg_file(SHORT)},
     "DICOM ECG": {"e.dcm": dicom_file(SHORT)},
+    "SCP-ECG": {"e.scp": scp_file(SHORT)},
 }
 VARIANTS: dict[str, Files] = {
     **{f"WFDB {form}": record(form, signal_of(form, 200)) for form in ("8", "24", "80", "212", "310", "311", "516")},
     "WFDB segments": variable(),
+    "SCP-ECG without compression": {"e.scp": scp(scp_sections(SHORT, coder=lambda: None) | {2: b"\0\0"})},
+    "SCP-ECG with other tables": {
+        "e.scp": scp({**scp_sections(SHORT, coder=own_code), 2: tables(TABLE, OTHER)}, checksums=False)
+    },
 }
 REAL = {
     "WFDB": "ptbxl/records500/00000/00001_hr.*",
@@ -41,6 +47,7 @@ REAL = {
     "Philips XML": "formats/philips_sierra_xml/*",
     "HL7 aECG": "formats/hl7_aecg/*",
     "DICOM ECG": "formats/dicom_ecg/*",
+    "SCP-ECG": "formats/scp_ecg/*",
 }
 NUMBERS = (b"0", b"-1", b"65535", b"2147483648", b"99999999999999999999", b"1e308", b"nan", b"0.0000001")
 
