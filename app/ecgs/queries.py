@@ -16,6 +16,12 @@ def by_id(session: Session, ecg_id: uuid.UUID) -> Ecg | None:
     return session.get(Ecg, ecg_id)
 
 
+def of_patient(session: Session, patient_hash: bytes, *, simulated: bool, limit: int) -> Sequence[Ecg]:
+    """List a patient's ECGs, the newest recording first, those of unknown time last."""
+    chosen = select(Ecg).where(Ecg.patient_hash == patient_hash, Ecg.simulated == simulated)
+    return session.scalars(chosen.order_by(Ecg.recorded_at.desc().nulls_last(), Ecg.id).limit(limit)).all()
+
+
 def hold(session: Session, ecg_id: uuid.UUID) -> bool:
     """Keep an ECG from being erased until the transaction ends; return whether it is there."""
     locked = select(Ecg.id).where(Ecg.id == ecg_id).with_for_update(read=True, key_share=True)

@@ -3,10 +3,11 @@
 A new area of pages is a folder with `routes.py`, and one entry of `PAGES`.
 """
 
+from app.pages.ecgs.routes import router as ecgs
 from app.pages.home.routes import router as home
 from app.pages.work.datasets import router as datasets
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
-PAGES = (home, datasets, models, jobs)
+PAGES = (home, datasets, models, jobs, ecgs)
 """The routers of the pages. They are not part of the API's description."""

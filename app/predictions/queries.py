@@ -30,6 +30,15 @@ def by_id(session: Session, prediction_id: uuid.UUID) -> Prediction | None:
     return session.get(Prediction, prediction_id)
 
 
+def answered(session: Session, ecg_id: uuid.UUID, user_id: uuid.UUID | None) -> Sequence[Prediction]:
+    """Return the last answer of each model about an ECG, the newest first; only those that `user_id` asked for."""
+    chosen = select(Prediction).where(Prediction.ecg_id == ecg_id, Prediction.state == "answered")
+    if user_id is not None:
+        chosen = chosen.where(Prediction.user_id == user_id)
+    last = chosen.distinct(Prediction.model_id).order_by(Prediction.model_id, Prediction.created_at.desc())
+    return sorted(session.scalars(last), key=lambda each: each.created_at, reverse=True)
+
+
 def ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> Sequence[Prediction]:
     """Return those of these questions that are answered or failed."""
     over = Prediction.state.in_(["answered", "failed"])

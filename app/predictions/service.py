@@ -12,8 +12,8 @@ from app.kit.problems import Problem, check_known, invalid, not_found
 from app.models import queries as models
 from app.models.tables import Model
 from app.predictions import queries
-from app.predictions.answers import Asked
-from app.predictions.schemas import ModelReference
+from app.predictions.answers import Asked, outside
+from app.predictions.schemas import ModelReference, PredictionOut
 from app.reports import service as reports
 from app.reports.schemas import ReportOut
 
@@ -54,6 +54,18 @@ def asked_by(session: Session, prediction_id: uuid.UUID, user: User) -> Asked:
     model = models.by_id(session, row.model_id)
     assert model is not None
     return Asked(row, ModelReference(id=model.id, name=model.name), _machine_report(session, row.ecg_id))
+
+
+def answers_about(session: Session, ecg_id: uuid.UUID, user: User) -> list[PredictionOut]:
+    """Return the last answer of each model about an ECG that this user (for an admin: any user) asked for."""
+    rows = queries.answered(session, ecg_id, None if user.role == "admin" else user.id)
+    machine = _machine_report(session, ecg_id) if rows else None
+    found = []
+    for row in rows:
+        model = models.by_id(session, row.model_id)
+        assert model is not None
+        found.append(outside(Asked(row, ModelReference(id=model.id, name=model.name), machine)))
+    return found
 
 
 def _machine_report(session: Session, ecg_id: uuid.UUID) -> ReportOut | None:

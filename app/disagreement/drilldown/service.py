@@ -1,11 +1,12 @@
 """The ECGs behind a number, page by page."""
 
+import uuid
 from collections.abc import Sequence
 
 import numpy as np
 from sqlalchemy.orm import Session
 
-from app.disagreement.counting.cells import CellBook
+from app.disagreement.counting.cells import CellBook, Cells
 from app.disagreement.counting.queries import names_of
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.drilldown import queries
@@ -80,6 +81,14 @@ def most_changed(
         items=_shown(session, book, rules, [change for _, change in shown], hedged=hedged),
         next_cursor=next_cursor,
     )
+
+
+def of_ecg(session: Session, book: CellBook, rules: ReadingRules, ecg_id: uuid.UUID) -> Cells | None:
+    """Return the cell of one ECG's pair, alone in its arrays; None where the ECG has no pair."""
+    if rules.slot is None:
+        return None
+    cell = queries.cells_of(session, rules.slot, [ecg_id]).get(ecg_id)
+    return None if cell is None else book.read(session, np.array([cell], np.int64))
 
 
 def _counted(cursor: str | None) -> tuple[int | None, Position | None]:

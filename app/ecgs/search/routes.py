@@ -3,21 +3,18 @@
 from dataclasses import replace
 
 from fastapi import APIRouter
-from sqlalchemy.orm import Session
 
 from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ViewerUser
-from app.ecgs import service
 from app.ecgs.patients.service import check_not_guessing, record_miss
 from app.ecgs.schemas import EcgPage, EcgSummary
-from app.ecgs.search import queries
+from app.ecgs.search import service
 from app.ecgs.search.parameters import EcgSearchDep
 from app.ecgs.search.schemas import NumbersIn
-from app.ecgs.search.selection import EcgSearch
 from app.ecgs.service import ArchiveDep
 from app.kit import audit
 from app.kit.database import SessionDep
-from app.kit.pagination import Cursor, Limit, Position, decode, encode, page
+from app.kit.pagination import Cursor, Limit
 from app.kit.problems import responses
 
 router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
@@ -37,7 +34,7 @@ def list_ecgs(
     With `label` a page looks at a bounded number of ECGs: it may hold fewer than `limit`, even none. Go on while
     `next_cursor` is not null.
     """
-    found = _page(session, chosen, limit, cursor)
+    found = service.page_of(session, chosen, limit, cursor)
     shown.add(ecg.id for ecg in found.items)
     return found
 
@@ -65,20 +62,8 @@ def search_ecgs(
     asked = [(what, searched) for what, searched in hashes.items() if searched is not None]
     for what, searched in asked:
         audit.record(session, user.name, "search", what, resource_id=searched.hex())
-    found = _page(session, replace(chosen, patient_hash=patient_hash, order_hash=order_hash), limit, cursor)
+    found = service.page_of(session, replace(chosen, patient_hash=patient_hash, order_hash=order_hash), limit, cursor)
     if not found.items:
         record_miss(session, user.name, asked[0][1])
     shown.add(ecg.id for ecg in found.items)
     return found
-
-
-def _page(session: Session, chosen: EcgSearch, limit: int, cursor: str | None) -> EcgPage[EcgSummary]:
-    position = decode(cursor)
-    rows = queries.newest(session, chosen, position, limit)
-    shown = page(rows, limit, lambda ecg: Position(ecg.created_at, ecg.id), service.outside)
-    next_cursor = shown.next_cursor
-    if next_cursor is None and chosen.finding is not None:
-        end = queries.last_examined(session, chosen, position)
-        next_cursor = encode(end) if end is not None else None
-    simulated = chosen.simulated if chosen.simulated is not None else any(ecg.simulated for ecg in rows)
-    return EcgPage(items=shown.items, next_cursor=next_cursor, simulated=simulated)

@@ -4,18 +4,16 @@
 
 import { EcgPaper } from "./paper.js";
 
-const papers = new WeakMap();
-
-/** Return the paper of an element, once it is mounted. */
-export const paperOf = (element) => papers.get(element);
+/** Return the paper of an element, once it is mounted. It hangs on the element: this module may be loaded twice. */
+export const paperOf = (element) => element?.ecgPaper;
 
 /** Draw the ECG that an element's attributes name; again after they have changed. */
 export async function mount(element) {
   const { waveform, layout, controls } = element.dataset;
-  const paper = papers.get(element) ?? new EcgPaper(element, {
+  const paper = paperOf(element) ?? new EcgPaper(element, {
     controls: controls !== "false", settings: layout ? { layout } : {}, message: waveform ? "Loading the ECG …" : "",
   });
-  papers.set(element, paper);
+  element.ecgPaper = paper;
   const known = {
     startS: Number(element.dataset.start ?? 0),
     simulated: element.dataset.simulated === "true",
@@ -41,7 +39,7 @@ export async function mount(element) {
 
 const mountBelow = (root) => {
   const below = root.querySelectorAll?.("[data-ecg-paper]") ?? [];
-  for (const element of [...(root.matches?.("[data-ecg-paper]") ? [root] : []), ...below]) if (!papers.has(element)) mount(element);
+  for (const element of [...(root.matches?.("[data-ecg-paper]") ? [root] : []), ...below]) if (!paperOf(element)) mount(element);
 };
 
 mountBelow(document);

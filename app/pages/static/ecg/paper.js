@@ -55,6 +55,14 @@ export class EcgPaper {
     this.#controls();
     this.draw();
     performance.mark("ecg:drawn");
+    this.element.dataset.drawn = signal ? "ecg" : "empty";
+  }
+
+  /** Change what the text alternative says of the ECG. */
+  describe(description) {
+    if (!this.ecg) return;
+    this.ecg.description = description;
+    this.canvas.setAttribute("aria-label", this.#inWords());
   }
 
   /** Draw another ECG below this one: `{ signal, rateHz, shiftS, words }`; null takes it away. Its time is shifted. */
@@ -89,6 +97,7 @@ export class EcgPaper {
     this.#say(words, true);
     this.#controls();
     this.draw();
+    this.element.dataset.drawn = "problem";
   }
 
   /** CSS pixels a millimetre of the paper. */

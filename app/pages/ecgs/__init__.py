@@ -1,0 +1,1 @@
+"""The list of ECGs, and the page of one ECG."""
