@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 
 from sqlalchemy import func, or_, select, text, update
+from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.kit.database import Json
@@ -35,7 +36,8 @@ def answered(session: Session, ecg_id: uuid.UUID, user_id: uuid.UUID | None) -> 
     chosen = select(Prediction).where(Prediction.ecg_id == ecg_id, Prediction.state == "answered")
     if user_id is not None:
         chosen = chosen.where(Prediction.user_id == user_id)
-    last = chosen.distinct(Prediction.model_id).order_by(Prediction.model_id, Prediction.created_at.desc())
+    of_model = distinct_on(Prediction.model_id)
+    last = chosen.ext(of_model).order_by(Prediction.model_id, Prediction.created_at.desc())
     return sorted(session.scalars(last), key=lambda each: each.created_at, reverse=True)
 
 
