@@ -37,10 +37,10 @@ def pieces(report: ReportOut, names: Mapping[str, str], changed: Collection[str]
         if each.cue_start is not None and each.cue_end is not None:
             edges |= {each.cue_start, each.cue_end}
     cuts = sorted(edge for edge in edges if 0 <= edge <= len(text))
-    return [_piece(text[start:end], start, found, names, changed) for start, end in pairwise(cuts)]
+    return [_piece(text[start:end], start, found, names=names, changed=changed) for start, end in pairwise(cuts)]
 
 
-def _piece(text: str, start: int, found: list[FindingOut], names: Mapping[str, str], changed: Collection[str]) -> Piece:
+def _piece(text: str, start: int, found: list[FindingOut], *, names: Mapping[str, str], changed: Collection[str]) -> Piece:
     here = [each for each in found if each.start <= start < each.end]
     if here:
         title = "; ".join(f"{names.get(each.label, each.label)}: {STATUS_WORDS[each.status]}" for each in here)

@@ -63,7 +63,7 @@ def show_ecg(
     book: CellBookDep,
 ) -> HTMLResponse:
     """Show an ECG: its traces, its reports side by side, what they differ in, and the patient's other ECGs."""
-    view = service.view(session, book, labelers.active(session), ecgs.get(session, ecg_id), shown)
+    view = service.view(session, book, labelers.active(session), ecgs.get(session, ecg_id), shown=shown)
     may_ask = allows(user.role, "reader")
     return pages.answer(
         request,

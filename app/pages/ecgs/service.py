@@ -79,7 +79,7 @@ class EcgView:
         return f"Measured by the device: {words}"
 
 
-def view(session: Session, book: CellBook, rules: ReadingRules, ecg: Ecg, shown: Shown) -> EcgView:
+def view(session: Session, book: CellBook, rules: ReadingRules, ecg: Ecg, *, shown: Shown) -> EcgView:
     """Return the page of an ECG; its patient's other ECGs are recorded as shown."""
     names = {label.key: label.name for label in rules.vocabulary.labels}
     cells = of_ecg(session, book, rules, ecg.id)
