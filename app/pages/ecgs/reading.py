@@ -40,7 +40,9 @@ def pieces(report: ReportOut, names: Mapping[str, str], changed: Collection[str]
     return [_piece(text[start:end], start, found, names=names, changed=changed) for start, end in pairwise(cuts)]
 
 
-def _piece(text: str, start: int, found: list[FindingOut], *, names: Mapping[str, str], changed: Collection[str]) -> Piece:
+def _piece(
+    text: str, start: int, found: list[FindingOut], *, names: Mapping[str, str], changed: Collection[str]
+) -> Piece:
     here = [each for each in found if each.start <= start < each.end]
     if here:
         title = "; ".join(f"{names.get(each.label, each.label)}: {STATUS_WORDS[each.status]}" for each in here)
