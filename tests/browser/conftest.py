@@ -4,6 +4,7 @@
   the page, a violation of the content security policy, a dialog, or a request elsewhere fails the test.
 - `site` is shared: a test may add to it and must not take away. `own_site` is a copy for one test alone, and
   `empty_site` has users only: `open_page(role, at=own_site)`.
+- `whole_site` has one of everything, also what takes long to make: every page is walked on it.
 - `answering` answers questions for predictions on the shared site; `sites.inferring(own_site)` on another one.
 """
 
@@ -64,6 +65,13 @@ def site(filled: Site, server_url: str, tmp_path_factory: pytest.TempPathFactory
         sites.copied(server_url, filled, tmp_path_factory.mktemp("site") / "data") as copy,
         sites.serving(copy) as site,
     ):
+        yield site
+
+
+@pytest.fixture(scope="session")
+def whole_site(filled: Site, server_url: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Site]:
+    folder = tmp_path_factory.mktemp("whole") / "data"
+    with sites.copied(server_url, filled, folder) as copy, sites.serving(sites.complete(copy)) as site:
         yield site
 
 

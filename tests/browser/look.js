@@ -50,7 +50,7 @@
     for (const table of all("table")) if (!table.querySelector("th")) faults.push(`a table without headers: ${named(table)}`);
     for (const time of all("time[data-local]")) faults.push(`a time in UTC: ${named(time)}`);
     for (const element of all("main *")) {
-      if (!element.children.length && /\b(undefined|NaN|None|\[object Object\]|Invalid Date)\b/.test(element.textContent) && !element.closest("pre, code, textarea"))
+      if (!element.children.length && /^(None|null)$|\bundefined\b|\bNaN\b|\[object Object\]|Invalid Date/.test(element.textContent.trim()) && !element.closest("pre, code, textarea"))
         faults.push(`a value that is none: ${named(element)}`);
     }
     return faults;

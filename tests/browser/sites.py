@@ -6,7 +6,7 @@ import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
@@ -127,7 +127,7 @@ def copied(server_url: str, site: Site, folder: Path) -> Iterator[Site]:
     shutil.copytree(site.settings.data_dir, folder)
     settings = new_settings((server_url, name_of(site.settings)), folder)
     try:
-        yield Site(settings, site.keys, site.ecgs, site.hostile, site.ids)
+        yield replace(site, settings=settings)
     finally:
         drop(server_url, name_of(settings))
 
@@ -136,7 +136,7 @@ def copied(server_url: str, site: Site, folder: Path) -> Iterator[Site]:
 def serving(site: Site) -> Iterator[Site]:
     """Serve a site on a free port."""
     with served(site.settings) as url:
-        yield Site(site.settings, site.keys, site.ecgs, site.hostile, site.ids, url)
+        yield replace(site, url=url)
 
 
 @contextmanager
@@ -203,6 +203,28 @@ def fill(site: Site) -> Site:
         dataset = client.get(f"/v1/jobs/{job}").json()["result"]["dataset_id"]
     ids = {"ecg_id": ecgs[0], "job_id": job, "dataset_id": dataset, "model_id": model}
     return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
+
+
+def complete(site: Site) -> Site:
+    """Put what takes longer into a filled site: a trained model and an evaluation."""
+    quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.003}
+    dataset, ids = site.ids["dataset_id"], {}
+    with TestClient(create_app(site.settings)) as client:
+        client.headers["Authorization"] = f"Bearer {site.keys['admin']}"
+
+        def done(address: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
+            job = client.post(address, json=body).json()["id"]
+            run_job(site.settings, job)
+            ended = client.get(f"/v1/jobs/{job}").json()
+            assert ended["state"] == "succeeded", ended
+            return job, ended["result"]
+
+        asked = {"dataset": dataset, "preset": "tiny", "overrides": quick}
+        ids["training_id"], trained = done("/v1/training-jobs", asked)
+        ids["trained_id"] = trained["model_id"]
+        asked = {"model": site.ids["model_id"], "compare_with": ids["trained_id"], "dataset": dataset}
+        ids["evaluation_id"], _ = done("/v1/evaluations", {**asked, "split": "train"})
+    return replace(site, ids=site.ids | ids)
 
 
 def _hostile_metadata(text: str, number: int) -> dict[str, Any]:

@@ -3,10 +3,11 @@
 from collections.abc import Iterator
 from typing import NamedTuple
 
+import httpx
 import pytest
 from playwright.sync_api import Browser, Page
 
-from tests.browser import walk
+from tests.browser import sites, walk
 from tests.browser.conftest import signed_in
 from tests.browser.guard import LISTEN, Guard
 from tests.browser.sites import Site
@@ -23,20 +24,23 @@ class Shown(NamedTuple):
 
 
 @pytest.fixture(scope="module", params=walk.PATHS)
-def shown(request: pytest.FixtureRequest, browser: Browser, site: Site) -> Iterator[Shown]:
+def shown(request: pytest.FixtureRequest, browser: Browser, whole_site: Site) -> Iterator[Shown]:
     path = request.param
     role = walk.SHOWN_TO.get(path, "admin")
     context = browser.new_context(
-        base_url=site.url, viewport={"width": 1280, "height": 800}, color_scheme="light", **signed_in(site, role)
+        base_url=whole_site.url,
+        viewport={"width": 1280, "height": 800},
+        color_scheme="light",
+        **signed_in(whole_site, role),
     )
     context.add_init_script(LISTEN)
-    guard = Guard(site.url, None)
+    guard = Guard(whole_site.url, None)
     context.on("page", guard.watch)
     page = context.new_page()
     transferred = walk.Transferred(page)
-    answer = page.goto(walk.address(path, site))
+    answer = page.goto(walk.address(path, whole_site))
     assert answer is not None and answer.status == 200, (path, answer and answer.status)
-    assert answer.headers["content-type"].startswith("text/html"), f"{path} belongs into walk.NOT_PAGES"
+    assert answer.headers["content-type"].startswith("text/html"), f"{path} belongs into walk.PARTS"
     walk.settle(page)
     yield Shown(page, answer.text(), transferred.bytes)
     context.close()
@@ -81,3 +85,13 @@ def test_nothing_moves_for_who_wants_no_motion(shown: Shown) -> None:
 
 def test_the_keyboard_comes_everywhere(shown: Shown) -> None:
     walk.none_of(walk.keyboard(shown.page))
+
+
+@pytest.mark.parametrize("path", [route.path_format for route in walk.routes() if route.path_format in walk.PARTS])
+def test_a_part_is_sound(whole_site: Site, path: str) -> None:
+    cookies = dict([sites.new_session(whole_site, "admin")])
+    with httpx.Client(base_url=whole_site.url, headers={"HX-Request": "true"}, cookies=cookies) as client:
+        answer = client.get(walk.address(path, whole_site))
+    assert answer.status_code == 200
+    assert "<html" not in answer.text
+    walk.none_of(walk.unbalanced(answer.text))

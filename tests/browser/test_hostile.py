@@ -27,22 +27,22 @@ def unharmed(page: Page) -> list[str]:
 
 
 @pytest.mark.parametrize("path", walk.PATHS)
-def test_a_page_of_hostile_things(open_page: OpenPage, site: Site, path: str) -> None:
-    page = open_page(walk.SHOWN_TO.get(path, "admin"))
-    for hostile in site.hostile if "{ecg_id}" in path else site.hostile[:1]:
+def test_a_page_of_hostile_things(open_page: OpenPage, whole_site: Site, path: str) -> None:
+    page = open_page(walk.SHOWN_TO.get(path, "admin"), at=whole_site)
+    for hostile in whole_site.hostile if "{ecg_id}" in path else whole_site.hostile[:1]:
         page.set_viewport_size({"width": 1280, "height": 800})
-        page.goto(walk.address(path, site).replace(site.ids["ecg_id"], hostile))
+        page.goto(walk.address(path, whole_site).replace(whole_site.ids["ecg_id"], hostile))
         walk.none_of(unharmed(page))
 
 
 @pytest.mark.parametrize("path", walk.PATHS)
-def test_a_hostile_address(open_page: OpenPage, site: Site, path: str) -> None:
+def test_a_hostile_address(open_page: OpenPage, whole_site: Site, path: str) -> None:
     """Every parameter of a page at once, then a parameter that it does not know; what it cannot read it says so."""
-    page = open_page(walk.SHOWN_TO.get(path, "admin"), expected="status of 4..")
+    page = open_page(walk.SHOWN_TO.get(path, "admin"), at=whole_site, expected="status of 4..")
     names = [field.alias for each in dependencies_of(OF_PAGES[path]) for field in each.query_params]
     for text in HOSTILE[:5]:
         query = urlencode(dict.fromkeys(names, text) | ({} if names else {text: text}))
         page.set_viewport_size({"width": 1280, "height": 800})
-        answer = page.goto(f"{walk.address(path, site).partition('?')[0]}?{query}")
+        answer = page.goto(f"{walk.address(path, whole_site).partition('?')[0]}?{query}")
         assert answer is not None and answer.status < 500
         walk.none_of(unharmed(page))

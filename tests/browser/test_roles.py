@@ -34,15 +34,15 @@ def asking(site: Site, role: str | None) -> httpx.Client:
 
 
 @pytest.mark.parametrize("path", [path for path in walk.PATHS if path not in walk.SHOWN_TO])
-def test_a_page_opens_for_its_roles_alone(site: Site, path: str) -> None:
-    needed, address = walk.needed(OF_PAGES[path]), walk.address(path, site)
+def test_a_page_opens_for_its_roles_alone(whole_site: Site, path: str) -> None:
+    needed, address = walk.needed(OF_PAGES[path]), walk.address(path, whole_site)
     for role in ROLES:
-        with asking(site, role) as client:
+        with asking(whole_site, role) as client:
             answer = client.get(address)
             wanted = 200 if needed is None or allows(role, needed) else 403
             assert answer.status_code == wanted, (role, answer.status_code)
             assert answer.headers["content-type"].startswith("text/html")
-    with asking(site, None) as client:
+    with asking(whole_site, None) as client:
         answer = client.get(address)
         if needed is not None:
             assert answer.status_code == 303
@@ -56,23 +56,23 @@ def test_a_page_asks_for_the_role_that_the_api_asks_for(path: str) -> None:
 
 
 @pytest.mark.parametrize("line", [line for line in NAV if line.path in OF_PAGES], ids=lambda line: line.path)
-def test_the_navigation_shows_what_a_role_may_open(site: Site, line: object) -> None:
+def test_the_navigation_shows_what_a_role_may_open(whole_site: Site, line: object) -> None:
     path, needed = line.path, line.role  # type: ignore[attr-defined]
     assert walk.needed(OF_PAGES[path]) == needed
     for role in ROLES:
-        with asking(site, role) as client:
+        with asking(whole_site, role) as client:
             shown = f'<a href="{path}"' in client.get("/", follow_redirects=True).text
             assert shown == allows(role, needed), role
 
 
 @pytest.mark.parametrize("role", ROLES)
-def test_what_a_page_offers_is_allowed_and_there(site: Site, role: str) -> None:
+def test_what_a_page_offers_is_allowed_and_there(whole_site: Site, role: str) -> None:
     """Follows links from the navigation, one of each kind, and looks at every form and button on the way."""
     refused, seen, done = [], set(), 0
     todo = [("/", "the browser")] + [
         (line.path, "the navigation") for line in NAV if allows(role, line.role) and line.path in OF_PAGES
     ]
-    with asking(site, role) as client:
+    with asking(whole_site, role) as client:
         while todo and done < MOST_PAGES:
             target, source = todo.pop(0)
             parts = urlsplit(target)

@@ -24,12 +24,21 @@ COLOURS = {
 }
 VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 
-NOT_PAGES: dict[str, str] = {
-    "/": "goes on to the first page",
-}
-"""GET routes of the pages' routers that show no whole page, and what they do instead."""
+ELSEWHERE = frozenset({"/"})
+"""GET routes of the pages' routers that go on to another page."""
 
-QUERIES: dict[str, str] = {}
+PARTS = frozenset({"/datasets/new/count", "/evaluations/{job_id}/curves", "/models/{model_id}/curves"})
+"""GET routes that answer with a part of a page."""
+
+IDS: dict[str, dict[str, str]] = {
+    "/evaluations/{job_id}": {"job_id": "evaluation_id"},
+    "/evaluations/{job_id}/curves": {"job_id": "evaluation_id"},
+}
+"""Which of the site's identifiers a parameter stands for, where it is not the one of its name."""
+
+QUERIES: dict[str, str] = {
+    "/models/compare": "a={model_id}&b={trained_id}&dataset={dataset_id}",
+}
 """What an address needs after its `?` to show something. `{name}` stands for an identifier of that kind."""
 
 SHOWN_TO: dict[str, str | None] = {}
@@ -47,14 +56,15 @@ def routes() -> Iterator[APIRoute]:
 PATHS = [
     path
     for path in (route.path_format for route in routes())
-    if path not in NOT_PAGES and "." not in path.rpartition("/")[2]  # a name with a dot is a file's
+    if path not in ELSEWHERE | PARTS and "." not in path.rpartition("/")[2]  # a name with a dot is a file's
 ]
 
 
 def address(path: str, site: Site) -> str:
     """Return the address of a page with identifiers of things that are in the site."""
     query = QUERIES.get(path, "")
-    return (path + (f"?{query}" if query else "")).format(**site.ids)
+    ids = site.ids | {name: site.ids[other] for name, other in IDS.get(path, {}).items()}
+    return (path + (f"?{query}" if query else "")).format(**ids)
 
 
 def needed(route: APIRoute) -> Role | None:
