@@ -190,7 +190,7 @@ def _count(value: int | None) -> str:
 
 
 def _decimals(value: float | None, digits: int = 2) -> str:
-    return "–" if value is None else f"{value:.{digits}f}".replace("-", "\u2212")
+    return "–" if value is None else f"{value:z.{digits}f}".replace("-", "\u2212")
 
 
 def _percent(value: float | None, digits: int = 1) -> str:

@@ -201,7 +201,7 @@ def fill(site: Site) -> Site:
         run_job(site.settings, job)
         model = client.get("/v1/models").json()["items"][0]["id"]
         dataset = client.get(f"/v1/jobs/{job}").json()["result"]["dataset_id"]
-    ids = {"ecg_id": ecgs[0], "job_id": job, "dataset_id": dataset, "model_id": model}
+    ids = {"ecg_id": ecgs[0], "label": "aflutter", "job_id": job, "dataset_id": dataset, "model_id": model}
     return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
 
 

@@ -27,7 +27,14 @@ VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "l
 ELSEWHERE = frozenset({"/"})
 """GET routes of the pages' routers that go on to another page."""
 
-PARTS = frozenset({"/datasets/new/count", "/evaluations/{job_id}/curves", "/models/{model_id}/curves"})
+PARTS = frozenset(
+    {
+        "/datasets/new/count",
+        "/ecgs/{ecg_id}/predictions",
+        "/evaluations/{job_id}/curves",
+        "/models/{model_id}/curves",
+    }
+)
 """GET routes that answer with a part of a page."""
 
 IDS: dict[str, dict[str, str]] = {

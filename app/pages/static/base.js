@@ -28,9 +28,11 @@ export function showProblem(text) {
   place.replaceChildren(notice);
 }
 
-const written = new Intl.DateTimeFormat(undefined, {
-  year: "numeric", month: "2-digit", day: "2-digit", hour: "2-digit", minute: "2-digit",
-});
+// the same order everywhere: 03/04 is two days in two countries
+const written = (at) => {
+  const two = (number) => String(number).padStart(2, "0");
+  return `${at.getFullYear()}-${two(at.getMonth() + 1)}-${two(at.getDate())} ${two(at.getHours())}:${two(at.getMinutes())}`;
+};
 const exact = new Intl.DateTimeFormat(undefined, { dateStyle: "full", timeStyle: "long" });
 
 /** Write the times below a node in the reader's zone. */
@@ -38,7 +40,7 @@ export function localTimes(root) {
   for (const time of root.querySelectorAll("time[data-local]")) {
     const at = new Date(time.dateTime);
     if (Number.isNaN(at.getTime())) continue;
-    time.textContent = written.format(at);
+    time.textContent = written(at);
     time.title = exact.format(at);
     time.removeAttribute("data-local");
   }

@@ -2,6 +2,7 @@
 
 import httpx
 import pytest
+from fastapi import FastAPI
 
 from app.pages.shell import SECURITY
 
@@ -31,3 +32,9 @@ def test_a_static_file_is_kept_under_its_version_alone(client: httpx.Client) -> 
     assert client.get("/static/base.css").headers["cache-control"] == "no-cache"
     assert client.get("/static/../shell.py").status_code == 404
     assert client.get("/static/%2e%2e/shell.py").status_code == 404
+
+
+@pytest.mark.parametrize(("value", "written"), [(-0.001, "0.00"), (-0.01, "\u22120.01"), (None, "–"), (2.345, "2.35")])
+def test_numbers_are_written_for_people(described: FastAPI, value: float | None, written: str) -> None:
+    template = described.state.pages.templates.from_string("{{ value | decimals }}")
+    assert template.render(value=value) == written
