@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ml.formats import aecg_xml, dicom_ecg, muse_xml, scp_ecg, sierra_xml, wfdb
+from ml.formats import aecg_xml, dicom_ecg, hdf5_ecg, muse_xml, scp_ecg, sierra_xml, wfdb
 from ml.formats.ecg_file import EcgFile, Facts, Measurements, Reading
 from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import LEADS, Reason, Recording, Unreadable
@@ -28,6 +28,7 @@ FORMATS: tuple[Format, ...] = (
     aecg_xml.FORMAT,
     dicom_ecg.FORMAT,
     scp_ecg.FORMAT,
+    hdf5_ecg.FORMAT,
 )
 """The known formats. The first one that recognises a file reads it."""
 

@@ -42,6 +42,7 @@ from ml.labeling.batch import counted_form, row
 from ml.signals import Preprocessing
 from tests.contract.adversarial import Used, hostile, hostile_to, made_at_run_time, slow, used_patterns
 from tests.ml.formats import scp as scp_writer
+from tests.ml.formats.hdf5 import sph_file
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGES = ("app", "ml")
@@ -163,6 +164,17 @@ def read_scp(text: str) -> None:
     scp_facts.readings_of(sections)
 
 
+def read_hdf5(text: str) -> None:
+    content = sph_file(formats.Recording(np.ones((12, 9), np.int32), np.ones(12), 500.0))
+    for changed in (
+        content[:8] + text.encode(),
+        content + text.encode(),
+        content[:1000] + text.encode() + content[1000:],
+    ):
+        with suppress(formats.Unreadable):
+            formats.read({"e.h5": changed})
+
+
 def read_npz(text: str) -> None:
     header = text.encode()
     with TemporaryDirectory() as folder:
@@ -238,6 +250,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_aecg_xml,
     read_dicom,
     read_scp,
+    read_hdf5,
     read_npz,
     draw_caption,
     read_import_line,

@@ -100,6 +100,11 @@ def test_real_files_of_every_format_are_stored(
     assert ecg["measurements"]["by"] == "device" and ecg["patient"] is not None
 
 
+def test_a_file_without_facts_is_stored(client: httpx.Client, shared: Path) -> None:
+    ecg = upload(client, (shared / "sph_h5/SPH00001.h5").read_bytes())
+    assert ecg["reports"] == [] and ecg["from_file"] == []
+
+
 def test_the_same_file_again_changes_nothing(client: httpx.Client) -> None:
     first, again = upload(client, NAMED), upload(client, NAMED)
     assert (first["id"], first["reports"], again["conflicts"]) == (again["id"], again["reports"], [])

@@ -14,6 +14,7 @@ from ml.formats.wfdb import write_wfdb
 from tests.ml.formats.aecg import aecg_file
 from tests.ml.formats.dicom import dicom_file
 from tests.ml.formats.encodings import record, signal_of
+from tests.ml.formats.hdf5 import code_file, sph_file
 from tests.ml.formats.muse import muse_file
 from tests.ml.formats.records import simulated
 from tests.ml.formats.scp import OTHER, TABLE, own_code, scp, scp_file, scp_sections, tables
@@ -32,10 +33,12 @@ MADE: dict[str, Files] = {
     "HL7 aECG": {"e.xml": aecg_file(SHORT)},
     "DICOM ECG": {"e.dcm": dicom_file(SHORT)},
     "SCP-ECG": {"e.scp": scp_file(SHORT)},
+    "HDF5": {"e.h5": sph_file(SHORT)},
 }
 VARIANTS: dict[str, Files] = {
     **{f"WFDB {form}": record(form, signal_of(form, 200)) for form in ("8", "24", "80", "212", "310", "311", "516")},
     "WFDB segments": variable(),
+    "HDF5 of CODE": {"e.h5": code_file(SHORT.millivolts(), shuffle=True, fletcher32=True)},
     "SCP-ECG without compression": {"e.scp": scp(scp_sections(SHORT, coder=lambda: None) | {2: b"\0\0"})},
     "SCP-ECG with other tables": {
         "e.scp": scp({**scp_sections(SHORT, coder=own_code), 2: tables(TABLE, OTHER)}, checksums=False)
@@ -48,6 +51,7 @@ REAL = {
     "HL7 aECG": "formats/hl7_aecg/*",
     "DICOM ECG": "formats/dicom_ecg/*",
     "SCP-ECG": "formats/scp_ecg/*",
+    "HDF5": "sph_h5/*.h5",
 }
 NUMBERS = (b"0", b"-1", b"65535", b"2147483648", b"99999999999999999999", b"1e308", b"nan", b"0.0000001")
 
