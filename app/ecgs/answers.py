@@ -16,6 +16,7 @@ from starlette.responses import StreamingResponse
 from app.ecgs.measurements import EcgMeasurements, MeasurementsOut
 from app.ecgs.memory import Signals
 from app.ecgs.plot import SHOWN_S, plot_svg
+from app.ecgs.plot_pdf import View, plot_pdf
 from app.ecgs.service import device_measurements
 from app.ecgs.tables import Ecg
 from app.kit.problems import Problem
@@ -89,6 +90,17 @@ async def plot(
 
 
 @asynccontextmanager
+async def pdf(
+    signals: Signals, ecg: Ecg, actor: str, view: View, *, headers: dict[str, str]
+) -> AsyncIterator[Response]:
+    """Make the answer with the ten seconds from `view.start_s` on as PDF."""
+    async with signals.read(ecg, actor, READ) as recording:
+        made = await run_in_threadpool(_printed, recording, view)
+        named = {"Content-Disposition": f'inline; filename="ecg-{ecg.id}.pdf"'}
+        yield Response(made, media_type="application/pdf", headers={**headers, **named})
+
+
+@asynccontextmanager
 async def measurements(signals: Signals, ecg: Ecg, actor: str) -> AsyncIterator[Response]:
     """Make the answer with what the device measured, and what is measured here in the waveform's first window."""
     async with signals.read(ecg, actor, WINDOWED) as recording:
@@ -124,10 +136,21 @@ def _windows(recording: Recording, options: Preprocessing) -> Windows:
 
 
 def _plotted(recording: Recording, caption: str, start_s: float, simulated: bool) -> str:
+    shown = _shown(recording, start_s)
+    return plot_svg(shown, recording.sampling_rate_hz, caption=caption, simulated=simulated)
+
+
+def _printed(recording: Recording, view: View) -> bytes:
+    shown = _shown(recording, view.start_s)
+    return plot_pdf(shown, recording.sampling_rate_hz, recording.duration_s, view)
+
+
+def _shown(recording: Recording, start_s: float) -> NDArray[np.float64]:
+    """Return the ten seconds from a time on, in mV."""
     rate = recording.sampling_rate_hz
     first = int(start_s * rate)
     shown = recording.samples[:, first : first + int(SHOWN_S * rate)]
-    return plot_svg(Recording(shown, recording.gain, rate).millivolts(), rate, caption=caption, simulated=simulated)
+    return Recording(shown, recording.gain, rate).millivolts()
 
 
 def _described(named: uuid.UUID, stage: Stage, unit: str, rate_hz: float, *, starts_s: list[float]) -> dict[str, Any]:

@@ -12,6 +12,8 @@ from app.ecgs import answers, service
 from app.ecgs.answers import Format, Stage
 from app.ecgs.measurements import EcgMeasurements
 from app.ecgs.memory import HoldUploadMemory, SignalsDep
+from app.ecgs.paper import Gain, Layout, Speed
+from app.ecgs.plot_pdf import View
 from app.ecgs.schemas import EcgOut, WaveformJson
 from app.ecgs.service import ArchiveDep
 from app.ecgs.tables import Ecg
@@ -25,6 +27,8 @@ from app.vocabularies.service import LabelersDep
 router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
 
 LONGEST_JSON_S = 120.0  # a longer waveform as JSON text is many megabytes; as .npy it is what it is
+
+StartS = Annotated[float, Query(ge=0, le=86_400, description="Where the 10 s shown begin.")]
 
 METADATA_EXAMPLE = (
     '{"patient_id": "4711", "recorded_at": "2026-03-01T10:00:00Z", "site": "north", "device": "MAC 2000", '
@@ -171,13 +175,11 @@ def get_plot(
     signals: SignalsDep,
     session: SessionDep,
     user: ViewerUser,
-    start_s: Annotated[float, Query(ge=0, le=86_400, description="Where the 10 s shown begin.")] = 0,
+    start_s: StartS = 0,
 ) -> Response:
     """Draw the 12-lead ECG on millimetre paper: 25 mm/s, 10 mm/mV. `ETag` and `If-None-Match` as for the waveform."""
     ecg = service.get(session, ecg_id)
-    duration_s = service.duration_s(ecg)
-    if start_s >= duration_s:
-        raise invalid("query.start_s", f"this ECG lasts {duration_s:g} s")
+    _check_start(ecg, start_s)
     caption = _caption(ecg)
     etag = caching.etag_of(request.app.version, ecg.waveform_sha256, caption, start_s, ecg.simulated)
     if known := caching.not_modified(request, etag):
@@ -185,6 +187,53 @@ def get_plot(
     return Deferred(
         lambda: answers.plot(signals, ecg, user.name, caption, start_s=start_s, headers=caching.headers_of(etag))
     )
+
+
+@router.get(
+    "/{ecg_id}/plot.pdf",
+    response_class=Response,
+    responses={
+        200: {
+            "description": "PDF in real millimetres",
+            "content": {"application/pdf": {"schema": {"type": "string", "format": "binary"}}},
+        },
+        **caching.NOT_MODIFIED,
+        **responses(404, 410, 422, 503),
+    },
+)
+def get_pdf(
+    ecg_id: uuid.UUID,
+    request: Request,
+    signals: SignalsDep,
+    session: SessionDep,
+    user: ViewerUser,
+    start_s: StartS = 0,
+    layout: Annotated[Layout, Query(description="`+3`: with three rhythm strips.")] = "3x4",
+    speed: Annotated[Speed, Query(description="mm/s. At 50 the ten seconds take two sheets.")] = "25",
+    gain: Annotated[Gain, Query(description="mm/mV")] = "10",
+) -> Response:
+    """Print ten seconds of the 12-lead ECG on millimetre paper: A4, vectors, to scale where it is printed at 100 %."""
+    ecg = service.get(session, ecg_id)
+    _check_start(ecg, start_s)
+    view = View(
+        layout=layout,
+        speed=float(speed),
+        gain=float(gain),
+        start_s=start_s,
+        caption=_caption(ecg),
+        simulated=ecg.simulated,
+        made_at=ecg.created_at,
+    )
+    etag = caching.etag_of(request.app.version, ecg.waveform_sha256, repr(view))
+    if known := caching.not_modified(request, etag):
+        return known
+    return Deferred(lambda: answers.pdf(signals, ecg, user.name, view, headers=caching.headers_of(etag)))
+
+
+def _check_start(ecg: Ecg, start_s: float) -> None:
+    duration_s = service.duration_s(ecg)
+    if start_s >= duration_s:
+        raise invalid("query.start_s", f"this ECG lasts {duration_s:g} s")
 
 
 def _caption(ecg: Ecg) -> str:
