@@ -53,6 +53,8 @@ from app.reviews.routes import router as reviews
 from app.settings import Settings
 from app.sites.routes import router as sites
 from app.studies.routes import router as studies
+from app.trials.routes import router as trials
+from app.trials.service import trial_watch
 from app.vocabularies.elsewhere import Elsewhere
 from app.vocabularies.routes import router as labels
 from app.vocabularies.service import Labelers
@@ -67,7 +69,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers, exports),
-    *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions),
+    *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
     *(review_lists, reviews, review_gold, erasures, access, access_log, health.router),
 )
 
@@ -94,7 +96,7 @@ def create_app(settings: Settings) -> FastAPI:
         # a request with a connection uses one thread at a time; the others are for requests without one
         to_thread.current_default_thread_limiter().total_tokens = settings.database_pool_size + SPARE_THREADS
         yield
-        for watch in (app.state.event_feed, app.state.answer_watch):
+        for watch in (app.state.event_feed, app.state.answer_watch, app.state.trial_watch):
             await watch.close()
         database.close()
 
@@ -121,6 +123,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.cells = CellBook()
     app.state.event_feed = event_feed(database)
     app.state.answer_watch = answer_watch(database)
+    app.state.trial_watch = trial_watch(database)
     app.state.doorbell = Doorbell(settings)
 
     problems.install(app)

@@ -24,6 +24,7 @@ from app.reviews.tables import (
     ReviewVersion,
 )
 from app.sites.tables import Site
+from app.trials.tables import Trial
 from app.vocabularies.tables import VocabularyRow
 
 metadata = Base.metadata
@@ -63,6 +64,7 @@ __all__ = [
     "StoredStatement",
     "StoredText",
     "Tombstone",
+    "Trial",
     "User",
     "UserSession",
     "VocabularyRow",

@@ -32,7 +32,7 @@ SHOWS_NO_PATIENT = frozenset(
         "preview_vocabulary",  # recorded where it shows ECGs
         *("start_import", "list_import_rejections"),  # places without names
         *("erase_ecg", "erase_patient", "list_erasures", "lift_erasure", "rebuild_dataset"),
-        "extract_labels",  # the client's own text
+        *("extract_labels", "try_out", "show_try_it"),  # the client's own text, or file
         *("list_terms", "list_review_lists", "get_review_list", "close_review_list"),
         *("save_review_draft", "release_review_item"),  # the client's own text
         *("show_jobs", "show_job", "show_datasets", "show_new_dataset", "count_new_dataset", "show_dataset"),

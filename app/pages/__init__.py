@@ -5,9 +5,10 @@ A new area of pages is a folder with `routes.py`, and one entry of `PAGES`.
 
 from app.pages.ecgs.routes import router as ecgs
 from app.pages.home.routes import router as home
+from app.pages.try_it.routes import router as try_it
 from app.pages.work.datasets import router as datasets
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
-PAGES = (home, datasets, models, jobs, ecgs)
+PAGES = (home, datasets, models, jobs, ecgs, try_it)
 """The routers of the pages. They are not part of the API's description."""

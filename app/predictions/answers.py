@@ -19,7 +19,7 @@ from app.kit.watch import Watch
 from app.predictions import queries
 from app.predictions.schemas import Discrepancy, LabelPrediction, ModelReference, PredictionOut, PredictionStatus
 from app.predictions.tables import Prediction
-from app.reports.schemas import ReportOut, Status
+from app.reports.schemas import FindingOut, ReportOut, Status
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.05
@@ -35,7 +35,7 @@ def answer_watch(database: Database) -> AnswerWatch:
 
 
 def _ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Prediction]:
-    return {row.id: row for row in queries.ended(session, prediction_ids)}
+    return {row.id: row for row in queries.ended(session, Prediction, prediction_ids)}
 
 
 class Asked(NamedTuple):
@@ -72,7 +72,7 @@ class Answers:
             yield _json(202, status(asked), {**address, **prefers.applied()})
         else:
             error = {"code": "timeout", "detail": "No inference worker answered in time."}
-            await self.database.run(lambda session: queries.fail(session, asked.row.id, error))
+            await self.database.run(lambda session: queries.fail(session, asked.row, error))
             raise problem(error)
 
 
@@ -82,21 +82,28 @@ def outside(asked: Asked) -> PredictionOut:
     if row.error is not None:
         raise problem(row.error)
     assert row.answer is not None
-    said: dict[str, Status] = {f.label: f.status for f in asked.machine.findings} if asked.machine else {}
-    labels = []
-    for entry in row.answer["labels"]:
-        finding = said.get(entry["label"])
-        differs = discrepancy(finding, entry["positive"]) if asked.machine else None
-        labels.append(LabelPrediction(**entry, finding=finding, discrepancy=differs))
     return PredictionOut(
         id=row.id,
         ecg_id=row.ecg_id,
         model=asked.model,
         windows=row.answer["windows"],
-        labels=labels,
+        labels=beside(row.answer, asked.machine.findings if asked.machine is not None else None),
         statements=row.answer.get("statements", []),
         created_at=row.created_at,
     )
+
+
+def beside(answer: Json, findings: Sequence[FindingOut] | None) -> list[LabelPrediction]:
+    """Return the labels of a model's answer beside the findings of the machine's report; None where there is none."""
+    said: dict[str, Status] = {each.label: each.status for each in findings or ()}
+    return [
+        LabelPrediction(
+            **entry,
+            finding=said.get(entry["label"]),
+            discrepancy=None if findings is None else discrepancy(said.get(entry["label"]), entry["positive"]),
+        )
+        for entry in answer["labels"]
+    ]
 
 
 def status(asked: Asked) -> PredictionStatus:

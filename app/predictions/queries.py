@@ -3,15 +3,18 @@
 import uuid
 from collections.abc import Sequence
 from datetime import timedelta
+from typing import TypeVar
 
 from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
 from app.kit.database import Json
-from app.predictions.tables import Prediction
+from app.predictions.tables import Prediction, Question
 
 CHANNEL = "overread_predictions"
+
+Asked = TypeVar("Asked", bound=Question)
 
 
 def ask(
@@ -22,8 +25,13 @@ def ask(
     session.add(prediction)
     session.flush()
     session.refresh(prediction)
-    session.execute(text(f"NOTIFY {CHANNEL}"))
+    wake(session)
     return prediction
+
+
+def wake(session: Session) -> None:
+    """Notify inference workers of a question when it is committed."""
+    session.execute(text(f"NOTIFY {CHANNEL}"))
 
 
 def by_id(session: Session, prediction_id: uuid.UUID) -> Prediction | None:
@@ -41,45 +49,46 @@ def answered(session: Session, ecg_id: uuid.UUID, user_id: uuid.UUID | None) -> 
     return sorted(session.scalars(last), key=lambda each: each.created_at, reverse=True)
 
 
-def ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> Sequence[Prediction]:
+def ended(session: Session, kind: type[Asked], question_ids: Sequence[uuid.UUID]) -> Sequence[Asked]:
     """Return those of these questions that are answered or failed."""
-    over = Prediction.state.in_(["answered", "failed"])
-    return session.scalars(select(Prediction).where(Prediction.id.in_(prediction_ids), over)).all()
+    over = kind.state.in_(["answered", "failed"])
+    return session.scalars(select(kind).where(kind.id.in_(question_ids), over)).all()
 
 
-def claim_oldest(session: Session, lease_s: float) -> Prediction | None:
-    """Claim the oldest question that is open, or whose lease has expired."""
+def claim_oldest(session: Session, kind: type[Asked], lease_s: float) -> Asked | None:
+    """Claim the oldest question of a kind that is open, or whose lease has expired."""
     oldest = (
-        select(Prediction.id)
+        select(kind.id)
         .where(
             or_(
-                Prediction.state == "open",
-                (Prediction.state == "claimed") & (Prediction.lease_expires_at < func.now()),
+                kind.state == "open",
+                (kind.state == "claimed") & (kind.lease_expires_at < func.now()),
             )
         )
-        .order_by(Prediction.created_at)
+        .order_by(kind.created_at)
         .limit(1)
         .with_for_update(skip_locked=True)
         .scalar_subquery()
     )
     return session.scalar(
-        update(Prediction)
-        .where(Prediction.id == oldest)
+        update(kind)
+        .where(kind.id == oldest)
         .values(
             state="claimed",
             lease_expires_at=func.now() + timedelta(seconds=lease_s),
-            attempts=Prediction.attempts + 1,
+            attempts=kind.attempts + 1,
         )
-        .returning(Prediction)
+        .returning(kind)
         .execution_options(populate_existing=True)
     )
 
 
-def extend(session: Session, prediction_id: uuid.UUID, lease_s: float) -> None:
+def extend(session: Session, asked: Question, lease_s: float) -> None:
     """Extend the lease of a claimed question."""
+    kind = type(asked)
     session.execute(
-        update(Prediction)
-        .where(Prediction.id == prediction_id, Prediction.state == "claimed")
+        update(kind)
+        .where(kind.id == asked.id, kind.state == "claimed")
         .values(lease_expires_at=func.now() + timedelta(seconds=lease_s))
     )
 
@@ -89,36 +98,37 @@ def free_leases(session: Session) -> None:
     session.execute(update(Prediction).where(Prediction.state == "claimed").values(lease_expires_at=func.now()))
 
 
-def bury(session: Session, max_attempts: int) -> None:
-    """Fail the questions whose lease has expired after so many attempts: such a question ends its workers."""
+def bury(session: Session, kind: type[Question], max_attempts: int) -> None:
+    """Fail the questions of a kind whose lease has expired after so many attempts: such a question ends its workers."""
     error = {
         "code": "worker_died",
         "detail": f"Gave up: {max_attempts} inference workers ended while they answered this question.",
     }
     session.execute(
-        update(Prediction)
+        update(kind)
         .where(
-            Prediction.state == "claimed",
-            Prediction.lease_expires_at < func.now(),
-            Prediction.attempts >= max_attempts,
+            kind.state == "claimed",
+            kind.lease_expires_at < func.now(),
+            kind.attempts >= max_attempts,
         )
         .values(state="failed", error=error, answered_at=func.now(), lease_expires_at=None)
     )
 
 
-def answer(session: Session, prediction_id: uuid.UUID, given: Json) -> None:
+def answer(session: Session, asked: Question, given: Json) -> None:
     """Write the answer, unless the question has ended already."""
-    _end(session, prediction_id, state="answered", answer=given)
+    _end(session, asked, state="answered", answer=given)
 
 
-def fail(session: Session, prediction_id: uuid.UUID, error: Json) -> None:
+def fail(session: Session, asked: Question, error: Json) -> None:
     """Write why there is no answer, unless the question has ended already."""
-    _end(session, prediction_id, state="failed", error=error)
+    _end(session, asked, state="failed", error=error)
 
 
-def _end(session: Session, prediction_id: uuid.UUID, **values: object) -> None:
+def _end(session: Session, asked: Question, **values: object) -> None:
+    kind = type(asked)
     session.execute(
-        update(Prediction)
-        .where(Prediction.id == prediction_id, Prediction.state.in_(["open", "claimed"]))
+        update(kind)
+        .where(kind.id == asked.id, kind.state.in_(["open", "claimed"]))
         .values(answered_at=func.now(), lease_expires_at=None, **values)
     )

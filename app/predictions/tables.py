@@ -9,8 +9,21 @@ from sqlalchemy.orm import Mapped, mapped_column
 from app.kit.database import Base, CreatedAt, Id, Json
 
 
-class Prediction(Base):
-    """One question to a model. Inference workers claim open rows and write the answer into them."""
+class Question:
+    """What every question to a model has. Inference workers claim open rows and write the answer into them."""
+
+    id: Mapped[Id]
+    state: Mapped[str] = mapped_column(server_default="open")
+    answer: Mapped[Json | None]
+    error: Mapped[Json | None]
+    lease_expires_at: Mapped[datetime | None]
+    attempts: Mapped[int] = mapped_column(server_default="0", comment="how many workers have claimed it")
+    created_at: Mapped[CreatedAt]
+    answered_at: Mapped[datetime | None]
+
+
+class Prediction(Question, Base):
+    """A question about a stored ECG."""
 
     __tablename__ = "predictions"
     __table_args__ = (
@@ -21,15 +34,7 @@ class Prediction(Base):
         Index("ix_predictions_open", "created_at", postgresql_where=text("state IN ('open', 'claimed')")),
     )
 
-    id: Mapped[Id]
     ecg_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("ecgs.id"), index=True)
     model_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("models.id"))
     user_id: Mapped[uuid.UUID] = mapped_column(ForeignKey("users.id"))
     phrases: Mapped[list[str]] = mapped_column(ARRAY(Text), server_default="{}", comment="statements asked about")
-    state: Mapped[str] = mapped_column(server_default="open")
-    answer: Mapped[Json | None]
-    error: Mapped[Json | None]
-    lease_expires_at: Mapped[datetime | None]
-    attempts: Mapped[int] = mapped_column(server_default="0", comment="how many workers have claimed it")
-    created_at: Mapped[CreatedAt]
-    answered_at: Mapped[datetime | None]

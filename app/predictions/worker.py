@@ -14,7 +14,6 @@ from sqlalchemy.orm import Session
 
 from app.ecgs import queries as ecgs
 from app.ecgs.service import Archive, record_fault
-from app.ecgs.tables import Ecg
 from app.kit.database import CONNECTING, TRANSIENT, Database, Json
 from app.kit.folders import Folders, open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
@@ -22,6 +21,10 @@ from app.predictions import queries
 from app.predictions.child import ChildDied, WarmChild
 from app.predictions.tables import Prediction
 from app.settings import Settings
+from app.trials import queries as trials
+from app.trials.tables import Trial
+from ml.formats.recording import Recording
+from ml.formats.waveform import decode
 
 log = structlog.get_logger(__name__)
 
@@ -40,9 +43,8 @@ class Asking:
     archive: Archive
     folders: Folders
 
-    def reply(self, asked: Prediction, ecg: Ecg) -> Json:
-        """Return the process's reply to a question."""
-        recording = self.archive.waveform(ecg)
+    def reply(self, asked: Prediction | Trial, recording: Recording) -> Json:
+        """Return the process's reply to a question about a recording."""
         with ExitStack() as stack:
             try:
                 bundle = stack.enter_context(self.folders.opened("models", asked.model_id))
@@ -54,7 +56,7 @@ class Asking:
                     bundle,
                     recording.millivolts(),
                     recording.sampling_rate_hz,
-                    phrases=asked.phrases,
+                    phrases=asked.phrases if isinstance(asked, Prediction) else (),
                     timeout_s=ANSWER_WITHIN_S,
                 )
             except ChildDied as died:
@@ -98,15 +100,16 @@ def _listen(database: Database, asking: Asking, settings: Settings, stopping: th
 def _answer_one(database: Database, asking: Asking, settings: Settings) -> bool:
     """Answer the oldest question. Return False when there is none. No failure of one question ends the worker."""
     with database.begin() as session:
-        queries.bury(session, settings.job_attempts)
-        asked = queries.claim_oldest(session, LEASE_S)
+        for kind in (Prediction, Trial):
+            queries.bury(session, kind, settings.job_attempts)
+        trials.sweep(session)
+        asked = queries.claim_oldest(session, Prediction, LEASE_S) or queries.claim_oldest(session, Trial, LEASE_S)
         if asked is None:
             return False
-        ecg = ecgs.by_id(session, asked.ecg_id)
-    assert ecg is not None
+        read = _reader_of(session, asking.archive, asked)
     with _lease_kept(database, asked):
         try:
-            reply = asking.reply(asked, ecg)
+            reply = asking.reply(asked, read())
         except ObjectFault as fault:
             _write(database, partial(_fail_by_fault, asked=asked, fault=fault))
             return True
@@ -119,16 +122,26 @@ def _answer_one(database: Database, asking: Asking, settings: Settings) -> bool:
     return True
 
 
-def _end(session: Session, asked: Prediction, reply: Json) -> None:
+def _reader_of(session: Session, archive: Archive, asked: Prediction | Trial) -> Callable[[], Recording]:
+    """Return what reads the recording that is asked about, without the session."""
+    if isinstance(asked, Trial):
+        return partial(decode, trials.waveform(session, asked.id))
+    ecg = ecgs.by_id(session, asked.ecg_id)
+    assert ecg is not None
+    return partial(archive.waveform, ecg)
+
+
+def _end(session: Session, asked: Prediction | Trial, reply: Json) -> None:
     if reply.get("answer") is not None:
-        queries.answer(session, asked.id, reply["answer"])
+        queries.answer(session, asked, reply["answer"])
     else:
-        queries.fail(session, asked.id, reply.get("error") or {"code": "no_answer", "detail": "no answer"})
+        queries.fail(session, asked, reply.get("error") or {"code": "no_answer", "detail": "no answer"})
 
 
-def _fail_by_fault(session: Session, asked: Prediction, fault: ObjectFault) -> None:
-    queries.fail(session, asked.id, {"code": fault.code, "detail": str(fault)})
-    record_fault(session, ACTOR, asked.ecg_id, fault)
+def _fail_by_fault(session: Session, asked: Prediction | Trial, fault: ObjectFault) -> None:
+    queries.fail(session, asked, {"code": fault.code, "detail": str(fault)})
+    if isinstance(asked, Prediction):
+        record_fault(session, ACTOR, asked.ecg_id, fault)
 
 
 def _write(database: Database, write: Callable[[Session], None]) -> None:
@@ -145,7 +158,7 @@ def _write(database: Database, write: Callable[[Session], None]) -> None:
 
 
 @contextmanager
-def _lease_kept(database: Database, asked: Prediction) -> Iterator[None]:
+def _lease_kept(database: Database, asked: Prediction | Trial) -> Iterator[None]:
     """Extend the lease of a question while the block runs, so that no other worker claims it."""
     over = threading.Event()
 
@@ -153,7 +166,7 @@ def _lease_kept(database: Database, asked: Prediction) -> Iterator[None]:
         while not over.wait(LEASE_S / 3):
             try:
                 with database.begin() as session:
-                    queries.extend(session, asked.id, LEASE_S)
+                    queries.extend(session, asked, LEASE_S)
             except TRANSIENT as error:
                 log.warning("lease_not_kept", error=type(error).__name__)
 

@@ -11,6 +11,7 @@ from app.jobs.doorbell import Doorbell
 from app.kit.database import Database
 from app.models import queries as models
 from app.predictions import queries as predictions
+from app.predictions.tables import Prediction
 from app.settings import Settings
 
 
@@ -27,15 +28,15 @@ def test_a_start_on_its_own_database_ends_the_leases_of_workers_that_are_gone(
         model = models.shipped(session)
         assert model is not None
         question = predictions.ask(session, ecg.id, model.id, user.id, phrases=[])
-        assert predictions.claim_oldest(session, lease_s=600) is not None
+        assert predictions.claim_oldest(session, Prediction, lease_s=600) is not None
 
     prepare(settings, own_database=False)  # others may run workers on a configured database
     with database.begin() as session:
         assert jobs.claim(session, job_id, lease_s=600) is None
-        assert predictions.claim_oldest(session, lease_s=600) is None
+        assert predictions.claim_oldest(session, Prediction, lease_s=600) is None
 
     prepare(settings, own_database=True)
     with database.begin() as session:
         assert jobs.claim(session, job_id, lease_s=600) is not None
-        again = predictions.claim_oldest(session, lease_s=600)
+        again = predictions.claim_oldest(session, Prediction, lease_s=600)
         assert again is not None and again.id == question.id

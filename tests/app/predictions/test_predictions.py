@@ -15,6 +15,7 @@ from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.predictions import queries, worker
 from app.predictions.child import WarmChild
+from app.predictions.tables import Prediction
 from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
@@ -175,14 +176,14 @@ def test_a_question_whose_worker_died_is_taken_up_again(
 ) -> None:
     client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers={"Prefer": "respond-async"})
     with database.begin() as session:
-        first = queries.claim_oldest(session, lease_s=-1)
+        first = queries.claim_oldest(session, Prediction, lease_s=-1)
     with database.begin() as session:
-        again = queries.claim_oldest(session, lease_s=60)
+        again = queries.claim_oldest(session, Prediction, lease_s=60)
         assert first is not None and again is not None and again.id == first.id
-        assert queries.claim_oldest(session, lease_s=60) is None
+        assert queries.claim_oldest(session, Prediction, lease_s=60) is None
     with database.begin() as session:
         queries.extend(session, again.id, -1)
-        assert queries.claim_oldest(session, lease_s=60) is not None
+        assert queries.claim_oldest(session, Prediction, lease_s=60) is not None
 
 
 def test_a_question_that_ends_its_workers_fails_in_the_end(
@@ -196,11 +197,11 @@ def test_a_question_that_ends_its_workers_fails_in_the_end(
     for _ in range(settings.job_attempts):  # each claims the first question and dies
         with database.begin() as session:
             queries.bury(session, settings.job_attempts)
-            claimed = queries.claim_oldest(session, lease_s=-1)
+            claimed = queries.claim_oldest(session, Prediction, lease_s=-1)
             assert claimed is not None and urls[0].endswith(str(claimed.id))
     with database.begin() as session:
         queries.bury(session, settings.job_attempts)
-        after = queries.claim_oldest(session, lease_s=60)
+        after = queries.claim_oldest(session, Prediction, lease_s=60)
         assert after is not None and urls[1].endswith(str(after.id))
         queries.bury(session, max_attempts=1)  # a lease that is kept protects the question
     failed, other = (client.get(url).json() for url in urls)
@@ -216,7 +217,7 @@ def test_the_worker_fails_what_ended_the_workers_before_it(
     url = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers=prefer).headers["location"]
     for _ in range(settings.job_attempts):
         with database.begin() as session:
-            assert queries.claim_oldest(session, lease_s=-1) is not None
+            assert queries.claim_oldest(session, Prediction, lease_s=-1) is not None
     stopping = threading.Event()
     with WarmChild(settings.data_dir / "inference.txt") as child:
         thread = threading.Thread(target=worker.work_until, args=(stopping, settings, child))

@@ -1,0 +1,1 @@
+"""Trying an ECG out: drawn, labelled and predicted, and not kept."""
