@@ -3,6 +3,7 @@
 A new attribute is one line of `ATTRIBUTES`, and its column in `tables.py` and a migration.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
@@ -21,6 +22,7 @@ SEXES = ("unknown", "male", "female")
 """By their codes in ISO 5218."""
 KNOWN = ("unknown", "yes", "no")
 """By their codes in `pairs`."""
+OLDEST = 130.0
 NO_BAND = -32_768
 """The group of what was not measured: an axis may be -1."""
 
@@ -38,11 +40,25 @@ class Filter:
 
 @dataclass(frozen=True, kw_only=True)
 class Grouping:
-    """A way to group: the SQL of a group's number, made of the column `{0}`, and how that number is shown."""
+    """A way to group: the SQL of a group's number, made of the column `{0}`, and how that number is shown.
+
+    `width` is that of a band of numbers, of which a group is the least. `chooses` returns the parameters that choose a
+    known group alone; None: the one of the grouping's own name.
+    """
 
     name: str
     sql: str = "{0}"
     shown: Callable[[int], GroupKey] = lambda value: None if value < 0 else value
+    width: int | None = None
+    chooses: Callable[[Any], dict[str, str]] | None = None
+
+    def chosen(self, group: GroupKey) -> dict[str, str] | None:
+        """Return the parameters of filters that choose a group alone; None where it is what is not known."""
+        if group is None:
+            return None
+        if self.chooses is not None:
+            return self.chooses(group)
+        return {self.name: str(group).lower() if isinstance(group, bool) else str(group)}
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -91,6 +107,23 @@ class Attribute:
 def month_name(month: int) -> str:
     """Return a month (12 · year + month - 1) as ISO 8601 writes it."""
     return f"{month // 12:04d}-{month % 12 + 1:02d}"
+
+
+def _month(name: str) -> dict[str, str]:
+    """Return the parameters that choose a month."""
+    year, month = map(int, name.split("-"))
+    start = 12 * year + month - 1
+    return {"from": f"{month_name(start)}-01", "to": f"{month_name(start + 1)}-01"}
+
+
+def _year(year: int) -> dict[str, str]:
+    """Return the parameters that choose a year."""
+    return {"from": f"{year:04d}-01-01", "to": f"{year + 1:04d}-01-01"}
+
+
+def _decade(age: int) -> dict[str, str]:
+    """Return the parameters that choose a decade of age: its end is the largest number below the next one."""
+    return {"age_min": str(age), "age_max": repr(min(OLDEST, math.nextafter(age + 10, 0)))}
 
 
 def _named(name: str, type: Any, row: str = "e", *, facet: int | None = None) -> Attribute:
@@ -145,7 +178,15 @@ def _measured(name: str, width: int) -> Attribute:
         column=name,
         written=f"e.{name}::smallint",
         filters=_range(name, *MEASURED[name]),
-        groupings=(Grouping(name=name, sql=band, shown=lambda value: None if value == NO_BAND else value),),
+        groupings=(
+            Grouping(
+                name=name,
+                sql=band,
+                shown=lambda value: None if value == NO_BAND else value,
+                width=width,
+                chooses=lambda least: {f"{name}_min": str(least), f"{name}_max": str(least + width - 1)},
+            ),
+        ),
     )
 
 
@@ -172,8 +213,8 @@ TIME = Attribute(
         Filter(name="recorded_to", alias="to", type=To, condition="{0} < :recorded_to"),
     ),
     groupings=(
-        Grouping(name="month", shown=lambda value: None if value < 0 else month_name(value)),
-        Grouping(name="year", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 12 END"),
+        Grouping(name="month", shown=lambda value: None if value < 0 else month_name(value), chooses=_month),
+        Grouping(name="year", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 12 END", chooses=_year),
     ),
     counted_by="month",
     facet=7,
@@ -181,8 +222,10 @@ TIME = Attribute(
 AGE = Attribute(
     column="age",
     written="e.age",
-    filters=_range("age", 0, 130, "years"),
-    groupings=(Grouping(name="age", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 10 * 10 END"),),
+    filters=_range("age", 0, OLDEST, "years"),
+    groupings=(
+        Grouping(name="age", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 10 * 10 END", width=10, chooses=_decade),
+    ),
     counted_by="age_years",
     facet=6,
 )

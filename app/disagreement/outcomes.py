@@ -12,6 +12,9 @@ from typing import Literal
 from ml.corpus.sources import Hedged
 
 Direction = Literal["added", "removed", "both"]
+Agreement = Literal["machine", "overread", "agreed"]
+"""Of pairs that may agree: those that the machine called, the over-read called, and both called."""
+Listed = Literal["added", "removed", "both", "machine", "overread", "agreed"]
 
 COUNTED = 1 << 20
 _SHIFTS: dict[Hedged, int] = {"positive": 12, "negative": 6, "ignore": 0}
@@ -25,6 +28,16 @@ def outcomes_of(label: int, direction: Direction, hedged: Hedged) -> list[int]:
         for overread in range(4)
         if _direction(machine, overread, hedged) in ({"added", "removed"} if direction == "both" else {direction})
     ]
+
+
+def called_by(label: int, source: Agreement, hedged: Hedged) -> str:
+    """Return the SQL of whether a cell is one in which the machine, the over-read, or both called a label."""
+    positive = "({0}_present | {0}_uncertain)" if hedged == "positive" else "{0}_present"
+    sources = ("machine", "overread") if source == "agreed" else (source,)
+    said = [f"{positive.format(each)} >> {label:d} & 1 = 1" for each in sources]
+    if hedged == "ignore":
+        said.append(f"(machine_uncertain | overread_uncertain) >> {label:d} & 1 = 0")
+    return " AND ".join(said)
 
 
 def changed(outcome: int, hedged: Hedged) -> int:

@@ -54,6 +54,20 @@ def flow_csv(answer: Json) -> str:
     return _csv(answer, columns, rows)
 
 
+def statements_csv(answer: Json) -> str:
+    """Return changed statements as CSV: a line each, with where it stands in the newest ECG that has it."""
+    rows = (
+        [
+            *(change, each["statement"], each["ecgs"], each["pct"], *each["pct_ci"]),
+            *(answer["read"], answer["complete"], each["example"]["ecg_id"], each["example"]["text"]),
+        ]
+        for change in ("removed", "added")
+        for each in answer[change]
+    )
+    columns = ["change", "statement", "ecgs", "pct", "pct_ci_low", "pct_ci_high", "read", "complete"]
+    return _csv(answer, [*columns, "example_ecg", "example_text"], rows)
+
+
 def _csv(answer: Json, columns: Sequence[str], rows: Iterable[Sequence[object]]) -> str:
     """Return rows as CSV; the last column says whether the ECGs are simulated, wherever the file is sent."""
     return csv_text([*columns, "simulated"], ([*row, answer["simulated"]] for row in rows))

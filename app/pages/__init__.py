@@ -3,6 +3,9 @@
 A new area of pages is a folder with `routes.py`, and one entry of `PAGES`.
 """
 
+from app.pages.disagreement.listing_routes import router as differing_ecgs
+from app.pages.disagreement.routes import router as disagreement
+from app.pages.disagreement.trend_routes import router as trend_and_flow
 from app.pages.ecgs.routes import router as ecgs
 from app.pages.home.routes import router as home
 from app.pages.try_it.routes import router as try_it
@@ -10,5 +13,5 @@ from app.pages.work.datasets import router as datasets
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
-PAGES = (home, datasets, models, jobs, ecgs, try_it)
+PAGES = (home, disagreement, trend_and_flow, differing_ecgs, datasets, models, jobs, ecgs, try_it)
 """The routers of the pages. They are not part of the API's description."""

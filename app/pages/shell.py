@@ -20,6 +20,7 @@ from app.auth.access import Asking, csrf_token
 from app.auth.tables import User
 from app.kit.problems import Problem
 from app.kit.state import from_app
+from app.pages.empty_fields import WithoutEmptyFields
 from app.pages.navigation import lines_for
 
 STATIC = Path(__file__).parent / "static"
@@ -131,6 +132,7 @@ def install(app: FastAPI) -> None:
     """Give an application its pages' templates and static files, and its problems their pages."""
     app.state.pages = Pages()
     app.state.problem_page = app.state.pages.problem
+    app.add_middleware(WithoutEmptyFields, apart=NOT_PAGES)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")
 
 

@@ -15,7 +15,7 @@ from numpy.typing import NDArray
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.disagreement.attributes import AGE, ATTRIBUTES, FILTERS, GROUPINGS, TIME, Attribute
+from app.disagreement.attributes import AGE, ATTRIBUTES, FILTERS, GROUPINGS, NAMED, TIME, Attribute
 from app.disagreement.counting.selection import GroupBy, PairFilter, Whole, asks, given, months, names, years_of_age
 from app.disagreement.tables import AttributeValue, Cell
 
@@ -91,6 +91,21 @@ def names_of(session: Session, ids: Collection[int]) -> dict[int, str]:
     """Return the names of attributes' values by id."""
     rows = session.execute(select(AttributeValue.id, AttributeValue.value).where(AttributeValue.id.in_(ids)))
     return dict(rows.all())
+
+
+def known_names(session: Session, *, simulated: bool, limit: int) -> dict[str, list[str]]:
+    """Return, by attribute, the names that some real or simulated ECG, or some over-read, has: `limit` + 1 at most."""
+    held = "SELECT FROM ecgs WHERE ecgs.{name} = known.value AND ecgs.simulated = :simulated"
+    signed = "SELECT FROM reports WHERE current AND source = 'overread' AND reader <> '' AND reader = known.value"
+    parts = [
+        f"(SELECT attribute, value FROM attribute_values known WHERE attribute = '{name}' "  # noqa: S608
+        f"AND EXISTS ({signed if name == 'reader' else held.format(name=name)}) ORDER BY value LIMIT :limit)"
+        for name in NAMED
+    ]
+    found: dict[str, list[str]] = {name: [] for name in NAMED}
+    for name, value in session.execute(text(" UNION ALL ".join(parts)), {"simulated": simulated, "limit": limit + 1}):
+        found[name].append(value)
+    return found
 
 
 def cells(session: Session, cell_ids: Collection[int]) -> NDArray[np.int64]:

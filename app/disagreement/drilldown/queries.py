@@ -19,8 +19,13 @@ from app.disagreement.outcomes import COUNTED
 from app.ecgs.tables import Ecg
 from app.kit.pagination import Position
 
+LAST_ID = uuid.UUID(int=2**128 - 1)
 UNKNOWN = datetime.min.replace(tzinfo=UTC)
 """The time in `changes` of an ECG whose time of recording is not known: it sorts last."""
+
+
+LOOKED_THROUGH = (1_000, 20_000)
+"""Pairs in which a page of pairs that may agree looks for its label: first so many, then so many more."""
 
 
 class Change(NamedTuple):
@@ -39,6 +44,7 @@ def changes(
     *,
     position: Position | None = None,
     limit: int,
+    instead: "Instead | None" = None,
 ) -> list[Change]:
     """List the chosen pairs with one of these outcomes, newest recording first, from after `position` on."""
     ids = value_ids(session, names(chosen))
@@ -54,6 +60,13 @@ def changes(
     if position is not None:
         where.append("(recorded_at, ecg_id) < (:at, :id)")
         parameters |= {"at": position.at, "id": position.id}
+    if instead is not None:
+        other = (
+            f"SELECT FROM pairs_{slot:d} p JOIN cell_outcomes o USING (cell_id) "
+            "WHERE p.ecg_id = c.ecg_id AND o.outcome = ANY(:others)"
+        )
+        where.append(f"{'EXISTS' if instead.is_there else 'NOT EXISTS'} ({other})")
+        parameters["others"] = list(instead.outcomes)
     if not outcomes:
         return []
     streams = [
@@ -69,6 +82,68 @@ def changes(
         {**parameters, "limit": limit},
     )
     return [Change(*row) for row in rows]
+
+
+class Instead(NamedTuple):
+    """Outcomes that a pair has to have besides, or must not have."""
+
+    outcomes: Sequence[int]
+    is_there: bool
+
+
+class Looked(NamedTuple):
+    """Pairs that were found, and after which pair to look on; None: all were looked through."""
+
+    found: list[Change]
+    onward: Position | None
+
+
+def called(
+    session: Session, slot: int, chosen: PairFilter, condition: str, *, position: Position | None, limit: int
+) -> Looked:
+    """List the chosen pairs whose cell fits a condition, newest recording first, from after `position` on.
+
+    No index finds them: pairs are looked through in order, so many at most, and fewer than `limit` may be found.
+    """
+    ids = value_ids(session, names(chosen))
+    where, parameters = conditions(chosen, ids)
+    found: list[Change] = []
+    for looked in LOOKED_THROUGH:
+        at = position.at if position is not None else None
+        undated = at is not None and at == UNKNOWN
+        after = ["recorded_at IS NULL" if undated else "recorded_at IS NOT NULL"]
+        if position is not None:
+            after.append("ecg_id < :id" if undated else "(recorded_at, ecg_id) < (:at, :id)")
+            parameters |= {"at": position.at, "id": position.id}
+        order = "ecg_id DESC" if undated else "recorded_at DESC, ecg_id DESC"
+        rows = session.execute(
+            text(
+                f"""
+                WITH looked AS (
+                    SELECT recorded_at, ecg_id, reader_id, cell_id FROM pairs_{slot:d}
+                    WHERE {" AND ".join([*where, *after])} ORDER BY {order} LIMIT :looked
+                )
+                (SELECT recorded_at, ecg_id, reader_id, NULL AS looked FROM looked
+                 WHERE cell_id IN (SELECT id FROM cells WHERE left_out = 0 AND {condition})
+                 ORDER BY {order} LIMIT :limit)
+                UNION ALL
+                (SELECT recorded_at, ecg_id, NULL, (SELECT count(*) FROM looked)
+                 FROM looked ORDER BY recorded_at, ecg_id LIMIT 1)
+                """  # noqa: S608
+            ),
+            {**parameters, "looked": looked, "limit": limit - len(found)},
+        ).all()
+        number = rows[-1].looked if rows else 0
+        found += [Change(row.recorded_at or UNKNOWN, row.ecg_id, row.reader_id) for row in rows if row.looked is None]
+        if len(found) >= limit:
+            return Looked(found, None)
+        if number < looked:  # all of them
+            if undated or chosen.recorded_from is not None or chosen.recorded_to is not None:
+                return Looked(found, None)
+            position = Position(UNKNOWN, LAST_ID)
+        else:
+            position = Position(rows[-1].recorded_at or UNKNOWN, rows[-1].ecg_id)
+    return Looked(found, position)
 
 
 def counting_outcomes(session: Session, slot: int) -> list[int]:

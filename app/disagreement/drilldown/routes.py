@@ -10,12 +10,12 @@ from app.auth.access import ViewerUser
 from app.disagreement.drilldown import service
 from app.disagreement.drilldown.schemas import ChangedStatements, DifferingEcg
 from app.disagreement.drilldown.statements import changed_statements
-from app.disagreement.outcomes import Direction
+from app.disagreement.outcomes import Direction, Listed
 from app.disagreement.parameters import CellBookDep, ChosenPairs, Hedges
 from app.ecgs.schemas import EcgPage
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit
-from app.kit.problems import invalid, not_found, responses
+from app.kit.problems import invalid, responses
 from app.vocabularies.service import LabelersDep
 from ml.corpus.sources import HEDGED
 
@@ -83,22 +83,41 @@ def list_differing_ecgs(
     shown: ShownDep,
     chosen: ChosenPairs,
     book: CellBookDep,
-    direction: Annotated[Direction, Query(description="What the over-read did with the label.")] = "both",
+    direction: Annotated[
+        Listed,
+        Query(
+            description="What the over-read did with the label; `both`: added or removed it. Or who called it: the "
+            "`machine`, the `overread`, or both of them (`agreed`); pages of these may be short."
+        ),
+    ] = "both",
+    instead: Annotated[
+        str | None,
+        Query(
+            description="With `added` or `removed`: only where this other label changed the other way; `nothing`: only "
+            "where none did.",
+            examples=["afib"],
+        ),
+    ] = None,
     hedged: Hedges = HEDGED,
     limit: Limit = 50,
     cursor: Cursor = None,
 ) -> Response:
-    """List the ECGs whose over-read added, or removed, a label, with both readings.
+    """List the ECGs whose over-read added, or removed, a label, with both readings; or those that a source called.
 
     The newest recording first; ECGs whose time of recording is not known come last.
     """
     rules = labelers.active(session)
-    keys = [known.key for known in rules.vocabulary.labels]
-    if label not in keys:
-        raise not_found("label")
-    bit = keys.index(label)
     found = service.of_label(
-        session, book, rules, chosen, hedged=hedged, label=bit, direction=direction, limit=limit, cursor=cursor
+        session,
+        book,
+        rules,
+        chosen,
+        hedged=hedged,
+        label=service.place_of(rules, label),
+        direction=direction,
+        instead=service.place_instead(rules, direction, instead),
+        limit=limit,
+        cursor=cursor,
     )
     shown.add(item.ecg.id for item in found.items)
     return _json(found)

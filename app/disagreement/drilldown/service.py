@@ -2,6 +2,7 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import Literal
 
 import numpy as np
 from sqlalchemy.orm import Session
@@ -10,16 +11,38 @@ from app.disagreement.counting.cells import CellBook, Cells
 from app.disagreement.counting.queries import names_of
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.drilldown import queries
-from app.disagreement.drilldown.queries import Change
+from app.disagreement.drilldown.queries import Change, Instead
 from app.disagreement.drilldown.schemas import DifferingEcg
-from app.disagreement.outcomes import Direction, by_count, outcomes_of
+from app.disagreement.outcomes import Direction, Listed, by_count, called_by, outcomes_of
 from app.ecgs import service as ecgs
 from app.ecgs.schemas import EcgPage
 from app.kit.pagination import Position, decode, encode
-from app.kit.problems import invalid
+from app.kit.problems import invalid, not_found
 from app.reports import service as reports
 from app.vocabularies.service import ReadingRules
 from ml.corpus.sources import Hedged
+
+
+def place_of(rules: ReadingRules, label: str) -> int:
+    """Return a label's place in the vocabulary; raise the 404 of one that it does not have."""
+    keys = [known.key for known in rules.vocabulary.labels]
+    if label not in keys:
+        raise not_found("label")
+    return keys.index(label)
+
+
+def place_instead(rules: ReadingRules, direction: Listed, other: str | None) -> int | Literal["nothing"] | None:
+    """Return the place of the label that has to have changed the other way; raise a 422 where it cannot be asked."""
+    if other is None:
+        return None
+    if direction not in ("added", "removed"):
+        raise invalid("query.instead", "needs `direction`: added or removed")
+    if other == "nothing":
+        return "nothing"
+    keys = [known.key for known in rules.vocabulary.labels]
+    if other not in keys:
+        raise invalid("query.instead", "is no label of the active vocabulary, and not `nothing`", "unknown")
+    return keys.index(other)
 
 
 def of_label(
@@ -30,20 +53,50 @@ def of_label(
     *,
     hedged: Hedged,
     label: int,
-    direction: Direction,
+    direction: Listed,
+    instead: int | Literal["nothing"] | None = None,
     limit: int,
     cursor: str | None,
 ) -> EcgPage[DifferingEcg]:
-    """List the ECGs whose over-read added, or removed, a label; newest recording first, those of unknown time last."""
+    """List the ECGs whose over-read added, or removed, a label; newest recording first, those of unknown time last.
+
+    Those that the machine, the over-read, or both called are looked for among all: a page of them may be short.
+    `instead` is another label that changed the other way.
+    """
     assert rules.slot is not None
-    outcomes = outcomes_of(label, direction, hedged)
-    found = queries.changes(session, rules.slot, chosen, outcomes, position=decode(cursor), limit=limit + 1)
+    onward = None
+    if direction == "machine" or direction == "overread" or direction == "agreed":  # noqa: PLR1714 - narrows the type
+        condition = called_by(label, direction, hedged)
+        found, onward = queries.called(session, rules.slot, chosen, condition, position=decode(cursor), limit=limit + 1)
+    else:
+        found = queries.changes(
+            session,
+            rules.slot,
+            chosen,
+            outcomes_of(label, direction, hedged),
+            position=decode(cursor),
+            limit=limit + 1,
+            instead=_instead(rules, direction, hedged, instead),
+        )
     shown = found[:limit]
+    if len(found) > limit:
+        onward = Position(shown[-1].at, shown[-1].ecg_id)
     return EcgPage(
         simulated=bool(chosen.simulated),
         items=_shown(session, book, rules, shown, hedged=hedged),
-        next_cursor=encode(Position(shown[-1].at, shown[-1].ecg_id)) if len(found) > limit else None,
+        next_cursor=encode(onward) if onward is not None else None,
     )
+
+
+def _instead(
+    rules: ReadingRules, direction: Direction, hedged: Hedged, other: int | Literal["nothing"] | None
+) -> Instead | None:
+    """Return what has to have changed the other way."""
+    if other is None:
+        return None
+    opposite: Direction = "removed" if direction == "added" else "added"
+    labels = range(len(rules.vocabulary.labels)) if other == "nothing" else [other]
+    return Instead([each for label in labels for each in outcomes_of(label, opposite, hedged)], other != "nothing")
 
 
 def most_changed(

@@ -5,7 +5,9 @@ from datetime import UTC, datetime
 from typing import Any
 
 import httpx
+import pytest
 
+from app.disagreement.drilldown import queries
 from app.kit.database import Database
 from tests.app.disagreement.archive import LABELS, StoredPair, store
 from tests.app.disagreement.test_table import SEED, answered_filter, as_filter, random_pairs
@@ -61,6 +63,64 @@ def test_the_ecgs_behind_any_cell_are_found_page_by_page(client: httpx.Client, d
             pair = by_id[item["ecg"]["id"]]
             assert {name: item[name] for name in ("added", "removed")} == directions(pair, hedged)
             assert item["reader"] == pair.reader
+
+
+def test_the_ecgs_that_a_source_called_are_found_however_few_are_looked_through(
+    client: httpx.Client, database: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(queries, "LOOKED_THROUGH", (3, 40))
+    archive = random_pairs(random.Random(SEED), 200)
+    store(database, archive)
+    draw = random.Random(SEED)
+    for _ in range(40):
+        bit = draw.randrange(len(LABELS))
+        direction, hedged = (
+            draw.choice(["machine", "overread", "agreed"]),
+            draw.choice(["positive", "negative", "ignore"]),
+        )
+        filters = answered_filter(draw, archive)
+        query = {**filters, "direction": direction, "hedged": hedged, "limit": draw.choice([1, 7, 100])}
+        found = pages(client, f"/v1/disagreement/{LABELS[bit]}/ecgs", query)
+        wanted = {
+            "machine": {(True, False), (True, True)}, "overread": {(False, True), (True, True)}, "agreed": {(True, True)}
+        }[direction]  # fmt: skip
+        expected = [
+            pair
+            for pair in sorted(archive, key=newest_first, reverse=True)
+            if pair.is_chosen(as_filter(filters)) and pair.said(bit, hedged) in wanted
+        ]
+        assert [item["ecg"]["id"] for item in found] == [str(pair.id) for pair in expected], query
+        row = client.get("/v1/disagreement", params={**filters, "hedged": hedged}).json()["labels"][bit]
+        assert len(found) == row[{"agreed": "both"}.get(direction, direction)]
+
+
+def test_the_ecgs_behind_a_flow_are_as_many_as_it_says(client: httpx.Client, database: Database) -> None:
+    archive = random_pairs(random.Random(SEED), 200)
+    store(database, archive)
+    flow = client.get("/v1/disagreement/flow", params={"simulated": False}).json()
+    listed = 0
+    for direction in ("removed", "added"):
+        for row in flow[direction][:6]:
+            path = f"/v1/disagreement/{row['label']}/ecgs"
+            query = {"direction": direction, "simulated": False, "limit": 500}
+            others = {other["label"]: other["pairs"] for other in row["others"][:3]} | {"nothing": row["alone"]}
+            for other, expected in others.items():
+                found = pages(client, path, {**query, "instead": other})
+                assert len(found) == expected, (direction, row["label"], other)
+                opposite = "added" if direction == "removed" else "removed"
+                assert all(other in item[opposite] or (other == "nothing" and not item[opposite]) for item in found)
+                listed += len(found)
+    assert listed > 50
+
+
+def test_what_was_read_instead_needs_a_direction_and_a_label(client: httpx.Client) -> None:
+    for query in (
+        {"instead": "afib"},
+        {"instead": "afib", "direction": "machine"},
+        {"instead": "x", "direction": "added"},
+    ):
+        answer = client.get("/v1/disagreement/rbbb/ecgs", params=query)
+        assert answer.status_code == 422 and answer.json()["errors"][0]["field"] == "query.instead"
 
 
 def test_the_ecgs_with_most_changes_come_first(client: httpx.Client, database: Database) -> None:
