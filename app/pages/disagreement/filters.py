@@ -114,17 +114,19 @@ def fields(session: Session, given: Given, *, simulated: bool, prefix: str = "")
     """Return the form with what was given. Names are offered that an ECG of the kind, or an over-read, has."""
     names = known_names(session, simulated=simulated, limit=MOST_NAMES)
     values = dict(given)
-    return [
-        replace(field, controls=tuple(_filled(control, attribute, values, names, prefix) for control in field.controls))
-        for attribute, field in _blank()
-    ]
+    found = []
+    for attribute, field in _blank():
+        named = [(prefix + control.name, control) for control in field.controls]
+        controls = [
+            _filled(control, attribute, name=name, value=values.get(name, ""), names=names) for name, control in named
+        ]
+        found.append(replace(field, controls=tuple(controls)))
+    return found
 
 
 def _filled(
-    control: Control, attribute: Attribute, values: Mapping[str, str], names: Mapping[str, list[str]], prefix: str
+    control: Control, attribute: Attribute, *, name: str, value: str, names: Mapping[str, list[str]]
 ) -> Control:
-    name = prefix + control.name
-    value = values.get(name, "")
     if attribute.name is not None and len(known := names.get(attribute.name, [])) <= MOST_NAMES:
         options = tuple((each, each) for each in known)
         return replace(control, name=name, kind="choice", options=options, value=value, limits=())
@@ -142,9 +144,9 @@ class Links:
         self.given = list(given)
         self.filters = [(name, value) for name, value in self.given if name in FILTER_PARAMETERS or name == "hedged"]
 
-    def own(self) -> list[tuple[str, str]]:
-        """Return the parameters that are neither filters nor in a form of filters: the form sends them along."""
-        asked = {*FILTER_PARAMETERS, "hedged", "group_by", "cursor"}
+    def own(self, also: Sequence[str] = ()) -> list[tuple[str, str]]:
+        """Return the parameters that a form of filters, and of `also`, has no field for: it sends them along."""
+        asked = {*FILTER_PARAMETERS, "hedged", "group_by", "cursor", *also}
         return [(name, value) for name, value in self.given if name not in asked]
 
     def file(self, path: str) -> str:

@@ -6,6 +6,9 @@ from itertools import pairwise
 
 from app.reports.schemas import FindingOut, ReportOut
 
+LONGEST = 2_000
+"""Characters of a text that a list shows; the ECG's page shows all."""
+
 
 @dataclass(frozen=True)
 class Piece:
@@ -17,23 +20,19 @@ class Piece:
 
 
 def pieces(report: ReportOut, names: Mapping[str, str], changed: Collection[str]) -> list[Piece]:
-    """Return a report's text in pieces; `changed` are the labels that only this report has."""
-    text = report.text or ""
+    """Return the beginning of a report's text in pieces; `changed` are the labels that only this report has."""
+    text = (report.text or "")[:LONGEST]
     only = "removed" if report.source == "machine" else "added"
-    edges = sorted({0, len(text), *(edge for each in report.findings for edge in (each.start, each.end))})
-    return [
-        _piece(
-            text[start:end], [each for each in report.findings if each.start <= start < each.end], names, changed, only
-        )
-        for start, end in pairwise(edges)
-    ]
-
-
-def _piece(
-    text: str, findings: list[FindingOut], names: Mapping[str, str], changed: Collection[str], only: str
-) -> Piece:
-    if not findings:
-        return Piece(text, "", "")
-    title = "; ".join(f"{names.get(each.label, each.label)}: {each.status}" for each in findings)
-    is_changed = any(each.label in changed and each.status in ("present", "uncertain") for each in findings)
-    return Piece(text, only if is_changed else "same", title)
+    waiting = sorted((each for each in report.findings if each.start < len(text)), key=lambda each: -each.start)
+    edges = sorted({0, len(text), *(min(edge, len(text)) for each in waiting for edge in (each.start, each.end))})
+    found, here = [], list[FindingOut]()
+    for start, end in pairwise(edges):
+        while waiting and waiting[-1].start <= start:
+            here.append(waiting.pop())
+        here = [each for each in here if each.end > start]
+        title = "; ".join(f"{names.get(each.label, each.label)}: {each.status}" for each in here)
+        is_changed = any(each.label in changed and each.status in ("present", "uncertain") for each in here)
+        found.append(Piece(text[start:end], (only if is_changed else "same") if here else "", title))
+    if len(report.text or "") > LONGEST:
+        found.append(Piece("…", "", ""))
+    return found

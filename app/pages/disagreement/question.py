@@ -87,13 +87,14 @@ def links(request: Request) -> Links:
 
 
 def table_question(
-    request: Request, session: SessionDep, labelers: LabelersDep, book: CellBookDep, asked: AskedDep
+    *, request: Request, session: SessionDep, labelers: LabelersDep, book: CellBookDep, asked: AskedDep
 ) -> Question:
     """Return the question of a page that can be grouped."""
     return Question(session, labelers, book, asked=asked, links=links(request))
 
 
 def question(
+    *,
     request: Request,
     session: SessionDep,
     labelers: LabelersDep,

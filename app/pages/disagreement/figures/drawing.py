@@ -47,16 +47,17 @@ class Drawing:
             for name, style in STYLES.items()
         }
 
-    def rect(self, style: str, x: float, y: float, width: float, height: float) -> None:
+    def rect(self, style: str, corner: tuple[float, float], size: tuple[float, float]) -> None:
         """Draw a rectangle; one without width or height is left out."""
+        (x, y), (width, height) = corner, size
         if width > 0 and height > 0:
             self._parts.append(
                 f'<rect x="{_n(x)}" y="{_n(y)}" width="{_n(width)}" height="{_n(height)}"{self._styles[style]}/>'
             )
 
-    def line(self, style: str, x1: float, y1: float, x2: float, y2: float) -> None:
+    def line(self, style: str, start: tuple[float, float], end: tuple[float, float]) -> None:
         """Draw a line."""
-        self._parts.append(f'<path d="M{_n(x1)} {_n(y1)}L{_n(x2)} {_n(y2)}"{self._styles[style]}/>')
+        self.path(style, [start, end])
 
     def path(self, style: str, points: Sequence[tuple[float, float]], *, closed: bool = False) -> None:
         """Draw a line through points, or the area within them."""

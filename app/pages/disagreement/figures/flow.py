@@ -66,7 +66,7 @@ def picture(
         places = _places(nodes, scale, top)
         for key, pairs in nodes.items():
             y, tall = places[key], pairs * scale
-            drawing.rect(side, x, y, 8, max(1.0, tall))
+            drawing.rect(side, (x, y), (8, max(1.0, tall)))
             name = names[key]
             if width <= 600 and len(name) > 15:
                 name = f"{name[:14]}…"

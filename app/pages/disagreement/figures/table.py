@@ -35,16 +35,16 @@ def wide(rows: Sequence[Row], *, alone: bool = False) -> Drawing:
     _key(drawing, bars[0], 34, (("removed", "machine alone"), ("same", "both"), ("added", "expert alone")))
     drawing.text("strong", 520, 16, "Added ▲, removed ▼ per 100 machine calls")
     drawing.text("strong", kappa.start, 16, "Agreement, κ")
-    _axis(drawing, rates, top, bottom, _TICKS, unit="%", strong=100)
-    _axis(drawing, kappa, top, bottom, _kappa_ticks(kappa))
+    _axis(drawing, rates, top, bottom, ticks=_TICKS, unit="%", strong=100)
+    _axis(drawing, kappa, top, bottom, ticks=_kappa_ticks(kappa))
     for at, row in enumerate(rows):
         y = top + step * at + step / 2
         if at % 2:
-            drawing.rect("stripe", 0, y - step / 2, 208, step)
+            drawing.rect("stripe", (0, y - step / 2), (208, step))
         _name(drawing, row, 6, y + 4)
-        _bar(drawing, row, bars[0], bars[1], y - 7, 14)
-        _rate(drawing, row, "removed", rates, y + 4)
-        _rate(drawing, row, "added", rates, y - 4)
+        _bar(drawing, row, start=bars[0], end=bars[1], y=y - 7, height=14)
+        _rate(drawing, row, "removed", scale=rates, y=y + 4)
+        _rate(drawing, row, "added", scale=rates, y=y - 4)
         _agreement(drawing, row, kappa, y)
     drawing.height = bottom + 26
     return drawing
@@ -58,22 +58,22 @@ def narrow(rows: Sequence[Row]) -> Drawing:
     rates = Scale(LEAST, MOST, 12, 348, decades=True)
     _key(drawing, 4, 12, (("removed", "machine alone"), ("same", "both"), ("added", "expert alone")))
     drawing.text("small", 4, 30, "Added ▲ and removed ▼ for every 100 calls of the machine")
-    _axis(drawing, rates, top - 6, bottom, _TICKS, unit="%", strong=100, above=True)
+    _axis(drawing, rates, top - 6, bottom, ticks=_TICKS, unit="%", strong=100, above=True)
     for at, row in enumerate(rows):
         y = top + step * at
         _name(drawing, row, 4, y + 14)
         if row.numbers["kappa"] is not None:
             drawing.text("small", 356, y + 14, f"κ {row.numbers['kappa']:.2f}", anchor="end")
-        _bar(drawing, row, 4, 356, y + 20, 8)
-        _rate(drawing, row, "removed", rates, y + 47)
-        _rate(drawing, row, "added", rates, y + 38)
+        _bar(drawing, row, start=4, end=356, y=y + 20, height=8)
+        _rate(drawing, row, "removed", scale=rates, y=y + 47)
+        _rate(drawing, row, "added", scale=rates, y=y + 38)
     drawing.height = bottom + 6
     return drawing
 
 
 def _key(drawing: Drawing, x: float, y: float, marks: Sequence[tuple[str, str]]) -> None:
     for style, words in marks:
-        drawing.rect(style, x, y - 9, 10, 10)
+        drawing.rect(style, (x, y - 9), (10, 10))
         drawing.text("small", x + 14, y, words)
         x += 26 + 6.1 * len(words)
 
@@ -83,15 +83,15 @@ def _axis(
     scale: Scale,
     top: float,
     bottom: float,
-    ticks: Sequence[float],
     *,
+    ticks: Sequence[float],
     unit: str = "",
     strong: float | None = None,
     above: bool = False,
 ) -> None:
     for value in ticks:
         x = scale(value)
-        drawing.line("axis" if value == strong else "line", x, top, x, bottom)
+        drawing.line("axis" if value == strong else "line", (x, top), (x, bottom))
         words = f"{tick(value)}\u202f{unit}" if unit else tick(value)
         anchor = "middle" if not above else "start" if value == ticks[0] else "end" if value == ticks[-1] else "middle"
         drawing.text("small", x, top - 6 if above else bottom + 16, words, anchor=anchor)
@@ -102,7 +102,7 @@ def _name(drawing: Drawing, row: Row, x: float, y: float) -> None:
         drawing.text("ink", x, y, row.name if len(row.name) <= 30 else f"{row.name[:29]}…")
 
 
-def _bar(drawing: Drawing, row: Row, start: float, end: float, y: float, height: float) -> None:
+def _bar(drawing: Drawing, row: Row, *, start: float, end: float, y: float, height: float) -> None:
     """Draw the ECGs that either called as one bar: removed, both, added."""
     numbers = row.numbers
     every = numbers["both"] + numbers["added"] + numbers["removed"]
@@ -119,11 +119,11 @@ def _bar(drawing: Drawing, row: Row, start: float, end: float, y: float, height:
         width = numbers[field] / every * (end - start)
         share = f"{numbers[field]:,} of {every:,} ECGs ({100 * numbers[field] / every:.1f} %), called by {words}"
         with drawing.about(f"{row.name}: {share}", row.changed(field)):
-            drawing.rect(style, x, y, width, height)
+            drawing.rect(style, (x, y), (width, height))
         x += width
 
 
-def _rate(drawing: Drawing, row: Row, change: str, scale: Scale, y: float) -> None:
+def _rate(drawing: Drawing, row: Row, change: str, *, scale: Scale, y: float) -> None:
     value, interval = row.numbers[f"{change}_pct"], row.numbers[f"{change}_pct_ci"]
     if value is None:
         return
@@ -132,7 +132,7 @@ def _rate(drawing: Drawing, row: Row, change: str, scale: Scale, y: float) -> No
         said += f", 95 % interval {interval[0]:.2f} to {interval[1]:.2f}"
     with drawing.about(f"{said} ({row.numbers[change]:,} ECGs)", row.changed(change)):
         if interval is not None:
-            drawing.line(f"{change}-line", scale(interval[0]), y, scale(interval[1]), y)
+            drawing.line(f"{change}-line", (scale(interval[0]), y), (scale(interval[1]), y))
         drawing.triangle(change, scale(value), y, up=change == "added")
 
 
@@ -145,7 +145,7 @@ def _agreement(drawing: Drawing, row: Row, scale: Scale, y: float) -> None:
         said += f", 95 % interval {interval[0]:.3f} to {interval[1]:.3f}"
     with drawing.about(said, row.changed("both_directions")):
         if interval is not None:
-            drawing.line("same-line", scale(interval[0]), y, scale(interval[1]), y)
+            drawing.line("same-line", (scale(interval[0]), y), (scale(interval[1]), y))
         drawing.dot("same", scale(value), y)
 
 

@@ -41,21 +41,21 @@ def panel(
     with drawing.about(shown.name, shown.href):
         drawing.text("strong" if is_large else "ink", 2, 13, shown.name)
     for value in (low, *((0.0,) if low < 0 else ()), step, top):
-        drawing.line("line", x.start, y(value), x.end, y(value))
+        drawing.line("line", (x.start, y(value)), (x.end, y(value)))
         drawing.text("small", x.start - 4, y(value) + 4, f"{tick(value)}{unit}", anchor="end")
     years = range(first // 12, last // 12 + 1)
     apart = max(1, len(years) // (12 if is_large else 4))
     for year in years:
         if 12 * year >= first and (year - years[0]) % apart == 0:
-            drawing.line("line", x(12 * year), y.start, x(12 * year), y.start + 4)
+            drawing.line("line", (x(12 * year), y.start), (x(12 * year), y.start + 4))
             drawing.text("small", x(12 * year), y.start + 16, str(year), anchor="middle")
     for style, number, words in shown.series:
-        _series(drawing, shown, style, number, words, x=x, y=y, is_large=is_large)
+        _series(drawing, shown, style=style, number=number, words=words, x=x, y=y, is_large=is_large)
     return drawing
 
 
 def _series(
-    drawing: Drawing, shown: Panel, style: str, number: str, words: str, *, x: Scale, y: Scale, is_large: bool
+    drawing: Drawing, shown: Panel, *, style: str, number: str, words: str, x: Scale, y: Scale, is_large: bool
 ) -> None:
     known = [point for point in shown.points if point[number] is not None]
     for run in _runs(known):
