@@ -8,10 +8,11 @@ from app.pages.disagreement.routes import router as disagreement
 from app.pages.disagreement.trend_routes import router as trend_and_flow
 from app.pages.ecgs.routes import router as ecgs
 from app.pages.home.routes import router as home
+from app.pages.reviews.routes import router as reviews
 from app.pages.try_it.routes import router as try_it
 from app.pages.work.datasets import router as datasets
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
-PAGES = (home, disagreement, trend_and_flow, differing_ecgs, datasets, models, jobs, ecgs, try_it)
+PAGES = (home, disagreement, trend_and_flow, differing_ecgs, datasets, models, jobs, ecgs, try_it, reviews)
 """The routers of the pages. They are not part of the API's description."""

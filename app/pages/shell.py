@@ -53,6 +53,10 @@ HTMX = {
 }
 
 
+PROBLEMS = {"blind_reading_open": "reviews/blind_problem"}
+"""Problems that have a page of their own."""
+
+
 class Pages:
     """Makes the answers of pages from templates."""
 
@@ -101,9 +105,10 @@ class Pages:
         if problem.status_code == 401:
             return _to_sign_in(request)
         # no navigation: who is asking is not known wherever a request ends
+        template = PROBLEMS.get(problem.code, "problem")
         answer = self.answer(
             request,
-            "problem_part.html" if is_htmx(request) else "problem.html",
+            f"{template}_part.html" if is_htmx(request) else f"{template}.html",
             user=getattr(request.state, "user", None),
             status=problem.status_code,
             problem=problem,

@@ -198,10 +198,14 @@ def fill(site: Site) -> Site:
         accepted = client.post("/v1/datasets", json={"name": HOSTILE[0], "seed": 1})
         assert accepted.status_code == 202, accepted.text
         job = accepted.json()["id"]
+        review = {"name": HOSTILE[0], "mode": "assisted", "rule": {"kind": "random"}, "ecgs": 3}
+        review_list = client.post("/v1/reviews/lists", json=review).json()["id"]
+        held = client.post(f"/v1/reviews/lists/{review_list}/claim").json()["item"]["id"]
         run_job(site.settings, job)
         model = client.get("/v1/models").json()["items"][0]["id"]
         dataset = client.get(f"/v1/jobs/{job}").json()["result"]["dataset_id"]
     ids = {"ecg_id": ecgs[0], "label": "aflutter", "job_id": job, "dataset_id": dataset, "model_id": model}
+    ids["item_id"] = held
     return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
 
 

@@ -1,0 +1,1 @@
+"""Pages on which lists of ECGs are read."""
