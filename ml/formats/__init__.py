@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 
-from ml.formats import aecg_xml, dicom_ecg, hdf5_ecg, muse_xml, scp_ecg, sierra_xml, wfdb
+from ml.formats import aecg_xml, dicom_ecg, edf, hdf5_ecg, muse_xml, scp_ecg, sierra_xml, wfdb
 from ml.formats.ecg_file import EcgFile, Facts, Measurements, Reading
 from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import LEADS, Reason, Recording, Unreadable
@@ -29,6 +29,7 @@ FORMATS: tuple[Format, ...] = (
     dicom_ecg.FORMAT,
     scp_ecg.FORMAT,
     hdf5_ecg.FORMAT,
+    edf.FORMAT,
 )
 """The known formats. The first one that recognises a file reads it."""
 

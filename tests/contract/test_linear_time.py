@@ -42,6 +42,7 @@ from ml.labeling.batch import counted_form, row
 from ml.signals import Preprocessing
 from tests.contract.adversarial import Used, hostile, hostile_to, made_at_run_time, slow, used_patterns
 from tests.ml.formats import scp as scp_writer
+from tests.ml.formats.edf import annotated, plain_edf
 from tests.ml.formats.hdf5 import sph_file
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -175,6 +176,15 @@ def read_hdf5(text: str) -> None:
             formats.read({"e.h5": changed})
 
 
+def read_edf(text: str) -> None:
+    lead = [("I", np.zeros(10)), ("EDF Annotations", annotated([text[:3]]))]
+    content = plain_edf(lead, records=1, reserved="EDF+D", patient=text[:80], recording=f"Startdate {text}"[:80])
+    header = content[:256].replace(b"1".ljust(8), b"-1".ljust(8), 1)
+    for changed in (content, header + content[256:] + text.encode(), content[:200] + text.encode()):
+        with suppress(formats.Unreadable):
+            formats.read({"e.edf": changed})
+
+
 def read_npz(text: str) -> None:
     header = text.encode()
     with TemporaryDirectory() as folder:
@@ -251,6 +261,7 @@ ENTRIES: list[Callable[[str], object]] = [
     read_dicom,
     read_scp,
     read_hdf5,
+    read_edf,
     read_npz,
     draw_caption,
     read_import_line,

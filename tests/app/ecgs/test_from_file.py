@@ -14,6 +14,7 @@ from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.settings import Settings
 from ml.formats.wfdb import write_wfdb
+from tests.ml.formats.edf import edf_file
 from tests.ml.formats.muse import EDITED, ORIGINAL, PATIENT, TEST, diagnosis, eight_leads, muse, muse_file, waveform
 from tests.ml.formats.records import simulated
 
@@ -103,6 +104,12 @@ def test_real_files_of_every_format_are_stored(
 def test_a_file_without_facts_is_stored(client: httpx.Client, shared: Path) -> None:
     ecg = upload(client, (shared / "sph_h5/SPH00001.h5").read_bytes())
     assert ecg["reports"] == [] and ecg["from_file"] == []
+
+
+def test_an_edf_file_gives_no_name(client: httpx.Client, database: Database) -> None:
+    ecg = upload(client, edf_file(RECORDING))
+    assert ecg["from_file"] == ["patient_id", "order_id", "device", "age", "sex", "recorded_at"]
+    assert not any(name in json.dumps(ecg) for name in ("PAT-815", "ORD-99", "Quastelheimer", "Brombacher"))
 
 
 def test_the_same_file_again_changes_nothing(client: httpx.Client) -> None:
