@@ -13,8 +13,10 @@ from starlette.middleware.gzip import DEFAULT_EXCLUDED_CONTENT_TYPES, GZipMiddle
 from app.access_log.refusals import RecordRefusals
 from app.access_log.routes import router as access_log
 from app.auth.access import Doors, KeyBeforeBody
+from app.auth.passwords.hashing import Passwords
 from app.auth.routes import router as access
 from app.auth.sessions.cookies import Cookies
+from app.auth.users.routes import router as users
 from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
@@ -70,7 +72,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
-    *(review_lists, reviews, review_gold, erasures, access, access_log, health.router),
+    *(review_lists, reviews, review_gold, erasures, access, users, access_log, health.router),
 )
 
 
@@ -115,6 +117,7 @@ def create_app(settings: Settings) -> FastAPI:
     app.state.database = database
     app.state.archive = Archive.of(settings)
     app.state.cookies = Cookies(settings, app.state.archive.hash_patient)
+    app.state.passwords = Passwords()
     app.state.folders = open_folders(settings, app.state.archive.store)
     app.state.store_calls = StoreCalls()
     app.state.signal_memory = signal_memory(settings.signal_memory_bytes)

@@ -45,11 +45,11 @@ class Recorded(NamedTuple):
 class Wanted(NamedTuple):
     """Which rows are asked for; None: any."""
 
-    user_id: uuid.UUID | None
-    ecg_id: uuid.UUID | None
-    begin: datetime | None
-    end: datetime | None
-    refused: bool | None
+    user: str | None = None
+    ecg_id: uuid.UUID | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+    refused: bool | None = None
 
 
 def add(session: Session, entry: Entry, *, only_reads: bool) -> None:
@@ -63,12 +63,14 @@ def add(session: Session, entry: Entry, *, only_reads: bool) -> None:
     session.execute(adding.returning(func.set_config("synchronous_commit", "off", True)) if only_reads else adding)
 
 
-def newest(session: Session, wanted: Wanted, before_id: int | None, limit: int) -> Sequence[Recorded]:
-    """List rows, newest first, one more than `limit`."""
+def newest(
+    session: Session, wanted: Wanted, user_id: uuid.UUID | None, *, before_id: int | None, limit: int
+) -> Sequence[Recorded]:
+    """List rows, newest first, one more than `limit`. `user_id` is the wanted user's."""
     columns = [User.name if name == "user" else getattr(Access, name) for name in Recorded._fields]
     statement = select(*columns).select_from(Access).outerjoin(User, User.id == Access.user_id)
-    if wanted.user_id is not None:
-        statement = statement.where(Access.user_id == wanted.user_id)
+    if user_id is not None:
+        statement = statement.where(Access.user_id == user_id)
     if wanted.ecg_id is not None:
         statement = statement.where(Access.ecg_ids.contains([wanted.ecg_id]))
     if wanted.begin is not None:

@@ -1,10 +1,10 @@
 """Who read what, over HTTP."""
 
 import uuid
-from datetime import datetime
 from typing import Annotated
 
 from fastapi import APIRouter, Query
+from sqlalchemy.orm import Session
 
 from app.access_log import queries
 from app.access_log.queries import Wanted
@@ -13,9 +13,9 @@ from app.auth.access import AdminUser
 from app.auth.queries import user_named
 from app.kit.database import SessionDep
 from app.kit.pagination import Limit
-from app.kit.problems import check_known, invalid, responses
+from app.kit.problems import check_known, responses
 from app.kit.text import Name
-from app.kit.times import Time
+from app.kit.times import Time, check_order
 
 router = APIRouter(prefix="/v1/access-log", tags=["access"])
 
@@ -39,13 +39,16 @@ def list_access_log(
     There is an entry for each answer that can show patients' data: ECGs, waveforms, plots, reports, predictions, and
     the tables and lists made of them. It is stored before the answer is sent.
     """
-    _check_order(begin, end)
-    user_id = check_known(user_named(session, user), "query.user", "user").id if user is not None else None
-    rows = queries.newest(session, Wanted(user_id, ecg_id, begin, end, refused), cursor, limit)
+    wanted = Wanted(user, ecg_id, begin, end, refused)
+    return access_page(session, wanted, cursor, limit)
+
+
+def access_page(session: Session, wanted: Wanted, cursor: int | None, limit: int) -> AccessPage:
+    """Return a page of the access log; a 422 for a user that there is not."""
+    check_order(wanted.begin, wanted.end)
+    user_id = (
+        check_known(user_named(session, wanted.user), "query.user", "user").id if wanted.user is not None else None
+    )
+    rows = queries.newest(session, wanted, user_id, before_id=cursor, limit=limit)
     items = [AccessOut.model_validate(row._asdict()) for row in rows[:limit]]
     return AccessPage(items=items, next_cursor=items[-1].id if len(rows) > limit else None)
-
-
-def _check_order(begin: datetime | None, end: datetime | None) -> None:
-    if begin is not None and end is not None and begin > end:
-        raise invalid("query.from", "is after `to`")

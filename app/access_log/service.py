@@ -22,6 +22,11 @@ MOST_IDS = 500
 SHOWS_NO_PATIENT = frozenset(
     {
         *("who_am_i", "list_audit", "list_access_log", "list_sites", "set_time_zone"),
+        *("list_users", "add_user", "change_user", "make_sign_in_link", "list_keys", "make_key", "revoke_key"),
+        *("list_sessions", "end_sessions", "end_session"),
+        *("show_account", "set_password", "make_own_key", "revoke_own_key", "end_own_session", "end_other_sessions"),
+        *("show_people", "show_person", "add_person", "change_person", "make_persons_link"),
+        *("revoke_persons_key", "end_persons_session", "end_persons_sessions", "show_audit", "show_access_log"),
         *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
         *("freeze_dataset", "count_choice", "list_datasets", "get_dataset", "start_training", "start_evaluation"),
         "get_evaluation",

@@ -20,7 +20,7 @@ from app.auth.sessions.cookies import Cookies
 from app.auth.sessions.queries import active_session
 from app.auth.sessions.service import idle_time, note_seen
 from app.auth.sessions.tables import UserSession
-from app.auth.tables import User
+from app.auth.tables import ApiKey, User
 from app.kit.database import TRANSIENT, Database, SessionDep
 from app.kit.declared import content_type, dependencies_of, has_body
 from app.kit.problems import Problem, problem_response, unavailable
@@ -45,6 +45,7 @@ class SignedIn(NamedTuple):
     """Who asks: by a key, or by a session, whose CSRF token its pages carry."""
 
     user: User
+    key: ApiKey | None = None
     session: UserSession | None = None
     csrf_token: str = ""
 
@@ -81,14 +82,14 @@ class Doors:
         if given_token is not None or not form_is_unread or request.url.path.startswith("/v1/"):
             csrf.check_token(request, token, given_token)
         note_seen(session, row)
-        return SignedIn(user, row, token.csrf)
+        return SignedIn(user, session=row, csrf_token=token.csrf)
 
     def _by_key(self, session: Session, key: str) -> SignedIn:
         found = queries.active_key(session, hash_key(key))
         if found is None:
             raise _nobody()
         service.note_use(session, found[0])
-        return SignedIn(found[1])
+        return SignedIn(found[1], key=found[0])
 
 
 def authenticate(
@@ -103,8 +104,8 @@ def authenticate(
     doors = Doors(request.app.state.cookies, request.app.state.settings)
     who = doors.check(session, request, credentials.credentials if credentials else None, given_token)
     user_id = request.state.user_id = who.user.id  # for the log's line and the access log
+    request.state.signed_in = who
     request.state.user = Asking(who.user.name, who.user.role)  # for pages, also those of problems
-    request.state.user_session, request.state.csrf_token = who.session, who.csrf_token
     access_log.refuse_blind_reader(session, request, user_id)
 
     def record(ending: Session) -> None:
@@ -116,17 +117,19 @@ def authenticate(
 
 def csrf_token(request: Request) -> str:
     """Return the token that unsafe requests of this request's session must send; empty where there is no session."""
-    token: str = getattr(request.state, "csrf_token", "")
-    return token
-
-
-def session_of(request: Request) -> UserSession | None:
-    """Return the session that a request belongs to; None where it came with a key."""
-    row: UserSession | None = getattr(request.state, "user_session", None)
-    return row
+    who: SignedIn | None = getattr(request.state, "signed_in", None)
+    return who.csrf_token if who is not None else ""
 
 
 UserDep = Annotated[User, Depends(authenticate)]
+
+
+async def _signed_in(request: Request, _: UserDep) -> SignedIn:
+    who: SignedIn = request.state.signed_in
+    return who
+
+
+SignedInDep = Annotated[SignedIn, Depends(_signed_in)]
 
 
 @dataclass(frozen=True)

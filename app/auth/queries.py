@@ -2,10 +2,12 @@
 
 import uuid
 from datetime import datetime
+from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, update
+from sqlalchemy import ColumnElement, and_, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
+from app.auth.sessions.tables import UserSession
 from app.auth.tables import ApiKey, User
 from app.kit.audit import AuditEntry
 
@@ -103,14 +105,63 @@ def keys_of(session: Session, user_id: uuid.UUID) -> list[ApiKey]:
     return list(session.scalars(select(ApiKey).where(ApiKey.user_id == user_id).order_by(ApiKey.created_at)))
 
 
+def user(session: Session, user_id: uuid.UUID) -> User | None:
+    """Find a user by its id."""
+    return session.scalar(select(User).where(User.id == user_id))
+
+
+def newest_keys(session: Session, user_id: uuid.UUID, most: int) -> list[ApiKey]:
+    """List a user's keys, newest first, so many at most."""
+    statement = select(ApiKey).where(ApiKey.user_id == user_id).order_by(ApiKey.created_at.desc(), ApiKey.id)
+    return list(session.scalars(statement.limit(most)))
+
+
+def keys_by_user(session: Session) -> dict[uuid.UUID, int]:
+    """Count the accepted keys of each user."""
+    statement = (
+        select(ApiKey.user_id, func.count().label("number"))
+        .join(User, User.id == ApiKey.user_id)
+        .where(_is_active())
+        .group_by(ApiKey.user_id)
+    )
+    return {row.user_id: row.number for row in session.execute(statement)}
+
+
+def last_seen(session: Session) -> dict[uuid.UUID, datetime]:
+    """Return when a key or a session of each user was last used."""
+    used = union_all(
+        select(ApiKey.user_id, ApiKey.last_used_at.label("at")).where(ApiKey.last_used_at.is_not(None)),
+        select(UserSession.user_id, UserSession.last_seen_at),
+    ).subquery()
+    newest_use = select(used.c.user_id, func.max(used.c.at).label("at")).group_by(used.c.user_id)
+    return {row.user_id: row.at for row in session.execute(newest_use)}
+
+
 def lock_bootstrap(session: Session) -> None:
     """Let one process at a time decide whether a first admin is needed."""
     session.execute(select(func.pg_advisory_xact_lock(0x6F766572)))
 
 
-def audit_entries(session: Session, before_id: int | None, limit: int) -> list[AuditEntry]:
+class ChosenChanges(NamedTuple):
+    """Which audit entries are asked for; None: any."""
+
+    actor: str | None = None
+    action: str | None = None
+    resource: str | None = None
+    begin: datetime | None = None
+    end: datetime | None = None
+
+
+def audit_entries(session: Session, chosen: ChosenChanges, before_id: int | None, limit: int) -> list[AuditEntry]:
     """List audit entries, newest first, one more than `limit`."""
     statement = select(AuditEntry).order_by(AuditEntry.id.desc()).limit(limit + 1)
+    for column in (AuditEntry.actor, AuditEntry.action, AuditEntry.resource):
+        if (wanted := getattr(chosen, column.key)) is not None:
+            statement = statement.where(column == wanted)
+    if chosen.begin is not None:
+        statement = statement.where(AuditEntry.at >= chosen.begin)
+    if chosen.end is not None:
+        statement = statement.where(AuditEntry.at < chosen.end)
     if before_id is not None:
         statement = statement.where(AuditEntry.id < before_id)
     return list(session.scalars(statement))

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 
 from app.auth import queries
 from app.auth.schemas import UserName
+from app.auth.sessions.service import end_sessions, make_link
 from app.auth.tables import ApiKey, User
 from app.kit import audit
 from app.kit.problems import field_errors
@@ -62,7 +63,7 @@ def create_user(session: Session, actor: str, name: str, role: Role) -> User:
 
 def set_role(session: Session, actor: str, name: str, role: Role) -> User:
     """Change a user's role."""
-    user = _user(session, name)
+    user = user_of(session, name)
     if user.role == role:
         return user
     if role != "admin":
@@ -75,10 +76,11 @@ def set_role(session: Session, actor: str, name: str, role: Role) -> User:
 
 
 def disable_user(session: Session, actor: str, name: str) -> User:
-    """Refuse every key of a user from now on."""
-    user = _user(session, name)
+    """Refuse every key and password of a user from now on, and end the user's sessions."""
+    user = user_of(session, name)
     if user.disabled_at is None:
         _check_not_last_admin(session, user)
+        end_sessions(session, actor, user)
         user.disabled_at = datetime.now(UTC)
         audit.record(
             session, actor, "disable", "user", resource_id=user.id, before={"disabled": False}, after={"disabled": True}
@@ -88,7 +90,7 @@ def disable_user(session: Session, actor: str, name: str) -> User:
 
 def enable_user(session: Session, actor: str, name: str) -> User:
     """Accept a disabled user's keys again; those that were revoked or have expired stay refused."""
-    user = _user(session, name)
+    user = user_of(session, name)
     if user.disabled_at is not None:
         user.disabled_at = None
         audit.record(
@@ -99,7 +101,7 @@ def enable_user(session: Session, actor: str, name: str) -> User:
 
 def issue_key(session: Session, actor: str, name: str, expires_at: datetime | None = None) -> str:
     """Make a key for a user and return it: the only time anyone sees it."""
-    user = _user(session, name)
+    user = user_of(session, name)
     if user.disabled_at is not None:
         raise AuthError(f"the user {name!r} is disabled, so its keys are refused: run `overread user enable` first")
     if expires_at is not None and expires_at <= datetime.now(UTC):
@@ -124,6 +126,14 @@ def note_use(session: Session, key: ApiKey) -> None:
     before = datetime.now(UTC) - LAST_USED_WITHIN
     if key.last_used_at is None or key.last_used_at < before:
         queries.note_use(session, key.id, before)
+
+
+def sign_in_link(session: Session, actor: str, name: str) -> str:
+    """Return the token of a new link that signs a user in once: the only time anyone sees it."""
+    user = user_of(session, name)
+    if user.disabled_at is not None:
+        raise AuthError(f"the user {name!r} is disabled: run `overread user enable` first")
+    return make_link(session, actor, user)
 
 
 def revoke_key(session: Session, actor: str, key_id: uuid.UUID) -> None:
@@ -177,7 +187,8 @@ def _check_not_last_admin(session: Session, user: User) -> None:
         raise AuthError(f"{user.name!r} is the last admin; make another one first, with {another}")
 
 
-def _user(session: Session, name: str) -> User:
+def user_of(session: Session, name: str) -> User:
+    """Return a user, locked. Raise `AuthError` where there is none of this name."""
     user = queries.user_by_name(session, name)
     if user is None:
         raise AuthError(f"there is no user {name!r}: `overread user list` shows them")

@@ -1,5 +1,6 @@
 """`user` and `key`: who may do what."""
 
+import sys
 import uuid
 from datetime import datetime
 from typing import TYPE_CHECKING, Annotated
@@ -7,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from pydantic import TypeAdapter, ValidationError
 
-from app.commands.shared import open_session, show
+from app.commands.shared import open_database, open_session, show
 
 if TYPE_CHECKING:
     from app.auth.service import Role
@@ -60,6 +61,40 @@ def enable_user(name: str) -> None:
 
     with open_session() as session:
         service.enable_user(session, "command line", name)
+
+
+@users.command("password")
+def set_password(name: str) -> None:
+    """Set a user's password, asked for at the terminal or read from standard input; all sessions of the user end."""
+    from app.auth import service
+    from app.auth.passwords.hashing import Passwords
+    from app.auth.passwords.rules import check_password
+    from app.auth.sessions.signing_in import store_password
+
+    if sys.stdin.isatty():
+        password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
+    else:
+        password = sys.stdin.readline().rstrip("\r\n")
+    with open_session() as session:
+        user = service.user_of(session, name)
+        check_password(password, user.name)
+        store_password(session, "command line", user, Passwords().hash(password))
+
+
+@users.command("link")
+def make_link(
+    name: str,
+    at: Annotated[
+        str | None, typer.Option(help="Where people reach the pages; without it OVERREAD_PUBLIC_URL, or this machine.")
+    ] = None,
+) -> None:
+    """Print a link that signs a user in once, within 15 minutes: for a first visit or a forgotten password."""
+    from app.auth import service
+    from app.auth.sessions.service import link_address
+
+    with open_database() as (database, settings), database.begin() as session:
+        token = service.sign_in_link(session, "command line", name)
+        show(link_address(at or settings.public_url or "http://127.0.0.1:8000", token))
 
 
 @users.command("list")

@@ -32,6 +32,7 @@ def run(settings: Settings, ptbxl: Path | None, port: int, exit_after: bool) -> 
             _say(f"Overread runs on {client.base_url} (data in {settings.data_dir})")
             _tour(client, corpus)
             _say(f"\nAddress    {client.base_url}   (API: /docs)\nAdmin key  {key}")
+            _say(f"Sign in    {_sign_in_link(client)}   (once, within 15 minutes)")
             if exit_after:
                 return 0
             _say("Ctrl-C ends everything this command started.")
@@ -43,6 +44,14 @@ def run(settings: Settings, ptbxl: Path | None, port: int, exit_after: bool) -> 
         return 1
     except KeyboardInterrupt:
         return 130
+
+
+def _sign_in_link(client: httpx.Client) -> str:
+    """Return the address that signs the admin in once."""
+    name = _ok(client.get("/v1/me"))["name"]
+    admin = next(user for user in _ok(client.get("/v1/users"))["items"] if user["name"] == name)
+    address: str = _ok(client.post(f"/v1/users/{admin['id']}/sign-in-link"))["address"]
+    return address
 
 
 def _end(number: int, _: object) -> None:

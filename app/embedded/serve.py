@@ -8,10 +8,13 @@ import stat
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import uvicorn
 
+from app.auth import queries as users
 from app.auth.service import ensure_admin
+from app.auth.sessions.service import link_address, make_link
 from app.ecgs.patients import PatientHasher
 from app.ecgs.patients.service import check_key
 from app.embedded.postgres import EmbeddedPostgres
@@ -61,8 +64,15 @@ def database_of(settings: Settings) -> Iterator[Settings]:
         yield settings.model_copy(update={"database_url": url})
 
 
-def prepare(settings: Settings, own_database: bool) -> str | None:
-    """Make everything ready for the API, and return the first admin key if one was made.
+class First(NamedTuple):
+    """What is shown once: the admin key that was made, and the token of a link that signs the first admin in."""
+
+    key: str | None
+    link: str | None
+
+
+def prepare(settings: Settings, own_database: bool) -> First:
+    """Make everything ready for the API, and return what lets the first admin in.
 
     The schema is brought up (a configured database's only by `overread migrate`), the patient key is checked, the
     starter model registered.
@@ -78,7 +88,10 @@ def prepare(settings: Settings, own_database: bool) -> str | None:
             check_key(session, PatientHasher(settings), may_make=True)
         ensure_starter(database, open_folders(settings, open_store(settings)))
         with database.begin() as session:
-            return ensure_admin(session, settings.admin_key)
+            is_new = not users.users(session)
+            key = ensure_admin(session, settings.admin_key)
+            admin = users.oldest_admin(session) if is_new or key is not None else None
+            return First(key, None if admin is None else make_link(session, "setup", admin))
     finally:
         database.close()
 
@@ -116,9 +129,14 @@ def serve(settings: Settings, host: str, port: int) -> None:
         make_data_folder(settings.data_dir)
         own_database = settings.database_url is None
         settings = stack.enter_context(database_of(settings))
-        made_key = prepare(settings, own_database)
-        if made_key is not None:
-            print(f"The first admin key, shown only now:\n\n    {made_key}\n", flush=True)  # noqa: T201
+        first = prepare(settings, own_database)
+        shown = f"[{host}]" if ":" in host else host
+        base = settings.public_url or f"http://{'127.0.0.1' if host in {'0.0.0.0', '::'} else shown}:{port}"  # noqa: S104
+        if first.key is not None:
+            print(f"The first admin key, shown only now:\n\n    {first.key}\n", flush=True)  # noqa: T201
+        if first.link is not None:
+            address = link_address(base, first.link)
+            print(f"Sign in as the first admin, once, within 15 minutes:\n\n    {address}\n", flush=True)  # noqa: T201
         if settings.broker_url is None:
             stack.enter_context(EmbeddedWorkers(settings))
         config = uvicorn.Config(
@@ -130,7 +148,6 @@ def serve(settings: Settings, host: str, port: int) -> None:
             server_header=False,
         )
         server = uvicorn.Server(config)
-        shown = f"[{host}]" if ":" in host else host
         print(f"Overread on http://{shown}:{port} (API: /docs)", flush=True)  # noqa: T201
         # uvicorn raises the signal that ended it once more; what was started is still to be ended, in order
         for number in (signal.SIGINT, signal.SIGTERM):

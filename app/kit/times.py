@@ -7,6 +7,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator, AwareDatetime, BeforeValidator
 
+from app.kit.problems import invalid
+
 _BEGINS = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
 
 
@@ -45,3 +47,9 @@ Time = Annotated[datetime, BeforeValidator(_written_out), AfterValidator(_in_utc
 """A time without an offset is UTC."""
 TimeWithOffset = Annotated[AwareDatetime, BeforeValidator(_written_out), AfterValidator(_in_utc)]
 """The offset is required."""
+
+
+def check_order(begin: datetime | None, end: datetime | None) -> None:
+    """Raise the 422 of a query whose `from` is after its `to`."""
+    if begin is not None and end is not None and begin > end:
+        raise invalid("query.from", "is after `to`")

@@ -8,11 +8,18 @@ from app.pages.disagreement.routes import router as disagreement
 from app.pages.disagreement.trend_routes import router as trend_and_flow
 from app.pages.ecgs.routes import router as ecgs
 from app.pages.home.routes import router as home
+from app.pages.people.account import router as account
+from app.pages.people.logs import router as logs
+from app.pages.people.sign_in import router as doors
+from app.pages.people.users import router as people
 from app.pages.reviews.routes import router as reviews
 from app.pages.try_it.routes import router as try_it
 from app.pages.work.datasets import router as datasets
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
-PAGES = (home, disagreement, trend_and_flow, differing_ecgs, datasets, models, jobs, ecgs, try_it, reviews)
+PAGES = (
+    *(home, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it, datasets, jobs, models),
+    *(doors, account, people, logs),
+)
 """The routers of the pages. They are not part of the API's description."""

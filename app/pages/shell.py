@@ -163,6 +163,8 @@ def _to_sign_in(request: Request) -> Response:
     if is_htmx(request):  # the address of the page, not of its part
         return Response(status_code=401, headers={**_headers(request), "HX-Refresh": "true"})
     wanted = request.url.path + (f"?{request.url.query}" if request.url.query else "")
+    if request.method != "GET":  # a form, whose address is no page
+        return RedirectResponse("/sign-in", 303, headers=_headers(request))
     return RedirectResponse(f"/sign-in?next={quote(wanted, safe='')}", 303, headers=_headers(request))
 
 

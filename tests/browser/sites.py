@@ -12,6 +12,7 @@ from typing import Any
 
 import httpx
 from fastapi.testclient import TestClient
+from sqlalchemy import text
 
 from app.auth import service as auth
 from app.auth.queries import user_by_name
@@ -192,8 +193,10 @@ def fill(site: Site) -> Site:
             }
             ecgs.append(_upload(client, ecg.recording, metadata, (ecg.machine_report, ecg.overread_report)))
         hostile = [
-            _upload(client, ecg.recording, _hostile_metadata(text, number), (f"Atrial flutter {text}", f"{text}\nLBBB"))
-            for number, (ecg, text) in enumerate(zip(simulated[ECGS:], HOSTILE, strict=True))
+            _upload(
+                client, ecg.recording, _hostile_metadata(words, number), (f"Atrial flutter {words}", f"{words}\nLBBB")
+            )
+            for number, (ecg, words) in enumerate(zip(simulated[ECGS:], HOSTILE, strict=True))
         ]
         accepted = client.post("/v1/datasets", json={"name": HOSTILE[0], "seed": 1})
         assert accepted.status_code == 202, accepted.text
@@ -204,8 +207,14 @@ def fill(site: Site) -> Site:
         run_job(site.settings, job)
         model = client.get("/v1/models").json()["items"][0]["id"]
         dataset = client.get(f"/v1/jobs/{job}").json()["result"]["dataset_id"]
+        user = client.post("/v1/users", json={"name": HOSTILE[1], "role": "viewer"}).json()["id"]
+        link = client.post(f"/v1/users/{user}/sign-in-link").json()["address"].rpartition("=")[2]
+    with database.begin() as session:
+        session.execute(text("UPDATE sign_in_links SET expires_at = now() + interval '1 day'"))
+    database.close()
     ids = {"ecg_id": ecgs[0], "label": "aflutter", "job_id": job, "dataset_id": dataset, "model_id": model}
     ids["item_id"] = held
+    ids |= {"user_id": user, "link": link}
     return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
 
 

@@ -44,11 +44,12 @@ IDS: dict[str, dict[str, str]] = {
 """Which of the site's identifiers a parameter stands for, where it is not the one of its name."""
 
 QUERIES: dict[str, str] = {
+    "/sign-in/link": "token={link}",
     "/models/compare": "a={model_id}&b={trained_id}&dataset={dataset_id}",
 }
 """What an address needs after its `?` to show something. `{name}` stands for an identifier of that kind."""
 
-SHOWN_TO: dict[str, str | None] = {}
+SHOWN_TO: dict[str, str | None] = {"/sign-in": None, "/sign-in/link": None}
 """Who opens a page that is not for the admin. None: somebody who is not signed in."""
 
 

@@ -15,6 +15,8 @@ from app.kit.state import from_app
 from app.settings import Settings
 
 TOKEN_BYTES = 32
+MARK = "overread-browser"
+MARK_LASTS = timedelta(days=365)
 _LONGEST = 200  # characters of a cookie; ours are shorter
 
 
@@ -26,7 +28,7 @@ class Token(NamedTuple):
 
 
 class Cookies:
-    """Makes, reads and clears the session's cookie.
+    """Makes, reads and clears the session's cookie, and the mark of a browser in which a user has signed in before.
 
     It is random bytes and their HMAC, by a key derived from the patient key, which all processes share. Over https its
     name begins with `__Host-`: browsers then take it from this host alone, over https, for every path.
@@ -47,27 +49,39 @@ class Cookies:
         given = request.cookies.get(self.name(request), "")
         return self._known(given) if 0 < len(given) <= _LONGEST else None
 
-    def set(self, request: Request, response: Response, value: str) -> None:
-        """Add the cookie to a response."""
-        response.set_cookie(
-            self.name(request),
-            value,
-            max_age=int(self._longest.total_seconds()),
-            path="/",
-            secure=self.is_https(request),
-            httponly=True,
-            samesite="lax",  # strict would ask whoever follows a link to sign in again
-        )
+    def set(self, request: Request, response: Response, value: str, user_name: str) -> None:
+        """Add a session's cookie to a response, and the mark that this browser is the user's."""
+        for name, content, lasts in (
+            (self.name(request), value, self._longest),
+            (self.name(request, MARK), self._mark(user_name), MARK_LASTS),
+        ):
+            response.set_cookie(
+                name,
+                content,
+                max_age=int(lasts.total_seconds()),
+                path="/",
+                secure=self.is_https(request),
+                httponly=True,
+                samesite="lax",  # strict would ask whoever follows a link to sign in again
+            )
 
     def clear(self, request: Request, response: Response) -> None:
-        """Remove the cookie with a response."""
+        """Remove a session's cookie with a response; the mark stays."""
         response.delete_cookie(
             self.name(request), path="/", secure=self.is_https(request), httponly=True, samesite="lax"
         )
 
-    def name(self, request: Request) -> str:
-        """Return the cookie's name."""
-        return "__Host-overread" if self.is_https(request) else "overread"
+    def is_known(self, request: Request, user_name: str) -> bool:
+        """Return whether the last user that signed in with this browser has this name."""
+        given = request.cookies.get(self.name(request, MARK), "")
+        return hmac.compare_digest(given.encode(errors="replace"), self._mark(user_name).encode())
+
+    def name(self, request: Request, name: str = "overread") -> str:
+        """Return a cookie's name."""
+        return f"__Host-{name}" if self.is_https(request) else name
+
+    def _mark(self, user_name: str) -> str:
+        return _text(hmac.digest(self._mark_key, user_name.encode(errors="replace"), hashlib.sha256))
 
     def is_https(self, request: Request) -> bool:
         """Return whether the browser came by https, as the server or the settings say."""
@@ -90,6 +104,15 @@ class Cookies:
     @cached_property
     def _cookie_key(self) -> bytes:
         return self._hasher.derived("session cookies")
+
+    @cached_property
+    def tries_key(self) -> bytes:
+        """The key of the hashes by which tries of passwords are counted."""
+        return self._hasher.derived("tries of passwords")
+
+    @cached_property
+    def _mark_key(self) -> bytes:
+        return self._hasher.derived("marks of browsers")
 
     @cached_property
     def _csrf_key(self) -> bytes:

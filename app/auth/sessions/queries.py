@@ -1,12 +1,14 @@
-"""SQL of sessions and sign-in links."""
+"""SQL of sessions, sign-in links, and tries of passwords."""
 
 import uuid
+from collections.abc import Iterable
 from datetime import datetime, timedelta
 
 from sqlalchemy import and_, delete, func, or_, select, update
+from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
-from app.auth.sessions.tables import SignInLink, UserSession
+from app.auth.sessions.tables import SignInLink, SignInTries, UserSession
 from app.auth.tables import User
 
 
@@ -56,9 +58,28 @@ def sessions_of(session: Session, user_id: uuid.UUID, idle: timedelta) -> list[U
     return list(session.scalars(statement))
 
 
-def session_of(session: Session, user_id: uuid.UUID, session_id: uuid.UUID) -> UserSession | None:
-    """Find a session of a user."""
-    return session.scalar(select(UserSession).where(UserSession.id == session_id, UserSession.user_id == user_id))
+def any_session(session: Session, session_id: uuid.UUID) -> tuple[UserSession, User] | None:
+    """Find a session by its id, with its user."""
+    statement = select(UserSession, User).join(User, User.id == UserSession.user_id).where(UserSession.id == session_id)
+    found = session.execute(statement).first()
+    return None if found is None else (found[0], found[1])
+
+
+def session_by_hash(session: Session, sha256: bytes) -> tuple[UserSession, User] | None:
+    """Find a session by its token's hash, with its user, also one that is over."""
+    statement = select(UserSession, User).join(User, User.id == UserSession.user_id).where(UserSession.sha256 == sha256)
+    found = session.execute(statement).first()
+    return None if found is None else (found[0], found[1])
+
+
+def sessions_by_user(session: Session, idle: timedelta) -> dict[uuid.UUID, int]:
+    """Count the sessions of each user that have not ended."""
+    statement = (
+        select(UserSession.user_id, func.count().label("number"))
+        .where(UserSession.expires_at > func.now(), UserSession.last_seen_at > func.now() - idle)
+        .group_by(UserSession.user_id)
+    )
+    return {row.user_id: row.number for row in session.execute(statement)}
 
 
 def end_sessions(session: Session, user_id: uuid.UUID, *, but: uuid.UUID | None = None) -> int:
@@ -114,3 +135,29 @@ def end_old_links(session: Session) -> None:
     session.execute(
         delete(SignInLink).where(SignInLink.expires_at <= func.now()).execution_options(synchronize_session=False)
     )
+
+
+def lock_tries(session: Session, hashes: Iterable[bytes]) -> tuple[dict[bytes, SignInTries], datetime]:
+    """Return the tries of each of these hashes, locked, none of them yet where there was no row; and the time."""
+    ordered = sorted(hashes)  # the order in which everybody locks
+    epoch = func.to_timestamp(0)
+    for each in ordered:
+        row = {"hash": each, "tries": 0, "last_at": epoch, "free_at": epoch}
+        session.execute(insert(SignInTries).values(row).on_conflict_do_nothing())
+    statement = select(SignInTries).where(SignInTries.hash.in_(ordered)).order_by(SignInTries.hash).with_for_update()
+    rows = {row.hash: row for row in session.scalars(statement.execution_options(populate_existing=True))}
+    now = session.scalar(select(func.clock_timestamp()))
+    assert now is not None
+    return rows, now
+
+
+def forget_tries(session: Session, before: datetime, most: int) -> None:
+    """Delete tries that were last made before a time, so many rows at most."""
+    old = (
+        select(SignInTries.hash)
+        .where(SignInTries.last_at < before)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+        .scalar_subquery()
+    )
+    session.execute(delete(SignInTries).where(SignInTries.hash.in_(old)).execution_options(synchronize_session=False))

@@ -88,6 +88,11 @@ def make_link(session: Session, actor: str, user: User) -> str:
     return token
 
 
+def link_address(base: str, token: str) -> str:
+    """Return the address that a sign-in link has below the address of the pages."""
+    return f"{base.rstrip('/')}/sign-in/link?token={token}"
+
+
 def user_of_link(session: Session, token: str) -> User | None:
     """Return whom a link would sign in; None where it was used or has expired."""
     found = queries.link(session, _hash(token))
