@@ -85,7 +85,15 @@ COMPRESSION: dict[str, Any] = {
 CORS: dict[str, Any] = {
     "allow_methods": METHODS,
     "allow_headers": ["Authorization", "Content-Type", "Idempotency-Key", "If-None-Match", "Last-Event-ID", "Prefer"],
-    "expose_headers": ["ETag", "Location", "Preference-Applied", "Retry-After", "Sampling-Rate-Hz", "X-Request-ID"],
+    "expose_headers": [
+        "ETag",
+        "Location",
+        "Preference-Applied",
+        "Retry-After",
+        "Sampling-Rate-Hz",
+        "Signal-Unit",
+        "X-Request-ID",
+    ],
 }
 
 

@@ -17,6 +17,7 @@ from app.ecgs.measurements import EcgMeasurements, MeasurementsOut
 from app.ecgs.memory import Signals
 from app.ecgs.plot import SHOWN_S, plot_svg
 from app.ecgs.plot_pdf import View, plot_pdf
+from app.ecgs.schemas import Unit
 from app.ecgs.service import device_measurements
 from app.ecgs.tables import Ecg
 from app.kit.problems import Problem
@@ -32,8 +33,8 @@ _OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "axis_of_net", "t
 """Names of `ml.measurements` by ours; PR, QT and the axis of P are not measured here."""
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
-RATE_HEADER = "Sampling-Rate-Hz"
-"""The header of an `.npy` answer: the array alone does not say at which rate it was sampled."""
+RATE_HEADER, UNIT_HEADER = "Sampling-Rate-Hz", "Signal-Unit"
+"""Headers of an `.npy` answer: the array alone does not say its rate and its unit."""
 CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
 
 
@@ -50,12 +51,13 @@ async def raw(signals: Signals, asked: Asked, as_format: Format, *, headers: dic
     """Make the answer with the signal as stored: (12, samples), float64, mV."""
     async with signals.read(asked.ecg, asked.actor, READ) as recording:
         leads = (_lead(recording, index) for index in range(len(LEADS)))
+        unit: Unit = "mV" if recording.scale_known else "unknown"
         if as_format == "npy":
             shape = recording.samples.shape
-            rate = {RATE_HEADER: f"{recording.sampling_rate_hz:g}"}
+            rate = {RATE_HEADER: f"{recording.sampling_rate_hz:g}", UNIT_HEADER: unit}
             yield _npy(asked.named, "raw", np.dtype("<f8"), shape, parts=leads, headers={**headers, **rate})
         else:
-            start = _described(asked.named, "raw", "mV", recording.sampling_rate_hz, starts_s=[0.0])
+            start = _described(asked.named, "raw", unit, recording.sampling_rate_hz, starts_s=[0.0])
             yield _json(start, leads, headers)
 
 
@@ -68,7 +70,7 @@ async def windows(
     async with signals.read(asked.ecg, asked.actor, WINDOWED) as recording:
         made = await run_in_threadpool(_windows, recording, options)
         if as_format == "npy":
-            rate = {RATE_HEADER: f"{options.target_rate_hz:g}"}
+            rate = {RATE_HEADER: f"{options.target_rate_hz:g}", UNIT_HEADER: "SD"}
             answered = {**headers, **rate}
             yield _npy(
                 asked.named, "window", np.dtype("<f4"), made.values.shape, parts=iter(made.values), headers=answered
@@ -137,12 +139,14 @@ def _windows(recording: Recording, options: Preprocessing) -> Windows:
 
 def _plotted(recording: Recording, caption: str, start_s: float, simulated: bool) -> str:
     shown = _shown(recording, start_s)
-    return plot_svg(shown, recording.sampling_rate_hz, caption=caption, simulated=simulated)
+    return plot_svg(
+        shown, recording.sampling_rate_hz, caption=caption, simulated=simulated, scale_known=recording.scale_known
+    )
 
 
 def _printed(recording: Recording, view: View) -> bytes:
     shown = _shown(recording, view.start_s)
-    return plot_pdf(shown, recording.sampling_rate_hz, recording.duration_s, view)
+    return plot_pdf(shown, recording, view)
 
 
 def _shown(recording: Recording, start_s: float) -> NDArray[np.float64]:
@@ -153,7 +157,7 @@ def _shown(recording: Recording, start_s: float) -> NDArray[np.float64]:
     return Recording(shown, recording.gain, rate).millivolts()
 
 
-def _described(named: uuid.UUID, stage: Stage, unit: str, rate_hz: float, *, starts_s: list[float]) -> dict[str, Any]:
+def _described(named: uuid.UUID, stage: Stage, unit: Unit, rate_hz: float, *, starts_s: list[float]) -> dict[str, Any]:
     return {
         "ecg_id": str(named),
         "stage": stage,

@@ -44,6 +44,7 @@ def plot_svg(
     caption: str = "",
     start_s: float = 0.0,
     simulated: bool = False,
+    scale_known: bool = True,
 ) -> str:
     """Return ten seconds of an ECG as SVG.
 
@@ -57,6 +58,8 @@ def plot_svg(
         Where the ten seconds begin.
     simulated
         Write on the paper that the signal is simulated.
+    scale_known
+        Else it is written on the paper that it is not to scale, and the calibration pulse is left out.
     """
     first = int(start_s * sampling_rate_hz)
     shown = signal_mv[:, first : first + int(SHOWN_S * sampling_rate_hz)]
@@ -64,27 +67,35 @@ def plot_svg(
     parts = []
     for row, leads in enumerate(ROWS):
         top = _CAPTION + row * _ROW_HEIGHT
-        parts.append(_pulse(top))
+        if scale_known:
+            parts.append(_pulse(top))
         for column, lead in enumerate(leads):
             begin, end = (int(c * COLUMN_S * sampling_rate_hz) for c in (column, column + 1))
             trace = shown[LEADS.index(lead), begin:end]
             parts.append(_trace(lead, trace, sampling_rate_hz, left + column * COLUMN_S * MM_PER_S, top=top))
     top = _CAPTION + 3 * _ROW_HEIGHT
-    parts.append(_pulse(top))
+    if scale_known:
+        parts.append(_pulse(top))
     parts.append(_trace(RHYTHM_LEAD, shown[LEADS.index(RHYTHM_LEAD)], sampling_rate_hz, left, top=top))
-    if simulated:
+    if marks := marks_of(simulated=simulated, scale_known=scale_known):
         parts.append(
-            f'<text x="{_WIDTH - _MARGIN:g}" y="5" text-anchor="end" font-size="4" fill="#b00020">SIMULATED</text>'
+            f'<text x="{_WIDTH - _MARGIN:g}" y="5" text-anchor="end" font-size="4" fill="#b00020">{marks}</text>'
         )
+    scale = "25 mm/s · 10 mm/mV" if scale_known else "no scale is known"
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{_WIDTH:g}mm" height="{_HEIGHT:g}mm" '
         f'viewBox="0 0 {_WIDTH:g} {_HEIGHT:g}" role="img" font-family="sans-serif">'
-        f"<title>12-lead ECG</title><desc>25 mm/s, 10 mm/mV. {escaped(caption)}</desc>{_PAPER}"
+        f"<title>12-lead ECG</title><desc>{scale}. {escaped(caption)}</desc>{_PAPER}"
         f'<text x="{_MARGIN:g}" y="5" font-size="3.2">{escaped(caption)}</text>'
         f'<text x="{_MARGIN:g}" y="{_HEIGHT - 2:g}" font-size="3">'
-        f"25 mm/s · 10 mm/mV · {sampling_rate_hz:g} Hz · each trace centred on its median</text>"
+        f"{scale} · {sampling_rate_hz:g} Hz · each trace centred on its median</text>"
         f"{''.join(parts)}</svg>"
     )
+
+
+def marks_of(*, simulated: bool, scale_known: bool) -> str:
+    """Return what is written on the paper in red."""
+    return " · ".join(words for words, is_so in (("SIMULATED", simulated), ("NOT TO SCALE", not scale_known)) if is_so)
 
 
 def _pulse(top: float) -> str:

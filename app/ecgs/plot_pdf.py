@@ -8,7 +8,8 @@ from fpdf import FPDF
 from numpy.typing import NDArray
 
 from app.ecgs.paper import LEFT, PAGE_S, Layout, Piece, Row, Sheet, plan
-from ml.formats import LEADS
+from app.ecgs.plot import marks_of
+from ml.formats import LEADS, Recording
 
 A4_MM = (297.0, 210.0)
 _PAPER, _FINE, _STRONG = (255, 250, 250), (246, 195, 195), (229, 143, 143)
@@ -30,23 +31,23 @@ class View:
     made_at: datetime
 
 
-def plot_pdf(signal_mv: NDArray[np.float64], sampling_rate_hz: float, duration_s: float, view: View) -> bytes:
+def plot_pdf(signal_mv: NDArray[np.float64], recording: Recording, view: View) -> bytes:
     """Return ten seconds of an ECG as PDF, on as many sheets as its speed needs.
 
-    `signal_mv`: (12, samples), mV, in the order of `ml.formats.LEADS`, from `view.start_s` on.
+    `signal_mv`: (12, samples), mV, in the order of `ml.formats.LEADS`, from `view.start_s` of the recording on.
     """
     pdf = FPDF(orientation="landscape", unit="mm", format="A4")
     pdf.set_auto_page_break(False)
     pdf.set_creation_date(view.made_at)
     pdf.set_title("12-lead ECG")
     sheet = plan(view.layout, view.speed)
-    shown_s = min(PAGE_S, signal_mv.shape[1] / sampling_rate_hz)
+    shown_s = min(PAGE_S, signal_mv.shape[1] / recording.sampling_rate_hz)
     begin_s = 0.0
     while begin_s == 0 or begin_s < shown_s:
         pdf.add_page()
         with pdf.local_context():
             left, top = ((of - on) / 2 for of, on in zip(A4_MM, (sheet.width, sheet.height), strict=True))
-            _Page(pdf, sheet, view, left, top).draw(signal_mv, sampling_rate_hz, begin_s=begin_s, duration_s=duration_s)
+            _Page(pdf, sheet, view, left, top).draw(signal_mv, recording, begin_s=begin_s)
         begin_s += sheet.seconds
     return bytes(pdf.output())
 
@@ -61,23 +62,24 @@ class _Page:
     left: float
     top: float
 
-    def draw(
-        self, signal_mv: NDArray[np.float64], sampling_rate_hz: float, *, begin_s: float, duration_s: float
-    ) -> None:
+    def draw(self, signal_mv: NDArray[np.float64], recording: Recording, *, begin_s: float) -> None:
         """Draw the sheet that begins `begin_s` into the signal."""
         self._paper()
         for row in self.sheet.rows:
-            self._line([(x, row.baseline + y) for x, y in self._pulse()], 0.3)
+            if recording.scale_known:
+                self._line([(x, row.baseline + y) for x, y in self._pulse()], 0.3)
             for piece in row.pieces:
-                self._trace(row, piece, signal_mv, sampling_rate_hz, begin_s=begin_s)
+                self._trace(row, piece, signal_mv, recording.sampling_rate_hz, begin_s=begin_s)
         view, right = self.view, self.sheet.width - 5
         self._text(view.caption[:120], 5, 5.5, 3.1)
-        if view.simulated:
-            self._text("SIMULATED", right, 5.5, 3.8, colour=_WARN, end=True)
+        marks = marks_of(simulated=view.simulated, scale_known=recording.scale_known)
+        self._text(marks, right, 5.5, 3.8, colour=_WARN, end=True)
         foot = self.sheet.height - 3.5
-        words = f"{view.speed:g} mm/s · {view.gain:g} mm/mV · {sampling_rate_hz:g} Hz · no filter"
+        scale = f"{view.speed:g} mm/s · {view.gain:g} mm/mV" if recording.scale_known else "no scale is known"
+        words = f"{scale} · {recording.sampling_rate_hz:g} Hz · no filter"
         self._text(f"{words} · each trace centred on its median", 5, foot, 2.9)
         first = view.start_s + begin_s
+        duration_s = recording.duration_s
         last = min(first + self.sheet.seconds, duration_s)
         self._text(f"{first:g} s to {last:g} s of {duration_s:g} s", right, foot, 2.9, end=True)
 

@@ -12,6 +12,7 @@ from app.kit.text import Name
 from app.kit.times import Time
 from app.reports.schemas import OVERREAD, ReportOut
 
+Unit = Literal["mV", "SD", "unknown"]
 Sex = Literal["male", "female", "unknown"]
 
 ECG: dict[str, JsonValue] = {
@@ -137,7 +138,7 @@ class WaveformJson(BaseModel):
 
     ecg_id: uuid.UUID
     stage: Literal["raw", "window"]
-    unit: Literal["mV", "SD"]
+    unit: Unit = Field(description="`unknown`: the file said that its amplitudes are not calibrated.")
     sampling_rate_hz: float
     leads: list[str]
     starts_s: list[float] = Field(description="Where each window begins; [0] for the raw waveform.")

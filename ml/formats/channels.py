@@ -39,17 +39,21 @@ _FINER = 64  # where they cannot: steps this much smaller than the finer lead's
 
 @dataclass(frozen=True, eq=False)
 class Channel:
-    """One stored lead: (n,) int32 with the baseline subtracted, `MISSING` where unknown, and ADC units per mV (> 0)."""
+    """One stored lead: (n,) int32 with the baseline subtracted, `MISSING` where unknown, and ADC units per mV (> 0).
+
+    `is_calibrated`: false where the file gives no gain, and a usual one is taken.
+    """
 
     samples: NDArray[np.int32]
     gain: float
+    is_calibrated: bool = True
 
     @classmethod
-    def of(cls, samples: NDArray[np.int32], gain: float, sign: int) -> "Channel":
+    def of(cls, samples: NDArray[np.int32], gain: float, sign: int, *, is_calibrated: bool = True) -> "Channel":
         """Return a channel with a positive gain; a negative gain or sign turns the samples upside down."""
         if gain * sign > 0:
-            return cls(samples, abs(gain))
-        return cls(np.where(samples == MISSING, samples, -samples), abs(gain))
+            return cls(samples, abs(gain), is_calibrated)
+        return cls(np.where(samples == MISSING, samples, -samples), abs(gain), is_calibrated)
 
 
 class BadLead(ValueError):
@@ -79,7 +83,8 @@ class Stored:
         unequal = [Reason("unequal_lengths", "the leads have different lengths")] if len(lengths) > 1 else []
         if reasons := self.reasons + unequal:
             raise Unreadable(reasons)
-        return Recording(*twelve_leads(self.leads), sampling_rate_hz)
+        scale_known = all(channel.is_calibrated for channel in self.leads.values())
+        return Recording(*twelve_leads(self.leads), sampling_rate_hz, scale_known)
 
 
 def units_in_a_millivolt(unit: str) -> Decimal | None:

@@ -48,11 +48,15 @@ class Recording:
         (12,) float64, ADC units per millivolt.
     sampling_rate_hz
         Samples per second and lead.
+    scale_known
+        False where the file says that its amplitudes are not calibrated: the gain is then a usual one, and nothing may
+        be measured in millivolt.
     """
 
     samples: NDArray[np.int32]
     gain: NDArray[np.float64]
     sampling_rate_hz: float
+    scale_known: bool = True
 
     def millivolts(self) -> NDArray[np.float64]:
         """Return the signal, (12, n), in mV; NaN where nothing was recorded."""

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from ml.formats.recording import LEADS, MAX_SAMPLES, Recording
 
-_MAGIC = b"OVW1"
+_MAGIC, _MAGIC_UNSCALED = b"OVW1", b"OVWu"  # of a recording whose scale is known, and of one whose is not
 _HEAD = struct.Struct("<4sQd32s")  # magic, samples a lead, sampling rate, digest
 
 
@@ -22,7 +22,7 @@ class CorruptWaveform(ValueError):
 
 
 def digest(recording: Recording) -> str:
-    """Return the waveform's identity: SHA-256, in hex, of rate, gains and samples.
+    """Return the waveform's identity: SHA-256, in hex, of rate, gains, samples, and whether the scale is known.
 
     It depends on the recording alone, not on the codec or its version: a `.dat` and a `.mat` of one recording have the
     same digest, also when their baselines differ.
@@ -31,7 +31,7 @@ def digest(recording: Recording) -> str:
 
 
 def _digest(recording: Recording) -> bytes:
-    content = hashlib.sha256(b"overread waveform 1")
+    content = hashlib.sha256(b"overread waveform 1" if recording.scale_known else b"overread waveform 1 unscaled")
     content.update(struct.pack("<dQ", recording.sampling_rate_hz, recording.samples.shape[1]))
     content.update(recording.gain.astype("<f8").tobytes())
     content.update(np.ascontiguousarray(recording.samples, "<i4").data)
@@ -47,7 +47,8 @@ def identity(content: bytes) -> str:
 def encode(recording: Recording) -> bytes:
     """Return a recording as bytes, without loss."""
     samples = recording.samples.shape[1]
-    head = _HEAD.pack(_MAGIC, samples, recording.sampling_rate_hz, _digest(recording))
+    magic = _MAGIC if recording.scale_known else _MAGIC_UNSCALED
+    head = _HEAD.pack(magic, samples, recording.sampling_rate_hz, _digest(recording))
     planes = np.empty((4, len(LEADS), samples), np.uint8)
     for lead, values in enumerate(np.ascontiguousarray(recording.samples).view(np.uint32)):
         # uint32 arithmetic wraps around, so every difference of two int32 fits
@@ -64,7 +65,7 @@ def decode(content: bytes, identity: str | None = None) -> Recording:
     if len(content) < gain_end:
         raise CorruptWaveform("too short")
     magic, samples, rate, expected = _HEAD.unpack_from(content)
-    if magic != _MAGIC or not 0 < samples <= MAX_SAMPLES:
+    if magic not in (_MAGIC, _MAGIC_UNSCALED) or not 0 < samples <= MAX_SAMPLES:
         raise CorruptWaveform("not a waveform")
     gain = np.frombuffer(content, "<f8", len(LEADS), _HEAD.size).astype(np.float64)
     size = 4 * len(LEADS) * samples
@@ -74,7 +75,7 @@ def decode(content: bytes, identity: str | None = None) -> Recording:
         raise CorruptWaveform("cannot be decompressed") from error
     if len(body) != size:
         raise CorruptWaveform("wrong length")
-    recording = Recording(_join(body, samples), gain, rate)
+    recording = Recording(_join(body, samples), gain, rate, scale_known=magic == _MAGIC)
     if _digest(recording) != expected or identity not in (None, expected.hex()):
         raise CorruptWaveform("wrong digest")
     return recording

@@ -122,11 +122,16 @@ def _completed(facts: Facts, more: Facts) -> Facts:
 
 
 def _joined(pieces: list[_Piece], lead: str, samples: int, frame: int) -> Channel:
-    parts, gain = at_one_gain([piece.leads[lead] for piece in pieces])
+    channels = [piece.leads[lead] for piece in pieces]
+    parts, gain = at_one_gain(channels)
     whole = np.full(samples, MISSING, np.int32)
     for piece, part in zip(pieces, parts, strict=True):
         whole[piece.begins * frame : piece.begins * frame + len(part)] = part
-    return Channel(whole, gain)
+    return Channel(whole, gain, all(channel.is_calibrated for channel in channels))
+
+
+def _channel(samples: NDArray[np.int32], scale: Scale) -> Channel:
+    return Channel.of(samples, scale.gain, scale.lead.sign, is_calibrated=scale.is_calibrated)
 
 
 def _stored(header: Header, files: Mapping[str, bytes]) -> tuple[Stored, int]:
@@ -136,7 +141,7 @@ def _stored(header: Header, files: Mapping[str, bytes]) -> tuple[Stored, int]:
     for name in dict.fromkeys(signal.file for signal in named):
         try:
             for scale, samples in _leads(name, header, files):
-                stored.add(scale.lead.name, Channel.of(samples, scale.gain, scale.lead.sign))
+                stored.add(scale.lead.name, _channel(samples, scale))
         except (BadHeader, Unreadable) as error:
             stored.reasons.extend(error.reasons if isinstance(error, Unreadable) else [error.reason])
     frames = {signal.samples_per_frame for signal in named}
@@ -252,6 +257,7 @@ def write_wfdb(recording: Recording, name: str) -> dict[str, bytes]:
     lines = [f"{name} {len(LEADS)} {recording.sampling_rate_hz:.15g} {samples.shape[1]}"]
     for lead, gain, column in zip(LEADS, recording.gain, samples, strict=True):
         checksum = (int(column.sum(dtype=np.int64)) + 32_768) % 65_536 - 32_768
-        lines.append(f"{name}.dat 16 {gain:.17g}(0)/mV 16 0 {column[0]} {checksum} 0 {lead}")
+        said = f"{gain:.17g}" if recording.scale_known else "0"
+        lines.append(f"{name}.dat 16 {said}(0)/mV 16 0 {column[0]} {checksum} 0 {lead}")
     data = np.ascontiguousarray(samples.T).astype("<i2").tobytes()
     return {f"{name}.hea": ("\n".join(lines) + "\n").encode(), f"{name}.dat": data}

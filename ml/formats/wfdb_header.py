@@ -36,11 +36,13 @@ GAP = "~"  # a segment of this name is time without signals; a file of this name
 class Scale:
     """What the integers of a stored lead mean; the checksum and the first sample are None where they were not computed.
 
-    `gain` is in ADC units per mV and may be negative.
+    `gain` is in ADC units per mV and may be negative. A header that gives none (0) says that the amplitude is not
+    calibrated (header(5)); 200 is then taken.
     """
 
     lead: Lead
     gain: float
+    is_calibrated: bool
     baseline: int
     initial: int | None
     checksum: int | None
@@ -235,13 +237,15 @@ def _scale(fields: list[str], lead: Lead) -> Scale:
         raise BadHeader("unknown_unit", f"lead {lead.name}: the unit is not V, mV, uV or nV")
     if not abs(float(found[1])) <= MAX_GAIN:
         raise BadHeader("bad_header", f"lead {lead.name}: the gain must be at most {MAX_GAIN:g}")
-    gain = float((Decimal(found[1]) or _DEFAULT_GAIN) * units)  # decimal, so that 0.001/nV is 1000/mV exactly
+    given = Decimal(found[1])
+    gain = float((given or _DEFAULT_GAIN) * units)  # decimal, so that 0.001/nV is 1000/mV exactly
     if abs(gain) < MIN_GAIN:
         raise BadHeader("bad_header", f"lead {lead.name}: the gain must be at least {MIN_GAIN:g} for a millivolt")
     zero = _integer(fields[4], "ADC zero")
     return Scale(
         lead=lead,
         gain=gain,
+        is_calibrated=bool(given),
         baseline=zero if found[2] is None else _integer(found[2], "baseline"),
         initial=_integer(fields[5], "initial value"),
         checksum=_integer(fields[6], "checksum"),

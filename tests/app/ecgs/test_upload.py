@@ -55,6 +55,19 @@ def test_an_upload_reads_back_sample_for_sample(client: httpx.Client, recording:
     assert np.load(io.BytesIO(window.content)).shape == (1, 12, 2500)
 
 
+def test_an_uncalibrated_file_has_no_scale_anywhere(client: httpx.Client, recording: Recording) -> None:
+    files = write_wfdb(Recording(recording.samples, np.full(12, 200.0), recording.sampling_rate_hz), "r")
+    calibrated = client.post("/v1/ecgs", files=parts(files)).json()["id"]
+    answer = client.post("/v1/ecgs", files=parts({**files, "r.hea": files["r.hea"].replace(b" 200(0)/mV", b" 0")}))
+    assert answer.status_code == 201  # another ECG than the one whose scale is known
+    for ecg_id, unit, is_marked in ((calibrated, "mV", False), (answer.json()["id"], "unknown", True)):
+        at = f"/v1/ecgs/{ecg_id}"
+        assert client.get(f"{at}/waveform", params={"format": "npy"}).headers["Signal-Unit"] == unit
+        assert client.get(f"{at}/waveform").json()["unit"] == unit
+        plot = client.get(f"{at}/plot.svg").text
+        assert ("NOT TO SCALE" in plot, "10 mm/mV" in plot) == (is_marked, not is_marked)
+
+
 def test_the_same_waveform_is_the_same_ecg(client: httpx.Client, recording: Recording) -> None:
     first = upload(client, recording, machine_report="Sinus rhythm")
     again = upload(client, recording, machine_report="Sinus rhythm", metadata='{"site": "north"}')

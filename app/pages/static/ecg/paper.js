@@ -44,7 +44,8 @@ export class EcgPaper {
    * text alternative's part that is not known here, such as the rate. With `signal` null the paper stays empty.
    */
   show(ecg) {
-    const { signal = null, rateHz = null, leads = LEADS, startS = 0, simulated = false, scaleKnown = true } = ecg;
+    const { signal = null, rateHz = null, leads = LEADS, startS = 0, simulated = false } = ecg;
+    const scaleKnown = ecg.scaleKnown !== false && signal?.scaleKnown !== false;
     if (signal && signal.length !== leads.length) throw new Error("as many leads as rows of the signal");
     this.ecg = { signal, rateHz, leads, simulated, scaleKnown, caption: ecg.caption ?? "", description: ecg.description ?? "" };
     this.other = null;
@@ -67,7 +68,7 @@ export class EcgPaper {
 
   /** Draw another ECG below this one: `{ signal, rateHz, shiftS, words }`; null takes it away. Its time is shifted. */
   overlay(other) {
-    this.other = other && { leads: LEADS, scaleKnown: true, ...other };
+    this.other = other && { leads: LEADS, ...other, scaleKnown: other.signal.scaleKnown !== false };
     this.draw();
   }
 

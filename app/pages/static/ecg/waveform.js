@@ -45,7 +45,9 @@ async function fetched(url) {
   const rateHz = Number(response.headers.get("Sampling-Rate-Hz")) || null;
   const buffer = await response.arrayBuffer();
   performance.mark("ecg:data", { detail: url });
-  return { signal: rows(buffer), rateHz };
+  const signal = rows(buffer);
+  signal.scaleKnown = response.headers.get("Signal-Unit") !== "unknown"; // on the signal: nobody can forget to pass it on
+  return { signal, rateHz, scaleKnown: signal.scaleKnown };
 }
 
 /** Return the rows of a two-dimensional `.npy` of little-endian floats. */
