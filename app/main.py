@@ -91,6 +91,7 @@ CORS: dict[str, Any] = {
         "Preference-Applied",
         "Retry-After",
         "Sampling-Rate-Hz",
+        "Signal-Gain",
         "Signal-Unit",
         "X-Request-ID",
     ],

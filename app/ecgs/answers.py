@@ -22,19 +22,20 @@ from app.ecgs.service import device_measurements
 from app.ecgs.tables import Ecg
 from app.kit.problems import Problem
 from ml.formats import LEADS, Recording
+from ml.formats.recording import MISSING
 from ml.measurements import MEASUREMENTS, measure
 from ml.signals import Preprocessing, Unusable, preprocess
 from ml.signals.preprocessing import Windows
 
 Stage = Literal["raw", "window"]
-Format = Literal["json", "npy"]
+Format = Literal["json", "npy", "steps"]
 
 _OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "axis_of_net", "t_axis": "axis_of_t"}
 """Names of `ml.measurements` by ours; PR, QT and the axis of P are not measured here."""
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
-RATE_HEADER, UNIT_HEADER = "Sampling-Rate-Hz", "Signal-Unit"
-"""Headers of an `.npy` answer: the array alone does not say its rate and its unit."""
+RATE_HEADER, UNIT_HEADER, GAIN_HEADER = "Sampling-Rate-Hz", "Signal-Unit", "Signal-Gain"
+"""Headers of an `.npy` answer: the array alone does not say its rate, its unit and, of steps, how many make a unit."""
 CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
 
 
@@ -52,10 +53,14 @@ async def raw(signals: Signals, asked: Asked, as_format: Format, *, headers: dic
     async with signals.read(asked.ecg, asked.actor, READ) as recording:
         leads = (_lead(recording, index) for index in range(len(LEADS)))
         unit: Unit = "mV" if recording.scale_known else "unknown"
+        shape = recording.samples.shape
+        described = {**headers, RATE_HEADER: f"{recording.sampling_rate_hz:g}", UNIT_HEADER: unit}
         if as_format == "npy":
-            shape = recording.samples.shape
-            rate = {RATE_HEADER: f"{recording.sampling_rate_hz:g}", UNIT_HEADER: unit}
-            yield _npy(asked.named, "raw", np.dtype("<f8"), shape, parts=leads, headers={**headers, **rate})
+            yield _npy(asked.named, "raw", np.dtype("<f8"), shape, parts=leads, headers=described)
+        elif as_format == "steps":
+            described[GAIN_HEADER] = ",".join(f"{gain:.17g}" for gain in recording.gain)
+            dtype, steps = await run_in_threadpool(_steps, recording)
+            yield _npy(asked.named, "raw", dtype, shape, parts=iter(steps), headers=described)
         else:
             start = _described(asked.named, "raw", unit, recording.sampling_rate_hz, starts_s=[0.0])
             yield _json(start, leads, headers)
@@ -121,6 +126,17 @@ def _measured(recording: Recording) -> MeasurementsOut:
         zip(MEASUREMENTS, measure(_windows(recording, Preprocessing()).values[0]).values.tolist(), strict=True)
     )
     return MeasurementsOut(by="overread", **{ours: values[name] for ours, name in _OURS.items()})
+
+
+def _steps(recording: Recording) -> tuple[np.dtype[Any], NDArray[np.integer]]:
+    """Return the samples as stored: in 16 bits where they fit, with the least number for what was not recorded."""
+    samples = recording.samples
+    is_missing = samples == MISSING
+    short = np.iinfo(np.int16)
+    known = np.where(is_missing, 0, samples)
+    if known.min() <= short.min or known.max() > short.max:
+        return np.dtype("<i4"), samples
+    return np.dtype("<i2"), np.where(is_missing, short.min, samples)
 
 
 def _lead(recording: Recording, index: int) -> NDArray[np.float64]:

@@ -107,8 +107,9 @@ def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> EcgOut:
     responses={
         200: {
             "model": WaveformJson,
-            "description": "Raw: 12 × samples, mV, float64. Window: windows × 12 × 2500, SD, float32. "
-            "Leads in the order I, II, III, aVR, aVL, aVF, V1–V6.",
+            "description": "Raw: 12 × samples, mV, float64. Window: windows × 12 × 2500, SD, float32. `steps`: the raw "
+            "waveform as an `.npy` of integers (int16, else int32), of which `Signal-Gain` make a millivolt, lead by "
+            "lead; the least integer was not recorded. Leads in the order I, II, III, aVR, aVL, aVF, V1–V6.",
             "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
         },
         **caching.NOT_MODIFIED,
@@ -129,7 +130,7 @@ def get_waveform(
     It never changes: send the answer's `ETag` as `If-None-Match`, and the same answer is a 304.
     """
     ecg = service.get(session, ecg_id)
-    check_length(ecg, format)
+    check_format(ecg, stage, format)
     etag = caching.etag_of(request.app.version, ecg.waveform_sha256, stage, format)
     if known := caching.not_modified(request, etag):
         return known
@@ -138,10 +139,12 @@ def get_waveform(
     return Deferred(lambda: make(signals, asked, format, headers=caching.headers_of(etag)))
 
 
-def check_length(ecg: Ecg, format: Format) -> None:
-    """Raise the 404 of an ECG without a waveform, and the 422 of one that is too long to be JSON."""
+def check_format(ecg: Ecg, stage: Stage, format: Format) -> None:
+    """Raise the 404 of an ECG without a waveform, and the 422 of a format that it cannot be given in."""
     if service.duration_s(ecg) > LONGEST_JSON_S and format == "json":
         raise invalid("query.format", f"an ECG longer than {LONGEST_JSON_S:.0f} s is given as npy only")
+    if stage == "window" and format == "steps":
+        raise invalid("query.format", "only the raw waveform has steps")
 
 
 @router.get(

@@ -9,7 +9,7 @@ from app.auth.access import ReaderUser
 from app.ecgs import answers
 from app.ecgs.answers import Format, Stage
 from app.ecgs.memory import SignalsDep
-from app.ecgs.routes import check_length
+from app.ecgs.routes import check_format
 from app.ecgs.schemas import WaveformJson
 from app.kit import caching
 from app.kit.database import SessionDep
@@ -85,7 +85,7 @@ def get_review_waveform(
     """Return the waveform of an item's ECG. Nothing in the answer says which ECG it is."""
     ecg = service.readable(session, item_id).ecg
     shown.add([ecg.id])
-    check_length(ecg, format)
+    check_format(ecg, stage, format)
     etag = caching.etag_of(request.app.version, item_id, stage, format)
     if known := caching.not_modified(request, etag):
         return known

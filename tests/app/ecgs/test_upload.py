@@ -51,6 +51,13 @@ def test_an_upload_reads_back_sample_for_sample(client: httpx.Client, recording:
     assert float(raw.headers["Sampling-Rate-Hz"]) == recording.sampling_rate_hz
     as_json = client.get(f"/v1/ecgs/{ecg['id']}/waveform").json()
     assert as_json["leads"] == list(LEADS) and as_json["samples"][0] == recording.millivolts()[0].tolist()
+    steps = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"format": "steps"})
+    gains = np.array([float(gain) for gain in steps.headers["Signal-Gain"].split(",")])
+    numbers = np.load(io.BytesIO(steps.content))
+    assert numbers.dtype == np.int16 and np.array_equal(numbers / gains[:, None], recording.millivolts())
+    assert len(steps.content) < len(raw.content) / 3.9
+    refused = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "window", "format": "steps"})
+    assert refused.status_code == 422
     window = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "window", "format": "npy"})
     assert np.load(io.BytesIO(window.content)).shape == (1, 12, 2500)
 

@@ -57,8 +57,8 @@ def test_everything_is_reached_by_keys(site: Site, page: Page) -> None:
     page.keyboard.press("Shift+ArrowRight")
     assert page.locator(".ecg-reading").inner_text().startswith("960 ms")
     page.keyboard.press("Escape")
-    page.get_by_label("Layout").select_option("12x1")
-    page.get_by_label("Gain").select_option("20")
+    page.get_by_label("Layout", exact=True).select_option("12x1")
+    page.get_by_label("Gain", exact=True).select_option("20")
     assert (settings(page)["layout"], settings(page)["gain"]) == ("12x1", 20)
 
 
@@ -66,10 +66,10 @@ def test_filters_are_off_until_chosen_and_then_on_the_paper(site: Site, page: Pa
     open_ecg(page, site.ecgs[0])
     before = inked(page)
     page.locator(".ecg-filters summary").click()
-    page.get_by_label("Low-pass").select_option("40")
+    page.get_by_label("Low-pass", exact=True).select_option("40")
     assert "low-pass 40 Hz" in (page.locator(".ecg-canvas").get_attribute("aria-label") or "")
     assert inked(page) != before
-    page.get_by_label("Low-pass").select_option("0")
+    page.get_by_label("Low-pass", exact=True).select_option("0")
     assert inked(page) == before
 
 
@@ -117,7 +117,7 @@ def test_half_an_hour_is_paged_through(site: Site, page: Page) -> None:
     page.locator(".ecg-scroll").focus()
     page.keyboard.press("PageDown")
     assert where.inner_text() == "0:10–0:20 of 30:00"
-    page.get_by_label("Time in the ECG").fill("1790")
+    page.get_by_label("Time in the ECG", exact=True).fill("1790")
     assert where.inner_text() == "29:50–30:00 of 30:00"
     page.get_by_role("button", name="10 s ›").click()
     assert where.inner_text() == "29:50–30:00 of 30:00"
@@ -146,7 +146,7 @@ def test_another_ecg_of_the_patient_is_laid_under(site: Site, page: Page) -> Non
     lay.click()
     page.wait_for_selector("[data-align-note]:has-text('aligned by the first R peak')")
     assert inked(page) != before
-    page.get_by_label("the start").check()
+    page.get_by_label("the start", exact=True).check()
     page.wait_for_selector("[data-align-note]:has-text('aligned by the start')")
     lay.click()
     assert inked(page) == before

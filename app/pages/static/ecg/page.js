@@ -24,10 +24,10 @@ async function measure(table) {
     const value = overread?.[cell.dataset.ours];
     if (value === null || value === undefined) continue;
     const [name, unit] = [cell.parentElement.cells[0].textContent.trim(), cell.parentElement.cells[3].textContent];
-    cell.textContent = String(Math.round(value));
+    cell.textContent = String(Math.round(value)).replace("-", "\u2212");
     said.push(`${name} ${Math.round(value)} ${unit}`);
   }
-  note.textContent = said.length ? "Overread: measured here, in the first ten seconds." : "Nothing could be measured here.";
+  note.textContent = said.length ? "Ours: measured here, in the first ten seconds." : "Nothing could be measured here.";
   if (said.length) {
     element.dataset.description = [element.dataset.description, `Measured here: ${said.join(", ")}`].filter(Boolean).join(". ");
     paperOf(element)?.describe(element.dataset.description);

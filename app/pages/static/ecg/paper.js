@@ -20,7 +20,7 @@ addStyles();
 
 /** The view of one ECG. `element` is an empty `<div data-ecg-paper>`. */
 export class EcgPaper {
-  /** A promise of `{ signal, rateHz }` of an address like `/v1/ecgs/{id}/waveform?stage=raw&format=npy`; kept. */
+  /** A promise of `{ signal, rateHz }` of an address like `/v1/ecgs/{id}/waveform?format=steps`; kept. */
   static load(url) {
     return load(url);
   }
@@ -56,6 +56,7 @@ export class EcgPaper {
     this.#controls();
     this.draw();
     performance.mark("ecg:drawn");
+    requestAnimationFrame(() => setTimeout(() => performance.mark("ecg:painted"))); // the frame is done by then
     this.element.dataset.drawn = signal ? "ecg" : "empty";
   }
 
