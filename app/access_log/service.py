@@ -35,6 +35,8 @@ SHOWS_NO_PATIENT = frozenset(
         *("start_study", "get_study", "get_study_file"),
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
         "preview_vocabulary",  # recorded where it shows ECGs
+        *("draft_vocabulary", "show_vocabularies", "show_vocabulary", "get_vocabulary_file", "show_draft"),
+        *("compare_vocabularies", "show_preview"),  # a preview is read by the browser from its job
         *("start_import", "list_import_rejections"),  # places without names
         *("erase_ecg", "erase_patient", "list_erasures", "lift_erasure", "rebuild_dataset"),
         *("extract_labels", "try_out", "show_try_it"),  # the client's own text, or file

@@ -14,12 +14,13 @@ from app.pages.people.sign_in import router as doors
 from app.pages.people.users import router as people
 from app.pages.reviews.routes import router as reviews
 from app.pages.try_it.routes import router as try_it
+from app.pages.vocabularies.routes import router as vocabularies
 from app.pages.work.datasets import router as datasets
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
 PAGES = (
-    *(home, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it, datasets, jobs, models),
+    *(home, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it, datasets, jobs, models, vocabularies),
     *(doors, account, people, logs),
 )
 """The routers of the pages. They are not part of the API's description."""

@@ -391,6 +391,31 @@ class UnmappedChoice(NamedTuple):
     unread: bool | None = None
 
 
+def saying(
+    session: Session, vocabulary_id: uuid.UUID, statement: str, *, limit: int, simulated: bool
+) -> Sequence[Row[uuid.UUID, uuid.UUID, str, str | None, datetime | None]]:
+    """List the current reports in which a vocabulary found nothing in a statement, newest first, with their ECGs.
+
+    The statement is looked up by its normal form, and the texts that hold it by reading the labelings once.
+    """
+    return session.execute(
+        text(
+            """
+            WITH holding AS MATERIALIZED (
+                SELECT text_id FROM labelings WHERE vocabulary_id = :vocabulary
+                AND unmapped @> ARRAY(SELECT id FROM statements WHERE normal = :statement)
+                AND EXISTS (SELECT FROM statements WHERE normal = :statement)
+            )
+            SELECT ecgs.id AS ecg_id, reports.id AS report_id, source, texts.text, ecgs.recorded_at
+            FROM holding JOIN reports USING (text_id) JOIN ecgs ON ecgs.id = ecg_id JOIN texts ON texts.id = text_id
+            WHERE current AND simulated = :simulated
+            ORDER BY reports.created_at DESC, reports.id LIMIT :limit
+            """
+        ),
+        {"vocabulary": vocabulary_id, "statement": statement, "limit": limit, "simulated": simulated},
+    ).all()
+
+
 def unmapped(
     session: Session, vocabulary_id: uuid.UUID, chosen: UnmappedChoice, *, limit: int, simulated: bool
 ) -> Sequence[Row[str, int, int, bool, int]]:

@@ -22,7 +22,7 @@ from app.vocabularies import preview as previews
 from app.vocabularies import service
 from app.vocabularies.elsewhere import ElsewhereDep
 from app.vocabularies.preview import Asked, Comparison, Sample, known
-from app.vocabularies.schemas import ExtractIn, ExtractOut, PreviewIn, PreviewOut, VocabularyDetail
+from app.vocabularies.schemas import DraftIn, DraftOut, ExtractIn, ExtractOut, PreviewIn, PreviewOut, VocabularyDetail
 
 
 @dataclass(frozen=True)
@@ -45,6 +45,17 @@ class Answers:
 
         detail, is_new = await self.database.run(store)
         yield _json(201 if is_new else 200, detail, {"Location": f"/v1/vocabularies/{detail.version}"})
+
+    @asynccontextmanager
+    async def drafted(self, given: DraftIn) -> AsyncIterator[Response]:
+        """Make the answer to `POST /v1/vocabularies/draft`."""
+        based_on, yaml, version = await self.database.run(lambda session: service.base_of(session, given))
+        field = "yaml" if given.yaml is not None else "version"
+        add = [[each.label, each.language, each.term] for each in given.add]
+        read = await self.elsewhere.ask(field, yaml, add=add, **{"as": version})
+        if "mistakes" in read:
+            raise invalid("add" if based_on is not None else "yaml", read["mistakes"])
+        yield _json(200, DraftOut(version=read["version"], yaml=read["yaml"]))
 
     @asynccontextmanager
     async def extracted(self, given: ExtractIn, yaml: str) -> AsyncIterator[Response]:

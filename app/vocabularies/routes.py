@@ -14,12 +14,15 @@ from app.jobs.service import StartJob
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
 from app.kit.problems import not_found, responses
-from app.kit.text import Name
+from app.kit.text import LONGEST_REPORT, Name
 from app.reports.queries import UnmappedChoice
 from app.reports.schemas import Source
 from app.vocabularies import queries, service
 from app.vocabularies.answers import AnswersDep
 from app.vocabularies.schemas import (
+    DraftIn,
+    DraftOut,
+    EcgsSaying,
     ExtractIn,
     ExtractOut,
     PreviewIn,
@@ -86,6 +89,15 @@ def preview_vocabulary(
     return Deferred(lambda: answers.previewed(request, shown, user, given))
 
 
+@router.post("/vocabularies/draft", response_model=DraftOut, responses=responses(404, 413, 422, 503))
+def draft_vocabulary(given: DraftIn, answers: AnswersDep, user: ResearcherUser) -> Response:
+    """Write a copy of a version, or of a file, with terms added: to try it, and then to store it.
+
+    Each term becomes a rule of its own behind the others, so that none hides it. Nothing is stored.
+    """
+    return Deferred(lambda: answers.drafted(given))
+
+
 @router.get("/vocabularies/{version}", responses=responses(404, 409, 422))
 def get_vocabulary(version: VersionPath, session: SessionDep, user: ViewerUser) -> VocabularyDetail:
     """Show a version: its labels, its policy, and the file."""
@@ -135,6 +147,27 @@ def list_unmapped(
     chosen = UnmappedChoice(source, unread)
     found = service.unmapped(session, rules, chosen, limit=limit, simulated=wants_simulated(session, simulated))
     shown.add(statement.example.ecg_id for statement in found.items)
+    return found
+
+
+@router.get("/vocabularies/{version}/unmapped/ecgs", responses=responses(404, 409, 422))
+def list_ecgs_saying(
+    version: VersionPath,
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ViewerUser,
+    shown: ShownDep,
+    statement: Annotated[
+        str, Query(min_length=1, max_length=LONGEST_REPORT, description="Its normal form.", examples=["a fibr"])
+    ],
+    simulated: Simulated = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> EcgsSaying:
+    """List the ECGs whose current reports hold a statement that is not understood, or only partly."""
+    rules = labelers.version(session, version)
+    kind = wants_simulated(session, simulated)
+    found = service.saying(session, rules, statement, limit=limit, simulated=kind)
+    shown.add(each.ecg_id for each in found.items)
     return found
 
 

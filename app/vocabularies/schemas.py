@@ -11,7 +11,7 @@ from app.kit.text import Name, ReportText
 from app.reports.schemas import ENDS, STARTS, FindingOut, Source
 from ml.labeling import Stance
 from ml.labeling.policy import Policy
-from ml.labeling.vocabulary import Weight
+from ml.labeling.vocabulary import Key, Language, Term, Weight
 
 OVERREAD_2: dict[str, JsonValue] = {
     "id": "f58d3e37-e9fe-4837-8a1d-9db5c223cc93",
@@ -36,6 +36,8 @@ rules:
 cues: []
 codes: []
 """
+
+ADDED: dict[str, JsonValue] = {"label": "afib", "language": "en", "term": "a . fibr (.)"}
 
 NORTH_2: dict[str, JsonValue] = {
     "id": "a895a034-0c74-4b67-81f5-109a674a45a6",
@@ -135,6 +137,45 @@ class PreviewIn(BaseModel):
         if (self.yaml is None) == (self.version is None):
             raise ValueError("give either yaml or version")
         return self
+
+
+class AdditionIn(BaseModel):
+    """A term that is added."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    label: Annotated[
+        Key | None, Field(description="What it mentions; null: none of the labels, it takes words away.")
+    ] = None
+    language: Language = "en"
+    term: Term
+
+
+class DraftIn(BaseModel):
+    """A vocabulary to write: a stored version, or a file, with terms added."""
+
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"version": "north-2", "add": [ADDED]}]})
+
+    version: Name | None = Field(default=None, description="A stored version; the active one when absent.")
+    yaml: str | None = Field(default=None, min_length=1, description="A file in its place: an earlier draft.")
+    add: Annotated[list[AdditionIn], Field(min_length=1, max_length=50)]
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> Self:
+        if self.yaml is not None and self.version is not None:
+            raise ValueError("give either yaml or version")
+        return self
+
+
+class DraftOut(BaseModel):
+    """A vocabulary that was written. Nothing is stored."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"examples": [{"version": "north-2.1", "yaml": YAML.replace("north-2", "north-2.1")}]}
+    )
+
+    version: str = Field(description="The first free one after the version that it is a copy of.")
+    yaml: str = Field(description="The file: its comments and its order are kept, the terms stand behind its rules.")
 
 
 class Counts(BaseModel):
@@ -286,6 +327,48 @@ class UnmappedStatement(BaseModel):
     machine: int
     overread: int
     example: UnmappedExample
+
+
+class EcgSaying(BaseModel):
+    """A report that holds an unmapped statement, with its ECG."""
+
+    ecg_id: uuid.UUID
+    report_id: uuid.UUID
+    source: Source
+    text: str | None
+    recorded_at: datetime | None
+
+
+class EcgsSaying(BaseModel):
+    """Reports that hold an unmapped statement, by their ECGs."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "examples": [
+                {
+                    "vocabulary": "overread-2",
+                    "statement": "a fibr",
+                    "simulated": False,
+                    "more": False,
+                    "items": [
+                        {
+                            "ecg_id": "e2388a9a-9c11-40f8-855e-5a95e89fbca7",
+                            "report_id": "9ac20d5f-c992-4415-8eab-b3077edf33d2",
+                            "source": "overread",
+                            "text": "A.fibr.",
+                            "recorded_at": "2026-03-01T10:00:00Z",
+                        }
+                    ],
+                }
+            ]
+        }
+    )
+
+    vocabulary: str
+    statement: str
+    simulated: bool
+    more: bool = Field(description="Whether there are more than are shown.")
+    items: list[EcgSaying]
 
 
 class UnmappedList(BaseModel):

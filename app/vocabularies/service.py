@@ -1,5 +1,6 @@
 """The labeler of the active vocabulary, built once a version."""
 
+import re
 import threading
 import uuid
 from collections.abc import Callable, Sequence
@@ -18,6 +19,9 @@ from app.kit.state import from_app
 from app.reports import queries as reports
 from app.vocabularies import queries
 from app.vocabularies.schemas import (
+    DraftIn,
+    EcgSaying,
+    EcgsSaying,
     ExtractIn,
     ExtractOut,
     PreviewIn,
@@ -29,6 +33,7 @@ from app.vocabularies.schemas import (
 )
 from app.vocabularies.tables import VocabularyRow
 from ml.labeling import SHIPPED, Labeler, Vocabulary, VocabularyError, builtin, builtin_labeler, builtin_text
+from ml.labeling.amend import next_version
 from ml.labeling.batch import read, unmapped_form
 from ml.labeling.batch import unmapped as unmapped_in
 from ml.labeling.elsewhere import labeled, outline
@@ -144,6 +149,33 @@ def stored_yaml(session: Session, version: str) -> str:
     if row is None:
         raise not_found("vocabulary")
     return row.yaml
+
+
+def base_of(session: Session, given: DraftIn) -> tuple[str | None, str, str]:
+    """Return what a draft is a copy of (a stored version, or None), its file, and the first free version after it."""
+    rows = queries.all_newest_first(session)
+    taken = frozenset(row.version for row in rows)
+    if given.yaml is not None:
+        said = re.search(r"(?m)^version:[ \t]*[\"']?([A-Za-z0-9][A-Za-z0-9._-]{0,99})", given.yaml)
+        named = said[1] if said is not None else "draft"
+        return None, given.yaml, named if named not in taken else next_version(named, taken)
+    row = queries.by_version(session, given.version) if given.version is not None else queries.active(session)
+    if row is None:
+        raise not_found("vocabulary")
+    return row.version, row.yaml, next_version(row.version, taken)
+
+
+def saying(session: Session, rules: ReadingRules, statement: str, *, limit: int, simulated: bool) -> EcgsSaying:
+    """List the current reports that hold an unmapped statement, newest first."""
+    rows = reports.saying(session, rules.id, statement, limit=limit + 1, simulated=simulated)
+    items = [EcgSaying(**row._mapping) for row in rows[:limit]]
+    return EcgsSaying(
+        vocabulary=rules.vocabulary.version,
+        statement=statement,
+        simulated=simulated,
+        more=len(rows) > limit,
+        items=items,
+    )
 
 
 def extract(labelers: Labelers, session: Session, given: ExtractIn) -> ExtractOut:

@@ -3,7 +3,8 @@
 Reads one line of JSON, `{"vocabulary": YAML}`, and writes one: the vocabulary's version and its outline (languages,
 labels, policy, profiles and hidden terms). With `"text": TEXT` and perhaps `"profile": NAME` it writes what the text
 says instead; with `"texts": [[id, words | null, codes | null], …]` also their `rows`, as `ml.labeling.batch` writes
-them. A file that is refused has `{"mistakes": …}`. It ends by itself, killed where it needs more than its limits.
+them. With `"add": [[label | null, language, term], …]` and `"as": VERSION` it writes a copy with them (`yaml`).
+A file that is refused has `{"mistakes": …}`. It ends by itself, killed where it needs more than its limits.
 """
 
 import json
@@ -11,6 +12,7 @@ import resource
 import sys
 from typing import Any
 
+from ml.labeling.amend import Addition, Unamendable, amended
 from ml.labeling.batch import answered
 from ml.labeling.hidden import hidden_terms
 from ml.labeling.labeler import Labeler
@@ -43,6 +45,8 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         vocabulary = Vocabulary.parse(question["vocabulary"])
     except VocabularyError as error:
         return {"mistakes": str(error)}
+    if "add" in question:
+        return _amended(question)
     profile, text = question.get("profile"), question.get("text")
     if text is None:
         labeler = Labeler(vocabulary)
@@ -52,6 +56,15 @@ def answer(question: dict[str, Any]) -> dict[str, Any]:
         return {"version": vocabulary.version, "profiles": list(vocabulary.profiles)}
     labeler = Labeler(vocabulary if profile is None else vocabulary.profile(profile))
     return {"version": vocabulary.version, "report": labeled(labeler, text)}
+
+
+def _amended(question: dict[str, Any]) -> dict[str, Any]:
+    """Return a copy of a vocabulary with terms added, once it is known to be one."""
+    try:
+        yaml = amended(question["vocabulary"], [Addition(*each) for each in question["add"]], question["as"])
+        return {"version": Vocabulary.parse(yaml).version, "yaml": yaml}
+    except (Unamendable, VocabularyError) as error:
+        return {"mistakes": str(error)}
 
 
 def main() -> None:

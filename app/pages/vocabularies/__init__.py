@@ -1,0 +1,1 @@
+"""Pages of the vocabulary: versions, what is not understood, terms added, previews, activation."""
