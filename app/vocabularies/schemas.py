@@ -10,8 +10,9 @@ from app.disagreement.schemas import UnreadPairs
 from app.kit.text import Name, ReportText
 from app.reports.schemas import ENDS, STARTS, FindingOut, Source
 from ml.labeling import Stance
+from ml.labeling.parts import Key
 from ml.labeling.policy import Policy
-from ml.labeling.vocabulary import Key, Language, Term, Weight
+from ml.labeling.vocabulary import Language, Term, Weight
 
 OVERREAD_2: dict[str, JsonValue] = {
     "id": "f58d3e37-e9fe-4837-8a1d-9db5c223cc93",

@@ -100,23 +100,34 @@ def _places(text: str) -> tuple[tuple[int, int], _Rules]:
     for key, events in _top_level(text):
         first, last = events[0], events[-1]
         if key == "version":
-            version = first.start_mark.index, first.end_mark.index
+            version = _start(first).index, _end(first).index
         elif key == "rules" and isinstance(first, yaml.SequenceStartEvent) and len(events) > 2:
             if first.flow_style:
-                rules = _Rules(True, 0, last.start_mark.index)
+                rules = _Rules(True, 0, _start(last).index)
             else:
                 written = (each for each in reversed(events) if _is_written(each))
-                end = next(written).end_mark.index
+                end = _end(next(written)).index
                 line_end = text.find("\n", end) + 1 or len(text)
-                rules = _Rules(False, first.start_mark.column, end if text[:end].endswith("\n") else line_end)
+                rules = _Rules(False, _start(first).column, end if text[:end].endswith("\n") else line_end)
     if version is None or rules is None:
         raise Unamendable("the file has no version, or no rules")
     return version, rules
 
 
+def _start(event: yaml.Event) -> Any:
+    """Return the mark where an event begins: a parser of text gives every event one."""
+    assert event.start_mark is not None
+    return event.start_mark
+
+
+def _end(event: yaml.Event) -> Any:
+    assert event.end_mark is not None
+    return event.end_mark
+
+
 def _is_written(event: yaml.Event) -> bool:
     """Return whether an event stands for characters of the file: not the end of a list without brackets."""
-    return not isinstance(event, yaml.CollectionEndEvent) or event.end_mark.index > event.start_mark.index
+    return not isinstance(event, yaml.CollectionEndEvent) or _end(event).index > _start(event).index
 
 
 def _top_level(text: str) -> Iterator[tuple[str, list[yaml.Event]]]:
@@ -127,7 +138,7 @@ def _top_level(text: str) -> Iterator[tuple[str, list[yaml.Event]]]:
     for key in events:
         if isinstance(key, yaml.CollectionEndEvent):
             return
-        value = [next(events)]
+        value: list[yaml.Event] = [next(events)]
         depth = int(isinstance(value[0], yaml.CollectionStartEvent))
         while depth:
             value.append(event := next(events))
