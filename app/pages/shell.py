@@ -169,7 +169,7 @@ def _to_sign_in(request: Request) -> Response:
 
 
 def _headers(request: Request) -> dict[str, str]:
-    https = {"Strict-Transport-Security": "max-age=31536000"} if request.url.scheme == "https" else {}
+    https = {"Strict-Transport-Security": "max-age=31536000"} if request.app.state.cookies.is_https(request) else {}
     return {**SECURITY, **https, "Vary": "HX-Request"}
 
 

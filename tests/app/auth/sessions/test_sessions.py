@@ -9,11 +9,14 @@ from fastapi.routing import APIRoute
 from sqlalchemy import event, text
 
 from app.auth import queries, service
+from app.auth.access import Require
 from app.auth.service import ROLES
 from app.auth.sessions import queries as sessions
 from app.auth.sessions.service import MOST_SESSIONS, end_sessions
 from app.kit.database import Database
+from app.kit.declared import dependencies_of
 from app.main import ROUTERS, create_app
+from app.pages import PAGES
 from app.settings import Settings
 from tests.app.auth.sessions.browser import COOKIE, browser, sign_in
 from tests.app.auth.test_access import ANY_ID
@@ -128,6 +131,30 @@ def test_no_operation_changes_anything_by_a_cookie_alone(settings: Settings, dat
         changes = session.execute(text("SELECT action FROM audit_log WHERE action <> 'sign_in' AND actor = 'admin'"))
         assert changes.all() == []
         assert session.execute(text("SELECT count(*) FROM jobs")).scalar_one() == 0
+
+
+def test_no_page_changes_anything_by_a_cookie_alone(settings: Settings, database: Database) -> None:
+    """Over all routes of pages but those for who is not signed in: forms without a token, with a wrong one."""
+    asked, open_ = 0, set()
+    with browser(settings, database, "admin") as (client, _):
+        _, of_another = sign_in(client.app, database, "admin")  # type: ignore[arg-type]
+        for route in (route for router in PAGES for route in router.routes if isinstance(route, APIRoute)):
+            if "GET" in route.methods:
+                continue
+            if not any(isinstance(each.call, Require) for each in dependencies_of(route)):
+                open_.add(route.path)
+                continue
+            url = re.sub(r"\{[a-z_]+\}", ANY_ID, route.path)
+            for form in ({}, {"csrf": ""}, {"csrf": of_another}):
+                asked += 1
+                answer = client.post(url, data=form)
+                assert answer.status_code in (403, 415, 422), (url, answer.text)
+                if answer.status_code == 403:
+                    assert answer.json()["type"] == "/problems/csrf", (url, answer.text)
+    assert asked > 30 and open_ == {"/sign-in", "/sign-in/link", "/sign-out"}
+    with database.begin() as session:
+        changes = session.execute(text("SELECT action FROM audit_log WHERE action <> 'sign_in' AND actor = 'admin'"))
+        assert changes.all() == []
 
 
 @pytest.mark.parametrize(

@@ -57,6 +57,7 @@ def test_over_https_cookies_are_secure_and_of_this_host(settings: Settings, data
         if by == "the address":
             client.base_url = "https://testserver"
         answer = sign_in(client)
+        assert answer.headers["strict-transport-security"] == "max-age=31536000"
         for cookie in answer.headers.get_list("set-cookie"):
             assert cookie.startswith("__Host-overread") and "; Secure" in cookie and "; Path=/" in cookie
         cookies = {
