@@ -8,8 +8,6 @@
 - `answering` answers questions for predictions on the shared site; `sites.inferring(own_site)` on another one.
 """
 
-import os
-import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
@@ -18,12 +16,11 @@ import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.browser import sites
+from tests.browser.chromium import FLAGS, program
 from tests.browser.guard import LISTEN, Guard
 from tests.browser.sites import Site
 
 HERE = Path(__file__).parent
-NAMES = ("chromium", "chromium-browser", "google-chrome")
-FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 OpenPage = Callable[..., Page]
 
 
@@ -37,8 +34,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 @pytest.fixture(scope="session")
 def chromium() -> str:
-    """The browser's program: OVERREAD_TEST_BROWSER, else Chromium where it is installed."""
-    found = os.environ.get("OVERREAD_TEST_BROWSER") or next(filter(None, map(shutil.which, NAMES)), None)
+    found = program()
     if found is None:
         pytest.skip("Chromium is not installed, and OVERREAD_TEST_BROWSER names no browser")
     return found
@@ -118,7 +114,7 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
             viewport={"width": width, "height": height},
             color_scheme="dark" if dark else "light",
             device_scale_factor=scale,
-            **signed_in(here, role),
+            **sites.signed_in(here, role),
             **options,
         )
         context.set_default_timeout(15_000)
@@ -139,12 +135,3 @@ def open_page(browser: Browser, request: pytest.FixtureRequest) -> Iterator[Open
 @pytest.fixture
 def page(open_page: OpenPage) -> Page:
     return open_page()
-
-
-def signed_in(site: Site, role: str | None) -> dict[str, Any]:
-    """Return the options of a browser context in which the user of a role is signed in."""
-    if role is None:
-        return {}
-    name, value = sites.new_session(site, role)
-    cookie = {"name": name, "value": value, "httpOnly": True, "sameSite": "Lax", "secure": False}
-    return {"storage_state": {"cookies": [{**cookie, "domain": "127.0.0.1", "path": "/", "expires": -1}]}}

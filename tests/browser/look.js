@@ -67,8 +67,9 @@
     if (!isShown(each) || each.closest(".hidden, .skip, svg, canvas")) return false;
     const style = getComputedStyle(each);
     const ownText = [...each.childNodes].some((node) => node.nodeType === 3 && node.data.trim());
-    return ownText && ["hidden", "clip"].includes(style.overflowX) && each.scrollWidth > each.clientWidth + 1 && !each.closest("[title]");
-  }).map((each) => `clipped, and no title has the rest: ${named(each)}`);
+    if (!ownText || each.clientWidth === 0 || each.scrollWidth <= each.clientWidth + 1) return false;
+    return style.overflowX === "visible" || (["hidden", "clip"].includes(style.overflowX) && !each.closest("[title]"));
+  }).map((each) => `its text does not fit, and no title has the rest: ${named(each)}`);
 
   const motion = () => {
     const faults = document.getAnimations().filter((each) => each.playState === "running").map((each) => `an animation runs: ${each.animationName ?? each.transitionProperty ?? each.id}`);

@@ -1,7 +1,9 @@
 """A service with an archive, as browser tests ask it: a database, a data folder, keys, and the address it is served at."""
 
 import json
+import logging
 import shutil
+import tempfile
 import threading
 import uuid
 from collections.abc import Iterator
@@ -11,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import structlog
 from fastapi.testclient import TestClient
 from sqlalchemy import text
 
@@ -20,12 +23,14 @@ from app.auth.sessions import service as sessions
 from app.auth.sessions.cookies import Cookies
 from app.ecgs.patients import PatientHasher
 from app.ecgs.service import Archive
+from app.embedded.postgres import EmbeddedPostgres
 from app.imports import simulation
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.kit.folders import open_folders
 from app.main import create_app
+from app.migrate import migrate
 from app.models.starter import ensure_starter
 from app.predictions import worker
 from app.predictions.child import WarmChild
@@ -34,11 +39,14 @@ from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.corpus.simulator.ledger import table_a1
 from ml.formats.wfdb import write_wfdb
+from ml.labeling import builtin_text
 from tests.app.serving import served
 from tests.conftest import _run, _with_name, drop
 
 ECGS = 24
 PAIRS = 1000
+VERSION = "hostile-1"
+BLIND = "blind reader"  # a user who holds an ECG to read blind, and is shown nothing else until then
 SEED = 19
 
 HOSTILE = (
@@ -68,20 +76,41 @@ class Site:
         return httpx.Client(base_url=self.url, headers={"Authorization": f"Bearer {self.keys[role]}"}, timeout=60)
 
 
-def new_session(site: Site, role: str) -> tuple[str, str]:
-    """Sign the user of a role in, as their browser would be after a password; return the cookie's name and value."""
+def new_session(site: Site, name: str) -> tuple[str, str]:
+    """Sign a user in, as their browser would be after a password; return the cookie's name and value."""
     database = Database(site.settings)
     cookies = Cookies(site.settings, PatientHasher(site.settings))
     value, token = cookies.new()
     try:
         with database.begin() as session:
-            user = user_by_name(session, role)
+            user = user_by_name(session, name)
             assert user is not None
             browser = sessions.Browser("127.0.0.1", "test")
             sessions.open_session(session, user, token, opened_by="password", browser=browser, settings=site.settings)
     finally:
         database.close()
     return "overread", value
+
+
+def signed_in(site: Site, name: str | None) -> dict[str, Any]:
+    """Return the options of a browser context in which a user is signed in."""
+    if name is None:
+        return {}
+    cookie_name, value = new_session(site, name)
+    cookie = {"name": cookie_name, "value": value, "httpOnly": True, "sameSite": "Lax", "secure": False}
+    return {"storage_state": {"cookies": [{**cookie, "domain": "127.0.0.1", "path": "/", "expires": -1}]}}
+
+
+@contextmanager
+def standing_alone() -> Iterator[tuple[tuple[str, str], Path]]:
+    """Yield a migrated database to copy on a PostgreSQL of one's own, and a folder: for scripts, which have no fixtures."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.ERROR))
+    with tempfile.TemporaryDirectory() as folder, EmbeddedPostgres(Path(folder) / "pg", durable=False) as url:
+        _run(url, "CREATE DATABASE base")
+        database = Database(Settings(database_url=_with_name(url, "base"), _env_file=None))
+        migrate(database)
+        database.close()
+        yield (url, "base"), Path(folder)
 
 
 def new_settings(template: tuple[str, str], folder: Path) -> Settings:
@@ -198,32 +227,37 @@ def fill(site: Site) -> Site:
             )
             for number, (ecg, words) in enumerate(zip(simulated[ECGS:], HOSTILE, strict=True))
         ]
+        for ecg_id, words in zip(hostile, HOSTILE, strict=True):
+            report = {"source": "overread", "text": f"{words}\nPossible LVH", "reader": words, "blinded": "yes"}
+            assert client.post(f"/v1/ecgs/{ecg_id}/reports", json=report).status_code == 201
+        yaml = builtin_text().replace("version: overread-2", f"version: {VERSION}", 1)
+        yaml = yaml.replace("name: Sinus Rhythm", f"name: '{HOSTILE[1]} SR'", 1)
+        assert client.post("/v1/vocabularies", json={"yaml": yaml}).status_code == 201
         accepted = client.post("/v1/datasets", json={"name": HOSTILE[0], "seed": 1})
         assert accepted.status_code == 202, accepted.text
         job = accepted.json()["id"]
-        review = {"name": HOSTILE[0], "mode": "assisted", "rule": {"kind": "random"}, "ecgs": 3}
-        review_list = client.post("/v1/reviews/lists", json=review).json()["id"]
-        held = client.post(f"/v1/reviews/lists/{review_list}/claim").json()["item"]["id"]
         run_job(site.settings, job)
         model = client.get("/v1/models").json()["items"][0]["id"]
         dataset = client.get(f"/v1/jobs/{job}").json()["result"]["dataset_id"]
-        user = client.post("/v1/users", json={"name": HOSTILE[1], "role": "viewer"}).json()["id"]
-        link = client.post(f"/v1/users/{user}/sign-in-link").json()["address"].rpartition("=")[2]
-    with database.begin() as session:
-        session.execute(text("UPDATE sign_in_links SET expires_at = now() + interval '1 day'"))
-    database.close()
-    ids = {"ecg_id": ecgs[0], "label": "aflutter", "job_id": job, "dataset_id": dataset, "model_id": model}
-    ids["item_id"] = held
-    ids |= {"user_id": user, "link": link}
-    return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
+    ids = {
+        "version": VERSION,
+        "ecg_id": ecgs[0],
+        "label": "aflutter",
+        "job_id": job,
+        "dataset_id": dataset,
+        "model_id": model,
+    }
+    return replace(site, ecgs=tuple(ecgs), hostile=tuple(hostile), ids=ids)
 
 
 def complete(site: Site) -> Site:
-    """Put what takes longer into a filled site: a trained model and an evaluation."""
+    """Put one of everything else into a filled site: people, a review that is open, a trained model, an evaluation."""
     quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.003}
     dataset, ids = site.ids["dataset_id"], {}
     with TestClient(create_app(site.settings)) as client:
         client.headers["Authorization"] = f"Bearer {site.keys['admin']}"
+
+        ids |= _people(site) | _reviews(client, site)
 
         def done(address: str, body: dict[str, Any]) -> tuple[str, dict[str, Any]]:
             job = client.post(address, json=body).json()["id"]
@@ -238,6 +272,31 @@ def complete(site: Site) -> Site:
         asked = {"model": site.ids["model_id"], "compare_with": ids["trained_id"], "dataset": dataset}
         ids["evaluation_id"], _ = done("/v1/evaluations", {**asked, "split": "train"})
     return replace(site, ids=site.ids | ids)
+
+
+def _people(site: Site) -> dict[str, str]:
+    """Make the reader who reads blind, and a user with a hostile name who was sent a link."""
+    database = Database(site.settings)
+    with database.begin() as session:
+        auth.create_user(session, "test", BLIND, "reader")
+        user = auth.create_user(session, "test", HOSTILE[0], "viewer")
+        ids = {"user_id": str(user.id), "link_token": sessions.make_link(session, "test", user)}
+        session.execute(text("UPDATE sign_in_links SET expires_at = now() + interval '1 day'"))  # longer than a walk
+        site.keys[BLIND] = auth.issue_key(session, "test", BLIND)
+    database.close()
+    return ids
+
+
+def _reviews(client: TestClient, site: Site) -> dict[str, str]:
+    """Make two lists, and let the blind reader claim an ECG."""
+    rule = {"kind": "random", "seed": 1}
+    for mode in ("assisted", "blind"):
+        asked = {"name": f"{mode} {HOSTILE[0]}", "mode": mode, "rule": rule, "ecgs": 20}
+        made = client.post("/v1/reviews/lists", json=asked)
+        assert made.status_code == 201, made.text
+    blind = {"Authorization": f"Bearer {site.keys[BLIND]}"}
+    claimed = client.post(f"/v1/reviews/lists/{made.json()['id']}/claim", headers=blind)
+    return {"list_id": made.json()["id"], "item_id": claimed.json()["item"]["id"]}
 
 
 def _hostile_metadata(text: str, number: int) -> dict[str, Any]:

@@ -8,7 +8,6 @@ import pytest
 from playwright.sync_api import Browser, Page
 
 from tests.browser import sites, walk
-from tests.browser.conftest import signed_in
 from tests.browser.guard import LISTEN, Guard
 from tests.browser.sites import Site
 
@@ -31,7 +30,7 @@ def shown(request: pytest.FixtureRequest, browser: Browser, whole_site: Site) ->
         base_url=whole_site.url,
         viewport={"width": 1280, "height": 800},
         color_scheme="light",
-        **signed_in(whole_site, role),
+        **sites.signed_in(whole_site, role),
     )
     context.add_init_script(LISTEN)
     guard = Guard(whole_site.url, None)

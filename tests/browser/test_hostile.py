@@ -20,10 +20,10 @@ def unharmed(page: Page) -> list[str]:
     faults = [f"injected: {html}" for html in page.eval_on_selector_all(INJECTED, "each => each.map(e => e.outerHTML)")]
     if "{49}" in page.inner_text("body") or "$49" in page.inner_text("body"):
         faults.append("a template was evaluated")
-    faults += walk.look(page, "width")
+    faults += walk.look(page, "width") + walk.look(page, "clipped")
     page.set_viewport_size({"width": 390, "height": 844})
     page.wait_for_timeout(100)
-    return faults + [f"390 px: {fault}" for fault in walk.look(page, "width")]
+    return faults + [f"390 px: {fault}" for fault in walk.look(page, "width") + walk.look(page, "clipped")]
 
 
 @pytest.mark.parametrize("path", walk.PATHS)

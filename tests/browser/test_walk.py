@@ -25,7 +25,10 @@ FAULTS = {
         "</main><main>": "2 main",
     },
     "width": {'<p><b style="display:block;width:3000px">x</b></p>': "too wide"},
-    "clipped": {'<p style="width:40px;overflow:hidden;white-space:nowrap">a long text</p>': "clipped"},
+    "clipped": {
+        '<p style="width:40px;overflow:hidden;white-space:nowrap">a long text</p>': "does not fit",
+        '<p style="width:40px">averylongwordindeed</p>': "does not fit",
+    },
     "motion": {'<p style="transition: color 1s">x</p>': "moves"},
     "numbers": {
         '<table><thead><tr><th>n</th></tr></thead><tbody><tr><td class="num">7</td></tr></tbody></table>': "explains"

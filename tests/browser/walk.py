@@ -14,7 +14,7 @@ from app.auth.access import Require
 from app.auth.service import ROLES, Role
 from app.kit.declared import dependencies_of
 from app.pages import PAGES
-from tests.browser.sites import Site
+from tests.browser.sites import BLIND, Site
 
 LOOK = (Path(__file__).parent / "look.js").read_text(encoding="utf-8")
 WCAG = {"runOnly": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa"], "resultTypes": ["violations"]}
@@ -44,12 +44,13 @@ IDS: dict[str, dict[str, str]] = {
 """Which of the site's identifiers a parameter stands for, where it is not the one of its name."""
 
 QUERIES: dict[str, str] = {
-    "/sign-in/link": "token={link}",
+    "/disagreement/compare": "a.sex=male&b.sex=female",
     "/models/compare": "a={model_id}&b={trained_id}&dataset={dataset_id}",
+    "/sign-in/link": "token={link_token}",
 }
 """What an address needs after its `?` to show something. `{name}` stands for an identifier of that kind."""
 
-SHOWN_TO: dict[str, str | None] = {"/sign-in": None, "/sign-in/link": None}
+SHOWN_TO: dict[str, str | None] = {"/reviews/items/{item_id}": BLIND, "/sign-in": None, "/sign-in/link": None}
 """Who opens a page that is not for the admin. None: somebody who is not signed in."""
 
 
