@@ -18,14 +18,14 @@ ANNA: dict[str, JsonValue] = {
     "keys": 1,
     "sessions": 2,
     "last_seen_at": "2026-03-02T08:55:40.193027Z",
-    "created_at": "2026-01-12T10:00:00.000000Z",
+    "created_at": "2026-01-12T10:00:00Z",
 }
 KEY: dict[str, JsonValue] = {
     "id": "5f0c8c6b-9f1a-4c38-8f1b-1a8f0f6a7c11",
     "hint": "ovr_Xk3d",
     "source": "issued",
     "state": "active",
-    "created_at": "2026-01-12T10:00:00.000000Z",
+    "created_at": "2026-01-12T10:00:00Z",
     "expires_at": "2027-01-31T00:00:00Z",
     "last_used_at": None,
 }
@@ -35,9 +35,9 @@ SESSION: dict[str, JsonValue] = {
     "opened_by": "password",
     "address": "10.20.0.14",
     "browser": "Mozilla/5.0 (X11; Linux x86_64; rv:140.0) Gecko/20100101 Firefox/140.0",
-    "created_at": "2026-03-02T08:00:00.000000Z",
+    "created_at": "2026-03-02T08:00:00Z",
     "last_seen_at": "2026-03-02T08:55:40.193027Z",
-    "expires_at": "2026-03-16T08:00:00.000000Z",
+    "expires_at": "2026-03-16T08:00:00Z",
 }
 
 
@@ -91,7 +91,7 @@ class LinkOut(BaseModel):
             "examples": [
                 {
                     "address": "https://ecg.example.org/sign-in/link?token=Jm2l0m9v1r3c8WgV5k0dQmZ2yB1b7Xh4nT6pL9sR3wA",
-                    "expires_at": "2026-03-02T09:15:00.000000Z",
+                    "expires_at": "2026-03-02T09:15:00Z",
                 }
             ]
         }
