@@ -87,7 +87,7 @@ def test_a_missing_example_is_noticed(page: dict[str, Any]) -> None:
 @pytest.mark.parametrize(("method", "route"), ROUTES)
 def test_every_answer_has_an_example_of_its_model(page: dict[str, Any], method: str, route: APIRoute) -> None:
     found = list(answers(page, method, route))
-    assert found
+    assert found or "204" in page["paths"][route.path_format][method]["responses"]  # which has no body
     for status, media_type, content in found:
         if media_type in BINARY:
             continue
