@@ -51,6 +51,7 @@ from app.readers.routes import router as readers
 from app.reports.routes import router as reports
 from app.reviews.gold.routes import router as review_gold
 from app.reviews.lists.routes import router as review_lists
+from app.reviews.quality.routes import router as review_quality
 from app.reviews.routes import router as reviews
 from app.settings import Settings
 from app.sites.routes import router as sites
@@ -72,7 +73,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
-    *(review_lists, reviews, review_gold, erasures, access, users, access_log, health.router),
+    *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )
 
 

@@ -64,7 +64,7 @@ def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilte
     if not rows and not has_overread_by(session, reader):
         raise not_found("reader")
     labels = rules.vocabulary.labels
-    alone = _beside(rows, "alone", labels, hedged)
+    alone = counts_beside(rows, "alone", labels, hedged)
     prevalence = statistics.proportion(alone.machine, alone.pairs)
     shown = {
         "readings": alone.pairs.tolist(),
@@ -72,7 +72,7 @@ def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilte
         "prevalence": plain(prevalence.value),
         "prevalence_ci": intervals(prevalence),
     }
-    against_machine = _beside([_swapped(row) for row in rows], "machine", labels, hedged)
+    against_machine = counts_beside([_swapped(row) for row in rows], "machine", labels, hedged)
     one_group = LabelCounts(*(getattr(against_machine, name)[None] for name in ("both", "added", "removed", "neither")))
     return {
         "reader": reader,
@@ -83,8 +83,8 @@ def profile(session: Session, rules: ReadingRules, reader: str, chosen: EcgFilte
         **queries.not_read(session, rules.id, reader, chosen),
         "prevalence": _rows(labels, shown),
         "machine": label_rows(one_group, labels)[0],
-        "final": _compared(_beside(rows, "final", labels, hedged), labels, independent=True),
-        "others": _compared(_beside(rows, "reader", labels, hedged), labels, independent=False),
+        "final": _compared(counts_beside(rows, "final", labels, hedged), labels, independent=True),
+        "others": _compared(counts_beside(rows, "reader", labels, hedged), labels, independent=False),
     }
 
 
@@ -139,9 +139,14 @@ def _fleiss(histogram: Integers, labels: Sequence[Label]) -> list[Json]:
     return _rows(labels, {"ecgs": ecgs, "kappa": plain(kappa.value), "kappa_ci": intervals(kappa)})
 
 
-def _beside(rows: Sequence[Beside], other: str, labels: Sequence[Label], hedged: Hedged) -> LabelCounts:
-    """Count this reader ("machine" of the counts) against others ("over-read"), by label."""
-    wanted = [row[1:] for row in rows if row.other == other]
+def counts_beside(
+    rows: Sequence[tuple[str, int, int, int, int, int]], other: str, labels: Sequence[Label], hedged: Hedged
+) -> LabelCounts:
+    """Count this reader ("machine" of the counts) against others ("over-read"), by label.
+
+    A row says what the other reading is, the two masks of this one, those of the other, and how many there are.
+    """
+    wanted = [row[1:] for row in rows if row[0] == other]
     present, uncertain, other_present, other_uncertain, readings = np.array(wanted, np.int64).reshape(-1, 5).T
     masks = Masks(present, uncertain, other_present, other_uncertain)
     cell = np.arange(len(wanted))
