@@ -148,7 +148,7 @@ def _rows(labels: Sequence[Label], counts: LabelCounts, cells: dict[str, Integer
     """Return a row a label: its counts, kappa and other rates; of too few ECGs their number alone."""
     columns: dict[str, Sequence[object]] = {"both": counts.both.tolist()}
     columns |= {name: values.tolist() for name, values in cells.items()}
-    for name, rate in {**rates, "kappa": statistics.kappa(counts)}.items():
+    for name, rate in {**rates, "kappa": statistics.kappa_of_few(counts)}.items():
         columns |= {name: plain(rate.value), f"{name}_ci": intervals(rate)}
     found = []
     for at, label in enumerate(labels):

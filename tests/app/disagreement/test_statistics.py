@@ -119,3 +119,23 @@ def test_mcnemars_p_of_large_counts_is_right() -> None:
     from scipy.stats import norm
 
     assert statistics.mcnemar(counts)[0] == pytest.approx(2 * norm.sf(z), rel=1e-3)
+
+
+@pytest.mark.parametrize("ecgs", [20, 75, 300])
+@pytest.mark.parametrize("reliability", [0.75, 0.9, 0.97])
+def test_the_interval_of_few_holds_the_true_kappa(ecgs: int, reliability: float) -> None:
+    draw = np.random.default_rng(3)
+    truth = draw.random((4000, ecgs)) < 0.25
+    first, second = (truth ^ (draw.random(truth.shape) > reliability) for _ in range(2))
+    counts = LabelCounts(
+        *(cell.sum(axis=1) for cell in (first & second, ~first & second, first & ~second, ~first & ~second))
+    )
+    agree = reliability**2 + (1 - reliability) ** 2
+    positive = 0.25 * reliability + 0.75 * (1 - reliability)
+    expected = positive**2 + (1 - positive) ** 2
+    true = (agree - expected) / (1 - expected)
+    found = statistics.kappa_of_few(counts)
+    known = ~np.isnan(found.value)
+    assert np.mean((found.low <= true)[known] & (true <= found.high)[known]) >= 0.92
+    assert ((found.low <= found.value) & (found.value <= found.high))[known].all()
+    np.testing.assert_array_equal(found.value, statistics.kappa(counts).value)
