@@ -4,7 +4,7 @@ import hashlib
 import json
 from typing import Any
 
-from fastapi import Request, Response
+from fastapi import Depends, Request, Response
 
 PRIVATE = {"Cache-Control": "private, no-cache", "Vary": "Authorization"}
 """Shared caches keep nothing. Private ones ask before each use, so each use is authorised and recorded."""
@@ -30,3 +30,11 @@ def not_modified(request: Request, etag: str) -> Response | None:
 def headers_of(etag: str) -> dict[str, str]:
     """Return the headers of an answer that may be kept."""
     return {"ETag": etag, **PRIVATE}
+
+
+async def _no_store(response: Response) -> None:
+    response.headers["Cache-Control"] = "no-store"
+
+
+NO_STORE = Depends(_no_store)
+"""A dependency of answers that nobody keeps: what may be shown changes while the address stays."""

@@ -19,7 +19,7 @@ from app.reviews import service
 from app.reviews.schemas import Claim, DraftIn, DraftOut, ItemOut, LockIn, Open, Released, SignIn
 from app.vocabularies.service import LabelersDep
 
-router = APIRouter(prefix="/v1/reviews", tags=["reviews"])
+router = APIRouter(prefix="/v1/reviews", tags=["reviews"], dependencies=[caching.NO_STORE])
 
 
 @router.post("/lists/{list_id}/claim", responses=responses(404, 409, 422))

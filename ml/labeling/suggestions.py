@@ -31,12 +31,17 @@ def suggestions(labeler: Labeler, typed: str, limit: int) -> list[Suggestion]:
     ranked = sorted(fitting, key=lambda each: (each.term not in names, not each.term.lower().startswith(wanted)))
     offered: list[Suggestion] = []
     of_label = Counter[str]()
+    words = set[str]()
     for each in ranked:
         if len(offered) == limit:
             break
+        together = each.term.lower().replace(" ", "")
+        if together in words:  # the same words in capitals, or run together
+            continue
         said = [(finding.label, finding.status) for finding in labeler.read(each.term).findings]
         if of_label[each.label] < MOST_OF_A_LABEL and said == [(each.label, "present")]:
             offered.append(each)
+            words.add(together)
             of_label[each.label] += 1
     return offered
 

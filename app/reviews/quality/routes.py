@@ -10,6 +10,7 @@ from app.auth.queries import user_named
 from app.auth.service import allows
 from app.disagreement.parameters import Hedges
 from app.ecgs.filters import settled
+from app.kit.caching import NO_STORE
 from app.kit.database import SessionDep
 from app.kit.pagination import Cursor, Limit, Page, decode
 from app.kit.problems import Problem, check_known, responses
@@ -22,7 +23,7 @@ from app.reviews.quality.schemas import ChangedOut, Influence, Quality
 from app.vocabularies.service import LabelersDep
 from ml.corpus.sources import HEDGED
 
-router = APIRouter(prefix="/v1/reviews", tags=["reviews"])
+router = APIRouter(prefix="/v1/reviews", tags=["reviews"], dependencies=[NO_STORE])
 
 
 @router.get("/quality", response_model=Quality, responses=responses(422))

@@ -145,6 +145,7 @@ def test_no_operation_tells_a_blind_reader_anything(
         assert waveform.status_code == 200 and secret not in str(waveform.headers)
         again = client.get(item["waveform"], auth=by, headers={"If-None-Match": waveform.headers["ETag"]})
         assert again.status_code in (200, 304)
+    assert client.get(f"/v1/reviews/items/{item['id']}", auth=by).headers["Cache-Control"] == "no-store"
     locked = reader.lock(item, "LVH")
     assert set(told(reader.get(f"/v1/reviews/items/{item['id']}"))) >= {"left bundle", "quixotic", "lbbb", "73125"}
     assert locked["first"]["blinded"] and locked["prediction"]["labels"][0]["probability"] == PROBABILITY
