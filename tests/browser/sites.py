@@ -40,6 +40,7 @@ from ml.corpus.simulator import simulate
 from ml.corpus.simulator.ledger import table_a1
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
+from ml.labeling import builtin
 from tests.app.serving import served
 from tests.conftest import _run, _with_name, drop
 
@@ -248,6 +249,15 @@ def fill(site: Site) -> Site:
         "model_id": model,
     }
     return replace(site, ecgs=tuple(ecgs), hostile=tuple(hostile), ids=ids)
+        user = client.post("/v1/users", json={"name": HOSTILE[1], "role": "viewer"}).json()["id"]
+        link = client.post(f"/v1/users/{user}/sign-in-link").json()["address"].rpartition("=")[2]
+    with database.begin() as session:
+        session.execute(text("UPDATE sign_in_links SET expires_at = now() + interval '1 day'"))
+    database.close()
+    ids = {"ecg_id": ecgs[0], "label": "aflutter", "job_id": job, "dataset_id": dataset, "model_id": model}
+    ids |= {"item_id": held, "version": builtin().version}
+    ids |= {"user_id": user, "link": link}
+    return Site(site.settings, site.keys, tuple(ecgs), tuple(hostile), ids)
 
 
 def complete(site: Site) -> Site:
@@ -270,6 +280,7 @@ def complete(site: Site) -> Site:
         ids["training_id"], trained = done("/v1/training-jobs", asked)
         ids["trained_id"] = trained["model_id"]
         asked = {"model": site.ids["model_id"], "compare_with": ids["trained_id"], "dataset": dataset}
+        ids["preview_id"], _ = done("/v1/vocabularies/preview", {"version": "overread-1", "sample": "all"})
         ids["evaluation_id"], _ = done("/v1/evaluations", {**asked, "split": "train"})
     return replace(site, ids=site.ids | ids)
 

@@ -33,6 +33,7 @@ PARTS = frozenset(
         "/ecgs/{ecg_id}/predictions",
         "/evaluations/{job_id}/curves",
         "/models/{model_id}/curves",
+        "/vocabularies/{version}/file",
     }
 )
 """GET routes that answer with a part of a page."""
@@ -40,11 +41,15 @@ PARTS = frozenset(
 IDS: dict[str, dict[str, str]] = {
     "/evaluations/{job_id}": {"job_id": "evaluation_id"},
     "/evaluations/{job_id}/curves": {"job_id": "evaluation_id"},
+    "/vocabularies/previews/{job_id}": {"job_id": "preview_id"},
 }
 """Which of the site's identifiers a parameter stands for, where it is not the one of its name."""
 
 QUERIES: dict[str, str] = {
     "/disagreement/compare": "a.sex=male&b.sex=female",
+    "/vocabularies/compare": "a=overread-1&b={version}",
+    "/vocabularies/{version}/unmapped/ecgs": "statement=otherwise+normal+ecg",
+    "/sign-in/link": "token={link}",
     "/models/compare": "a={model_id}&b={trained_id}&dataset={dataset_id}",
     "/sign-in/link": "token={link_token}",
 }

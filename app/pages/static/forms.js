@@ -104,3 +104,11 @@ document.addEventListener("click", (event) => {
   if (opener) document.getElementById(opener.dataset.opens).showModal();
   event.target.closest?.("[data-closes]")?.closest("dialog").close();
 });
+
+function ready() {
+  document.documentElement.dataset.forms = "ready";
+  for (const form of document.querySelectorAll("form[data-early]")) form.requestSubmit();
+}
+
+if (document.readyState === "complete") ready();
+else addEventListener("load", ready);
