@@ -7,6 +7,9 @@
 
 import { api, showProblem } from "./base.js";
 
+/** Return the `data-` attributes of a form; `form.dataset` would be its field of that name. */
+export const dataOf = (form) => Reflect.get(HTMLElement.prototype, "dataset", form);
+
 const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
 async function valueOf(field) {
@@ -63,22 +66,22 @@ function problems(form, problem) {
 
 async function send(form) {
   const body = await bodyOf(form);
-  const path = form.dataset.api.replace(/\{(\w+)\}/g, (_, name) => {
+  const path = dataOf(form).api.replace(/\{(\w+)\}/g, (_, name) => {
     const value = body[name];
     delete body[name];
     return encodeURIComponent(value ?? "");
   });
   const content = JSON.stringify(body);
-  if (form.sent !== content) { form.sent = content; form.key = random(); }
-  const headers = "keyless" in form.dataset ? {} : { "Idempotency-Key": form.key };
+  if (dataOf(form).sent !== content) { dataOf(form).sent = content; dataOf(form).key = random(); }
+  const headers = "keyless" in dataOf(form) ? {} : { "Idempotency-Key": dataOf(form).key };
   const options = { method: "POST", headers };
-  if (!("bodyless" in form.dataset)) { options.body = content; headers["Content-Type"] = "application/json"; }
+  if (!("bodyless" in dataOf(form))) { options.body = content; headers["Content-Type"] = "application/json"; }
   const response = await api(path, options);
   const answer = await response.json();
   if (!response.ok) { show(form, problems(form, answer)); return; }
   show(form, []);
-  if (form.dataset.go !== undefined) {
-    location.assign(form.dataset.go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name] ?? "")) || location.href);
+  if (dataOf(form).go !== undefined) {
+    location.assign(dataOf(form).go.replace(/\{(\w+)\}/g, (_, name) => encodeURIComponent(answer[name] ?? "")) || location.href);
     return;
   }
   form.dispatchEvent(new CustomEvent("api:done", { bubbles: true, detail: { answer, body } }));
@@ -86,7 +89,7 @@ async function send(form) {
 
 document.addEventListener("submit", async (event) => {
   const form = event.target;
-  if (!form.dataset.api) return;
+  if (!dataOf(form).api) return;
   event.preventDefault();
   if (form.getAttribute("aria-busy") === "true") return;
   form.setAttribute("aria-busy", "true");

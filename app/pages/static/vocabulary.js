@@ -1,7 +1,7 @@
 // Drafts of a vocabulary, and what one would change.
 
 import { api, problemOf } from "./base.js";
-import { bodyOf } from "./forms.js";
+import { bodyOf, dataOf } from "./forms.js";
 
 const element = (name, attributes = {}, ...children) => {
   const made = Object.assign(document.createElement(name), attributes);
@@ -109,10 +109,10 @@ async function addTerm(form) {
 }
 
 async function preview(form) {
-  const place = document.querySelector(form.dataset.previews);
+  const place = document.querySelector(dataOf(form).previews);
   const body = await bodyOf(form);
   body.sample = body.sample === "all" ? "all" : Number(body.sample);
-  if ("withDraft" in form.dataset) body.yaml = yaml.value;
+  if ("withDraft" in dataOf(form)) body.yaml = yaml.value;
   place.replaceChildren(element("p", { className: "muted" }, "Reading …"));
   const answer = await sent(form, "/v1/vocabularies/preview", body);
   if (answer?.kind === "preview") { location.assign(`/jobs/${answer.id}`); return; }
@@ -126,7 +126,7 @@ async function store(form) {
 
 document.addEventListener("submit", (event) => {
   const form = event.target;
-  const does = "drafts" in form.dataset ? addTerm : form.dataset.previews ? preview : "withDraft" in form.dataset ? store : null;
+  const does = "drafts" in dataOf(form) ? addTerm : dataOf(form).previews ? preview : "withDraft" in dataOf(form) ? store : null;
   if (!does) return;
   event.preventDefault();
   event.stopImmediatePropagation(); // these forms are not sent field by field
