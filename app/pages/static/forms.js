@@ -64,6 +64,8 @@ function problems(form, problem) {
   return lines.length ? lines : [problem.detail];
 }
 
+const sent = new WeakMap(); // what a form has sent, and under which key
+
 async function send(form) {
   const body = await bodyOf(form);
   const path = dataOf(form).api.replace(/\{(\w+)\}/g, (_, name) => {
@@ -72,8 +74,8 @@ async function send(form) {
     return encodeURIComponent(value ?? "");
   });
   const content = JSON.stringify(body);
-  if (dataOf(form).sent !== content) { dataOf(form).sent = content; dataOf(form).key = random(); }
-  const headers = "keyless" in dataOf(form) ? {} : { "Idempotency-Key": dataOf(form).key };
+  if (sent.get(form)?.content !== content) sent.set(form, { content, key: random() });
+  const headers = "keyless" in dataOf(form) ? {} : { "Idempotency-Key": sent.get(form).key };
   const options = { method: "POST", headers };
   if (!("bodyless" in dataOf(form))) { options.body = content; headers["Content-Type"] = "application/json"; }
   const response = await api(path, options);
