@@ -18,11 +18,11 @@ _QUARTERS = tuple(LEADS[first : first + 3] for first in range(0, 12, 3))
 _HALVES = (LEADS[:6], LEADS[6:])
 _LAYOUTS: dict[Layout, tuple[tuple[tuple[str, ...], ...], tuple[str, ...], float]] = {
     "3x4": (_QUARTERS, ("II",), 35.0),
-    "3x4+3": (_QUARTERS, ("II", "V1", "V5"), 27.0),
+    "3x4+3": (_QUARTERS, ("II", "V1", "V5"), 25.0),
     "6x2": (_HALVES, ("II",), 25.0),
-    "12x1": ((LEADS,), (), 14.0),
+    "12x1": ((LEADS,), (), 15.0),
 }
-"""Columns of leads, rhythm strips below them, and the height of a row: together no higher than an A4 sheet."""
+"""Columns of leads, rhythm strips below them, and the height of a row: a multiple of 5, all together within A4."""
 
 
 class Piece(NamedTuple):

@@ -10,6 +10,7 @@ import { WaveformProblem, load } from "./waveform.js";
 export { WaveformProblem };
 
 const ZOOMS = [0.5, 0.75, 1, 1.25, 1.5, 2, 3];
+const PRINTED_ROWS_MM = { "12x1": 15, "3x4+3": 25 }; // lower than on the screen, to fit on A4
 const PRINTED_MM = 250; // of traces on one printed sheet
 const SETTLE_S = 10; // filters begin so long before what is shown
 const FILTER_NAMES = { highpass: "High-pass", lowpass: "Low-pass", notch: "Notch" };
@@ -353,7 +354,7 @@ export class EcgPaper {
     const { layout, speed, gain } = this.settings;
     const seconds = Math.min(PAGE_S, PRINTED_MM / speed);
     for (let s = 0; s < PAGE_S && this.startS + s < this.#durationS(); s += seconds) {
-      const sheet = plan({ layout, speed, gain, seconds, rowMm: layout === "12x1" ? 14 : layout === "3x4+3" ? 27 : null });
+      const sheet = plan({ layout, speed, gain, seconds, rowMm: PRINTED_ROWS_MM[layout] ?? null });
       const pen = svgPen(sheet);
       pen.paper(sheet);
       drawSheet(pen, sheet, this.#view(this.startS + s, sheet));
