@@ -15,7 +15,7 @@ from collections.abc import Iterator
 import httpx
 from playwright.sync_api import Browser, Page, sync_playwright
 
-from tests.browser.ecgs.steps import KINDS, MM, RATIOS, ZOOMS, measured, open_ecg, upload
+from tests.browser.ecgs.steps import KINDS, MM, RATIOS, WIDTH, ZOOMS, measured, open_ecg, upload
 
 FLAGS = ["--no-sandbox", "--disable-gpu", "--disable-background-networking", "--no-first-run"]
 DRAWN_MS = """() => new Promise((done) => {
@@ -79,7 +79,7 @@ def drawing(browser: Browser, url: str, headers: dict[str, str], ecg_id: str, *,
 def new_page(browser: Browser, url: str, headers: dict[str, str], ratio: int) -> Page:
     """Return a page of a context of its own."""
     context = browser.new_context(
-        base_url=url, viewport={"width": 1700, "height": 1200}, device_scale_factor=ratio, extra_http_headers=headers
+        base_url=url, viewport={"width": WIDTH, "height": 1200}, device_scale_factor=ratio, extra_http_headers=headers
     )
     return context.new_page()
 

@@ -18,6 +18,7 @@ from ml.formats import LEADS
 MM = 96 / 25.4  # CSS pixels
 ZOOMS = (0.75, 1, 1.5)
 RATIOS = (1, 2)
+WIDTH = 1630  # CSS pixels of the window: the whole paper fits at each zoom, and nothing stands beside it
 PAPER_RED, TRACE_RED = 225, 17  # the red of the paper's darkest line, at least, and of the trace
 STRIP_MM = (115.0, 147.0)  # where the rhythm strip's row is, in 3 × 4: to look there, not to measure
 

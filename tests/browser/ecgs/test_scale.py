@@ -5,7 +5,7 @@ import pytest
 from playwright.sync_api import Page
 
 from tests.browser.conftest import OpenPage
-from tests.browser.ecgs.steps import KINDS, MM, RATIOS, ZOOMS, Kind, measured, open_ecg, upload
+from tests.browser.ecgs.steps import KINDS, MM, RATIOS, WIDTH, ZOOMS, Kind, measured, open_ecg, upload
 from tests.browser.sites import Site
 
 
@@ -14,7 +14,7 @@ from tests.browser.sites import Site
 def test_a_millivolt_is_10_mm_and_200_ms_are_5_mm(site: Site, open_page: OpenPage, kind: Kind, ratio: int) -> None:
     with site.client() as client:
         ecg_id = _again(client, kind)
-    page = open_page(width=1700, height=1200, scale=ratio)
+    page = open_page(width=WIDTH, height=1200, scale=ratio)
     open_ecg(page, ecg_id)
     for zoom in ZOOMS:
         step = measured(page, zoom, ratio)
