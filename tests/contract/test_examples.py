@@ -28,7 +28,13 @@ ROUTES = [
     if isinstance(route, APIRoute)
     for method in sorted(route.methods)
 ]
-BINARY = {"application/vnd.apache.parquet", "application/octet-stream", "application/x-tar", "image/png"}
+BINARY = {
+    "application/vnd.apache.parquet",
+    "application/octet-stream",
+    "application/pdf",
+    "application/x-tar",
+    "image/png",
+}
 
 
 def models(of: type[BaseModel] = BaseModel) -> Iterator[type[BaseModel]]:
