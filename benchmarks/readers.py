@@ -1,57 +1,184 @@
-"""Every real file of a folder as its reader sees it, and how long that takes.
+"""Every real file of a folder as its reader sees it, against a second reader, and how fast each reader is.
 
-    python benchmarks/readers.py FOLDER... [--rounds 5]
+    python -m benchmarks.readers FOLDER... [--rounds 5] [--brief]
 
-One core. Prints a row a file: format, samples a lead, rate, range in mV, the sources of its readings, and the best time
-of some rounds. Times are of `ml.formats.read` alone: no file access, no checks of the signal.
+One core. Prints a row a file: format, samples a lead, rate, range in mV, how many statements each of its readings has,
+the largest difference in µV from what an independent reader makes of it (wfdb, pydicom, h5py; for SCP-ECG the same ECG
+as HL7 aECG), the largest difference in µV of the limb leads that are stored from those that I and II give, and the best
+time of some rounds. Then a row a reader: ECGs a second. Times are of `ml.formats` alone: no file access, no checks of
+the signal. `--brief` has one row for all files of a format in a folder where there are more than ten: the largest
+differences, and the mean time.
 """
 
 import argparse
 import platform
 import time
+import warnings
+from collections import defaultdict
+from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
-from ml.formats import EcgFile, Unreadable
+import numpy as np
+from numpy.typing import NDArray
+
+from ml.formats import LEADS, EcgFile, Unreadable, read
 from ml.formats.disk import RecordOnDisk, read_file, record_at
+from tests.ml.formats.edf import edf_file
+from tests.ml.formats.encodings import BITS, FLAC_BITS, record, signal_of
+from tests.ml.formats.records import simulated
+
+MANY = 10
+Signal = NDArray[np.float64]
 
 
-def best_ms(record: RecordOnDisk, rounds: int) -> tuple[float, EcgFile]:
+def by_wfdb(path: Path) -> Signal | None:
+    """Return what the `wfdb` library reads, (12, n) in mV; None where it refuses the record."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        import wfdb
+
+        try:
+            record = wfdb.rdrecord(str(path.with_suffix("")))
+        except Exception:
+            return None
+    names = [name.lower() for name in record.sig_name]
+    return np.array(record.p_signal[:, [names.index(lead.lower()) for lead in LEADS]].T)
+
+
+def by_pydicom(path: Path) -> Signal | None:
+    """Return what pydicom scales, in the file's order of leads, which is the usual one."""
+    import pydicom
+
+    return np.array(pydicom.dcmread(path).waveform_array(0).T / 1000)
+
+
+def by_h5py(path: Path) -> Signal | None:
+    """Return the samples of SPH."""
+    import h5py
+
+    with h5py.File(path) as file:
+        return np.array(file["ecg"][...], np.float64) if "ecg" in file else None
+
+
+def as_aecg(path: Path) -> Signal | None:
+    """Return the ECG of the same test files in the other format."""
+    beside = path.parent.parent / "hl7_aecg" / "Example_aECG.xml"
+    return read({"e.xml": beside.read_bytes()}).recording.millivolts() if beside.exists() else None
+
+
+SECOND: dict[str, Callable[[Path], Signal | None]] = {
+    "WFDB": by_wfdb,
+    "DICOM ECG": by_pydicom,
+    "HDF5": by_h5py,
+    "SCP-ECG": as_aecg,
+}
+
+
+def largest_uv(one: Signal, other: Signal | None) -> float:
+    """Return the largest difference of two signals in µV, NaN where there is no other."""
+    if other is None or one.shape != other.shape:
+        return float("nan")
+    return float(1000 * np.nanmax(np.abs(one - other)))
+
+
+def limb_leads(signal_mv: Signal) -> Signal:
+    """Return a signal whose III, aVR, aVL and aVF follow from I and II."""
+    one, two = signal_mv[:2]
+    return np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2, *signal_mv[6:]])
+
+
+def best_ms(on_disk: RecordOnDisk, rounds: int) -> tuple[float, EcgFile]:
     """Return the shortest time of some readings, in processor milliseconds, and what was read."""
-    files = {path.name: read_file(path) for path in (record.main, *record.beside)}
+    files = {path.name: read_file(path) for path in (on_disk.main, *on_disk.beside)}
     times = []
     for _ in range(rounds):
         began = time.process_time()
-        file = record.file_format.read(files)
+        file = on_disk.file_format.read(files)
         times.append(time.process_time() - began)
     return 1000 * min(times), file
 
 
-def row(path: Path, rounds: int) -> str | None:
-    """Return the row of a file, None where it is no main file of a known format."""
-    if (record := record_at(path)) is None:
-        return None
+class Row(NamedTuple):
+    """A file's row: cells, and the numbers of which a group has one row."""
+
+    cells: str
+    second_uv: float = np.nan
+    limbs_uv: float = np.nan
+    milliseconds: float = np.nan
+
+    def __str__(self) -> str:
+        second = "–" if np.isnan(self.second_uv) else f"{self.second_uv:.3g}"
+        return f"| {self.cells} | {second} | {self.limbs_uv:.2g} | {self.milliseconds:.1f} ms |"
+
+
+def row(path: Path, on_disk: RecordOnDisk, rounds: int) -> Row:
+    """Return the row of a file."""
+    name = on_disk.file_format.name
     try:
-        milliseconds, file = best_ms(record, rounds)
+        milliseconds, file = best_ms(on_disk, rounds)
     except Unreadable as error:
-        return f"| {path.name} | {record.file_format.name} | refused: {error} |"
+        return Row(f"{path.name} | {name} | refused: {error} | | | |")
     signal_mv = file.recording.millivolts()
-    sources = " ".join(reading.source for reading in file.readings) or "–"
-    shown = f"{signal_mv.shape[1]:,} | {file.recording.sampling_rate_hz:g} Hz"
-    span = f"{signal_mv.min():.2f} to {signal_mv.max():.2f} mV"
-    return f"| {path.name} | {record.file_format.name} | {shown} | {span} | {sources} | {milliseconds:.1f} ms |"
+    cells = (
+        path.name,
+        name,
+        f"{signal_mv.shape[1]:,}",
+        f"{file.recording.sampling_rate_hz:g} Hz",
+        f"{file.recording.duration_s:.1f} s",
+        f"{np.nanmin(signal_mv):.2f} to {np.nanmax(signal_mv):.2f} mV",
+        ", ".join(f"{each.source} {len((each.text or '').splitlines())}" for each in file.readings) or "–",
+    )
+    second = SECOND[name](path) if name in SECOND else None
+    differences = largest_uv(signal_mv, second), largest_uv(signal_mv, limb_leads(signal_mv))
+    return Row(" | ".join(cells), *differences, milliseconds)
+
+
+def of_all(name: str, rows: list[Row]) -> Row:
+    """Return the one row of a group: the largest differences, and the mean of the times."""
+    refused = sum(np.isnan(each.milliseconds) for each in rows)
+    compared = sum(not np.isnan(each.second_uv) for each in rows)
+    said = f"{len(rows)} files, {refused} refused, {compared} compared | {name} | | | | |"
+    numbers = np.array([each[1:] for each in rows], float)
+    return Row(said, np.nanmax(numbers[:, 0]), np.nanmax(numbers[:, 1]), float(np.nanmean(numbers[:, 2])))
+
+
+def made(rounds: int) -> Iterator[tuple[str, float]]:
+    """Yield a name and the milliseconds of formats without real files, 10 s of 12 leads at 500 Hz each."""
+    files = {f"WFDB {form}": record(form, signal_of(form, 5000)) for form in (*BITS, *FLAC_BITS)}
+    for name, each in (files | {"EDF": {"e.edf": edf_file(simulated())}}).items():
+        times = []
+        for _ in range(rounds):
+            began = time.process_time()
+            read(each)
+            times.append(time.process_time() - began)
+        yield name, 1000 * min(times)
 
 
 def main() -> None:
-    """Print the table."""
+    """Print the tables."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folders", nargs="+", type=Path)
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--brief", action="store_true")
     options = parser.parse_args()
     print(f"{platform.machine()}, Python {platform.python_version()}")
+    print("| file | format | samples | rate | duration | range | statements | second reader | limb leads | time |")
+    print("|---|---|--:|--:|--:|---|---|--:|--:|--:|")
+    times: dict[str, list[float]] = defaultdict(list)
     for folder in options.folders:
+        rows: dict[str, list[Row]] = defaultdict(list)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
-            if line := row(path, options.rounds):
-                print(line)
+            if on_disk := record_at(path):
+                rows[on_disk.file_format.name].append(row(path, on_disk, options.rounds))
+        for name, each in rows.items():
+            times[name] += [one.milliseconds for one in each if not np.isnan(one.milliseconds)]
+            print(*([of_all(name, each)] if options.brief and len(each) > MANY else each), sep="\n")
+    print("\n| reader | files | ECGs a second, one core |\n|---|--:|--:|")
+    for name, measured in times.items():
+        print(f"| {name} | {len(measured)} | {1000 * len(measured) / sum(measured):,.0f} |")
+    for name, milliseconds in made(options.rounds):
+        print(f"| {name} | made | {1000 / milliseconds:,.0f} |")
 
 
 if __name__ == "__main__":

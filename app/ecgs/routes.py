@@ -44,7 +44,10 @@ async def kept_upload(
     keeping: KeepingDep,
     file: Annotated[
         list[UploadFile],
-        File(description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML, Philips XML, HL7 aECG, DICOM: one."),
+        File(
+            description="WFDB: the `.hea` and its `.dat` or `.mat`. GE MUSE XML, Philips XML, HL7 aECG, DICOM, "
+            "SCP-ECG, EDF and HDF5: one."
+        ),
     ],
     metadata: Annotated[
         str | None,

@@ -118,12 +118,14 @@ def _stored(dataset: "h5py.Dataset", length: int) -> NDArray[np.float64]:
     if dataset.chunks is None:
         if dataset.id.get_storage_size() < prod(dataset.shape) * size:
             raise unreadable("wrong_length", "the file does not hold all samples")
-        return np.asarray(dataset[...], np.float64)
+        with np.errstate(invalid="ignore"):
+            return np.asarray(dataset[...], np.float64)
     whole = np.zeros(dataset.shape, np.float64)
     for place, chunk in _chunks(dataset, length):
         part = tuple(slice(begin, begin + count) for begin, count in zip(place, chunk.shape, strict=True))
         target = whole[part]
-        target[...] = chunk[tuple(slice(count) for count in target.shape)]
+        with np.errstate(invalid="ignore"):  # some of the numbers that are none are reported when they are copied
+            target[...] = chunk[tuple(slice(count) for count in target.shape)]
     return whole
 
 

@@ -95,30 +95,42 @@ class Decoder:
 
     def _places(self, windows: NDArray[np.uint16], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return where codes begin, and which structures they are of."""
-        read = windows.data
-        tables = [(self._sizes[lookup].tolist(), lookup.tolist()) for lookup in self._lookup]
-        sizes, kinds = tables[0]
         changes = any(each is not None for each in self._next)
-        place = 0
-        places: list[int] = []
-        found_kinds: list[int] = []
         try:
-            while len(places) < count:
-                window = read[place]
-                if changes and (kind := kinds[window]) >= 0:
-                    if (table := self._next[kind]) is not None:
-                        place += sizes[window]
-                        sizes, kinds = tables[table]
-                        continue
-                    found_kinds.append(kind)
-                size = sizes[window]
-                if not size:
-                    raise BadHuffman("a lead holds bits that are no code")
-                places.append(place)
-                place += size
+            places, kinds, end = (self._in_several_tables if changes else self._in_one_table)(windows, count)
         except IndexError as error:
             raise BadHuffman("a lead ends early") from error
-        if place > len(windows) - 1:
+        if (kinds < 0).any():
+            raise BadHuffman("a lead holds bits that are no code")
+        if end > len(windows) - 1:
             raise BadHuffman("a lead ends early")
-        found = np.array(places, np.int64)
-        return found, np.array(found_kinds, np.int64) if changes else self._lookup[0][windows[found]]
+        return np.array(places, np.int64), kinds
+
+    def _in_one_table(self, windows: NDArray[np.uint16], count: int) -> tuple[list[int], NDArray[np.int64], int]:
+        """Return places, kinds and the end. Bits that are no code have the size 0 and the kind -1."""
+        kinds = self._lookup[0][windows]
+        sizes = self._sizes[kinds].tolist()
+        place = 0
+        places = []
+        for _ in range(count):
+            places.append(place)
+            place += sizes[place]
+        return places, kinds[places], place
+
+    def _in_several_tables(self, windows: NDArray[np.uint16], count: int) -> tuple[list[int], NDArray[np.int64], int]:
+        """Return places, kinds and the end, where a code may change the table."""
+        lookups = [self._lookup[table][windows].tolist() for table in range(len(self._lookup))]
+        sizes, following = self._sizes.tolist(), self._next
+        lookup = lookups[0]
+        place = 0
+        places: list[int] = []
+        kinds: list[int] = []
+        while len(places) < count:
+            kind = lookup[place]
+            if kind >= 0 and (table := following[kind]) is not None:
+                lookup = lookups[table]
+            else:
+                places.append(place)
+                kinds.append(kind)
+            place += sizes[kind]
+        return places, np.array(kinds, np.int64), place
