@@ -3,11 +3,13 @@
 import json
 import uuid
 from collections.abc import Sequence
+from datetime import UTC, datetime
 from typing import Any
 
 import httpx
 from playwright.sync_api import Page, expect
 
+from app.auth.queries import user_by_name
 from app.kit.database import Database
 from app.predictions.tables import Prediction
 from ml.corpus.simulator import simulate
@@ -44,7 +46,6 @@ def plant_prediction(site: Site, ecg_id: str, probability: float) -> None:
     with site.client() as client:
         model = client.get("/v1/models").json()["items"][0]
         labels = client.get("/v1/vocabularies").json()["items"][0]["labels"]
-        user = client.get("/v1/me").json()
     answer = {
         "windows": 1,
         "labels": [
@@ -55,8 +56,6 @@ def plant_prediction(site: Site, ecg_id: str, probability: float) -> None:
                 "probability": probability,
                 "threshold": 0.1,
                 "positive": True,
-                "finding": None,
-                "discrepancy": "likely_added",
             }
             for label in labels
         ],
@@ -64,14 +63,17 @@ def plant_prediction(site: Site, ecg_id: str, probability: float) -> None:
     }
     database = Database(site.settings)
     with database.begin() as session:
+        user = user_by_name(session, "admin")
+        assert user is not None
         session.add(
             Prediction(
                 id=uuid.uuid4(),
                 ecg_id=uuid.UUID(ecg_id),
                 model_id=uuid.UUID(model["id"]),
-                user_id=uuid.UUID(user["id"]),
+                user_id=user.id,
                 state="answered",
                 answer=answer,
+                answered_at=datetime.now(UTC),
             )
         )
     database.close()

@@ -95,23 +95,44 @@ class Reading {
   }
 
   async #draw(keyAt) {
-    const { id, ecg } = this.item;
+    const { id } = this.item;
     if (this.drawnFor === id) return;
     try {
-      const { signal, rateHz } = await EcgPaper.load(waveform(id));
-      if (this.item.id !== id) return;
-      this.paper.show({
-        signal, rateHz: rateHz ?? ecg.sampling_rate_hz, leads: LEADS, startS: 0, simulated: ecg.simulated,
-        scaleKnown: ecg.scale_known ?? true, caption: "", description: place("facts").textContent,
-      });
+      const loaded = await EcgPaper.load(waveform(id));
+      if (this.item.id === id) this.#paint(id, loaded, keyAt);
     } catch (problem) {
       if (this.item.id === id) this.paper.fail(problem.message);
     }
+  }
+
+  #paint(id, { signal, rateHz }, keyAt) {
+    const { ecg } = this.item; // of the ECG before where the next one is painted ahead: lists mix no simulated ECGs
+    const isThis = this.item.id === id;
+    this.paper.show({
+      signal, rateHz: rateHz ?? ecg.sampling_rate_hz, leads: LEADS, startS: 0, simulated: ecg.simulated,
+      scaleKnown: ecg.scale_known ?? true, caption: "", description: isThis ? place("facts").textContent : "",
+    });
     this.drawnFor = id;
     requestAnimationFrame(() => setTimeout(() => {
       performance.mark("reading:drawn", { detail: id });
       if (keyAt !== null) performance.measure("reading:key to drawn", { start: keyAt, detail: id });
     }));
+  }
+
+  /** Paint the next ECG while this one is being signed. What stands beside belongs to this one, and is hidden. */
+  #paintAhead(keyAt) {
+    if (!this.ahead || this.ahead.id === this.item.id) return;
+    root.dataset.phase = "ahead";
+    place("facts").textContent = "Signing …";
+    this.#paint(this.ahead.id, this.ahead, keyAt);
+  }
+
+  /** Go back to this ECG where it could not be signed. */
+  async #paintBack() {
+    if (root.dataset.phase !== "ahead") return;
+    root.dataset.phase = this.phase;
+    this.#head();
+    await this.#draw(null);
   }
 
   #desk() {
@@ -306,9 +327,13 @@ class Reading {
         return;
       }
       const { item } = this;
+      if (goOn) this.#paintAhead(keyAt);
       const answer = await call(address(item.id, "/sign"), { method: "POST", body: { text, reason } });
       const done = answer.ok ? answer.data : await this.#signedAlready(answer, text);
-      if (!done) return this.#refused(answer, "Not signed");
+      if (!done) {
+        await this.#paintBack();
+        return this.#refused(answer, "Not signed");
+      }
       await this.saver.stop();
       this.signedHere += 1;
       if (!goOn && this.phase !== "again") return location.assign("/reviews");
@@ -334,7 +359,10 @@ class Reading {
 
   async #claim(list, keyAt) {
     const answer = await call(`/v1/reviews/lists/${list}/claim`, { method: "POST" });
-    if (!answer.ok) return this.#refused(answer, "No next ECG");
+    if (!answer.ok) {
+      this.#close("Signed, but there is no next ECG now", answer.detail, [h("a", { class: "button button-primary", href: "/reviews" }, "All lists")]);
+      return;
+    }
     const { item, next } = answer.data;
     if (!item) return this.#nothingLeft();
     await this.#show(item, { keyAt });
@@ -352,7 +380,10 @@ class Reading {
   }
 
   #preload(next) {
-    if (next) EcgPaper.load(waveform(next)).catch(() => {}); // it is asked for again when it is shown
+    this.ahead = null;
+    if (!next) return;
+    const keep = (loaded) => { this.ahead = { id: next, ...loaded }; };
+    EcgPaper.load(waveform(next)).then(keep).catch(() => {}); // it is asked for again when it is shown
   }
 
   async #progress(list) {
