@@ -157,8 +157,8 @@ def kappa(counts: LabelCounts) -> Rate:
 def kappa_of_few(counts: LabelCounts) -> Rate:
     """Return Cohen's kappa with an interval that also holds for few ECGs and for readers who hardly differ.
 
-    It is the interval of `kappa` with half an ECG more in each cell, and has the value in it. That of `kappa` itself has
-    no width where nothing differs.
+    It is the interval of `kappa` with half an ECG more in each cell, and has the value in it. That of `kappa` itself
+    has no width where nothing differs.
     """
     value = kappa(counts).value
     centre, half = _kappa(*(np.asarray(getattr(counts, name), np.float64) + 0.5 for name in _CELLS))

@@ -49,7 +49,6 @@ QUERIES: dict[str, str] = {
     "/disagreement/compare": "a.sex=male&b.sex=female",
     "/vocabularies/compare": "a=overread-1&b={version}",
     "/vocabularies/{version}/unmapped/ecgs": "statement=otherwise+normal+ecg",
-    "/sign-in/link": "token={link}",
     "/models/compare": "a={model_id}&b={trained_id}&dataset={dataset_id}",
     "/sign-in/link": "token={link_token}",
 }
