@@ -610,6 +610,23 @@ def read(client: httpx.Client, scale: float) -> None:
         print(f"{name:<40} {median(client, path, query):>8.1f} {shown} {20:>7}", flush=True)
 
 
+def fill_folder(folder: Path, pairs: int) -> None:
+    """Fill a private PostgreSQL in a folder; one that is there already is used as it is."""
+    folder.mkdir(parents=True, exist_ok=True)
+    if (folder / "pg").exists():
+        return
+    start = time.perf_counter()
+    with EmbeddedPostgres(folder / "pg", durable=False) as url:
+        database = Database(Settings(database_url=url, _env_file=None))
+        migrate(database)
+        database.close()
+        filling = multiprocessing.get_context("spawn").Process(target=fill, args=(url, pairs))
+        filling.start()
+        filling.join()
+        assert filling.exitcode == 0
+    print(f"filled in {time.perf_counter() - start:.0f} s")
+
+
 def main() -> None:
     """Fill where nothing is, and print the figures."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -620,18 +637,8 @@ def main() -> None:
     wanted = options.only or ["fill", "read", "write", "naive", "explain"]
     with tempfile.TemporaryDirectory() as temporary:
         folder: Path = options.folder or Path(temporary)
-        folder.mkdir(parents=True, exist_ok=True)
-        if "fill" in wanted and not (folder / "pg").exists():
-            start = time.perf_counter()
-            with EmbeddedPostgres(folder / "pg", durable=False) as url:
-                database = Database(Settings(database_url=url, _env_file=None))
-                migrate(database)
-                database.close()
-                filling = multiprocessing.get_context("spawn").Process(target=fill, args=(url, options.pairs))
-                filling.start()
-                filling.join()
-                assert filling.exitcode == 0
-            print(f"filled in {time.perf_counter() - start:.0f} s")
+        if "fill" in wanted:
+            fill_folder(folder, options.pairs)
         with EmbeddedPostgres(folder / "pg") as url:
             run(Settings(database_url=url, data_dir=folder / "data", _env_file=None), url, wanted)
 

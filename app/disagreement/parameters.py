@@ -1,7 +1,8 @@
 """Query parameters that every question about disagreement understands."""
 
+from collections.abc import Callable
 from inspect import Parameter, Signature
-from typing import Annotated, Any
+from typing import Annotated, Any, get_args
 
 from fastapi import Depends, Query
 
@@ -49,6 +50,37 @@ def chosen_pairs(
     return settled(session, with_off_hours(given, OffHours.of(settings)))
 
 
+def _beginning_with(prefix: str) -> Callable[..., PairFilter]:
+    """Return the filters of one of several choices of pairs: those of `FILTERS`, their names after a prefix."""
+
+    def prefixed(**given: Any) -> PairFilter:
+        return PairFilter(**given)
+
+    parameters = []
+    for name, (_, one) in FILTERS.items():
+        kind, query = get_args(one.type)[0], get_args(one.type)[-1]
+        named = Query(alias=f"{prefix}{one.alias or name}", description=query.description)
+        annotation = Annotated[kind, *query.metadata, named]  # type: ignore[valid-type]
+        parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
+    prefixed.__signature__ = Signature(parameters)  # type: ignore[attr-defined]
+    return prefixed
+
+
+def compared_pairs(
+    session: SessionDep,
+    settings: SettingsDep,
+    a: Annotated[PairFilter, made_by(_beginning_with("a."))],
+    b: Annotated[PairFilter, made_by(_beginning_with("b."))],
+) -> tuple[PairFilter, PairFilter]:
+    """Return the filters of two choices of pairs, checked against the archive."""
+    off_hours = OffHours.of(settings)
+    return (
+        settled(session, with_off_hours(a, off_hours), "query.a."),
+        settled(session, with_off_hours(b, off_hours), "query.b."),
+    )
+
+
+ComparedPairs = Annotated[tuple[PairFilter, PairFilter], Depends(compared_pairs)]
 ChosenPairs = Annotated[PairFilter, Depends(chosen_pairs)]
 
 

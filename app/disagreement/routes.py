@@ -7,9 +7,9 @@ from fastapi.responses import JSONResponse, Response
 
 from app.auth.access import ViewerUser
 from app.disagreement import service
-from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, Hedges
-from app.disagreement.schemas import BY_MONTH, BY_SITE, READ_INSTEAD, Disagreement, Flow, Trend
-from app.disagreement.sheets import flow_csv, table_csv, trend_csv
+from app.disagreement.parameters import AskedDep, CellBookDep, ChosenPairs, ComparedPairs, Hedges
+from app.disagreement.schemas import BY_MONTH, BY_SITE, COMPARED, READ_INSTEAD, Comparison, Disagreement, Flow, Trend
+from app.disagreement.sheets import comparison_csv, flow_csv, table_csv, trend_csv
 from app.disagreement.tally import Asked
 from app.kit.csv_answers import WantsCsv, csv_answer, json_or_csv
 from app.kit.database import SessionDep
@@ -41,6 +41,28 @@ def get_disagreement(
     rules = labelers.active(session)
     answer = service.disagreement(session, book, rules, asked)
     return csv_answer(table_csv(answer, asked.group_by)) if wants_csv else JSONResponse(answer)
+
+
+@router.get(
+    "/compare", response_model=Comparison, responses={**json_or_csv(comparison_csv(COMPARED)), **responses(422)}
+)
+def compare_pairs(
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ViewerUser,
+    compared: ComparedPairs,
+    book: CellBookDep,
+    wants_csv: WantsCsv,
+    hedged: Hedges = HEDGED,
+) -> Response:
+    """Show two choices of pairs side by side, with the differences of their rates and their 95 % intervals.
+
+    The filters are those of the table, of the one choice after `a.`, of the other after `b.`. Send `Accept: text/csv`
+    for CSV.
+    """
+    rules = labelers.active(session)
+    answer = service.comparison(session, book, rules, compared, hedged=hedged)
+    return csv_answer(comparison_csv(answer)) if wants_csv else JSONResponse(answer)
 
 
 @router.get("/trend", response_model=Trend, responses={**json_or_csv(trend_csv(BY_MONTH)), **responses(422)})

@@ -41,19 +41,11 @@ def tables(counted: Tally, labels: Sequence[Label]) -> list[Json]:
 
 def label_rows(counts: LabelCounts, labels: Sequence[Label]) -> list[list[Json]]:
     """Return each group's rows, as `schemas.LabelRow` shows them, in the vocabulary's order."""
-    rates = {
-        "added_pct": statistics.relative_gain(counts.added, counts.machine) * 100,
-        "removed_pct": statistics.proportion(counts.removed, counts.machine) * 100,
-        "kappa": statistics.kappa(counts),
-        "ppv": statistics.proportion(counts.both, counts.machine),
-        "sensitivity": statistics.proportion(counts.both, counts.overread),
-        "specificity": statistics.proportion(counts.neither, counts.neither + counts.removed),
-    }
     columns: dict[str, list[list[Any]]] = {
         name: getattr(counts, name).tolist()
         for name in ("pairs", "machine", "overread", "both", "disagreement", "added", "removed")
     }
-    for name, rate in rates.items():
+    for name, rate in rates(counts).items():
         columns[name], columns[f"{name}_ci"] = shown(rate)
     columns["mcnemar_p"] = statistics.mcnemar(counts).tolist()
     names = list(columns)
@@ -63,6 +55,30 @@ def label_rows(counts: LabelCounts, labels: Sequence[Label]) -> list[list[Json]]
             for label, row in zip(labels, zip(*of_group, strict=True), strict=True)
         ]
         for of_group in zip(*columns.values(), strict=True)
+    ]
+
+
+def rates(counts: LabelCounts) -> dict[str, Rate]:
+    """Return the rates of a label's row."""
+    return {
+        "added_pct": statistics.relative_gain(counts.added, counts.machine) * 100,
+        "removed_pct": statistics.proportion(counts.removed, counts.machine) * 100,
+        "kappa": statistics.kappa(counts),
+        "ppv": statistics.proportion(counts.both, counts.machine),
+        "sensitivity": statistics.proportion(counts.both, counts.overread),
+        "specificity": statistics.proportion(counts.neither, counts.neither + counts.removed),
+    }
+
+
+def differences(a: LabelCounts, b: LabelCounts, labels: Sequence[Label]) -> list[Json]:
+    """Return how much the rates of `a` are above those of `b`, by label; both are of one group."""
+    ours, theirs = rates(a), rates(b)
+    columns: dict[str, list[Any]] = {}
+    for name, rate in ours.items():
+        (columns[name],), (columns[f"{name}_ci"],) = shown(statistics.difference(rate, theirs[name]))
+    return [
+        {"label": label.key, "name": label.name, **{name: values[at] for name, values in columns.items()}}
+        for at, label in enumerate(labels)
     ]
 
 

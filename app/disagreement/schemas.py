@@ -57,6 +57,43 @@ BY_SITE: dict[str, JsonValue] = {
 }
 
 
+_COMPARED_TABLE: dict[str, JsonValue] = {
+    **TOTALS,
+    "labels": [FLUTTER],
+    "simulated": True,
+    "blinded": {"unknown": 2030000, "yes": 0, "no": 0},
+    "validated": {"unknown": 2030000, "yes": 0, "no": 0},
+}
+COMPARED: dict[str, JsonValue] = {
+    "vocabulary": "overread-2",
+    "hedged": "positive",
+    "separate": True,
+    "a": _COMPARED_TABLE,
+    "b": _COMPARED_TABLE,
+    "difference": {
+        "differing_pct": 0.0,
+        "differing_pct_ci": [-0.078, 0.078],
+        "labels": [
+            {
+                "label": "aflutter",
+                "name": "Atrial Flutter",
+                "added_pct": 0.0,
+                "added_pct_ci": [-2.182, 2.182],
+                "removed_pct": 0.0,
+                "removed_pct_ci": [-0.651, 0.651],
+                "kappa": 0.0,
+                "kappa_ci": [-0.0061, 0.0061],
+                "ppv": 0.0,
+                "ppv_ci": [-0.0065, 0.0065],
+                "sensitivity": 0.0,
+                "sensitivity_ci": [-0.0067, 0.0067],
+                "specificity": 0.0,
+                "specificity_ci": [-0.0001, 0.0001],
+            }
+        ],
+    },
+}
+
 BY_MONTH: dict[str, JsonValue] = {
     "vocabulary": "overread-2",
     "hedged": "positive",
@@ -178,6 +215,56 @@ class Disagreement(Table):
         description="How many over-reads a person has confirmed, by pairs; null in older snapshots."
     )
     groups: list[Group] | None
+
+
+class ComparedTable(Table):
+    """The table of one of two choices of pairs."""
+
+    simulated: bool = Field(description="Whether the pairs are simulated or real ones.")
+    blinded: dict[Known, int] = Field(description="How many over-readers had not seen the machine's text, by pairs.")
+    validated: dict[Known, int] = Field(description="How many over-reads a person has confirmed, by pairs.")
+
+
+class LabelDifference(BaseModel):
+    """How much a label's rates in `a` are above those in `b`, each with its 95 % interval. Null: not defined."""
+
+    label: str
+    name: str
+    added_pct: float | None
+    added_pct_ci: Confidence
+    removed_pct: float | None
+    removed_pct_ci: Confidence
+    kappa: float | None
+    kappa_ci: Confidence
+    ppv: float | None
+    ppv_ci: Confidence
+    sensitivity: float | None
+    sensitivity_ci: Confidence
+    specificity: float | None
+    specificity_ci: Confidence
+
+
+class Differences(BaseModel):
+    """How `a` differs from `b`."""
+
+    differing_pct: float | None
+    differing_pct_ci: Confidence
+    labels: list[LabelDifference]
+
+
+class Comparison(BaseModel):
+    """Two choices of pairs side by side."""
+
+    model_config = ConfigDict(json_schema_extra={"examples": [COMPARED]})
+
+    vocabulary: str
+    hedged: Hedged
+    separate: bool = Field(
+        description="Whether no pair can be in both. Where some may be, the intervals of differences are too wide."
+    )
+    a: ComparedTable
+    b: ComparedTable
+    difference: Differences
 
 
 class MonthTotals(Totals):

@@ -7,13 +7,16 @@ import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy.orm import Session
 
+from app.disagreement import rows, statistics
 from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
+from app.disagreement.counting.selection import PairFilter, are_separate
 from app.disagreement.rows import tables
 from app.disagreement.schemas import Totals
 from app.disagreement.tally import Asked, tally
 from app.kit.database import Json
 from app.vocabularies.service import ReadingRules
+from ml.corpus.sources import Hedged
 from ml.labeling import Label
 
 Integers = NDArray[np.int64]
@@ -34,6 +37,39 @@ def disagreement(session: Session, book: CellBook, rules: ReadingRules, asked: A
 def _about(rules: ReadingRules, asked: Asked) -> Json:
     """Return what every answer says of how it was counted."""
     return {"vocabulary": rules.vocabulary.version, "hedged": asked.hedged, "simulated": asked.chosen.simulated}
+
+
+def comparison(
+    session: Session,
+    book: CellBook,
+    rules: ReadingRules,
+    compared: tuple[PairFilter, PairFilter],
+    *,
+    hedged: Hedged,
+) -> Json:
+    """Return an answer as `schemas.Comparison` shows it: the tables of two choices, and how they differ."""
+    labels = rules.vocabulary.labels
+    a, b = (tally(session, book, rules, Asked(chosen, hedged)) for chosen in compared)
+    shown = [
+        {**tables(counted, labels)[0], **counted.known, "simulated": chosen.simulated}
+        for counted, chosen in zip((a, b), compared, strict=True)
+    ]
+    any_label = statistics.difference(
+        *(statistics.proportion(counted.differing, counted.pairs) * 100 for counted in (a, b))
+    )
+    (value,), (interval,) = rows.shown(any_label)
+    return {
+        "vocabulary": rules.vocabulary.version,
+        "hedged": hedged,
+        "separate": are_separate(*compared),
+        "a": shown[0],
+        "b": shown[1],
+        "difference": {
+            "differing_pct": value,
+            "differing_pct_ci": interval,
+            "labels": rows.differences(a.counts, b.counts, labels),
+        },
+    }
 
 
 def trend(session: Session, book: CellBook, rules: ReadingRules, asked: Asked, *, only: Sequence[str]) -> Json:

@@ -38,6 +38,25 @@ def trend_csv(answer: Json) -> str:
     return _csv(answer, ["month", *_ROW, *LEFT_OUT], rows)
 
 
+def comparison_csv(answer: Json) -> str:
+    """Return a comparison as CSV: a line a label, with the rows of both choices and how they differ."""
+    rates = [name for name in answer["difference"]["labels"][0] if name not in ("label", "name")]
+    columns = [
+        column for name in rates for column in ((f"{name}_low", f"{name}_high") if name.endswith("_ci") else (name,))
+    ]
+    rows = (
+        [
+            *(a["label"], a["name"], *list(_fields(a))[2:], *list(_fields(b))[2:]),
+            *(part for name in rates for part in ((d[name] or (None, None)) if name.endswith("_ci") else (d[name],))),
+            *(answer["separate"], answer["a"]["simulated"], answer["b"]["simulated"]),
+        ]
+        for a, b, d in zip(*(answer[part]["labels"] for part in ("a", "b", "difference")), strict=True)
+    )
+    both = [f"{side}_{name}" for side in ("a", "b") for name in _ROW[2:]]
+    differences = [f"difference_{name}" for name in columns]
+    return csv_text(["label", "name", *both, *differences, "separate", "a_simulated", "b_simulated"], rows)
+
+
 def flow_csv(answer: Json) -> str:
     """Return a flow as CSV: a line for each label that changed and each other label that changed the other way.
 

@@ -32,10 +32,10 @@ class EcgFilter:
 Chosen = TypeVar("Chosen", bound=EcgFilter)
 
 
-def settled(session: Session, chosen: Chosen) -> Chosen:
+def settled(session: Session, chosen: Chosen, prefix: str = "query.") -> Chosen:
     """Return the filters of a question with `simulated` decided; raise a 422 where they can match nothing."""
     simulated = wants_simulated(session, chosen.simulated)
-    check(session, chosen, simulated=simulated, prefix="query.")
+    check(session, chosen, simulated=simulated, prefix=prefix)
     return replace(chosen, simulated=simulated)
 
 

@@ -3,6 +3,7 @@
 A new area of pages is a folder with `routes.py`, and one entry of `PAGES`.
 """
 
+from app.pages.disagreement.compare_routes import router as comparison
 from app.pages.disagreement.listing_routes import router as differing_ecgs
 from app.pages.disagreement.routes import router as disagreement
 from app.pages.disagreement.trend_routes import router as trend_and_flow
@@ -20,7 +21,8 @@ from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
 PAGES = (
-    *(home, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it, datasets, jobs, models, vocabularies),
+    *(home, comparison, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it),
+    *(datasets, jobs, models, vocabularies),
     *(doors, account, people, logs),
 )
 """The routers of the pages. They are not part of the API's description."""

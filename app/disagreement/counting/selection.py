@@ -53,6 +53,28 @@ def given(chosen: PairFilter) -> dict[str, Any]:
     return {name: value for name in FILTERS if (value := getattr(chosen, name)) is not None}
 
 
+def are_separate(a: PairFilter, b: PairFilter) -> bool:
+    """Return whether no pair can be in both choices: one filter asks of them what no pair has both of."""
+    for name, ours in given(a).items():
+        theirs = getattr(b, name)
+        if name.endswith("_min") or name == "recorded_from":
+            if _is_below(b, ours, name):
+                return True
+        elif name.endswith("_max") or name == "recorded_to":
+            continue
+        elif theirs is not None and theirs != ours:
+            return True
+    return any(_is_below(a, least, name) for name, least in given(b).items() if name.endswith(("_min", "_from")))
+
+
+def _is_below(chosen: PairFilter, least: Any, name: str) -> bool:
+    """Return whether a choice ends before another's `least`. Ranges of time are open at their end."""
+    if name == "recorded_from":
+        return chosen.recorded_to is not None and chosen.recorded_to <= least
+    most = getattr(chosen, f"{name.removesuffix('_min')}_max")
+    return most is not None and most < least
+
+
 class Edge(NamedTuple):
     """A part of a month or of a year of age; None: no bound. The end is exclusive unless `closed`."""
 

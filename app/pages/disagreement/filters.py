@@ -161,6 +161,11 @@ class Links:
         """Return this page's address with something changed; what is None is left out, and a cursor always."""
         return _address(self.path, self.given, {"cursor": None, **(changed or {}), **also})
 
+    def side(self, prefix: str) -> "Links":
+        """Return the addresses of one of two choices of pairs."""
+        own = [(name.removeprefix(prefix), value) for name, value in self.given if name.startswith(prefix)]
+        return Links(self.path, [*own, *((name, value) for name, value in self.given if name == "hedged")])
+
     def compared(self) -> str:
         """Return the address of the comparison of these pairs with others, which are not chosen yet."""
         return _address(

@@ -1,5 +1,8 @@
 """The statistics against their textbooks, and the counting against a slow obvious count."""
 
+from datetime import UTC, datetime
+from typing import Any
+
 import numpy as np
 import pytest
 from hypothesis import given
@@ -7,14 +10,16 @@ from hypothesis import strategies as st
 from sklearn.metrics import cohen_kappa_score
 from statsmodels.stats.contingency_tables import mcnemar
 from statsmodels.stats.inter_rater import cohens_kappa
-from statsmodels.stats.proportion import proportion_confint
+from statsmodels.stats.proportion import confint_proportions_2indep, proportion_confint
 
 from app.disagreement import statistics
+from app.disagreement.counting.selection import PairFilter, are_separate
 from app.disagreement.outcomes import COUNTED, Direction, by_count, changed, outcomes_of
 from app.disagreement.statistics import LabelCounts, Masks
 from ml.corpus.simulator.ledger import TABLE_A1
 from ml.corpus.sources import Hedged
 
+NOON = datetime(2026, 3, 1, 12, tzinfo=UTC)
 MASK = st.integers(0, 2**13 - 1)
 PAIRS = st.lists(st.tuples(MASK, MASK, MASK, MASK, st.integers(0, 2)), max_size=30)
 HEDGED = st.sampled_from(["positive", "negative", "ignore"])
@@ -139,3 +144,35 @@ def test_the_interval_of_few_holds_the_true_kappa(ecgs: int, reliability: float)
     assert np.mean((found.low <= true)[known] & (true <= found.high)[known]) >= 0.92
     assert ((found.low <= found.value) & (found.value <= found.high))[known].all()
     np.testing.assert_array_equal(found.value, statistics.kappa(counts).value)
+
+
+@given(st.integers(0, 400), st.integers(1, 400), st.integers(0, 400), st.integers(1, 400))
+def test_the_difference_of_two_proportions_is_newcombes(x1: int, n1: int, x2: int, n2: int) -> None:
+    x1, x2 = min(x1, n1), min(x2, n2)
+    ours = statistics.difference(
+        statistics.proportion(np.array([x1]), np.array([n1])), statistics.proportion(np.array([x2]), np.array([n2]))
+    )
+    low, high = confint_proportions_2indep(x1, n1, x2, n2, compare="diff", method="newcomb")
+    assert (ours.low[0], ours.high[0]) == pytest.approx((low, high), abs=1e-9)
+    assert ours.low[0] <= ours.value[0] <= ours.high[0]
+
+
+@pytest.mark.parametrize(
+    ("a", "b", "is_separate"),
+    [
+        ({"site": "x"}, {"site": "y"}, True),
+        ({"site": "x"}, {"site": "x"}, False),
+        ({"site": "x"}, {"device": "y"}, False),
+        ({}, {}, False),
+        ({"age_min": 60}, {"age_max": 59.5}, True),
+        ({"age_max": 59.5}, {"age_min": 60}, True),
+        ({"age_min": 60}, {"age_max": 60}, False),  # both ends are inclusive
+        ({"simulated": True}, {"simulated": False}, True),
+        ({"recorded_from": NOON}, {"recorded_to": NOON}, True),  # the end is exclusive
+        ({"recorded_to": NOON}, {"recorded_from": NOON}, True),
+        ({"recorded_from": NOON}, {"recorded_from": NOON}, False),
+        ({"off_hours": True}, {"off_hours": False}, True),
+    ],
+)
+def test_choices_are_separate_where_no_pair_has_both(a: dict[str, Any], b: dict[str, Any], is_separate: bool) -> None:
+    assert are_separate(PairFilter(**a), PairFilter(**b)) is is_separate

@@ -11,7 +11,7 @@ from app.kit.database import Json
 from app.pages.disagreement.figures.drawing import Drawing, Scale, tick
 
 LEAST, MOST = 0.1, 1_000.0
-_TICKS = (0.1, 1.0, 10.0, 100.0, 1_000.0)
+TICKS = (0.1, 1.0, 10.0, 100.0, 1_000.0)
 
 
 @dataclass(frozen=True)
@@ -35,7 +35,7 @@ def wide(rows: Sequence[Row], *, alone: bool = False) -> Drawing:
     _key(drawing, bars[0], 34, (("removed", "machine alone"), ("same", "both"), ("added", "expert alone")))
     drawing.text("strong", 520, 16, "Added ▲, removed ▼ per 100 machine calls")
     drawing.text("strong", kappa.start, 16, "Agreement, κ")
-    _axis(drawing, rates, top, bottom, ticks=_TICKS, unit="%", strong=100)
+    _axis(drawing, rates, top, bottom, ticks=TICKS, unit="%", strong=100)
     _axis(drawing, kappa, top, bottom, ticks=_kappa_ticks(kappa))
     for at, row in enumerate(rows):
         y = top + step * at + step / 2
@@ -58,7 +58,7 @@ def narrow(rows: Sequence[Row]) -> Drawing:
     rates = Scale(LEAST, MOST, 12, 348, decades=True)
     _key(drawing, 4, 12, (("removed", "machine alone"), ("same", "both"), ("added", "expert alone")))
     drawing.text("small", 4, 30, "Added ▲ and removed ▼ for every 100 calls of the machine")
-    _axis(drawing, rates, top - 6, bottom, ticks=_TICKS, unit="%", strong=100, above=True)
+    _axis(drawing, rates, top - 6, bottom, ticks=TICKS, unit="%", strong=100, above=True)
     for at, row in enumerate(rows):
         y = top + step * at
         _name(drawing, row, 4, y + 14)

@@ -112,6 +112,37 @@ def test_pages_keep_the_filters_in_every_link(client: httpx.Client, archive: lis
     assert len(without_one) == 3  # the chips: each removes one filter
 
 
+def test_a_comparison_is_of_two_tables_of_the_api(client: httpx.Client, archive: list[StoredPair]) -> None:
+    sides = {"a": {"sex": "male", "age_min": 59}, "b": {"sex": "female"}}
+    query: dict[str, object] = {
+        f"{side}.{name}": value for side, given in sides.items() for name, value in given.items()
+    }
+    answer = client.get("/v1/disagreement/compare", params=query | {"hedged": "ignore"}).json()
+    for side, given in sides.items():
+        table = client.get("/v1/disagreement", params={**given, "hedged": "ignore"}).json()
+        assert answer[side] == {name: table[name] for name in answer[side]}
+    assert answer["separate"]
+    html = page(client, "/disagreement/compare", **query, hedged="ignore")
+    body = html[html.index("<tbody>") :]
+    lines = re.findall(r"<tr>.*?</tr>", body, re.DOTALL)
+    for a, b, difference, line in zip(
+        answer["a"]["labels"], answer["b"]["labels"], answer["difference"]["labels"], lines, strict=True
+    ):
+        if difference["kappa"] is not None:
+            assert difference["kappa"] == pytest.approx(a["kappa"] - b["kappa"])
+            low, high = difference["kappa_ci"]
+            assert low <= difference["kappa"] <= high
+        numbers = [f"{row['kappa']:.2f}".replace("-", "\u2212") for row in (a, b) if row["kappa"] is not None]
+        assert all(number in words(line) for number in numbers)
+    assert "may share ECGs" not in html
+    assert "may share ECGs" in page(client, "/disagreement/compare", **{"a.sex": "male"})
+    saved = client.get("/disagreement/compare.csv", params=query | {"hedged": "ignore"}).text
+    theirs = client.get("/v1/disagreement/compare", params=query | {"hedged": "ignore"}, headers={"Accept": "text/csv"})
+    assert saved == theirs.text and saved.count("\r\n") == 14
+    refused = client.get("/v1/disagreement/compare", params={"b.site": "nowhere"}).json()
+    assert refused["errors"][0]["field"] == "query.b.site"
+
+
 def test_two_groupings_make_a_matrix_of_one_label(client: httpx.Client, archive: list[StoredPair]) -> None:
     html = page(client, "/disagreement", group_by=["site", "sex"], label="aflutter", number="removed_pct")
     groups = client.get("/v1/disagreement", params={"group_by": ["site", "sex"]}).json()["groups"]
