@@ -381,7 +381,7 @@ def service(settings: Settings) -> Iterator[tuple[httpx.Client, int]]:
     with httpx.Client(
         base_url=f"http://127.0.0.1:{port}", headers={"Authorization": f"Bearer {key}"}, timeout=300
     ) as client:
-        deadline = time.monotonic() + 60
+        deadline = time.monotonic() + 300
         while True:
             try:
                 client.get("/healthz")
