@@ -15,9 +15,9 @@ Order = Literal[
 ]
 RateName = Literal["added_pct", "removed_pct", "kappa", "ppv", "sensitivity", "specificity"]
 
-MOST_ROWS = 40
+MOST_ROWS = 30
 """Groups of one label that a page shows."""
-MOST_CELLS = 480
+MOST_CELLS = 300
 """Cells of a matrix that a page shows; the CSV has them all."""
 FAR = {"added_pct": 2.0, "removed_pct": 2.0}
 """How many times the whole's rate is far from it; of other rates a difference of `FAR_APART`."""
