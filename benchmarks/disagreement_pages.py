@@ -1,4 +1,4 @@
-"""How long pages take the server, and how large they are: `python -m benchmarks.disagreement_pages [--pairs N] [--folder F]`.
+"""How long pages take the server, and how large they are: `python -m benchmarks.disagreement_pages`.
 
 Uses the database of `benchmarks.disagreement` (filled where the folder holds none), starts the service in a process
 of its own, and prints for each page the median time through HTTP, its bytes, and its bytes as browsers get them. The

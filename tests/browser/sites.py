@@ -40,7 +40,6 @@ from ml.corpus.simulator import simulate
 from ml.corpus.simulator.ledger import table_a1
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
-from ml.labeling import builtin
 from tests.app.serving import served
 from tests.conftest import _run, _with_name, drop
 

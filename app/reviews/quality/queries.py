@@ -226,7 +226,7 @@ class ChangedRow(NamedTuple):
 
 
 def changed(
-    session: Session, vocabulary_id: uuid.UUID, name: str, position: Position | None, limit: int
+    session: Session, vocabulary_id: uuid.UUID, name: str, *, position: Position | None, limit: int
 ) -> Sequence[ChangedRow]:
     """List a reader's current over-reads of which a later one of somebody else finds other labels, newest first.
 

@@ -77,6 +77,6 @@ def get_review_digest(
     cursor: Cursor = None,
 ) -> Page[ChangedOut]:
     """List your over-reads of which a later reader finds other labels, newest first: both texts, and the labels."""
-    found = service.digest(session, labelers.active(session), user.name, decode(cursor), limit)
+    found = service.digest(session, labelers.active(session), user.name, position=decode(cursor), limit=limit)
     shown.add(each.ecg_id for each in found.items)
     return found

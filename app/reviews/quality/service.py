@@ -76,10 +76,10 @@ def influence(session: Session, rules: ReadingRules, asked: Asked, *, hedged: He
 
 
 def digest(
-    session: Session, rules: ReadingRules, reader: str, position: Position | None, limit: int
+    session: Session, rules: ReadingRules, reader: str, *, position: Position | None, limit: int
 ) -> Page[ChangedOut]:
     """Return a page of a reader's over-reads of which a later reader finds other labels, with both texts."""
-    rows = queries.changed(session, rules.id, reader, position, limit)
+    rows = queries.changed(session, rules.id, reader, position=position, limit=limit)
     shown = rows[:limit]
     more = len(rows) > limit
     return Page(
