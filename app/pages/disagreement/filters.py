@@ -15,6 +15,11 @@ from app.disagreement.counting.queries import known_names
 from app.kit.times import Time
 from app.pages.disagreement.words import name_of, value_of
 
+NOT_IN_FILES = {
+    "/disagreement/table.csv": ("order", "number", "label"),
+    "/disagreement/table.svg": ("number",),
+}
+"""Parameters of a page that its files do not have: a table as CSV is whole."""
 MOST_NAMES = 200
 """Names that a choice offers; where there are more, the name is written."""
 
@@ -151,7 +156,7 @@ class Links:
 
     def file(self, path: str) -> str:
         """Return the address of a file with the numbers or the figure of this page."""
-        return _address(path, self.given, {"cursor": None})
+        return _address(path, self.given, dict.fromkeys(NOT_IN_FILES.get(path, ())))
 
     def to(self, path: str, changed: Mapping[str, str | None] | None = None, **also: str | None) -> str:
         """Return the address of another page about the same pairs; what is None is left out."""

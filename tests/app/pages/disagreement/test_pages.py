@@ -143,6 +143,22 @@ def test_a_comparison_is_of_two_tables_of_the_api(client: httpx.Client, archive:
     assert refused["errors"][0]["field"] == "query.b.site"
 
 
+@pytest.mark.parametrize(
+    "address",
+    [
+        "?order=kappa&number=ppv&label=aflutter&group_by=site&group_by=sex",
+        "/trend?label=aflutter&number=kappa",
+        "/flow?sex=female",
+        "/compare?a.sex=male&hedged=ignore",
+    ],
+)
+def test_the_files_of_a_page_are_there(client: httpx.Client, archive: list[StoredPair], address: str) -> None:
+    files = [href for href in links(page(client, f"/disagreement{address}")) if re.search(r"\.(svg|csv)\b", href)]
+    assert len(files) == 2
+    for href in files:
+        assert client.get(href).status_code == 200, href
+
+
 def test_two_groupings_make_a_matrix_of_one_label(client: httpx.Client, archive: list[StoredPair]) -> None:
     html = page(client, "/disagreement", group_by=["site", "sex"], label="aflutter", number="removed_pct")
     groups = client.get("/v1/disagreement", params={"group_by": ["site", "sex"]}).json()["groups"]
