@@ -120,6 +120,10 @@ def made_by(job: Job) -> tuple[str, str] | None:
     return None
 
 
+_NAMES = {"content_sha256": "SHA-256", "model_id": "model", "dataset_id": "dataset", "ecgs": "ECGs"}
+_VALUES = {"True": "yes", "False": "no"}
+
+
 def _said(values: Json) -> list[tuple[str, str]]:
     """Return the settings of a job, those of sections by their paths, in words."""
     said = []
@@ -127,7 +131,8 @@ def _said(values: Json) -> list[tuple[str, str]]:
         if isinstance(value, dict):
             said += [(f"{key}.{name}", words) for name, words in _said(value)]
         elif key != "yaml":
-            said.append((key, ", ".join(map(str, value)) if isinstance(value, list) else str(value)))
+            words = ", ".join(map(str, value)) if isinstance(value, list) else str(value)
+            said.append((_NAMES.get(key, key.replace("_", " ")), _VALUES.get(words, words)))
     return said
 
 
