@@ -96,12 +96,12 @@ def test_who_is_not_signed_in_comes_back_to_the_page_they_wanted(open_page: Open
         store_password(session, "test", user, Passwords().hash(PASSWORD))
     database.close()
     page = open_page(None, at=own_site)
-    page.goto("/ecgs?sex=female")
+    page.goto("/ecgs?has_waveform=true")
     expect(page).to_have_url(re.compile("/sign-in"))
     page.get_by_label("Name").fill("viewer")
     page.get_by_label("Password").fill(PASSWORD)
     page.keyboard.press("Enter")
-    expect(page).to_have_url(f"{own_site.url}/ecgs?sex=female")
+    expect(page).to_have_url(f"{own_site.url}/ecgs?has_waveform=true")
 
 
 def end_sessions(site: Site) -> None:
