@@ -23,7 +23,7 @@ const root = document.getElementById("reading");
 const names = Object.fromEntries(JSON.parse(root.dataset.names)); // in the vocabulary's order
 const place = (name) => root.querySelector(`[data-place="${name}"]`);
 const address = (item, what = "") => `/v1/reviews/items/${item}${what}`;
-const waveform = (item) => address(item, "/waveform?stage=raw&format=npy");
+const waveform = (item) => address(item, "/waveform?format=steps");
 
 class Reading {
   constructor() {
@@ -110,7 +110,7 @@ class Reading {
     const isThis = this.item.id === id;
     this.paper.show({
       signal, rateHz: rateHz ?? ecg.sampling_rate_hz, leads: LEADS, startS: 0, simulated: ecg.simulated,
-      scaleKnown: ecg.scale_known ?? true, caption: "", description: isThis ? place("facts").textContent : "",
+      caption: "", description: isThis ? place("facts").textContent : "",
     });
     this.drawnFor = id;
     requestAnimationFrame(() => setTimeout(() => {
