@@ -46,6 +46,8 @@ IDS: dict[str, dict[str, str]] = {
 """Which of the site's identifiers a parameter stands for, where it is not the one of its name."""
 
 QUERIES: dict[str, str] = {
+    "/vocabularies/compare": "a=overread-1&b=overread-2",
+    "/vocabularies/{version}/unmapped/ecgs": "statement=otherwise+normal+ecg",
     "/disagreement/compare": "a.sex=male&b.sex=female",
     "/vocabularies/compare": "a=overread-1&b={version}",
     "/vocabularies/{version}/unmapped/ecgs": "statement=otherwise+normal+ecg",
