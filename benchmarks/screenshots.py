@@ -1,7 +1,7 @@
 """Makes the pictures of the pages in docs/pictures, on simulated data: python -m benchmarks.screenshots [NAME …]
 
 Needs Chromium. `--out FOLDER` writes elsewhere. Nothing in the pictures is a patient's: signals, readings and names are
-made, and the archive says so. Each is a PNG of at most 128 colours; the script fails where one is over 120 kB, or all
+made, and the archive says so. Each is a PNG with a palette; the script fails where one is over 120 kB, or all
 are over 2.5 MB.
 """
 
@@ -35,7 +35,7 @@ OUT = Path("docs/pictures")
 ECGS, PAIRS, SEED = 80, 20_000, 7
 TRAINING = {"epochs": 6, "batch_size": 16, "learning_rate": 0.003}
 READERS = ("A. Lind", "B. Okafor")
-MOST_BYTES, MOST_BYTES_TOGETHER, COLOURS = 120_000, 2_500_000, 128
+MOST_BYTES, MOST_BYTES_TOGETHER = 120_000, 2_500_000
 
 
 class Picture(NamedTuple):
@@ -65,7 +65,6 @@ PICTURES = (
     Picture("reviews", "/reviews"),
     Picture("reading-blind", "/reviews/items/{item_id}", who=READERS[1], height=960),
     Picture("reading-assisted", "/reviews/items/{assisted_id}", who=READERS[0], height=960),
-    Picture("quality", "/reviews/quality", who=READERS[0]),
     Picture("datasets", "/datasets/{dataset_id}"),
     Picture("training", "/jobs/{training_id}"),
     Picture("comparison", "/evaluations/{evaluation_id}"),
@@ -118,10 +117,14 @@ def write(browser: Browser, site: Site, picture: Picture, folder: Path) -> int:
 
 
 def compressed(png: bytes) -> bytes:
-    """Return a picture with a palette."""
+    """Return a picture with a palette: as large a one as its size allows."""
     image = Image.open(io.BytesIO(png)).convert("RGB")
-    out = io.BytesIO()
-    image.quantize(COLOURS, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE).save(out, "PNG", optimize=True)
+    for colours in (256, 128, 64):
+        out = io.BytesIO()
+        palette = image.quantize(colours, method=Image.Quantize.MEDIANCUT, dither=Image.Dither.NONE)
+        palette.save(out, "PNG", optimize=True)
+        if out.tell() <= MOST_BYTES:
+            break
     return out.getvalue()
 
 

@@ -11,6 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 import structlog
@@ -270,7 +271,11 @@ def complete(site: Site) -> Site:
         ids["training_id"], trained = done("/v1/training-jobs", asked)
         ids["trained_id"] = trained["model_id"]
         asked = {"model": site.ids["model_id"], "compare_with": ids["trained_id"], "dataset": dataset}
-        ids["preview_id"], _ = done("/v1/vocabularies/preview", {"version": "overread-1", "sample": "all"})
+        ids["preview_id"], _ = done("/v1/vocabularies/preview", {"version": VERSION, "sample": "all"})
+        versions = client.get("/v1/vocabularies").json()["items"]
+        ids["active"] = next(each["version"] for each in versions if each["active"])
+        unmapped = client.get(f"/v1/vocabularies/{ids['active']}/unmapped").json()["items"]
+        ids["statement"] = quote(unmapped[0]["statement"])
         ids["evaluation_id"], _ = done("/v1/evaluations", {**asked, "split": "train"})
     return replace(site, ids=site.ids | ids)
 

@@ -24,8 +24,8 @@ COLOURS = {
 }
 VOID = frozenset(["area", "base", "br", "col", "embed", "hr", "img", "input", "link", "meta", "source", "track", "wbr"])
 
-ELSEWHERE = frozenset({"/"})
-"""GET routes of the pages' routers that go on to another page."""
+ELSEWHERE = frozenset({"/", "/vocabularies/{version}/file"})
+"""GET routes of the pages' routers that go on to another page, or answer with a file."""
 
 PARTS = frozenset(
     {
@@ -33,7 +33,6 @@ PARTS = frozenset(
         "/ecgs/{ecg_id}/predictions",
         "/evaluations/{job_id}/curves",
         "/models/{model_id}/curves",
-        "/vocabularies/{version}/file",
     }
 )
 """GET routes that answer with a part of a page."""
@@ -42,17 +41,17 @@ IDS: dict[str, dict[str, str]] = {
     "/evaluations/{job_id}": {"job_id": "evaluation_id"},
     "/evaluations/{job_id}/curves": {"job_id": "evaluation_id"},
     "/vocabularies/previews/{job_id}": {"job_id": "preview_id"},
+    "/vocabularies/{version}/unmapped": {"version": "active"},
+    "/vocabularies/{version}/unmapped/ecgs": {"version": "active"},
 }
 """Which of the site's identifiers a parameter stands for, where it is not the one of its name."""
 
 QUERIES: dict[str, str] = {
-    "/vocabularies/compare": "a=overread-1&b=overread-2",
-    "/vocabularies/{version}/unmapped/ecgs": "statement=otherwise+normal+ecg",
     "/disagreement/compare": "a.sex=male&b.sex=female",
-    "/vocabularies/compare": "a=overread-1&b={version}",
-    "/vocabularies/{version}/unmapped/ecgs": "statement=otherwise+normal+ecg",
     "/models/compare": "a={model_id}&b={trained_id}&dataset={dataset_id}",
     "/sign-in/link": "token={link_token}",
+    "/vocabularies/compare": "a={active}&b={version}",
+    "/vocabularies/{version}/unmapped/ecgs": "statement={statement}",
 }
 """What an address needs after its `?` to show something. `{name}` stands for an identifier of that kind."""
 
