@@ -10,17 +10,27 @@ from typing import Any
 from fastapi import APIRouter, Request
 from fastapi.responses import HTMLResponse
 
+from app.access_log.shown import ShownDep
 from app.auth.access import ReaderUser, ResearcherUser
+from app.auth.queries import users
 from app.auth.service import allows
 from app.kit.database import SessionDep
-from app.pages.reviews.words import KEY_SHEET, MODE_HINTS, MODES, RULES, rule_words
+from app.kit.pagination import Cursor
+from app.kit.text import Name
+from app.pages.reviews.words import CHANGED_BY, KEY_SHEET, MODE_HINTS, MODES, RULES, STATUSES, rule_words
 from app.pages.shell import PagesDep
+from app.readers.routes import GivenEcgs
 from app.reviews.lists import queries as lists
 from app.reviews.lists import service as list_service
+from app.reviews.lists.schemas import Mode
+from app.reviews.quality import routes as quality
 from app.vocabularies import queries as vocabularies
 from app.vocabularies import service as vocabulary_service
+from app.vocabularies.service import LabelersDep
 
 router = APIRouter(include_in_schema=False)
+
+DIGESTED = 20  # readings a page
 
 MODULES = (
     "base.js",
@@ -81,6 +91,67 @@ def show_reading_page(
         modules=MODULES,
         key_sheet=KEY_SHEET,
     )
+
+
+@router.get("/reviews/quality")
+def show_review_quality_page(
+    request: Request,
+    pages: PagesDep,
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ReaderUser,
+    given: GivenEcgs,
+    reader: Name | None = None,
+    mode: Mode = "blind",
+) -> HTMLResponse:
+    """Show how a reader reads; an admin chooses whose."""
+    found = quality.get_review_quality(labelers, session, user, given, reader, mode)
+    readers = [each.name for each in users(session) if allows(each.role, "reader")]
+    return pages.answer(
+        request,
+        "reviews/quality.html",
+        user=user,
+        title="Quality of readings",
+        quality=found,
+        readers=readers if allows(user.role, "admin") else [],
+        at=_at,
+        number=_number,
+    )
+
+
+@router.get("/reviews/digest")
+def show_review_digest_page(
+    request: Request,
+    pages: PagesDep,
+    labelers: LabelersDep,
+    session: SessionDep,
+    user: ReaderUser,
+    shown: ShownDep,
+    cursor: Cursor = None,
+) -> HTMLResponse:
+    """Show the readings of the user that a later reader changed."""
+    return pages.answer(
+        request,
+        "reviews/digest.html",
+        user=user,
+        title="What became of my readings",
+        digest=quality.get_review_digest(labelers, session, user, shown, DIGESTED, cursor),
+        by_words=CHANGED_BY,
+        status_words=STATUSES,
+    )
+
+
+def _at(value: float, low: float, width: int) -> float:
+    """Return where a value between `low` and 1 stands on a line, in pixels."""
+    inside = min(max(value, low), 1.0)
+    return round(5 + (width - 10) * (inside - low) / (1 - low), 1)
+
+
+def _number(value: float | int | None) -> str:
+    """Return a count or a share."""
+    if value is None:
+        return "–"
+    return str(value) if isinstance(value, int) else f"{value:.2f}"
 
 
 def _labels(session: Any) -> dict[str, str]:

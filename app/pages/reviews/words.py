@@ -17,6 +17,19 @@ RULES = {
     "removed": "ECGs from which the over-read has removed a label",
 }
 
+CHANGED_BY = {
+    "adjudication": "decided otherwise",
+    "second": "read otherwise by a second reader",
+    "other": "read otherwise later",
+}
+STATUSES = {
+    None: "not mentioned",
+    "present": "present",
+    "uncertain": "possible",
+    "negated": "denied",
+    "historical": "past",
+}
+
 KEY_SHEET: tuple[tuple[tuple[str, ...], str], ...] = (
     (("Ctrl", "Enter"), "Lock the reading; sign it and go on to the next ECG"),
     (("Ctrl", "Shift", "Enter"), "Sign and stop"),
