@@ -58,6 +58,9 @@ OPEN_WHILE_BLIND = frozenset(
 )
 """Operations that show an ECG and stay open to whoever reads one blind: they take care of it themselves."""
 
+CLOSED_WHILE_BLIND = frozenset({"try_out"})
+"""Operations that show no stored ECG, and that are closed all the same: a model would say what it makes of this one."""
+
 SHOWS_NO_READING = OPEN_WHILE_BLIND | {"get_waveform", "get_plot"}
 """Operations after which a user has not seen an ECG's readings; what reviews show is in `review_shown`."""
 
@@ -68,7 +71,7 @@ def refuse_blind_reader(session: Session, request: Request, user_id: uuid.UUID) 
     As with the log, an operation is refused unless it is named: a new one cannot be forgotten. It comes before
     anything is done, so that no error, no conflict and no side effect tells of a reading either.
     """
-    if operation_of(request.scope) not in SHOWS_NO_PATIENT | OPEN_WHILE_BLIND:
+    if operation_of(request.scope) not in (SHOWS_NO_PATIENT | OPEN_WHILE_BLIND) - CLOSED_WHILE_BLIND:
         refuse_while_blind(session, user_id)
 
 

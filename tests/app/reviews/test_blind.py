@@ -138,7 +138,7 @@ def test_no_operation_tells_a_blind_reader_anything(
             is_refused = answer.status_code == 409 and "blind_reading_open" in answer.text
             (refused if is_refused else open_to).add(route.name)
         assert {"get_ecg", "list_reports", "get_plot", "get_waveform", "predict", "get_disagreement"} <= refused
-        assert {"search_ecgs", "list_unmapped", "get_review_digest", "upload_ecg", "put_gold"} <= refused
+        assert {"search_ecgs", "list_unmapped", "get_review_digest", "upload_ecg", "put_gold", "try_out"} <= refused
         with_user = {route.name for route in routes() if "/v1/" in route.path}
         assert open_to & with_user <= SHOWS_NO_PATIENT | OPEN_WHILE_BLIND
         waveform = client.get(item["waveform"], auth=by, params={"format": "npy"})
