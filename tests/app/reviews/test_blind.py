@@ -30,7 +30,14 @@ MACHINE = "Sinus rhythm\nLeft bundle branch block\nQuixotic zigzag"
 OTHER = "Rightward spindle"
 PROBABILITY = 0.731257
 SECRETS = ("left bundle", "quixotic", "zigzag", "spindle", "lbbb", "73125", "likely_removed")
-LABEL_LISTS = {"list_vocabularies", "get_vocabulary", "list_terms", "activate_vocabulary", "get_model"}
+LABEL_LISTS = {
+    "list_vocabularies",
+    "get_vocabulary",
+    "list_terms",
+    "activate_vocabulary",
+    "get_model",
+    "show_new_review_list_page",
+}
 """They name every label there is, of whatever ECG."""
 ENDS_IT = {"stream_events", "release_review_item", "lock_review_item", "sign_review_item", "erase_ecg", "erase_patient"}
 IDS_ALONE = {"list_audit", "list_access_log"}
