@@ -6,11 +6,12 @@ from app.auth.service import Role, allows
 
 
 class Line(NamedTuple):
-    """One line: its address, its name, and the weakest role that may open it."""
+    """One line: its address, its name, the weakest role that may open it, and further addresses that it stands for."""
 
     path: str
     name: str
     role: Role
+    also: tuple[str, ...] = ()
 
 
 NAV: tuple[Line, ...] = (
@@ -19,11 +20,11 @@ NAV: tuple[Line, ...] = (
     Line("/reviews", "Review", "reader"),
     Line("/vocabularies", "Vocabulary", "viewer"),
     Line("/datasets", "Datasets", "viewer"),
-    Line("/models", "Models", "viewer"),
+    Line("/models", "Models", "viewer", ("/evaluations",)),
     Line("/jobs", "Jobs", "viewer"),
     Line("/try-it", "Try it", "reader"),
     Line("/people", "People", "admin"),
-    Line("/audit", "Audit", "admin"),
+    Line("/audit", "Audit", "admin", ("/access-log",)),
 )
 
 
@@ -31,4 +32,8 @@ def lines_for(role: str | None, path: str) -> list[tuple[Line, bool]]:
     """Return the lines that a role may open, each with whether the address `path` is below it."""
     if role is None:
         return []
-    return [(line, path == line.path or path.startswith(f"{line.path}/")) for line in NAV if allows(role, line.role)]
+    return [(line, _is_below(path, line)) for line in NAV if allows(role, line.role)]
+
+
+def _is_below(path: str, line: Line) -> bool:
+    return any(path == own or path.startswith(f"{own}/") for own in (line.path, *line.also))
