@@ -31,6 +31,7 @@ from app.evaluations.routes import router as evaluations
 from app.exports.routes import router as exports
 from app.imports.rejections.routes import router as import_rejections
 from app.imports.routes import router as imports
+from app.interchange.routes import router as interchange
 from app.jobs.doorbell import Doorbell
 from app.jobs.feed import event_feed
 from app.jobs.routes import router as jobs
@@ -71,7 +72,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 """
 
 ROUTERS = (
-    *(ecg_lists, ecgs, reports, labels, disagreement, snapshots, drilldown, readers, exports),
+    *(ecg_lists, ecgs, interchange, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
     *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )

@@ -22,6 +22,12 @@ if TYPE_CHECKING:
 
 _AGE = re.compile(r"(\d{3})([DWMY])", re.ASCII)
 _AGE_UNITS = {"D": "days", "W": "weeks", "M": "months", "Y": "years"}
+OURS = "99OVERREAD"
+"""The scheme of our own codes: what we write (`ml.interchange`) says who read, and whether there was a patient."""
+KIND = ("kind", "Kind of recording")
+SIMULATED = ("simulated", "Simulated: no patient")
+SOURCE = ("source", "Source of the reading")
+
 _UNITS = {"ms", "deg", "bpm", "{beats}/min", "/min", "{h.b.}/min"}
 
 
@@ -41,6 +47,7 @@ def facts_of(dataset: "Dataset") -> Facts:
         sex=sex(_text(dataset, "PatientSex")),
         patient_id=identifier(_text(dataset, "PatientID")),
         order_id=identifier(_text(dataset, "AccessionNumber")),
+        simulated=True if SIMULATED[0] in _ours(dataset, KIND[0]).values() else None,
         measurements=_measurements(dataset),
     )
 
@@ -48,13 +55,30 @@ def facts_of(dataset: "Dataset") -> Facts:
 def readings_of(dataset: "Dataset") -> tuple[Reading, ...]:
     """Return the text of the annotations as the machine's reading, unless the file names a physician who read it.
 
-    An annotation does not say who made it; the object is made by the device.
+    An annotation does not say who made it; the object is made by the device. Files that we wrote do say it: only their
+    machine's reading is one, an over-read comes in by its own service.
     """
     if _text(dataset, "NameOfPhysiciansReadingStudy"):
         return ()
-    lines = [_text(each, "UnformattedTextValue") for each in _annotations(dataset)]
+    overread = {group for group, source in _ours(dataset, SOURCE[0]).items() if source != "machine"}
+    lines = [
+        _text(each, "UnformattedTextValue")
+        for each in _annotations(dataset)
+        if _text(each, "AnnotationGroupNumber") not in overread
+    ]
     text = "\n".join(filter(None, lines))
     return (Reading(source="machine", text=text),) if text else ()
+
+
+def _ours(dataset: "Dataset", concept: str) -> dict[str | None, str | None]:
+    """Return what files that we wrote say of a concept, by group of annotations."""
+    found: dict[str | None, str | None] = {}
+    for each in _annotations(dataset):
+        [name, *_] = each.get("ConceptNameCodeSequence") or [{}]
+        [code, *_] = each.get("ConceptCodeSequence") or [{}]
+        if (str(name.get("CodingSchemeDesignator")), str(name.get("CodeValue"))) == (OURS, concept):
+            found[_text(each, "AnnotationGroupNumber")] = str(code.get("CodeValue"))
+    return found
 
 
 def _measurements(dataset: "Dataset") -> Measurements:

@@ -1,0 +1,1 @@
+"""ECGs for other systems: FHIR R4 and DICOM."""
