@@ -24,6 +24,22 @@ from ml.interchange import NotExact, write_dicom, write_fhir
 router = APIRouter(prefix="/v1/ecgs", tags=["ecgs"])
 
 FHIR, DICOM = "application/fhir+json", "application/dicom"
+FHIR_EXAMPLE = {
+    "resourceType": "Bundle",
+    "type": "collection",
+    "entry": [
+        {
+            "fullUrl": "urn:uuid:0a4c2a3e-9b4e-5f0c-8f19-0d9d9a3f6b55",
+            "resource": {
+                "resourceType": "DiagnosticReport",
+                "status": "final",
+                "code": {"coding": [{"system": "http://loinc.org", "code": "11524-6"}], "text": "Over-read"},
+                "conclusion": "Atrial flutter",
+                "conclusionCode": [{"coding": [{"system": "urn:overread:label:overread-2", "code": "aflutter"}]}],
+            },
+        }
+    ],
+}
 LONGEST_FHIR_S = 600.0  # a longer waveform as JSON text is tens of megabytes
 MADE = 10.0  # times the stored samples: the peak while they are written as text, or by pydicom
 
@@ -42,9 +58,9 @@ class _Written(NamedTuple):
     responses={
         200: {
             "description": "A FHIR R4 Bundle: patient, device, waveform, measurements, readings",
-            "content": {FHIR: {"schema": {"type": "object", "additionalProperties": True}}},
+            "content": {FHIR: {"schema": {"type": "object", "additionalProperties": True}, "example": FHIR_EXAMPLE}},
         },
-        **responses(404, 410, 413, 422, 503),
+        **responses(404, 410, 422, 503),
     },
 )
 def get_fhir(
@@ -73,7 +89,7 @@ def get_fhir(
             "description": "A DICOM file: 12-lead ECG; a longer one a general ECG",
             "content": {DICOM: {"schema": {"type": "string", "format": "binary"}}},
         },
-        **responses(404, 410, 413, 422, 503),
+        **responses(404, 410, 422, 503),
     },
 )
 def get_dicom(

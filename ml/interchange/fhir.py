@@ -65,7 +65,7 @@ def written(value: Any) -> str:
         return "{" + ",".join(f"{json.dumps(name)}:{written(each)}" for name, each in value.items()) + "}"
     if isinstance(value, list):
         return "[" + ",".join(map(written, value)) + "]"
-    return json.dumps(value, ensure_ascii=False, allow_nan=False)
+    return json.dumps(value, allow_nan=False)  # ASCII: a byte a character, whatever a report says
 
 
 def _resources(ecg: Outgoing, recording: Recording | None) -> Iterator[Json]:
