@@ -59,7 +59,8 @@ def _beginning_with(prefix: str) -> Callable[..., PairFilter]:
     parameters = []
     for name, (_, one) in FILTERS.items():
         kind, query = get_args(one.type)[0], get_args(one.type)[-1]
-        named = Query(alias=f"{prefix}{one.alias or name}", description=query.description)
+        about = {"description": query.description, "examples": query.examples}
+        named = Query(alias=f"{prefix}{one.alias or name}", **about)
         annotation = Annotated[kind, *query.metadata, named]  # type: ignore[valid-type]
         parameters.append(Parameter(name, Parameter.KEYWORD_ONLY, default=None, annotation=annotation))
     prefixed.__signature__ = Signature(parameters)  # type: ignore[attr-defined]

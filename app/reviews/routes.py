@@ -16,7 +16,7 @@ from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
 from app.kit.problems import responses
 from app.reviews import service
-from app.reviews.schemas import Claim, DraftIn, DraftOut, ItemOut, LockIn, Open, Released, SignIn
+from app.reviews.schemas import Claim, ItemOut, LockIn, Open, Released, ReviewDraftIn, ReviewDraftOut, SignIn
 from app.vocabularies.service import LabelersDep
 
 router = APIRouter(prefix="/v1/reviews", tags=["reviews"], dependencies=[caching.NO_STORE])
@@ -95,9 +95,11 @@ def get_review_waveform(
 
 
 @router.put("/items/{item_id}/draft", responses=responses(404, 409, 413, 422))
-def save_review_draft(item_id: uuid.UUID, given: DraftIn, session: SessionDep, user: ReaderUser) -> DraftOut:
+def save_review_draft(
+    item_id: uuid.UUID, given: ReviewDraftIn, session: SessionDep, user: ReaderUser
+) -> ReviewDraftOut:
     """Save what you have written so far, and hold the item longer. Up to 20 drafts are kept until you sign."""
-    return DraftOut.model_validate(service.save_draft(session, user, item_id, given.text))
+    return ReviewDraftOut.model_validate(service.save_draft(session, user, item_id, given.text))
 
 
 @router.post("/items/{item_id}/lock", responses=responses(404, 409, 413, 422))

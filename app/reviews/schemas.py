@@ -17,7 +17,7 @@ from ml.labeling import Stance
 ITEM_ID = "c2d4b6a8-1e3f-4c5d-8b7a-9f0e1d2c3b4a"
 
 
-class StatementOut(BaseModel):
+class ReviewStatement(BaseModel):
     """One statement of a reading, and the labels that are found in it."""
 
     start: int = Field(description=STARTS)
@@ -32,7 +32,7 @@ class ReadingOut(BaseModel):
     text: str = Field(description="What is labelled: of a report with codes these, one a line.")
     printed: str | None = Field(default=None, description="The words of a report that has codes as well.")
     findings: list[FindingOut]
-    statements: list[StatementOut] = Field(description="The text taken apart, in its order.")
+    statements: list[ReviewStatement] = Field(description="The text taken apart, in its order.")
     stance: Stance
 
 
@@ -210,7 +210,7 @@ class Open(BaseModel):
 DraftText = Annotated[LongText, AfterValidator(without_identifiers)]
 
 
-class DraftIn(BaseModel):
+class ReviewDraftIn(BaseModel):
     """A text that is not finished."""
 
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Atrial flu"}]})
@@ -218,7 +218,7 @@ class DraftIn(BaseModel):
     text: Annotated[DraftText, Field(description="It may be empty. Names and numbers of people are removed.")]
 
 
-class DraftOut(BaseModel):
+class ReviewDraftOut(BaseModel):
     """A saved draft."""
 
     model_config = ConfigDict(

@@ -24,6 +24,7 @@ content_type_overrides:  # what this generator knows by other names
   "image/svg+xml": "text/plain"
   "application/x-tar": "application/octet-stream"
   "application/dicom": "application/octet-stream"
+  "application/pdf": "application/octet-stream"
 post_hooks: []
 """
 ECGS = 24
