@@ -18,7 +18,7 @@ ENV_FILE = "OVERREAD_ENV_FILE"
 """Names a file of settings, `NAME=value` a line. Without it no file is read: otherwise everybody who can write to the
 current folder could configure the service."""
 OF_THE_TESTS = "OVERREAD_TEST_"
-ORIGIN = r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?"
+ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
 class SettingsError(Exception):
@@ -149,7 +149,7 @@ class Settings(BaseSettings):
     def _an_origin(cls, url: str | None) -> str | None:
         if not url:
             return None
-        if not re.fullmatch(ORIGIN, url.removesuffix("/")):
+        if not ORIGIN.fullmatch(url.removesuffix("/")):
             raise ValueError("must be the address of the pages without a path, such as https://ecg.example.org")
         return url.removesuffix("/").lower()
 
@@ -158,7 +158,7 @@ class Settings(BaseSettings):
     def _origins(cls, given: object) -> object:
         origins = [part.strip() for part in given.split(",") if part.strip()] if isinstance(given, str) else given
         for origin in origins if isinstance(origins, list | tuple) else ():
-            if not re.fullmatch(ORIGIN, str(origin)):
+            if not ORIGIN.fullmatch(str(origin)):
                 raise ValueError("must be origins such as https://ecg.example.org, separated by commas")
         return origins
 

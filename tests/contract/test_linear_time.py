@@ -178,7 +178,8 @@ def read_hdf5(text: str) -> None:
 
 def read_edf(text: str) -> None:
     lead = [("I", np.zeros(10)), ("EDF Annotations", annotated([text[:3]]))]
-    content = plain_edf(lead, records=1, reserved="EDF+D", patient=text[:80], recording=f"Startdate {text}"[:80])
+    said = text.encode("latin-1", "replace").decode("latin-1")
+    content = plain_edf(lead, records=1, reserved="EDF+D", patient=said[:80], recording=f"Startdate {said}"[:80])
     header = content[:256].replace(b"1".ljust(8), b"-1".ljust(8), 1)
     for changed in (content, header + content[256:] + text.encode(), content[:200] + text.encode()):
         with suppress(formats.Unreadable):
