@@ -34,7 +34,10 @@ function rowOfExample(example, names) {
 }
 
 function table(heads, rows) {
-  const head = element("tr", {}, ...heads.map((words) => element("th", { className: COUNTS.some(([, name]) => name === words) ? "num" : "" }, words)));
+  const head = element("tr", {}, ...heads.map((words) => {
+    const counted = COUNTS.some(([, name]) => name === words);
+    return element("th", counted ? { className: "num", title: `Pairs, ${words.toLowerCase()}: before, and with this version` } : {}, words);
+  }));
   return element("div", { className: "scroll" }, element("table", { className: "table" }, element("thead", {}, head), element("tbody", {}, ...rows)));
 }
 
@@ -51,16 +54,16 @@ export function previewOf(found) {
       element("tr", {}, element("td", {}, name), ...COUNTS.map(([key]) => cell(before, after, key))))));
   } else made.append(element("p", { className: "muted" }, "No cell of the table changes."));
   if (found.examples.length) {
-    made.append(element("h3", {}, "Findings that change"), table(["Report", "Label", "Finding", "Text"], found.examples.map((each) => rowOfExample(each, names))));
+    made.append(element("h2", {}, "Findings that change"), table(["Report", "Label", "Finding", "Text"], found.examples.map((each) => rowOfExample(each, names))));
   }
   if (found.stances.length) {
-    made.append(element("h3", {}, "Reports that are read differently"), table(["Report", "Before", "After", "Text"], found.stances.map((each) =>
+    made.append(element("h2", {}, "Reports that are read differently"), table(["Report", "Before", "After", "Text"], found.stances.map((each) =>
       element("tr", {}, element("td", {}, element("a", { href: `/ecgs/${each.ecg_id}` }, each.source === "machine" ? "machine" : "over-read")),
         element("td", {}, each.before), element("td", {}, each.after), element("td", { className: "statement" }, each.text ?? "codes")))));
   }
   if (found.hidden_terms.length) {
     const lines = found.hidden_terms.map(({ place, term, by }) => element("li", {}, `${place} “${term}”: ${by}`));
-    made.append(element("div", { className: "notice notice-warn" }, element("h3", {}, "Terms that find nothing"), element("ul", {}, ...lines)));
+    made.append(element("div", { className: "notice notice-warn" }, element("h2", {}, "Terms that find nothing"), element("ul", {}, ...lines)));
   }
   return made;
 }

@@ -14,6 +14,7 @@ import pytest
 from app.disagreement.attributes import FILTERS, GROUPINGS
 from app.kit.database import Database
 from app.pages.disagreement.figures.drawing import STYLES
+from app.pages.disagreement.views import MOST_CELLS
 from app.pages.shell import STATIC
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
@@ -93,8 +94,11 @@ def test_a_group_leads_to_the_table_of_its_pairs(
     groups = client.get("/v1/disagreement", params={"group_by": grouping, "simulated": False}).json()["groups"]
     html = page(client, "/disagreement", group_by=grouping, simulated="false")
     lines = re.findall(r'<tr><th scope="row">(.*?)</tr>', html[: html.index('class="card picture"')], re.DOTALL)
-    assert len(lines) == len(groups)
-    for group, line in zip(groups, lines, strict=True):
+    most = max(5, MOST_CELLS // len(groups[0]["labels"]))
+    largest = sorted(range(len(groups)), key=lambda at: -groups[at]["pairs"])[:most]
+    shown = [groups[at] for at in sorted(largest)]
+    assert len(lines) == len(shown)
+    for group, line in zip(shown, lines, strict=True):
         if group["group"][grouping] is None:
             assert "<a" not in line.partition("</th>")[0]
             continue
