@@ -19,6 +19,7 @@ def test_a_filter_changes_the_page_in_place_and_its_address(open_page: OpenPage)
     page.get_by_label("Sex", exact=True).select_option("female")
     expect(page).to_have_url(re.compile(r"\?sex=female$"))  # what is empty is not in it
     expect(page.locator(".chip-active")).to_contain_text("female")
+    page.wait_for_function("!document.querySelector('.htmx-added, .htmx-settling, .htmx-request')")  # 20 ms
     page.get_by_label("Group by", exact=True).select_option("sex")
     expect(page).to_have_url(re.compile(r"sex=female&group_by=sex$"))
     expect(page.get_by_role("heading", name="by sex")).to_be_visible()

@@ -46,12 +46,17 @@ export function localTimes(root) {
   }
 }
 
+/** Take the empty fields out of a form's data; of fields with one name those that say something stay. */
+function leaveOutEmpty(data) {
+  const said = [...data.entries()].filter(([, value]) => value !== "");
+  for (const name of new Set(data.keys())) data.delete(name);
+  for (const [name, value] of said) data.append(name, value);
+}
+
 document.addEventListener("htmx:configRequest", (event) => {
   const { detail } = event;
   detail.headers["X-CSRF-Token"] = token();
-  if (detail.verb === "get") {
-    for (const [name, value] of [...detail.formData.entries()]) if (value === "") detail.formData.delete(name);
-  }
+  if (detail.verb === "get") leaveOutEmpty(detail.formData);
 });
 document.addEventListener("htmx:beforeRequest", () => document.getElementById("problem").replaceChildren());
 document.addEventListener("htmx:sendError", () => showProblem("The service does not answer. Try again in a moment."));
@@ -59,8 +64,7 @@ document.addEventListener("htmx:load", (event) => localTimes(event.detail.elt));
 
 document.addEventListener("formdata", (event) => {
   if ((event.target.method || "get").toLowerCase() !== "get") return;
-  const empty = [...event.formData.entries()].filter(([, value]) => value === "").map(([name]) => name);
-  for (const name of empty) event.formData.delete(name);
+  leaveOutEmpty(event.formData);
 });
 
 document.addEventListener("click", (event) => {

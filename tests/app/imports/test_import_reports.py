@@ -93,7 +93,9 @@ def test_models_and_datasets_leave_it_out(client: httpx.Client, database: Databa
     assert answer.status_code == 409 and answer.json()["type"] == "/problems/no_waveform"
     with database.begin() as session:
         active = vocabularies.active(session)
-        choice = Choice(active.id, None, None, None, None, without_overread=False, simulated=False)
+        assert active.slot is not None
+        unset = dict.fromkeys(("recorded_from", "recorded_to", "site", "device", "pairs"))
+        choice = Choice(active.id, active.slot, without_overread=False, simulated=False, **unset)
         assert datasets.read_after(session, choice, "", 10) == []
 
 
