@@ -173,6 +173,7 @@ def _range(name: str, lowest: float, highest: float, unit: str) -> tuple[Filter,
 
 def _measured(name: str, width: int) -> Attribute:
     """Return a measurement of the device, grouped by bands of a width."""
+    lowest, highest = MEASURED[name]
     band = f"coalesce(floor({{0}} / {width}.0)::integer * {width}, {NO_BAND})"
     return Attribute(
         column=name,
@@ -184,7 +185,10 @@ def _measured(name: str, width: int) -> Attribute:
                 sql=band,
                 shown=lambda value: None if value == NO_BAND else value,
                 width=width,
-                chooses=lambda least: {f"{name}_min": str(least), f"{name}_max": str(least + width - 1)},
+                chooses=lambda least: {
+                    f"{name}_min": str(max(lowest, least)),
+                    f"{name}_max": str(min(highest, least + width - 1)),
+                },
             ),
         ),
     )
