@@ -173,7 +173,7 @@ def _range(name: str, lowest: float, highest: float, unit: str) -> tuple[Filter,
 
 def _measured(name: str, width: int) -> Attribute:
     """Return a measurement of the device, grouped by bands of a width."""
-    lowest, highest = MEASURED[name]
+    lowest, highest = MEASURED[name][:2]
     band = f"coalesce(floor({{0}} / {width}.0)::integer * {width}, {NO_BAND})"
     return Attribute(
         column=name,
