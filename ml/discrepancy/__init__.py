@@ -1,0 +1,1 @@
+"""What an expert will probably change in the machine's report: learned from pairs, measured, calibrated."""
