@@ -13,7 +13,7 @@ from app.commands.shared import fail, say, show
 if TYPE_CHECKING:
     from ml.inference.found import Record
     from ml.inference.predictor import Predictor
-    from ml.labeling import Labeler, Vocabulary, builtin_labeler
+    from ml.labeling import Labeler, Vocabulary
 
 commands = typer.Typer()
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
@@ -89,6 +89,7 @@ def _statuses(report: str, labels: Collection[str]) -> dict[str, str]:
 
 @cache
 def _labeler() -> "Labeler":
+    from ml.labeling import builtin_labeler
 
     return builtin_labeler()
 

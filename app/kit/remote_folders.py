@@ -198,7 +198,8 @@ def _used_at(folder: Path) -> float:
 
 def _size(folder: Path) -> int:
     size = 0
-    for path in folder.rglob("*"):
-        with suppress(FileNotFoundError):  # it is evicted meanwhile
-            size += path.stat().st_size if path.is_file() else 0
+    for inner, _, names in os.walk(folder):  # passes over what is evicted meanwhile
+        for name in names:
+            with suppress(FileNotFoundError):
+                size += (Path(inner) / name).stat().st_size
     return size

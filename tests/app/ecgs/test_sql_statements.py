@@ -10,7 +10,7 @@ from app.kit.database import Database
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 
-MOST = 25
+MOST = 26
 
 
 @pytest.fixture

@@ -165,7 +165,7 @@ def test_a_failed_question_says_why(client: httpx.Client, database: Database, ec
         "reasons": [{"code": "constant_lead", "detail": "lead V1 is constant"}],
     }
     with database.begin() as session:
-        queries.fail(session, uuid.UUID(url.rsplit("/", 1)[1]), error)
+        queries.fail(session, Prediction(id=uuid.UUID(url.rsplit("/", 1)[1])), error)
     shown = client.get(url).json()
     assert (shown["state"], shown["answer"], shown["problem"]["type"]) == ("failed", None, "/problems/unusable_ecg")
     assert shown["problem"]["errors"][0]["code"] == "constant_lead"
@@ -182,7 +182,7 @@ def test_a_question_whose_worker_died_is_taken_up_again(
         assert first is not None and again is not None and again.id == first.id
         assert queries.claim_oldest(session, Prediction, lease_s=60) is None
     with database.begin() as session:
-        queries.extend(session, again.id, -1)
+        queries.extend(session, again, -1)
         assert queries.claim_oldest(session, Prediction, lease_s=60) is not None
 
 
@@ -196,14 +196,14 @@ def test_a_question_that_ends_its_workers_fails_in_the_end(
     ]
     for _ in range(settings.job_attempts):  # each claims the first question and dies
         with database.begin() as session:
-            queries.bury(session, settings.job_attempts)
+            queries.bury(session, Prediction, settings.job_attempts)
             claimed = queries.claim_oldest(session, Prediction, lease_s=-1)
             assert claimed is not None and urls[0].endswith(str(claimed.id))
     with database.begin() as session:
-        queries.bury(session, settings.job_attempts)
+        queries.bury(session, Prediction, settings.job_attempts)
         after = queries.claim_oldest(session, Prediction, lease_s=60)
         assert after is not None and urls[1].endswith(str(after.id))
-        queries.bury(session, max_attempts=1)  # a lease that is kept protects the question
+        queries.bury(session, Prediction, max_attempts=1)  # a lease that is kept protects the question
     failed, other = (client.get(url).json() for url in urls)
     assert (failed["state"], failed["problem"]["type"]) == ("failed", "/problems/worker_died")
     assert f"{settings.job_attempts} inference workers ended" in failed["problem"]["detail"]

@@ -146,7 +146,9 @@ def test_readers_datasets_and_previews_count_them_alike(
         session.execute(
             text("UPDATE ecgs SET waveform_sha256 = repeat(record, 64), samples = 5000, sampling_rate_hz = 500")
         )
-        choice = Choice(rules.id, None, None, None, None, without_overread=False, simulated=False)
+        choice = Choice(
+            rules.id, rules.slot, None, None, None, None, without_overread=False, simulated=False, pairs=None
+        )
         read = read_after(session, choice, "", 10)
         masks = [each.overread and each.overread.present for each in read]
         [afib], [lvh] = (
