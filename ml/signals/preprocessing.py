@@ -155,6 +155,24 @@ def preprocess(
     return Windows(values[:kept], starts[:kept])
 
 
+def millivolt_windows(
+    signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing | None = None
+) -> Iterator[NDArray[np.float64]]:
+    """Yield the windows that `preprocess` makes as they are before any filter: (12, samples) in mV at the target rate.
+
+    The parameters are those of `preprocess`. Raises its `Unusable` when the first one is asked for.
+    """
+    options = options or Preprocessing()
+    if reasons := _check(signal_mv, sampling_rate_hz, options):
+        raise Unusable(reasons)
+    found = False
+    for _, window in _usable_windows(signal_mv, sampling_rate_hz, options):
+        found = True
+        yield window
+    if not found:
+        raise Unusable([_no_window(options)])
+
+
 def _check(signal_mv: NDArray[np.float64], sampling_rate_hz: float, options: Preprocessing) -> list[Reason]:
     return check(
         signal_mv,
