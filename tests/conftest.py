@@ -18,9 +18,10 @@ from app.auth import service as auth
 from app.ecgs.patients import PatientHasher
 from app.embedded.postgres import EmbeddedPostgres
 from app.kit.database import Database
-from app.main import ROUTERS, create_app
+from app.main import ROUTERS
 from app.migrate import migrate
 from app.settings import Settings
+from tests.app.application import application
 from tests.app.s3_server import BUCKET, environment, s3_server
 
 SHARED = Path(__file__).resolve().parents[2] / "shared" / "data"
@@ -139,13 +140,13 @@ def keys(database: Database) -> dict[str, str]:
 def described(tmp_path_factory: pytest.TempPathFactory) -> FastAPI:
     """An application that nobody asks anything, for its description: describing needs no database."""
     url = "postgresql+psycopg://nobody@127.0.0.1/nothing"
-    return create_app(Settings(database_url=url, data_dir=tmp_path_factory.mktemp("data"), _env_file=None))
+    return application(Settings(database_url=url, data_dir=tmp_path_factory.mktemp("data"), _env_file=None))
 
 
 @pytest.fixture
 def client(settings: Settings, keys: dict[str, str], described: FastAPI) -> Iterator[httpx.Client]:
     """A client of the application, with the admin's key. An answer that OpenAPI does not declare fails the test."""
-    app = create_app(settings)
+    app = application(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {keys['admin']}"
         client.event_hooks["response"].append(lambda answer: check_declared(described, answer))

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from datetime import UTC, datetime
+from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any
@@ -133,9 +134,14 @@ class CachedFiles(StaticFiles):
         return response
 
 
+@cache
+def _pages() -> Pages:
+    return Pages()  # one a process: compiled templates hold nothing of an application
+
+
 def install(app: FastAPI) -> None:
     """Give an application its pages' templates and static files, and its problems their pages."""
-    app.state.pages = Pages()
+    app.state.pages = _pages()
     app.state.problem_page = app.state.pages.problem
     app.add_middleware(WithoutEmptyFields, apart=NOT_PAGES)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")

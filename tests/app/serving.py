@@ -8,8 +8,8 @@ from contextlib import contextmanager
 import httpx
 import uvicorn
 
-from app.main import create_app
 from app.settings import Settings
+from tests.app.application import application
 
 
 @contextmanager
@@ -18,7 +18,7 @@ def served(settings: Settings) -> Iterator[str]:
     listening = socket.socket()
     listening.bind(("127.0.0.1", 0))
     config = uvicorn.Config(
-        create_app(settings),
+        application(settings),
         log_config=None,
         access_log=False,
         timeout_keep_alive=75,  # as `overread serve` has it

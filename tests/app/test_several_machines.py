@@ -20,7 +20,6 @@ from app.kit import remote_store
 from app.kit.database import Database
 from app.kit.folders import open_folders
 from app.kit.store import open_store
-from app.main import create_app
 from app.models.starter import ensure_starter
 from app.predictions import worker
 from app.predictions.child import WarmChild
@@ -28,6 +27,7 @@ from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
+from tests.app.application import application
 from tests.app.s3_server import BUCKET, environment, s3_server
 
 
@@ -58,7 +58,7 @@ def machine(folder: Path, settings: Settings, database: Database, key: str, url:
         update={"data_dir": folder, "objects_url": url, "patient_key": SecretStr("k" * 40)},
     )
     archive = Archive.of(own)
-    with TestClient(create_app(own), raise_server_exceptions=False) as client:
+    with TestClient(application(own), raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {key}"
         yield Machine(own, client, archive, Runner(Workplace(own, database, archive), KINDS))
 

@@ -30,7 +30,6 @@ from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
 from app.kit.folders import open_folders
-from app.main import create_app
 from app.migrate import migrate
 from app.models.starter import ensure_starter
 from app.predictions import worker
@@ -41,6 +40,7 @@ from ml.corpus.simulator import simulate
 from ml.corpus.simulator.ledger import table_a1
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_text
+from tests.app.application import application
 from tests.app.serving import served
 from tests.conftest import _run, _with_name, drop
 
@@ -205,7 +205,7 @@ def fill(site: Site) -> Site:
         simulation.load(database, site.settings, "test", archive, progress=lambda *_: None)
     finally:
         database.close()
-    with TestClient(create_app(site.settings)) as client:
+    with TestClient(application(site.settings)) as client:
         client.headers["Authorization"] = f"Bearer {site.keys['admin']}"
         simulated = list(simulate(ECGS + len(HOSTILE), seed=SEED))
         ecgs = []
@@ -255,7 +255,7 @@ def complete(site: Site) -> Site:
     """Put one of everything else into a filled site: people, a review that is open, a trained model, an evaluation."""
     quick = {"epochs": 2, "batch_size": 8, "learning_rate": 0.003}
     dataset, ids = site.ids["dataset_id"], {}
-    with TestClient(create_app(site.settings)) as client:
+    with TestClient(application(site.settings)) as client:
         client.headers["Authorization"] = f"Bearer {site.keys['admin']}"
 
         ids |= _people(site) | _reviews(client, site)

@@ -3,8 +3,8 @@
 import httpx
 import pytest
 
-from app.main import create_app
 from app.settings import Settings
+from tests.app.application import application
 from tests.conftest import check_declared
 
 
@@ -15,4 +15,4 @@ def test_an_undeclared_answer_is_found(settings: Settings, status: int, media_ty
     request = httpx.Request("GET", "http://testserver/v1/me")
     answer = httpx.Response(status, headers={"content-type": media_type}, request=request)
     with pytest.raises(AssertionError, match="answers"):
-        check_declared(create_app(settings), answer)
+        check_declared(application(settings), answer)

@@ -16,20 +16,21 @@ from app.auth.service import ROLES
 from app.cli import main
 from app.kit.database import Database
 from app.kit.declared import dependencies_of
-from app.main import ROUTERS, create_app
+from app.main import ROUTERS
 from app.settings import Settings
+from tests.app.application import application
 
 PUBLIC = {"/healthz", "/readyz"}
 ANY_ID = "5b2c1b0e-0000-4000-8000-000000000000"
 
 
-def calls(settings: Settings) -> list[tuple[str, str]]:
-    schema = create_app(settings).openapi()
+def calls(described: FastAPI) -> list[tuple[str, str]]:
+    schema = described.openapi()
     return [(method.upper(), path) for path, methods in schema["paths"].items() for method in methods]
 
 
-def test_every_route_refuses_without_a_key(client: httpx.Client, settings: Settings) -> None:
-    found = calls(settings)
+def test_every_route_refuses_without_a_key(client: httpx.Client, described: FastAPI) -> None:
+    found = calls(described)
     assert len(found) > 25
     for method, path in found:
         url = re.sub(r"\{[a-z_]+\}", ANY_ID, path)
@@ -63,7 +64,7 @@ def status_of(
 @pytest.mark.parametrize("path", ["/v1/ecgs", "/v1/predictions", "/v1/datasets"])
 def test_a_body_without_a_key_is_refused_unread(settings: Settings, path: str) -> None:
     headers = {"content-type": "multipart/form-data; boundary=b", "content-length": "60000000"}
-    status, answered = status_of(create_app(settings), "POST", path, headers)
+    status, answered = status_of(application(settings), "POST", path, headers)
     assert status == 401 and answered[b"www-authenticate"] == b"Bearer"
 
 
@@ -73,7 +74,7 @@ def test_a_body_without_a_key_is_refused_unread(settings: Settings, path: str) -
 def test_a_form_is_refused_unread_where_the_key_may_not_send_it(
     settings: Settings, keys: dict[str, str], database: Database, length: dict[str, str]
 ) -> None:
-    app = create_app(settings)
+    app = application(settings)
     asked = 0
     for route in (route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)):
         needed = [each.call.role for each in dependencies_of(route) if isinstance(each.call, Require)]
@@ -95,7 +96,7 @@ def test_a_form_is_refused_unread_where_the_key_may_not_send_it(
 
 
 def test_a_form_of_an_admitted_key_and_a_small_body_are_read(settings: Settings, keys: dict[str, str]) -> None:
-    app = create_app(settings)
+    app = application(settings)
     for role, length, sent, path in (
         ("admin", HELD_BYTES + 1, "multipart/form-data; boundary=b", "/v1/models"),
         ("admin", 100, "multipart/form-data; boundary=b", "/v1/models"),
@@ -115,7 +116,7 @@ def test_a_form_of_an_admitted_key_and_a_small_body_are_read(settings: Settings,
 
 def test_a_large_body_is_refused_unread_while_the_database_is_away(settings: Settings, keys: dict[str, str]) -> None:
     url = "postgresql+psycopg://nobody@127.0.0.1:9/nothing"
-    app = create_app(settings.model_copy(update={"database_url": url}))
+    app = application(settings.model_copy(update={"database_url": url}))
     headers = {"authorization": f"Bearer {keys['admin']}", "content-length": str(HELD_BYTES + 1)}
     status, answered = status_of(app, "POST", "/v1/models", {"content-type": "multipart/form-data", **headers})
     assert status == 503 and answered[b"retry-after"] == b"5"
@@ -209,8 +210,8 @@ def test_unknown_routes_and_broken_bodies_are_problems(client: httpx.Client) -> 
         assert body["status"] == answer.status_code and body["request_id"] == answer.headers["x-request-id"]
 
 
-def test_every_api_route_is_described(settings: Settings) -> None:
-    schema = create_app(settings).openapi()
+def test_every_api_route_is_described(described: FastAPI) -> None:
+    schema = described.openapi()
     for path, methods in schema["paths"].items():
         for operation in methods.values():
             assert operation.get("description"), path

@@ -10,8 +10,8 @@ from sqlalchemy import text
 
 from app.disagreement.off_hours import OffHours
 from app.kit.database import Database
-from app.main import create_app
 from app.settings import Settings
+from tests.app.application import application
 from tests.app.disagreement.archive import StoredPair, store
 
 MONDAY_AT_NINE = datetime(2024, 1, 1, 9, tzinfo=UTC)
@@ -42,7 +42,7 @@ def test_a_setting_that_is_none_is_refused(wrong: dict[str, str]) -> None:
 
 def test_the_service_goes_by_its_setting(client: httpx.Client, settings: Settings, database: Database) -> None:
     store(database, [StoredPair((1, 0, 1, 0), recorded_at=MONDAY_AT_NINE)])
-    others = TestClient(create_app(settings.model_copy(update={"off_hours": "9-10", "off_days": ()})))
+    others = TestClient(application(settings.model_copy(update={"off_hours": "9-10", "off_days": ()})))
     for service, pairs in ((client, 0), (others, 1)):
         answer = service.get("/v1/disagreement", params={"off_hours": True}, headers=dict(client.headers))
         assert answer.json()["pairs"] == pairs

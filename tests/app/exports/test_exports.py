@@ -39,7 +39,6 @@ from app.imports.source import Source
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.main import create_app
 from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
@@ -47,6 +46,7 @@ from ml.formats import read as read_files
 from ml.formats import waveform
 from ml.formats.wfdb import write_wfdb
 from ml.labeling import builtin_labeler
+from tests.app.application import application
 from tests.conftest import _run, _with_name, drop
 
 RUN = CliRunner()
@@ -356,7 +356,7 @@ def test_what_was_taken_out_goes_in_again(
     with there.begin() as session:
         auth.create_user(session, "test", "admin", "admin")
         key = auth.issue_key(session, "test", "admin")
-    with TestClient(create_app(settings)) as other:
+    with TestClient(application(settings)) as other:
         other.headers["Authorization"] = f"Bearer {key}"
         for group in ((), "site", "device_software", "reader", "sex", "age", "month"):
             asked = {"group_by": group} if group else {}

@@ -19,9 +19,9 @@ from app.imports.importer import Importer
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.main import create_app
 from app.settings import Settings
 from app.steps import KINDS
+from tests.app.application import application
 
 TABLE = """record,machine_text,overread_text,reader,patient_id
 a/1,Sinus rhythm,Atrial flutter,Dr. Miller,4711
@@ -41,7 +41,7 @@ def with_folders(settings: Settings, tmp_path: Path) -> Settings:
 
 @pytest.fixture
 def server(with_folders: Settings, keys: dict[str, str]) -> Iterator[httpx.Client]:
-    with TestClient(create_app(with_folders), raise_server_exceptions=False) as client:
+    with TestClient(application(with_folders), raise_server_exceptions=False) as client:
         client.headers["Authorization"] = f"Bearer {keys['admin']}"
         yield client
 

@@ -19,6 +19,7 @@ from app.predictions.tables import Prediction
 from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
+from tests.app.application import application
 
 
 @pytest.fixture
@@ -125,11 +126,9 @@ def test_the_service_and_its_worker_outlive_their_connections(
 def test_nobody_answers_in_time(settings: Settings, keys: dict[str, str], client: httpx.Client) -> None:
     from fastapi.testclient import TestClient
 
-    from app.main import create_app
-
     database = Database(settings)
     ensure_starter(database, Folders(settings.data_dir))
-    app = create_app(settings.model_copy(update={"prediction_timeout_s": 0.05}))
+    app = application(settings.model_copy(update={"prediction_timeout_s": 0.05}))
     with TestClient(app, raise_server_exceptions=False) as asking:
         asking.headers["Authorization"] = f"Bearer {keys['reader']}"
         ecg = next(iter(simulate(1, seed=4)))

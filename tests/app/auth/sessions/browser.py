@@ -13,8 +13,8 @@ from app.auth.passwords.hashing import Passwords
 from app.auth.sessions.service import Browser, open_session
 from app.auth.sessions.signing_in import store_password
 from app.kit.database import Database
-from app.main import create_app
 from app.settings import Settings
+from tests.app.application import application
 
 COOKIE = "overread"
 PASSWORD = "trombone ketchup"
@@ -43,7 +43,7 @@ def give_password(database: Database, name: str, password: str = PASSWORD) -> No
 @contextmanager
 def stranger(settings: Settings) -> Iterator[httpx.Client]:
     """Yield a browser in which nobody is signed in, of a service whose passwords are hashed cheaply."""
-    app = create_app(settings)
+    app = application(settings)
     app.state.passwords = Passwords(CHEAP)
     with TestClient(app, raise_server_exceptions=False, follow_redirects=False, headers=ACCEPT) as client:
         yield client
@@ -52,7 +52,7 @@ def stranger(settings: Settings) -> Iterator[httpx.Client]:
 @contextmanager
 def browser(settings: Settings, database: Database, name: str) -> Iterator[tuple[httpx.Client, dict[str, str]]]:
     """Yield a client that has a user's cookie and no key, and the headers that its pages would add."""
-    app = create_app(settings)
+    app = application(settings)
     with TestClient(app, raise_server_exceptions=False) as client:
         cookie, csrf = sign_in(app, database, name)
         client.cookies.set(COOKIE, cookie)

@@ -15,9 +15,10 @@ from app.auth.sessions import queries as sessions
 from app.auth.sessions.service import MOST_SESSIONS, end_sessions
 from app.kit.database import Database
 from app.kit.declared import dependencies_of
-from app.main import ROUTERS, create_app
+from app.main import ROUTERS
 from app.pages import PAGES
 from app.settings import Settings
+from tests.app.application import application
 from tests.app.auth.sessions.browser import COOKIE, browser, sign_in
 from tests.app.auth.test_access import ANY_ID
 
@@ -75,7 +76,7 @@ def test_a_session_lasts_while_it_is_used(settings: Settings, database: Database
 
 
 def test_a_cookie_that_is_not_ours_costs_no_query(settings: Settings, database: Database) -> None:
-    app = create_app(settings)
+    app = application(settings)
     ours, _ = app.state.cookies.new()
     raw = base64.urlsafe_b64decode(ours + "==")
     flipped = base64.urlsafe_b64encode(bytes([raw[0] ^ 1]) + raw[1:]).decode()
@@ -91,8 +92,8 @@ def test_a_cookie_that_is_not_ours_costs_no_query(settings: Settings, database: 
 
 
 def test_another_key_signs_other_cookies(settings: Settings, make_settings: object) -> None:
-    one = create_app(settings).state.cookies
-    other = create_app(make_settings("other")).state.cookies  # type: ignore[operator]
+    one = application(settings).state.cookies
+    other = application(make_settings("other")).state.cookies  # type: ignore[operator]
     value, token = one.new()
     known = [each._known(value) for each in (one, other)]
     assert known == [token, None]
@@ -186,7 +187,7 @@ def test_another_site_is_refused_even_with_the_token(
 
 
 def test_sessions_do_not_pile_up(settings: Settings, database: Database) -> None:
-    app = create_app(settings)
+    app = application(settings)
     cookies = [sign_in(app, database, "viewer") for _ in range(MOST_SESSIONS + 3)]
     with database.begin() as session:
         user = queries.user_named(session, "viewer")
@@ -198,7 +199,7 @@ def test_sessions_do_not_pile_up(settings: Settings, database: Database) -> None
 
 
 def test_no_token_is_stored(settings: Settings, database: Database) -> None:
-    cookie, csrf = sign_in(create_app(settings), database, "viewer")
+    cookie, csrf = sign_in(application(settings), database, "viewer")
     with database.begin() as session:
         rows = str(
             session.execute(text("SELECT user_sessions::text, encode(sha256, 'base64') FROM user_sessions")).all()
