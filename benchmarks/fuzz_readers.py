@@ -1,8 +1,8 @@
 """Mutations of the files of every format: each is read, or refused with a reason, soon and in little memory.
 
-    python -m benchmarks.fuzz_readers [--count 100000] [--only SCP-ECG] [--shared ../shared/data]
+    python -m benchmarks.fuzz_readers [--count 100000] [--first 0] [--only SCP-ECG] [--shared ../shared/data]
 
-`count` mutations of each format, spread over its made files and the real ones. One process. Prints a row a format: how
+`count` mutations of each format, from the number `first` on, spread over its made files and the real ones. One process. Prints a row a format: how
 many were read and refused, the reasons that were given most, the slowest in processor seconds, and by how much the
 process grew. The first mutation that raises anything else, or takes more than the bounds of the tests, ends it with its
 number: the same number gives the same bytes.
@@ -27,12 +27,12 @@ def seeds_of(name: str, shared: Path) -> list[Files]:
     return seeds + [{path.name: path.read_bytes() for path in record} for record in records if record]
 
 
-def fuzz(name: str, seeds: list[Files], count: int) -> str:
+def fuzz(name: str, seeds: list[Files], numbers: range) -> str:
     """Return the row of a format. Raises `AssertionError` where a bound was exceeded."""
     outcomes: Counter[str] = Counter()
     slowest = 0.0
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    for number in range(count):
+    for number in numbers:
         changed = mutated(seeds[number % len(seeds)], random.Random(f"{name} {number}"))
         began = time.process_time()
         try:
@@ -52,6 +52,7 @@ def fuzz(name: str, seeds: list[Files], count: int) -> str:
     assert grown < LARGEST_KB, (name, grown)
     was_read = outcomes.pop("read", 0)
     reasons = ", ".join(f"{code} {times:,}" for code, times in outcomes.most_common(3))
+    count = len(numbers)
     refused = count - was_read
     return f"| {name} | {count:,} | {was_read:,} | {refused:,} | {reasons} | {slowest:.2f} s | {grown / 1000:.0f} MB |"
 
@@ -60,14 +61,16 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--count", type=int, default=100_000)
+    parser.add_argument("--first", type=int, default=0)
     parser.add_argument("--only", choices=[file_format.name for file_format in FORMATS])
     parser.add_argument("--shared", type=Path, default=Path("../shared/data"))
     options = parser.parse_args()
+    numbers = range(options.first, options.first + options.count)
     print("| format | mutations | read | refused | the most frequent reasons | slowest | memory |")
     print("|---|--:|--:|--:|---|--:|--:|")
     for file_format in FORMATS:
         if options.only in (None, file_format.name):
-            print(fuzz(file_format.name, seeds_of(file_format.name, options.shared), options.count), flush=True)
+            print(fuzz(file_format.name, seeds_of(file_format.name, options.shared), numbers), flush=True)
 
 
 if __name__ == "__main__":

@@ -100,7 +100,9 @@ class Decoder:
         padded = np.frombuffer(content + bytes(4), np.uint8).astype(np.uint32)
         words = padded[:-3] << 24 | padded[1:-2] << 16 | padded[2:-1] << 8 | padded[3:]
         shifts = 32 - self._width - np.arange(8, dtype=np.uint32)
-        return (words[:, None] >> shifts & ((1 << self._width) - 1)).astype(np.uint16).reshape(-1)[: 8 * len(content) + 1]
+        return (
+            (words[:, None] >> shifts & ((1 << self._width) - 1)).astype(np.uint16).reshape(-1)[: 8 * len(content) + 1]
+        )
 
     def _places(self, windows: NDArray[np.uint16], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64]]:
         """Return where codes begin, and which structures they are of."""
@@ -115,7 +117,9 @@ class Decoder:
             raise BadHuffman("a lead ends early")
         return places, kinds
 
-    def _in_one_table(self, windows: NDArray[np.uint16], count: int) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
+    def _in_one_table(
+        self, windows: NDArray[np.uint16], count: int
+    ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
         """Return places, kinds and the end. Bits that are no code have the size 0 and the kind -1.
 
         How far it is to the code after the next is known for all places at once, and so to the fourth, the eighth and

@@ -12,8 +12,9 @@ import pydicom
 import pytest
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from ml.formats import LEADS, EcgFile, Reading, Unreadable, dicom_ecg, read
-from ml.formats.dicom_ecg import FORMAT, MAX_DICOM_BYTES, MAX_ITEMS
+from ml.formats import LEADS, EcgFile, Reading, Unreadable, dicom_ecg, dicom_elements, read
+from ml.formats.dicom_ecg import FORMAT
+from ml.formats.dicom_elements import MAX_ELEMENTS
 from ml.formats.recording import MISSING
 from ml.formats.waveform import digest, encode
 from tests.contract.adversarial import loops
@@ -107,11 +108,25 @@ def test_a_channel_is_what_it_says(changed: dict[str, Any], gain: float, added: 
         ({"ChannelSensitivity": "0"}, "bad_gain"),
         ({"ChannelBaseline": "2"}, "unsupported_baseline"),
         ({"ChannelSampleSkew": "0.5"}, "unsupported_skew"),
-        ({"ChannelSensitivity": None}, "bad_dicom"),
+        ({"ChannelSensitivity": None}, "bad_gain"),
     ],
 )
 def test_a_channel_that_is_unclear_is_refused(changed: dict[str, Any], expected: str) -> None:
     assert refused(with_lead("V3", **changed)) == expected
+
+
+@pytest.mark.parametrize(
+    ("field", "written", "expected"),
+    [
+        ("ChannelSensitivity", b"4,875 ", "bad_gain"),
+        ("ChannelSensitivity", b"4.875V", "bad_gain"),
+        ("ChannelBaseline", b"Infini", "unsupported_baseline"),
+        ("ChannelSampleSkew", b"1 ms  ", "unsupported_skew"),
+    ],
+)
+def test_a_number_that_is_none_is_refused(field: str, written: bytes, expected: str) -> None:
+    content = with_lead("V3", **{field: "4.875"})
+    assert refused(content.replace(b"4.875 ", written)) == expected
 
 
 @pytest.mark.parametrize(
@@ -124,7 +139,7 @@ def test_a_channel_that_is_unclear_is_refused(changed: dict[str, Any], expected:
         ({"SamplingFrequency": "0"}, "bad_rate"),
         ({"WaveformBitsAllocated": 8}, "unsupported_encoding"),
         ({"WaveformSampleInterpretation": "US"}, "unsupported_encoding"),
-        ({"WaveformData": None}, "bad_dicom"),
+        ({"WaveformData": None}, "wrong_length"),
     ],
 )
 def test_a_waveform_that_is_not_what_it_says_is_refused(changed: dict[str, Any], expected: str) -> None:
@@ -209,26 +224,28 @@ def test_a_file_that_ends_early_is_refused_wherever_it_ends() -> None:
 def test_what_the_library_cannot_read_is_not_logged(
     caplog: pytest.LogCaptureFixture, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    dicom_ecg._pydicom.cache_clear()  # pytest has taken its filter of warnings away
-    content = dicom([group(ROWS)], SpecificCharacterSet="ISO_IR 100")
+    dicom_elements._charset.cache_clear()  # pytest has taken its filter of warnings away
+    content = dicom([group(ROWS)], SpecificCharacterSet="ISO_IR 100", InstitutionName="Nürnberg")
     read_bytes(content.replace(b"ISO_IR 100", b"Quastel 47"))
     assert "Quastel" not in caplog.text + "".join(capfd.readouterr())
 
 
-def test_a_file_that_is_too_large_is_not_taken_apart() -> None:
-    assert refused(dicom_file(RECORDING) + b"\0" * MAX_DICOM_BYTES) == "too_large"
+def test_a_file_that_is_too_large_is_not_taken_apart(monkeypatch: pytest.MonkeyPatch) -> None:
+    content = dicom_file(RECORDING)
+    monkeypatch.setattr(dicom_ecg, "MAX_DICOM_BYTES", len(content) - 1)
+    assert refused(content) == "too_large"
 
 
 def test_many_elements_and_items_take_bounded_time() -> None:
     content = dicom([group(ROWS[:, :500])])
-    meta, last = content[: content.index(b"\x08\x00\x16\x00")], MAX_DICOM_BYTES - 2000
+    meta, last = content[: content.index(b"\x08\x00\x16\x00")], 2**19
     elements = b"".join(
         struct.pack("<HH2sH", 9 + 2 * (k // 60_000), 16 + k % 60_000, b"CS", 0) for k in range(last // 8)
     )
     sequence = struct.pack("<HH4sI", 0x5400, 0x0100, b"SQ\0\0", 0xFFFFFFFF)
     item = struct.pack("<HHI", 0xFFFE, 0xE000, 0)
     nested = (sequence + struct.pack("<HHI", 0xFFFE, 0xE000, 0xFFFFFFFF)) * 1000
-    for hostile in (elements, sequence + item * (last // 8), sequence + item * MAX_ITEMS, nested):
+    for hostile in (elements, sequence + item * (last // 8), sequence + item * MAX_ELEMENTS, nested):
         assert loops(partial(refused, meta + hostile)) < MOST_LOOPS
 
 
