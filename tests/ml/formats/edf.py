@@ -20,10 +20,11 @@ def plain_edf(
     start: str = "20.05.2113.15.18",
     patient: str = "X",
     recording: str = "X",
+    width: int = 2,
 ) -> bytes:
-    """Return a file of (label, samples) in records of equal duration."""
+    """Return a file of (label, samples) in records of equal duration; BDF where a sample has 3 bytes."""
     count = len(columns)
-    head = "0".ljust(8) + patient.ljust(80) + recording.ljust(80) + start.ljust(16)
+    head = ("0" if width == 2 else "\xffBIOSEMI").ljust(8) + patient.ljust(80) + recording.ljust(80) + start.ljust(16)
     head += str(256 * (count + 1)).ljust(8) + reserved.ljust(44) + str(records).ljust(8) + duration.ljust(8)
     head += str(count).ljust(4)
     fields = [
@@ -40,13 +41,16 @@ def plain_edf(
     for record in range(abs(records)):
         for _, samples in columns:
             size = len(samples) // abs(records)
-            body += samples[record * size : (record + 1) * size].astype("<i2").tobytes()
+            part = samples[record * size : (record + 1) * size].astype("<i4").view(np.uint8).reshape(-1, 4)
+            body += part[:, :width].tobytes()
     return head.encode("latin-1") + body
 
 
-def annotated(onsets: Sequence[str]) -> np.ndarray:
+def annotated(onsets: Sequence[str], width: int = 2) -> np.ndarray:
     """Return an annotation signal of 20 samples a record, that says when each begins."""
-    return np.concatenate([np.frombuffer(f"{each}\x14\x14".encode().ljust(40, b"\0"), "<i2") for each in onsets])
+    content = b"".join(f"{each}\x14\x14".encode().ljust(20 * width, b"\0") for each in onsets)
+    parts = np.frombuffer(content, np.uint8).reshape(-1, width).astype(np.int64)
+    return (parts << np.arange(0, 8 * width, 8)).sum(axis=1)
 
 
 def steps(recording: Recording) -> np.ndarray:

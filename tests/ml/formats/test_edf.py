@@ -12,6 +12,7 @@ import pytest
 from ml import formats
 from ml.formats import LEADS, EcgFile, Recording, Unreadable
 from ml.formats.edf import is_edf
+from ml.formats.recording import MISSING
 from ml.formats.waveform import digest
 from tests.ml.formats.edf import annotated, edf_file, plain_edf, steps
 from tests.ml.formats.records import simulated
@@ -118,17 +119,44 @@ def test_dates(start: str, expected: datetime | None) -> None:
     assert read(plain_edf(COLUMNS, start=start)).facts.recorded_at == expected
 
 
-def test_records_that_do_not_follow_one_another_are_refused() -> None:
+@pytest.mark.parametrize("width", [2, 3])
+def test_records_are_put_where_they_say_that_they_begin(width: int) -> None:
+    plus, kind = ("EDF+", "EDF Annotations") if width == 2 else ("BDF+", "BDF Annotations")
+    full = dict(zip((2, 3), (("-32768", "32767"), ("-8388608", "8388607")), strict=True))[width]
+
+    def with_onsets(onsets: list[str], form: str = "D", duration: str = "1") -> bytes:
+        columns = [*COLUMNS, (kind, annotated(onsets, width))]
+        return plain_edf(columns, reserved=plus + form, width=width, ranges=(*full, *full), duration=duration)
+
     onsets = [f"+{second}" for second in range(10)]
-    follows = [*COLUMNS, ("EDF Annotations", annotated(onsets))]
-    assert np.array_equal(read(plain_edf(follows, reserved="EDF+D")).recording.samples, WHOLE)
-    late = [*COLUMNS, ("EDF Annotations", annotated([f"+{second + 0.5:g}" for second in range(10)]))]
-    assert np.array_equal(read(plain_edf(late, reserved="EDF+D")).recording.samples, WHOLE)
-    for broken in ([*onsets[:5], *(f"+{second}" for second in range(6, 11))], ["x"] * 10, ["+0"] * 10):
-        columns = [*COLUMNS, ("EDF Annotations", annotated(broken))]
-        assert codes(plain_edf(columns, reserved="EDF+D")) == {"unsupported_gaps"}
-        assert np.array_equal(read(plain_edf(columns, reserved="EDF+C")).recording.samples, WHOLE)
+    for follows in (onsets, [f"+{second + 0.5:g}" for second in range(10)]):
+        assert np.array_equal(read(with_onsets(follows)).recording.samples, WHOLE)
+    broken = [*onsets[:5], "+6", "+7", "+9.5", "+10.501", "+12"]
+    recording = read(with_onsets(broken)).recording
+    expected = np.full((12, 6500), MISSING)
+    for record, place in enumerate([0, 500, 1000, 1500, 2000, 3000, 3500, 4750, 5250, 6000]):
+        expected[:, place : place + 500] = WHOLE[:, 500 * record : 500 * (record + 1)]
+    assert np.array_equal(recording.samples, expected)
+    assert np.array_equal(read(with_onsets(broken, "C")).recording.samples, WHOLE)
+    for wrong in (["x"] * 10, ["+0"] * 10, [*onsets[:8], "+9", "+8"], ["+0", "+0.9", *onsets[2:]]):
+        assert codes(with_onsets(wrong)) == {"unsupported_gaps"}
+    assert codes(with_onsets([*onsets[:9], "+999999999999"])) == {"too_long"}
     assert codes(plain_edf(COLUMNS, reserved="EDF+D")) == {"unsupported_gaps"}
+
+
+@pytest.mark.parametrize("largest", [262_144, 262_143, 5000])
+def test_bdf_is_what_the_library_reads(largest: int) -> None:
+    signal_uv = simulated().millivolts() * 1000
+    signals = [
+        edfio.BdfSignal(lead_uv, 500, label=lead, physical_dimension="uV", physical_range=(-largest, largest))
+        for lead, lead_uv in zip(LEADS, signal_uv, strict=True)
+    ]
+    content = edfio.Bdf(signals, annotations=[edfio.EdfAnnotation(0.5, None, "Sinus rhythm")]).to_bytes()
+    recording = read(content).recording
+    expected = np.stack([signal.data for signal in edfio.read_bdf(BytesIO(content)).signals])
+    step_uv = 2 * largest / (2**24 - 1)
+    assert np.abs(recording.millivolts() * 1000 - expected).max() <= step_uv / 128 + 1e-9
+    assert np.abs(recording.millivolts() * 1000 - signal_uv).max() <= step_uv
 
 
 def test_lies_are_found() -> None:

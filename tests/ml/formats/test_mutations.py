@@ -38,6 +38,7 @@ MADE: dict[str, Files] = {
     "EDF": {"e.edf": edf_file(SHORT)},
 }
 ONSETS = [f"+{tenth / 10:g}" for tenth in range(10)]
+LATER = [f"+{tenth / 5:g}" for tenth in range(10)]
 VARIANTS: dict[str, Files] = {
     **{f"WFDB {form}": record(form, signal_of(form, 200)) for form in ("8", "24", "80", "212", "310", "311", "516")},
     "WFDB segments": variable(),
@@ -46,6 +47,14 @@ VARIANTS: dict[str, Files] = {
             [*zip(LEADS, steps(SHORT), strict=True), ("EDF Annotations", annotated(ONSETS))],
             reserved="EDF+D",
             duration=".1",
+        )
+    },
+    "EDF with gaps and 24 bits": {
+        "e.bdf": plain_edf(
+            [*zip(LEADS, steps(SHORT), strict=True), ("BDF Annotations", annotated(LATER, 3))],
+            reserved="BDF+D",
+            duration=".1",
+            width=3,
         )
     },
     "HDF5 of CODE": {"e.h5": code_file(SHORT.millivolts(), shuffle=True, fletcher32=True)},
