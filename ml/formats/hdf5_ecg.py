@@ -8,7 +8,6 @@ collection, and the limb leads must be what Einthoven and Goldberger say of one 
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
-from io import BytesIO
 from itertools import product
 from math import prod
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -36,6 +35,7 @@ _LARGEST_MV = 64
 _CHEST = LEADS[6:]
 _STANDARD = LEADS
 _AVL_FIRST = ("I", "II", "III", "aVL", "aVF", "aVR", *_CHEST)  # CODE-test, by its description
+_ENOUGH = 1_000  # samples of a lead that show its order
 _UNLIKE = 0.25  # of the size of the limb leads: what they may differ from Einthoven's and Goldberger's
 
 
@@ -59,7 +59,7 @@ def read_hdf5(files: Mapping[str, bytes]) -> EcgFile:
     if len(content) > MAX_HDF5_BYTES:
         raise unreadable("too_large", f"an HDF5 file may have {MAX_HDF5_BYTES:,} bytes; store each ECG by itself")
     try:
-        with _h5py().File(BytesIO(content), "r") as file:
+        with _opened(content) as file:
             return EcgFile(_recording(file, len(content)))
     except Unreadable:
         raise
@@ -77,6 +77,15 @@ def _h5py() -> Any:
     import h5py
 
     return h5py
+
+
+def _opened(content: bytes) -> "h5py.File":
+    """Return a file that lies in memory; the name is of nothing, and nothing is written."""
+    h5py = _h5py()
+    access = h5py.h5p.create(h5py.h5p.FILE_ACCESS)
+    access.set_fapl_core(backing_store=False)
+    access.set_file_image(content)
+    return h5py.File(h5py.h5f.open(b"in memory", h5py.h5f.ACC_RDONLY, access))
 
 
 def _recording(file: "h5py.File", length: int) -> Recording:
@@ -172,7 +181,8 @@ def _without_padding(signal_mv: NDArray[np.float64]) -> NDArray[np.float64]:
 
 def _order(signal_mv: NDArray[np.float64], orders: tuple[tuple[str, ...], ...]) -> tuple[str, ...]:
     """Return the order in which the leads make sense: III is II - I, and aVR, aVL and aVF follow, too."""
-    limbs = np.nan_to_num(signal_mv[:6] - np.nanmedian(signal_mv[:6], axis=1, keepdims=True))
+    some = signal_mv[:6, :: -(-signal_mv.shape[1] // _ENOUGH)]
+    limbs = np.nan_to_num(some - np.nanmean(some, axis=1, keepdims=True))
     size = np.sqrt(np.mean(limbs**2))
     unlike = {}
     for order in orders:
@@ -189,11 +199,16 @@ def _order(signal_mv: NDArray[np.float64], orders: tuple[tuple[str, ...], ...]) 
 
 def _integers(signal_mv: NDArray[np.float64]) -> tuple[NDArray[np.int32], float]:
     """Return a signal as integers, and how many make a millivolt: the fewest that lose nothing, if any do."""
-    fine = np.rint(np.nan_to_num(signal_mv) * 2.0**_FINEST).astype(np.int64)
+    absent = np.isnan(signal_mv)
+    has_gaps = bool(absent.any())
+    steps = np.where(absent, 0.0, signal_mv) * 2.0**_FINEST if has_gaps else signal_mv * 2.0**_FINEST
+    fine = np.rint(steps, out=steps).astype(np.int32)  # 64 mV are 2**30 steps
     used = int(np.bitwise_or.reduce(fine, axis=None))
     unused = min((used & -used).bit_length() - 1, _FINEST) if used else _FINEST
-    samples = np.where(np.isnan(signal_mv), MISSING, fine >> unused)
-    return samples.astype(np.int32), 2.0 ** (_FINEST - unused)
+    fine >>= unused
+    if has_gaps:
+        fine[absent] = MISSING
+    return fine, 2.0 ** (_FINEST - unused)
 
 
 FORMAT = Format(
