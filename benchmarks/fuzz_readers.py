@@ -2,10 +2,10 @@
 
     python -m benchmarks.fuzz_readers [--count 100000] [--first 0] [--only SCP-ECG] [--shared ../shared/data]
 
-`count` mutations of each format, from the number `first` on, spread over its made files and the real ones. One process. Prints a row a format: how
-many were read and refused, the reasons that were given most, the slowest in processor seconds, and by how much the
-process grew. The first mutation that raises anything else, or takes more than the bounds of the tests, ends it with its
-number: the same number gives the same bytes.
+`count` mutations of each format, from the number `first` on, spread over its made files and the real ones. One process.
+Prints a row a format: how many were read and refused, the reasons that were given most, the slowest in processor
+seconds, and by how much the process grew. The first mutation that raises anything else, or takes more than the bounds
+of the tests, ends it with its number: the same number gives the same bytes.
 """
 
 import argparse

@@ -10,9 +10,8 @@ from sqlalchemy.orm import Session
 from app.ecgs.patients import PatientHasher
 from app.ecgs.schemas import EcgMetadata
 from app.kit.problems import FieldError, field_errors, invalid_fields
-from app.reports.schemas import ReportIn
+from app.reports.schemas import ReportIn, report_of_source
 from app.sites.service import localised
-from ml.deidentify import without_identifiers
 from ml.formats import Facts, Reading
 
 _FACTS = ("patient_id", "order_id", "site", "location", "device", "device_software", "age", "sex", "measurements")
@@ -48,10 +47,10 @@ def together(
     given = {reading.source for reading in readings}
     added = []
     for reading in said:
-        text = reading.text if reading.text and without_identifiers(reading.text).strip() else None
-        if reading.source not in given and (text or reading.codes):
-            report = {"source": reading.source, "text": text, **_about(session, hash_name, site, reading)}
-            added.append(_checked(report, reading.source))
+        if reading.source not in given:
+            about = {"source": reading.source, "text": reading.text, **_about(session, hash_name, site, reading)}
+            if (report := _checked(about, reading.source)) is not None:
+                added.append(report)
     sources = dict.fromkeys(reading.source for reading in added)
     return Together(
         metadata=metadata.model_copy(update=filled),
@@ -92,9 +91,9 @@ def _about(session: Session, hash_name: PatientHasher, site: str | None, reading
     return known
 
 
-def _checked(said: dict[str, Any], source: str) -> ReportIn:
+def _checked(said: dict[str, Any], source: str) -> ReportIn | None:
     try:
-        return ReportIn.model_validate(said)
+        return report_of_source(said)
     except ValidationError as error:
         wrong = field_errors(error.errors(), prefix=f"{source}_report")
         reasons = [FieldError(field="file", code=each.code, reason=f"its {each.field} {each.reason}") for each in wrong]

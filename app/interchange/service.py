@@ -48,6 +48,8 @@ def _reading(report: ReportOut, names: dict[str, str]) -> OutgoingReading:
         reader=report.reader,
         version=report.version,
         at=report.authored_at or report.created_at,
+        blinded=report.blinded,
+        validated=report.validated,
         results=results_of(mentions),
         codes=[Code(each.system, each.code, each.certainty) for each in report.codes or ()],
     )

@@ -1,10 +1,19 @@
 """What reports and findings look like outside."""
 
 import uuid
+from collections.abc import Mapping
 from datetime import datetime
-from typing import Annotated, Literal, Self
+from typing import Annotated, Any, Literal, Self
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    ConfigDict,
+    Field,
+    JsonValue,
+    ValidationError,
+    model_validator,
+)
 from pydantic_core import PydanticCustomError
 
 from app.kit.text import Name, ReportText
@@ -53,10 +62,13 @@ OVERREAD: dict[str, JsonValue] = {
 }
 
 
+_NOTHING_SAID = "holds no diagnosis statement"
+
+
 def _storable(text: str) -> str:
     kept = without_identifiers(text)
     if not kept.strip():
-        raise PydanticCustomError("invalid", "holds no diagnosis statement")
+        raise PydanticCustomError("invalid", _NOTHING_SAID)
     return kept
 
 
@@ -119,6 +131,23 @@ class ReportIn(BaseModel):
         if self.source != "overread" and (self.blinded, self.validated) != ("unknown", "unknown"):
             raise ValueError("only an over-read can be blinded or validated")
         return self
+
+
+def report_of_source(given: Mapping[str, Any]) -> ReportIn | None:
+    """Return the report of a file or a table; None for one without codes that says nothing, or only who somebody is.
+
+    Its text is cleaned once. Raises `ValidationError`.
+    """
+    without_text = {**given, "text": None}
+    has_codes = bool(given.get("codes"))
+    if not (given.get("text") or "").strip():
+        return ReportIn.model_validate(without_text) if has_codes else None
+    try:
+        return ReportIn.model_validate(given)
+    except ValidationError as error:
+        if not any(each["loc"] == ("text",) and each["msg"] == _NOTHING_SAID for each in error.errors()):
+            raise
+    return ReportIn.model_validate(without_text) if has_codes else None
 
 
 class FindingOut(BaseModel):

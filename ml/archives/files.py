@@ -1,15 +1,18 @@
 """Folders of ECG files, of every format or of one. What is known of an ECG is in its file, and is read with it."""
 
+import os
 from collections.abc import Iterator, Sequence
+from functools import lru_cache
 from pathlib import Path
 
 from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, Found, Options
 from ml.archives.walk import folders_below, place_of, unreadable
-from ml.formats import FORMATS, muse_xml
-from ml.formats.disk import RecordOnDisk, record_at
-from ml.formats.format import Format
+from ml.formats import FORMATS, muse_xml, wfdb
+from ml.formats.disk import RecordOnDisk, open_file, record_at
+from ml.formats.format import HEAD_BYTES, Format
 from ml.formats.recording import Reason
+from ml.formats.wfdb_header import ENDING, has_segments
 
 
 def read(root: Path, options: Options) -> Iterator[Found]:
@@ -67,10 +70,13 @@ def _records(folder: Path, names: Sequence[str], root: Path, formats: Sequence[F
 def record_of(path: Path, root: Path, formats: Sequence[Format]) -> Found | None:
     """Return the record of some formats whose main file this is; None for other files.
 
-    Rejected is a file with the ending of a main file that is none, perhaps because it is not complete.
+    Rejected is a file with the ending of a main file that is none, perhaps because it is not complete. A segment of
+    another record in its folder is no record.
     """
     try:
         record = record_at(path)
+        if record and not record.parts and record.file_format is wfdb.FORMAT and path.name in _segments_in(path.parent):
+            return None
     except OSError as error:
         return unreadable(path, root, error)
     if record is not None:
@@ -79,6 +85,32 @@ def record_of(path: Path, root: Path, formats: Sequence[Format]) -> Found | None
         return None
     reason = Reason("unknown_format", "it has the ending of an ECG file, and is none that is known")
     return Rejected(place=place_of(path, root), reasons=(reason,))
+
+
+def _segments_in(folder: Path) -> frozenset[str]:
+    """Return the names of the headers that headers of a folder name as their segments. Raises `OSError`."""
+    return _segments_when(folder, folder.stat().st_mtime_ns)
+
+
+@lru_cache(maxsize=256)
+def _segments_when(folder: Path, modified_ns: int) -> frozenset[str]:
+    """Return them as they were when a name in the folder last changed: all its files are then asked for together."""
+    named: set[str] = set()
+    with os.scandir(folder) as inside:
+        for each in inside:
+            if each.name.lower().endswith(ENDING) and each.is_file(follow_symlinks=False):
+                named.update(_segments_of(folder / each.name, each.stat().st_mtime_ns))
+    return frozenset(named)
+
+
+@lru_cache(maxsize=100_000)
+def _segments_of(header: Path, modified_ns: int) -> frozenset[str]:
+    try:
+        with open_file(header) as file:
+            head = file.read(HEAD_BYTES)
+        return frozenset(record.parts if has_segments(head) and (record := record_at(header)) else ())
+    except OSError:
+        return frozenset()
 
 
 FILES = ArchiveKind(

@@ -41,6 +41,7 @@ _LEADS_OF_CODES = {
     for number, lead in [
         *((1, "I"), (2, "II"), (61, "III"), (62, "aVR"), (63, "aVL"), (64, "aVF")),
         *((number + 2, f"V{number}") for number in range(1, 7)),
+        *((65, "-aVR"), (111, "III"), (112, "aVR"), (113, "aVL"), (114, "aVF")),  # derived from two limb leads
     ]
 }
 
@@ -124,7 +125,7 @@ def _lead(channel: Item) -> Lead | None:
     """Return the lead that a channel's source names, by its code or else by the meaning of the code."""
     for source in channel.items(Tag.CHANNEL_SOURCE):
         if name := _LEADS_OF_CODES.get((source.text(Tag.SCHEME), source.text(Tag.CODE))):
-            return Lead(name, 1)
+            return known_lead(name)
         if lead := known_lead(source.text(Tag.MEANING)):
             return lead
     return None

@@ -48,9 +48,10 @@ def record_at(path: Path) -> RecordOnDisk | None:
     file_format = format_of(path.name, head)
     if file_format is None:
         return None
-    beside = _named_by(path, file_format)
+    beside = _named_by(path, head, file_format)
     for found in [each for each in beside if each.suffix.lower() == file_format.main_ending]:
-        beside |= _named_by(found, file_format)  # the header of a segment names files itself
+        with open_file(found) as file:
+            beside |= _named_by(found, file.read(HEAD_BYTES), file_format)  # the header of a segment names files itself
     return RecordOnDisk(file_format, path, tuple(found for found in beside if found != path))
 
 
@@ -85,9 +86,9 @@ def read_file(path: Path, limit: int = MAX_RECORD_BYTES) -> bytes:
     return content
 
 
-def _named_by(path: Path, file_format: Format) -> dict[Path, None]:
-    """Return the files beside a file that it names, in its order."""
-    return dict.fromkeys(found for name in file_format.names(read_file(path)) for found in _beside(path.parent, name))
+def _named_by(path: Path, head: bytes, file_format: Format) -> dict[Path, None]:
+    """Return the files beside a file that its first bytes name, in its order."""
+    return dict.fromkeys(found for name in file_format.names(head) for found in _beside(path.parent, name))
 
 
 def _beside(folder: Path, name: str) -> list[Path]:

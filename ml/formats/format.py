@@ -24,7 +24,7 @@ class Format(NamedTuple):
     recognises
         Return whether the first `HEAD_BYTES` of a file are those of a record's main file.
     names
-        Return the names of the files that a main file needs beside it. It never raises.
+        Return the names of the files that a main file needs beside it, by its first `HEAD_BYTES`. It never raises.
     read
         Return what some files hold, by their names and contents, or raise `Unreadable`.
     ending_decides

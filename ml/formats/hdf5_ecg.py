@@ -2,7 +2,9 @@
 
 h5py reads the structure of the file. Its parts are taken out here, one chunk at a time and within bounds, because the
 library inflates whatever a chunk holds. Neither file says a unit, a rate or its leads: they are those of the
-collection, and the limb leads must be what Einthoven and Goldberger say of one another.
+collection, and the limb leads must be what Einthoven and Goldberger say of one another. Values of SPH are millivolt.
+The unit of CODE is not known: its authors write of "the scale 1e-4V" and of a factor of 1000, which contradict each
+other; they are taken for millivolt, and the recording says that its scale is not known.
 """
 
 import zlib
@@ -40,21 +42,22 @@ _UNLIKE = 0.25  # of the size of the limb leads: what they may differ from Einth
 
 
 class _Collection(NamedTuple):
-    """A collection: the name of its dataset, its rate, the axis of the leads, and the orders that they may have."""
+    """A collection: its dataset's name, rate, axis of the leads, orders of them, and whether its unit is known."""
 
     dataset: str
     rate_hz: float
     lead_axis: int
     orders: tuple[tuple[str, ...], ...]
     is_padded: bool
+    is_calibrated: bool
 
 
-_SPH = _Collection("ecg", 500.0, 0, (_STANDARD,), False)
-_CODE = _Collection("tracings", 400.0, -1, (_STANDARD, _AVL_FIRST), True)
+_SPH = _Collection("ecg", 500.0, 0, (_STANDARD,), is_padded=False, is_calibrated=True)
+_CODE = _Collection("tracings", 400.0, -1, (_STANDARD, _AVL_FIRST), is_padded=True, is_calibrated=False)
 
 
 def read_hdf5(files: Mapping[str, bytes]) -> EcgFile:
-    """Return what a file of SPH or CODE holds. Values are taken for millivolt. Raises `Unreadable`."""
+    """Return what a file of SPH or CODE holds. Raises `Unreadable`."""
     content = only_file(files, is_hdf5, FORMAT.name)
     if len(content) > MAX_HDF5_BYTES:
         raise unreadable("too_large", f"an HDF5 file may have {MAX_HDF5_BYTES:,} bytes; store each ECG by itself")
@@ -109,7 +112,7 @@ def _recording(file: "h5py.File", length: int) -> Recording:
     samples, gain = _integers(signal_mv)
     stored = Stored()
     for lead, column in zip(_order(signal_mv, collection.orders), samples, strict=True):
-        stored.add(lead, Channel(column, gain))
+        stored.add(lead, Channel(column, gain, collection.is_calibrated))
     return stored.recording(collection.rate_hz)
 
 

@@ -14,7 +14,7 @@ LONGEST_PREFIX = 16
 MAX_TABLES = 8
 
 _LONGEST_CODE = 48
-_DOUBLINGS = 4
+_DOUBLINGS = 3
 
 
 class BadHuffman(ValueError):
@@ -122,8 +122,8 @@ class Decoder:
     ) -> tuple[NDArray[np.int64], NDArray[np.int64], int]:
         """Return places, kinds and the end. Bits that are no code have the size 0 and the kind -1.
 
-        How far it is to the code after the next is known for all places at once, and so to the fourth, the eighth and
-        the sixteenth: only one of sixteen codes is walked to.
+        How far it is to the code after the next is known for all places at once, and so to the fourth and
+        the eighth: only one of eight codes is walked to.
         """
         lookup, end = self._lookup[0], len(windows)
         if self._room.shape[1] <= end:

@@ -162,7 +162,9 @@ def _annotations(ecg: Outgoing) -> Iterator["Dataset"]:
         if value is not None:
             yield _annotation(
                 0,
-                ConceptNameCodeSequence=_coded(coded.loinc, "LN", coded.name),
+                ConceptNameCodeSequence=(
+                    _coded(coded.mdc, "MDC", coded.name) if coded.mdc else _coded(coded.loinc, "LN", coded.name)
+                ),
                 NumericValue=f"{value:.6g}",
                 MeasurementUnitsCodeSequence=_coded(coded.unit, "UCUM", coded.unit),
             )

@@ -38,6 +38,7 @@ SYSTEMS = {"SNOMED": "http://snomed.info/sct", "LOINC": LOINC}
 
 _TERMINOLOGY = "http://terminology.hl7.org/CodeSystem"
 _EKG = {"system": LOINC, "code": "11524-6", "display": "EKG study"}
+_AGE = {"system": LOINC, "code": "30525-0", "display": "Age"}
 _NUMBERS = dict(zip(LEADS, (1, 2, 61, 62, 63, 64, 3, 4, 5, 6, 7, 8), strict=True))
 _PARTITION, _POTENTIAL = 2 << 16, 256  # of ISO 11073-10101: the partition of ECGs, and of potentials within it
 
@@ -96,6 +97,13 @@ def _resources(ecg: Outgoing, recording: Recording | None) -> Iterator[Json]:
         }
         yield panel
         results.append(_reference("Observation", panel["id"]))
+    if ecg.facts.age is not None:
+        yield _resource(ecg, "Observation", "age") | {
+            "status": "final",
+            "code": {"coding": [_AGE], "text": "Age when the ECG was recorded"},
+            **of,
+            "valueQuantity": {"value": Decimal(str(ecg.facts.age)), "unit": "a", "system": UCUM, "code": "a"},
+        }
     for reading in ecg.readings:
         yield _report(ecg, reading, {**of, **({"result": results} if results else {})})
 
@@ -208,6 +216,12 @@ def _report(ecg: Outgoing, reading: OutgoingReading, of: Json) -> Json:
     if reading.reader is not None:
         identifier = {"system": f"{OURS}:reader-pseudonym", "value": reading.reader}
         report["performer"] = [{"type": "Practitioner", "identifier": identifier}]
+    if known := [
+        {"url": f"{OURS}:{name}", "valueCode": value}
+        for name, value in (("blinded", reading.blinded), ("validated", reading.validated))
+        if value != "unknown"
+    ]:
+        report["extension"] = known  # R4 has no element for either
     if reading.text is not None:
         report["conclusion"] = reading.text
     if said := _conclusions(ecg.vocabulary, reading):

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import NamedTuple
 
-from ml.formats.ecg_file import Facts, Source
+from ml.formats.ecg_file import Facts, Known, Source
 from ml.labeling.findings import PRECEDENCE, Code, Status
 
 ADDRESSES = uuid.UUID("6f6ab5b5-41f2-4c0c-9f5c-2f3d1f9f7c3a")
@@ -14,22 +14,27 @@ ADDRESSES = uuid.UUID("6f6ab5b5-41f2-4c0c-9f5c-2f3d1f9f7c3a")
 
 
 class Coded(NamedTuple):
-    """How a measurement of the device is called elsewhere: its LOINC code, its name, its unit in UCUM."""
+    """How a measurement of the device is called elsewhere: its LOINC code, its MDC code, its name, its unit in UCUM.
+
+    LOINC as in the value set of clinical tests of US Core 5.0.1; MDC (ISO 11073-10101) as in the context groups 3227
+    to 3229 of DICOM (PS3.16), which have no heart rate.
+    """
 
     loinc: str
+    mdc: str | None
     name: str
     unit: str
 
 
 CODED: dict[str, Coded] = {
-    "heart_rate": Coded("8867-4", "Heart rate", "/min"),
-    "pr_ms": Coded("8625-6", "PR interval", "ms"),
-    "qrs_ms": Coded("8633-0", "QRS duration", "ms"),
-    "qt_ms": Coded("8634-8", "QT interval", "ms"),
-    "qtc_ms": Coded("8636-3", "QTc interval", "ms"),
-    "p_axis": Coded("8626-4", "P axis", "deg"),
-    "qrs_axis": Coded("8632-2", "QRS axis", "deg"),
-    "t_axis": Coded("8638-9", "T axis", "deg"),
+    "heart_rate": Coded("8867-4", None, "Heart rate", "/min"),
+    "pr_ms": Coded("8625-6", "2:15872", "PR interval", "ms"),
+    "qrs_ms": Coded("8633-0", "2:16156", "QRS duration", "ms"),
+    "qt_ms": Coded("8634-8", "2:16160", "QT interval", "ms"),
+    "qtc_ms": Coded("8636-3", "2:15876", "QTc interval", "ms"),
+    "p_axis": Coded("8626-4", "2:16128", "P axis", "deg"),
+    "qrs_axis": Coded("8632-2", "2:16132", "QRS axis", "deg"),
+    "t_axis": Coded("8638-9", "2:16136", "T axis", "deg"),
 }
 
 
@@ -61,6 +66,8 @@ class OutgoingReading:
     reader: str | None
     version: int
     at: datetime
+    blinded: Known = "unknown"
+    validated: Known = "unknown"
     results: Sequence[Result]
     codes: Sequence[Code]
 

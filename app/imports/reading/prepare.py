@@ -16,7 +16,7 @@ from app.imports.batch import Waveform
 from app.imports.names import without_names
 from app.imports.reading.prepared import Prepared, Said, Signal, Stamp, Task, Why
 from app.kit.problems import field_errors
-from app.reports.schemas import ReportIn
+from app.reports.schemas import report_of_source
 from ml.archives import Entry
 from ml.deidentify import without_identifiers
 from ml.formats import EcgFile, Unreadable, waveform
@@ -155,21 +155,19 @@ def _as_line(metadata: Mapping[str, Any], facts: Facts) -> dict[str, Any]:
 
 def _said(reading: Reading, wrong: list[Why]) -> Said | None:
     """Return a reading that may be stored; None for one that says nothing, or only who somebody is."""
-    names = ("source", "final", "blinded", "validated")
+    names = ("source", "text", "final", "blinded", "validated")
     given: dict[str, Any] = {name: getattr(reading, name) for name in names}
     given["reader"] = reading.reader_pseudonym or reading.reader
-    if reading.text is not None and without_identifiers(reading.text).strip():
-        given["text"] = reading.text
-    elif not reading.codes:
-        return None
     if reading.codes:
         given["codes"] = [asdict(code) for code in reading.codes]
     if reading.authored_at is not None:  # whether it is in range; a local time becomes an instant where sites are known
         given["authored_at"] = _as_utc(reading.authored_at)
     try:
-        valid = ReportIn.model_validate(given)
+        valid = report_of_source(given)
     except ValidationError as error:
         wrong += _reasons(error, f"{reading.source} reading: ")
+        return None
+    if valid is None:
         return None
     return Said(
         source=valid.source,

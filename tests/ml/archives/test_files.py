@@ -7,8 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from ml.archives import BadArchive, Entry, Found, Rejected, read
+from ml.archives import ARCHIVES, BadArchive, Entry, Found, Rejected, read
 from ml.archives.walk import DEEPEST
+from tests.ml.formats.segments import fixed, piece, variable
 
 
 def places(found: list[Found]) -> list[str]:
@@ -67,3 +68,15 @@ def test_what_cannot_be_read_is_named(tmp_path: Path) -> None:
     assert isinstance(rejected, Rejected) and rejected.reasons[0].code == "too_deep"
     with pytest.raises(BadArchive, match="is no folder"):
         list(read("files", tmp_path / "absent"))
+
+
+def test_a_segment_is_no_record_of_its_own(tmp_path: Path) -> None:
+    at = ARCHIVES["files"].at
+    assert at is not None
+    for number, files in enumerate((fixed(900, 2000), variable())):
+        folder = tmp_path / str(number)
+        folder.mkdir()
+        for name, content in (files | piece("alone", 0, 900)).items():
+            (folder / name).write_bytes(content)
+        found = [path.name for path in sorted(folder.glob("*.hea")) if at(path, folder)]
+        assert found == ["alone.hea", "r.hea"] == [path.name for path in signals(list(read("files", folder)))]

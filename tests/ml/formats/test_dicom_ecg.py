@@ -99,6 +99,19 @@ def test_a_channel_is_what_it_says(changed: dict[str, Any], gain: float, added: 
     assert np.array_equal(recording.samples[8], ROWS[8] + added)
 
 
+def test_limb_leads_that_the_device_derived_are_leads_and_a_turned_one_is_turned_back() -> None:
+    rows = ROWS.copy()
+    rows[3] *= -1
+    codes = {"III": 111, "aVR": 65, "aVL": 113, "aVF": 114}
+    sources = {lead: code(f"2:{number}", "MDC", "a lead") for lead, number in codes.items()}
+    channels = [
+        channel(lead, **({"ChannelSourceSequence": sources[lead]} if lead in sources else {})) for lead in LEADS
+    ]
+    assert np.array_equal(read_bytes(dicom([group(rows, channels)])).recording.samples, ROWS)
+    derived = {"ChannelSourceSequence": code("2:33", "MDC", "Derived Lead V1")}
+    assert refused(with_lead("V1", **derived)) == "missing_leads"
+
+
 @pytest.mark.parametrize(
     ("changed", "expected"),
     [

@@ -99,6 +99,11 @@ def test_leads_that_contradict_each_other_are_refused() -> None:
     assert codes(hdf5_file("ecg", turned)) == {"unknown_leads"}
 
 
+def test_the_unit_of_code_is_not_known() -> None:
+    assert not read(code_file(SIGNAL[:, :4000])).scale_known
+    assert read(sph_file(simulated())).scale_known
+
+
 def test_missing_samples_stay_missing() -> None:
     signal = SIGNAL.copy()
     signal[4, 100:200] = np.nan

@@ -6,6 +6,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
+from pydicom.sr._concepts_dict import concepts
 
 from ml.formats import Recording, read
 from ml.formats.ecg_file import Facts, Measurements
@@ -13,6 +14,13 @@ from ml.formats.waveform import digest
 from ml.interchange import Outgoing, OutgoingReading, Result
 from ml.labeling.findings import Code
 
+MDC = {
+    meaning: int(code.split(":")[1])
+    for codes in concepts["MDC"].values()
+    for code, (meaning, groups) in codes.items()
+    if {3001, 3227, 3228, 3229} & set(groups)
+}
+"""Codes of ISO 11073-10101 by their meanings, from the context groups of DICOM as pydicom carries them."""
 AT = datetime(2026, 3, 1, 10, 15, tzinfo=UTC)
 LONG = "é " + "very " * 500 + "long"
 
@@ -33,6 +41,8 @@ OVERREAD = OutgoingReading(
     reader="reader-7",
     version=2,
     at=AT,
+    blinded="no",
+    validated="yes",
     results=[Result("aflutter", "Atrial Flutter", "present"), Result("sinus_rhythm", "Sinus Rhythm", "uncertain")],
     codes=[],
 )

@@ -14,10 +14,10 @@ from ml.formats import LEADS, Recording, read
 from ml.formats.ecg_file import Measurements
 from ml.formats.recording import MISSING
 from ml.formats.waveform import digest
-from ml.interchange import NotExact, Outgoing, write_dicom
+from ml.interchange import CODED, NotExact, Outgoing, write_dicom
 from ml.interchange.dicom import GENERAL, GENERAL_32_BIT, TWELVE_LEAD
 from tests.ml.formats.records import simulated
-from tests.ml.interchange.ecgs import CODES, FACTS, LONG, MACHINE, REAL, ecg_of, real, simulated_facts
+from tests.ml.interchange.ecgs import CODES, FACTS, LONG, MACHINE, MDC, REAL, ecg_of, real, simulated_facts
 
 RECORDING = simulated()
 
@@ -76,6 +76,21 @@ def test_facts_and_the_machines_reading_come_back() -> None:
     assert (facts.age, facts.sex, facts.patient_id, facts.simulated) == (67, "female", FACTS.patient_hash, None)
     assert facts.measurements == Measurements(heart_rate=72, pr_ms=160.5, qtc_ms=436, p_axis=-30)
     assert [(each.source, each.text) for each in file.readings] == [("machine", MACHINE.text)]
+
+
+def test_codes_are_those_of_the_standard() -> None:
+    """Of leads context group 3001, of measurements 3227 to 3229; a heart rate has none there, and is LOINC's."""
+    made = opened(write_dicom(ecg_of(RECORDING), RECORDING))
+    channels = made.WaveformSequence[0].ChannelDefinitionSequence
+    meanings = {f"2:{number}": meaning for meaning, number in MDC.items()}
+    for lead, channel in zip(LEADS, channels, strict=True):
+        [source] = channel.ChannelSourceSequence
+        assert meanings[source.CodeValue].removeprefix("Lead ").partition(",")[0] == lead
+    for field, coded in CODED.items():
+        if coded.mdc is not None:
+            meaning = meanings[coded.mdc].lower()
+            assert meaning.removesuffix(" global") == coded.name.lower(), field
+    assert [field for field, coded in CODED.items() if coded.mdc is None] == ["heart_rate"]
 
 
 def test_a_simulated_one_stays_simulated() -> None:

@@ -16,7 +16,7 @@ from ml.formats.recording import MISSING
 from ml.formats.waveform import digest
 from ml.interchange import Outgoing, write_fhir
 from tests.ml.formats.records import simulated
-from tests.ml.interchange.ecgs import REAL, ecg_of, real, simulated_facts
+from tests.ml.interchange.ecgs import MDC, REAL, ecg_of, real, simulated_facts
 
 RECORDING = simulated()
 LONG = replace(RECORDING, samples=np.tile(RECORDING.samples, 9))
@@ -32,7 +32,12 @@ def resources(made: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 
 def waveform(made: dict[str, Any]) -> dict[str, Any]:
-    [found] = [each for each in resources(made, "Observation") if "coding" in each["code"]]
+    return observation(made, "11524-6")
+
+
+def observation(made: dict[str, Any], loinc: str) -> dict[str, Any]:
+    coded = [each for each in resources(made, "Observation") if "coding" in each["code"]]
+    [found] = [each for each in coded if each["code"]["coding"][0]["code"] == loinc]
     return found
 
 
@@ -105,17 +110,34 @@ def test_the_validator_refuses_what_is_wrong(place: str, value: Any) -> None:
 
 
 def test_leads_have_codes_of_iso_11073() -> None:
-    observation = waveform(bundle(RECORDING))
-    assert [each["code"]["text"] for each in observation["component"]] == list(LEADS)
-    codes = {
-        each["code"]["text"]: [code["code"] for code in each["code"]["coding"]] for each in observation["component"]
-    }
+    components = waveform(bundle(RECORDING))["component"]
+    assert [each["code"]["text"] for each in components] == list(LEADS)
+    codes = {each["code"]["text"]: [code["code"] for code in each["code"]["coding"]] for each in components}
+    for meaning, number in MDC.items():
+        lead = meaning.removeprefix("Lead ").partition(",")[0]
+        if lead in LEADS:
+            assert codes[lead] == [str((2 << 16) + number), str((2 << 16) + 256 + number)]
     assert (codes["II"], codes["III"], codes["V1"]) == (
         ["131074", "131330"],
         ["131133", "131389"],
         ["131075", "131331"],
     )
-    assert observation["code"]["coding"][0]["code"] == "11524-6"
+
+
+def test_age_and_what_readers_had_seen_go_out() -> None:
+    made = bundle(RECORDING)
+    assert observation(made, "30525-0")["valueQuantity"] == {
+        "value": Decimal("67.5"),
+        "unit": "a",
+        "system": "http://unitsofmeasure.org",
+        "code": "a",
+    }
+    known = {each["code"]["text"]: each.get("extension", []) for each in resources(made, "DiagnosticReport")[:2]}
+    assert known["Machine reading"] == []
+    assert known["Over-read"] == [
+        {"url": "urn:overread:blinded", "valueCode": "no"},
+        {"url": "urn:overread:validated", "valueCode": "yes"},
+    ]
 
 
 def test_readings_are_reports_with_a_status_and_no_names() -> None:
