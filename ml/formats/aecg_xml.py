@@ -47,11 +47,11 @@ def _recording(series: Element) -> Recording:
     if len(sets) != 1:
         raise unreadable("unsupported_sets", f"leads in one set of sequences are read, not in {len(sets)}")
     stored = Stored()
-    rates = []
+    rates = set()
     for sequence in sets[0].findall("component/sequence"):
         code = _code(sequence)
         if code.startswith("TIME_"):
-            rates.append(_rate(sequence))
+            rates.add(_rate(sequence))
         elif lead := known_lead(code):
             try:
                 samples, gain = _samples(sequence, lead.name)
@@ -60,8 +60,8 @@ def _recording(series: Element) -> Recording:
                 continue
             stored.add(lead.name, Channel.of(samples, gain, lead.sign))
     if len(rates) != 1:
-        raise unreadable("bad_rate", f"exactly one sequence of times is needed, not {len(rates)}")
-    return stored.recording(rates[0])
+        raise unreadable("bad_rate", f"sequences of times with one sampling rate are needed, not with {len(rates)}")
+    return stored.recording(rates.pop())
 
 
 def _rate(sequence: Element) -> float:

@@ -22,7 +22,7 @@ from ml.formats.leads import Lead, known_lead
 from ml.formats.muse_facts import facts_of, readings_of
 from ml.formats.recording import MAX_GAIN, MAX_RATE_HZ, MIN_GAIN, Reason, Recording, unreadable
 from ml.formats.written import number
-from ml.formats.xml_tree import parse, root_name, said
+from ml.formats.xml_tree import parse, root_name, said, without_namespaces
 
 ROOT = "RestingECG"
 
@@ -32,13 +32,13 @@ _LARGEST_EXPONENT = 6
 
 def read_muse_xml(files: Mapping[str, bytes]) -> EcgFile:
     """Return what a MUSE XML file holds. Raises `Unreadable` with every reason."""
-    root = parse(only_file(files, is_muse_xml, FORMAT.name))
+    root = without_namespaces(parse(only_file(files, is_muse_xml, FORMAT.name)))
     return EcgFile(_recording(root), facts_of(root), readings_of(root))
 
 
 def is_muse_xml(head: bytes) -> bool:
     """Return whether the first bytes of a file are those of a MUSE XML file."""
-    return root_name(head) == ROOT
+    return (root_name(head) or "").rpartition("}")[2] == ROOT
 
 
 def _recording(root: Element) -> Recording:

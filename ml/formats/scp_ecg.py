@@ -1,7 +1,9 @@
 """SCP-ECG (EN 1064, ISO 11073-91064): sections 0 to 8, 10 and 11.
 
 The rhythm data (section 6) are read, uncompressed or in Huffman code, and the reference beat (section 5) is added where
-it was subtracted. By itself it is never taken for the rhythm. What loses samples (bimodal compression) is refused.
+it was subtracted. By itself it is never taken for the rhythm. Bimodal compression, which loses samples between the
+beats, is refused: there is no public file to try it on, and the one public program that undoes it (ECG Toolkit) says
+that it could not be tested.
 """
 
 import binascii

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 from ml.formats.ecg_file import Facts, Measurements, QtcFormula, Reading
 from ml.formats.written import age_at, age_years, axis, heart_rate, identifier, interval_ms, moment, sex
+from ml.labeling.findings import Code
 
 LONGEST_TEXT = 10_000  # characters
 
@@ -23,6 +24,7 @@ _CODE_PAGES = {  # by the language support code
 }
 _INTERVALS = ("pr_ms", "qrs_ms", "qt_ms")
 _UNKNOWN = "unknown"
+_CODED, _TYPED_TEXT = 1, 2  # types of statements in section 11
 
 Sections = Mapping[int, bytes]
 
@@ -57,20 +59,25 @@ def facts_of(sections: Sections) -> Facts:
 
 
 def readings_of(sections: Sections) -> tuple[Reading, ...]:
-    """Return the reading in sections 8 or 11: the machine's, or, where a person over-read it, that person's."""
+    """Return the reading in sections 8 or 11: the machine's, or, where a person over-read it, that person's.
+
+    A text wins over the codes of section 11. A code with modifiers stays one code, which no vocabulary need know.
+    """
     header = _header(sections)
-    for number in (8, 11):
+    for number, kind in ((8, None), (11, _TYPED_TEXT), (11, _CODED)):
         section = sections.get(number, b"")
-        lines = [text for text in _statements(section, number == 11, header.code_page) if text]
-        if lines and section[0] in (0, 1, 2):
-            text = "\n".join(lines)
+        said = [text for text in _statements(section, kind, header.code_page) if text]
+        if said and section[0] in (0, 1, 2):
+            text = None if kind == _CODED else "\n".join(said)
+            codes = tuple(Code("SCP", each) for each in dict.fromkeys(said)) if kind == _CODED else ()
             if section[0] == 0:
-                return (Reading(source="machine", text=text),)
+                return (Reading(source="machine", text=text, codes=codes),)
             at = moment(_day(section[1:5]), _time(section[5:8]))
             return (
                 Reading(
                     source="overread",
                     text=text,
+                    codes=codes,
                     reader=header.text(_CONFIRMED_BY),
                     authored_at=at,
                     validated="yes" if section[0] == 1 else "no",
@@ -91,8 +98,8 @@ def _header(sections: Sections) -> _Header:
     return _Header(fields, _CODE_PAGES.get(language[0], "windows-1252") if language else "windows-1252")
 
 
-def _statements(section: bytes, typed: bool, code_page: str) -> Iterator[str | None]:
-    """Yield the texts of section 8, or those of section 11, where each statement has a type and 2 is a text."""
+def _statements(section: bytes, kind: int | None, code_page: str) -> Iterator[str | None]:
+    """Yield the texts of section 8, or those of section 11 that are of a type."""
     place = 9
     for _ in range(section[8] if len(section) > 8 else 0):
         if place + 3 > len(section):
@@ -100,8 +107,11 @@ def _statements(section: bytes, typed: bool, code_page: str) -> Iterator[str | N
         [size] = struct.unpack_from("<H", section, place + 1)
         content = section[place + 3 : place + 3 + size]
         place += 3 + size
-        if not typed or content[:1] == b"\x02":
-            yield _text(content[1:] if typed else content, code_page)
+        if kind is None:
+            yield _text(content, code_page)
+        elif content[:1] == bytes([kind]):
+            said = content[1:].rstrip(b"\0")
+            yield _text(said.replace(b"\0", b" ") if kind == _CODED else said, code_page)
 
 
 def _measurements(sections: Sections) -> Measurements:

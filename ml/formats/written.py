@@ -12,7 +12,7 @@ MAX_AGE = 130.0  # years
 
 DateOrder = Literal["day first", "month first"]
 
-_NUMBER = re.compile(r"[-+]?\d{1,12}(?:\.\d{0,12})?", re.ASCII)
+_NUMBER = re.compile(r"[-+]?(?:\d{1,12}(?:\.\d{0,20})?|\.\d{1,20})(?:[eE][-+]?\d{1,2})?", re.ASCII)
 _ISO_DATE = re.compile(r"(\d{4})-?(\d{2})-?(\d{2})", re.ASCII)
 _NAMED_DATE = re.compile(r"(\d{1,2})-([a-z]{3})-(\d{4})", re.ASCII | re.IGNORECASE)
 _NUMERIC_DATE = re.compile(r"(\d{1,2})([-/.])(\d{1,2})\2(\d{4})", re.ASCII)
@@ -24,7 +24,7 @@ _SEXES: dict[str, Literal["male", "female"]] = {"m": "male", "male": "male", "f"
 
 
 def number(text: str | None) -> float | None:
-    """Return a decimal number with a point, or None."""
+    """Return a decimal number with a point, perhaps with an exponent, or None."""
     if text is None or len(text) > LONGEST_VALUE or not _NUMBER.fullmatch(text.strip()):
         return None
     return float(text)

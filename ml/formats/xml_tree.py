@@ -15,7 +15,13 @@ MAX_ATTRIBUTES = 50_000
 _MAX_COPIED = 10**8  # characters
 
 _DECLARED = re.compile(r"""\s*+<\?xml[^>]{0,100}?encoding\s{0,20}=\s{0,20}["']([A-Za-z0-9._-]{1,40})["']""", re.ASCII)
-_CODE_PAGE = re.compile(r"utf-?8|us-ascii|iso-?8859-\d{1,2}|latin-?1|(?:windows-|cp)125\d", re.IGNORECASE)
+_CODE_PAGE = re.compile(  # of which all have the digits and letters of ASCII at their places
+    r"utf-?8|us-ascii|iso-?8859-\d{1,2}|latin-?1|(?:windows-|cp)(?:125\d|874|93[26]|949|950)"
+    r"|koi8-[ru]|gb2312|gbk|gb18030|big5|shift[_-]jis|euc-(?:jp|kr)",
+    re.IGNORECASE,
+)
+_SAYS_WIDE = re.compile(r"utf-?16|unicode", re.IGNORECASE)
+_WIDE = {b"\xff\xfe": "utf-16", b"\xfe\xff": "utf-16", b"<\0": "utf-16-le", b"\0<": "utf-16-be"}
 _LATIN_1 = re.compile(r"iso-?8859-1|latin-?1", re.IGNORECASE)
 _NOT_IN_XML = bytes(set(range(32)) - set(b"\t\n\r"))
 
@@ -106,16 +112,19 @@ def _text(content: bytes) -> str:
     that is not in the code page that it declares is read as Windows-1252, too: its digits and names of elements are the
     same in all of them.
     """
-    if content[:2] in (b"\xff\xfe", b"\xfe\xff"):
-        content = content.decode("utf-16", "replace").encode("utf-8", "replace")
-        return content.translate(None, _NOT_IN_XML).decode()
+    if wide := _WIDE.get(content[:2]):
+        content = content.decode(wide, "replace").encode("utf-8", "replace")
+        return content.translate(None, _NOT_IN_XML).decode().lstrip("\ufeff \t\r\n")
     content = content.translate(None, _NOT_IN_XML).lstrip(b"\xef\xbb\xbf \t\r\n")
     declared = _DECLARED.match(content[:300].decode("latin-1"))
     code_page = declared[1] if declared else "utf-8"
+    if _SAYS_WIDE.fullmatch(code_page):  # but it is not: .NET declares what a string was in before it was saved
+        code_page = "utf-8"
     if not _CODE_PAGE.fullmatch(code_page):
         raise unreadable("unknown_code_page", "the XML is in a code page that is not supported")
     try:
-        return content.decode("windows-1252" if _LATIN_1.fullmatch(code_page) else code_page)
+        known = "cp1252" if _LATIN_1.fullmatch(code_page) else code_page.lower().replace("windows-", "cp")
+        return content.decode(known)
     except (UnicodeDecodeError, LookupError):
         return content.decode("windows-1252", "replace")
 

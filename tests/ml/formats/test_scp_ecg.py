@@ -11,10 +11,11 @@ import numpy as np
 import pytest
 
 from ml import formats
-from ml.formats import LEADS, EcgFile, Recording, Unreadable
+from ml.formats import LEADS, EcgFile, Reading, Recording, Unreadable
 from ml.formats.huffman import BadHuffman, Decoder, Structure
 from ml.formats.scp_ecg import is_scp
 from ml.formats.waveform import digest
+from ml.labeling.findings import Code
 from tests.ml.formats.records import simulated
 from tests.ml.formats.scp import (
     CODES,
@@ -227,7 +228,12 @@ def test_a_reading_is_the_machines_until_a_person_read_it() -> None:
     assert read(scp({**sections, 8: statements(texts, status=7)})).readings == ()
     [coded] = read(scp({**sections, 11: statements(texts, typed=2)})).readings
     assert coded.text == "Sinus rhythm\nLeft axis"
-    assert read(scp({**sections, 11: statements([b"AFIB"], typed=1)})).readings == ()
+    codes = [b"AFIB", b"IMI\0OLD", b"AFIB"]
+    [machine] = read(scp({**sections, 11: statements(codes, typed=1)})).readings
+    assert machine == Reading(source="machine", codes=(Code("SCP", "AFIB"), Code("SCP", "IMI OLD")))
+    [confirmed] = read(scp({**sections, 8: statements(texts), 11: statements(codes, 1, typed=1)})).readings
+    assert (confirmed.source, confirmed.codes) == ("machine", ())  # the text wins
+    assert read(scp({**sections, 11: statements(codes, typed=3)})).readings == ()
     assert read(scp({**sections, 8: statements(texts)[:20]})).readings[0].text == "Sinus rh"
 
 

@@ -89,6 +89,32 @@ def test_an_extra_lead_is_kept_out_of_every_format(name: str) -> None:
         formats.read({"e.edf": plain_edf(only_others)})
 
 
+@pytest.mark.parametrize("name", ["GE MUSE XML", "Philips XML", "HL7 aECG"])
+def test_an_xml_file_is_one_ecg_however_its_characters_are_written(name: str) -> None:
+    written = WRITERS[name](in_steps(5.0))
+    expected = digest(formats.read(written).recording)
+    [content] = written.values()
+    text = content.decode("latin-1").partition("?>")[2] if content.startswith(b"<?xml") else content.decode("latin-1")
+    for declared, page in (("utf-8", "utf-8-sig"), ("UTF-16", "utf-16"), ("utf-16", "utf-16-le"), ("utf-16", "utf-8")):
+        again = f'\r\n<?xml version="1.0" encoding="{declared}"?>{text}\r\n'.lstrip().encode(page)
+        assert digest(formats.read({"e.xml": again + bytes(2)}).recording) == expected
+
+
+@pytest.mark.parametrize(
+    ("written", "as_well"),
+    [
+        ('<increment value="0.002" unit="s"', '<increment value=".002" unit="s"'),
+        ('<increment value="0.002" unit="s"', '<increment value="2.0E0" unit="ms"'),
+        ('<increment value="0.002" unit="s"', '<increment value="0.00200000000000000" unit="s"'),
+    ],
+)
+def test_a_number_is_the_same_however_it_is_written(written: str, as_well: str) -> None:
+    [content] = WRITERS["HL7 aECG"](in_steps(5.0)).values()
+    assert written.encode() in content
+    changed = content.replace(written.encode(), as_well.encode())
+    assert digest(formats.read({"e.xml": changed}).recording) == digest(in_steps(5.0))
+
+
 @pytest.mark.parametrize("pair", list(combinations(range(6), 2)))
 @pytest.mark.parametrize("gains", [(1000.0, 1000.0), (1000.0, 2000.0), (200.0, 204.8), (400.0, 1000 / 3)])
 def test_any_two_limb_leads_of_any_gains_give_all_twelve(pair: tuple[int, int], gains: tuple[float, float]) -> None:

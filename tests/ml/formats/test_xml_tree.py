@@ -90,6 +90,23 @@ def test_the_root_is_known_from_the_head(head: bytes, expected: str | None) -> N
     assert root_name(head) == expected
 
 
+@pytest.mark.parametrize(
+    "declared", ["gb2312", "GBK", "big5", "Shift_JIS", "EUC-KR", "windows-1251", "koi8-r", "windows-874"]
+)
+def test_code_pages_of_other_scripts_are_read(declared: str) -> None:
+    words = {"windows-1251": "Синус", "koi8-r": "Синус", "EUC-KR": "심전도", "windows-874": "หัวใจ"}.get(
+        declared, "正常"
+    )
+    content = f'<?xml version="1.0" encoding="{declared}"?><a>{words}</a>'
+    assert parse(content.encode(declared.replace("windows-", "cp"))).text == words
+
+
+@pytest.mark.parametrize("page", ["utf-16-le", "utf-16-be", "utf-16", "utf-8", "utf-8-sig"])
+def test_a_file_that_says_utf_16_is_read_whatever_it_is(page: str) -> None:
+    content = '<?xml version="1.0" encoding="utf-16"?>\r\n<a>Köln</a>'.encode(page)
+    assert (parse(content).text, root_name(content)) == ("Köln", "a")
+
+
 def test_what_is_said_is_text_or_nothing() -> None:
     root = parse(b"<a><b> c \n d </b><e> </e><f><g>h</g></f></a>")
     assert [said(root, path) for path in ("b", "e", "f", "f/g", "x/y")] == ["c d", None, None, "h", None]
