@@ -10,8 +10,8 @@ LONGEST = 300  # characters of a place that is shown
 
 _WORDS = """
 ptbxl database records records100 records500 labels features statements 12sl scp median beats files machine
-measurements record list waveform note links notes heedb mimic iv ecg physionet2021 manifest metadata row rows line
-lines column columns to and of in the hr lr hea dat mat csv tsv parquet xml json dcm scp zip tar gz txt
+measurements record list waveform note links notes heedb mimic iv ecg physionet2021 code15 exams part manifest metadata
+row rows line lines column columns to and of in the hr lr hea dat mat csv tsv parquet xml json dcm scp zip tar gz txt
 """
 _LAYOUT = frozenset(_WORDS.split())
 """Words that archives are laid out with. All others may be somebody's name."""

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
-from ml.archives import files, heedb, manifest, mimic_iv_ecg, physionet2021, ptbxl, ptbxl_plus
+from ml.archives import code15, files, heedb, manifest, mimic_iv_ecg, physionet2021, ptbxl, ptbxl_plus
 from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option
 
@@ -17,6 +17,7 @@ ARCHIVES: dict[str, ArchiveKind] = {
         heedb.KIND,
         mimic_iv_ecg.KIND,
         physionet2021.KIND,
+        code15.KIND,
         files.MUSE_XML,
         files.FILES,
         manifest.KIND,

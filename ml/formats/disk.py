@@ -6,18 +6,22 @@ import stat
 from pathlib import Path
 from typing import BinaryIO, NamedTuple
 
-from ml.formats import FORMATS, EcgFile, format_of
+from ml.formats import FORMATS, EcgFile, format_of, hdf5_ecg
 from ml.formats.format import HEAD_BYTES, Format, matching
 
 MAX_RECORD_BYTES = 2**29  # a day of 12 leads at 250 Hz in 16 bits
 
 
 class RecordOnDisk(NamedTuple):
-    """A record's main file, and the files beside it that the main file names, as far as they are there."""
+    """A record's main file, and the files beside it that the main file names, as far as they are there.
+
+    `part`: the name of an ECG in a file of many.
+    """
 
     file_format: Format
     main: Path
     beside: tuple[Path, ...]
+    part: str | None = None
 
     @property
     def parts(self) -> set[str]:
@@ -29,7 +33,12 @@ class RecordOnDisk(NamedTuple):
         return self.file_format.read(self.contents())
 
     def contents(self) -> dict[str, bytes]:
-        """Return the files' contents by name, the main file first. Raises `OSError` with the file."""
+        """Return the files' contents by name, the main file first; of a file of many ECGs, a file of one.
+
+        Raises `OSError` with the file, and `Unreadable` where an ECG cannot be taken out of its file.
+        """
+        if self.part is not None:
+            return {f"{self.part}{hdf5_ecg.FORMAT.main_ending}": hdf5_ecg.one_of(self.main, self.part)}
         files: dict[str, bytes] = {}
         left = MAX_RECORD_BYTES
         for path in (self.main, *self.beside):
@@ -41,10 +50,16 @@ class RecordOnDisk(NamedTuple):
 def record_at(path: Path) -> RecordOnDisk | None:
     """Return the record whose main file this is, or None. Raises `OSError`.
 
-    A name that the main file gives is looked up in the main file's own folder, by its last part alone.
+    A name that the main file gives is looked up in the main file's own folder, by its last part alone. A path below an
+    HDF5 file, `exams_part0.hdf5/17`, is one of the ECGs in it.
     """
-    with open_file(path) as file:
-        head = file.read(HEAD_BYTES)
+    try:
+        with open_file(path) as file:
+            head = file.read(HEAD_BYTES)
+    except NotADirectoryError:
+        with open_file(path.parent) as file:
+            is_of_many = hdf5_ecg.is_hdf5(file.read(HEAD_BYTES))
+        return RecordOnDisk(hdf5_ecg.FORMAT, path.parent, (), path.name) if is_of_many else None
     file_format = format_of(path.name, head)
     if file_format is None:
         return None

@@ -7,11 +7,14 @@ The unit of CODE is not known: its authors write of "the scale 1e-4V" and of a f
 other; they are taken for millivolt, and the recording says that its scale is not known.
 """
 
+import re
 import zlib
 from collections.abc import Iterator, Mapping
 from functools import cache
+from io import BytesIO
 from itertools import product
 from math import prod
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
@@ -28,10 +31,12 @@ if TYPE_CHECKING:
 MAX_HDF5_BYTES = 2**23  # 8 MiB; an ECG has 0.1 to 0.4 MB
 MAX_STORED_BYTES = 2**25  # of the samples, after they were decompressed: 3 minutes at 1 kHz in 8 bytes
 MAX_CHUNKS = 10_000
+MAX_ECGS = 1_000_000  # in a file of many
 
 _MARK = b"\x89HDF\r\n\x1a\n"
 _DEFLATE, _SHUFFLE, _FLETCHER32 = 1, 2, 3  # filters by their numbers in HDF5
 _CHECKSUM_BYTES = 4
+_NUMBER = re.compile(r"\d{1,12}", re.ASCII)
 _FINEST = 24  # steps of 2**-24 mV hold every 16-bit number, and others to 0.00003 µV
 _LARGEST_MV = 64
 _CHEST = LEADS[6:]
@@ -70,6 +75,54 @@ def read_hdf5(files: Mapping[str, bytes]) -> EcgFile:
         raise unreadable("bad_hdf5", f"the HDF5 file is damaged ({type(error).__name__})") from error
 
 
+def one_of(path: Path, name: str) -> bytes:
+    """Return the file of one ECG, taken out of a file of CODE that holds many: by its `exam_id`, or else its place.
+
+    Only the chunks that hold it are read. Raises `Unreadable`, and `OSError` where the file cannot be opened.
+    """
+    length = path.stat().st_size
+    try:
+        with _h5py().File(path, "r", locking=False) as file:
+            tracings = _dataset(file, _CODE.dataset)
+            if tracings is None or tracings.ndim != 3 or tracings.shape[2] != len(LEADS):
+                raise unreadable("unknown_layout", "an HDF5 file of many ECGs needs the dataset `tracings` of CODE")
+            signal = _stored(tracings, length, _row(file, name, tracings.shape[0]))
+    except Unreadable:
+        raise
+    except Exception as error:
+        raise unreadable("bad_hdf5", f"the HDF5 file is damaged ({type(error).__name__})") from error
+    written = BytesIO()
+    with _h5py().File(written, "w") as file:
+        file.create_dataset(_CODE.dataset, data=signal)
+    return written.getvalue()
+
+
+def _row(file: "h5py.File", name: str, count: int) -> int:
+    """Return which of the ECGs of a file has a name."""
+    numbers = _dataset(file, "exam_id")
+    if not _NUMBER.fullmatch(name):
+        raise unreadable("missing_part", "an ECG in an HDF5 file is named by its number")
+    if numbers is None:
+        found = [int(name)] if int(name) < count else []
+    else:
+        if numbers.dtype.kind not in "iu" or numbers.shape != (count,) or count > MAX_ECGS:
+            raise unreadable("unknown_layout", f"`exam_id` must be a number for each of at most {MAX_ECGS:,} ECGs")
+        found = np.flatnonzero(_stored(numbers, MAX_ECGS * 8) == int(name)).tolist()
+    if len(found) != 1:
+        raise unreadable("missing_part", f"the file holds {len(found)} ECGs of this number")
+    return int(found[0])
+
+
+def _dataset(file: "h5py.File", name: str) -> "h5py.Dataset | None":
+    """Return a dataset of the file itself; None where there is none, or a link. Raises `Unreadable`."""
+    if not isinstance(file.get(name, getlink=True), _h5py().HardLink):
+        return None
+    found = file[name]
+    if not isinstance(found, _h5py().Dataset):
+        raise unreadable("unknown_layout", f"`{name}` is no dataset")
+    return found
+
+
 def is_hdf5(head: bytes) -> bool:
     """Return whether the first bytes of a file are those of an HDF5 file."""
     return head.startswith(_MARK)
@@ -93,14 +146,16 @@ def _opened(content: bytes) -> "h5py.File":
 
 def _recording(file: "h5py.File", length: int) -> Recording:
     for collection in (_SPH, _CODE):
-        if isinstance(file.get(collection.dataset, getlink=True), _h5py().HardLink):  # no other file is opened
-            signal_mv = _stored(file[collection.dataset], length)
+        if (dataset := _dataset(file, collection.dataset)) is not None:
+            if dataset.ndim == 3 and dataset.shape[0] != 1:
+                raise unreadable("record_count", f"the file holds {dataset.shape[0]:,} ECGs; store each by itself")
+            if dataset.dtype.kind != "f":
+                raise unreadable("unknown_layout", "the samples must be floating-point numbers")
+            signal_mv = _stored(dataset, length)
             break
     else:
         raise unreadable("unknown_layout", "an HDF5 file needs the dataset `ecg` (SPH) or `tracings` (CODE)")
     if signal_mv.ndim == 3 and collection is _CODE:
-        if len(signal_mv) != 1:
-            raise unreadable("record_count", f"the file holds {len(signal_mv):,} ECGs; store each by itself")
         signal_mv = signal_mv[0]
     if signal_mv.ndim != 2 or signal_mv.shape[collection.lead_axis] != len(LEADS):
         raise unreadable("unknown_layout", f"`{collection.dataset}` does not have the twelve leads of its collection")
@@ -116,43 +171,50 @@ def _recording(file: "h5py.File", length: int) -> Recording:
     return stored.recording(collection.rate_hz)
 
 
-def _stored(dataset: "h5py.Dataset", length: int) -> NDArray[np.float64]:
-    """Return the numbers of a dataset, with its shape. Nothing is allocated that the file does not hold."""
-    if not isinstance(dataset, _h5py().Dataset) or dataset.dtype.kind != "f" or not 0 < dataset.ndim <= 3:
+def _stored(dataset: "h5py.Dataset", length: int, row: int | None = None) -> NDArray[np.float64]:
+    """Return the numbers of a dataset, with its shape; of one row, with 1 as its first extent.
+
+    Nothing is allocated that the file does not hold; nothing but the row's chunks is read.
+    """
+    if dataset.dtype.kind not in "fiu" or not 0 < dataset.ndim <= 3:
         raise unreadable("unknown_layout", "the samples must be floating-point numbers in 2 or 3 dimensions")
     if dataset.is_virtual or dataset.external:
         raise unreadable("external_data", "samples that lie in another file are not read")
     size = dataset.dtype.itemsize
-    if dataset.ndim == 3 and dataset.shape[0] != 1:
-        raise unreadable("record_count", f"the file holds {dataset.shape[0]:,} ECGs; store each by itself")
-    if prod(dataset.shape) * size > MAX_STORED_BYTES:
+    shape = dataset.shape if row is None else (1, *dataset.shape[1:])
+    first = 0 if row is None else row
+    if prod(shape) * size > MAX_STORED_BYTES:
         raise unreadable("too_long", f"an ECG may have {MAX_STORED_BYTES:,} bytes of samples")
     if dataset.chunks is None:
         if dataset.id.get_storage_size() < prod(dataset.shape) * size:
             raise unreadable("wrong_length", "the file does not hold all samples")
         with np.errstate(invalid="ignore"):
-            return np.asarray(dataset[...], np.float64)
-    whole = np.zeros(dataset.shape, np.float64)
-    for place, chunk in _chunks(dataset, length):
-        part = tuple(slice(begin, begin + count) for begin, count in zip(place, chunk.shape, strict=True))
+            return np.asarray(dataset[first : first + shape[0]], np.float64)
+    whole = np.zeros(shape, np.float64)
+    for place, chunk in _chunks(dataset, length, range(first, first + shape[0])):
+        begins = (place[0] - first, *place[1:])
+        part = tuple(slice(max(begin, 0), begin + count) for begin, count in zip(begins, chunk.shape, strict=True))
         target = whole[part]
+        skipped = max(-begins[0], 0)
         with np.errstate(invalid="ignore"):  # some of the numbers that are none are reported when they are copied
-            target[...] = chunk[tuple(slice(count) for count in target.shape)]
+            target[...] = chunk[skipped:][tuple(slice(count) for count in target.shape)]
     return whole
 
 
-def _chunks(dataset: "h5py.Dataset", length: int) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
-    """Yield the chunks of a dataset, and where they begin."""
+def _chunks(dataset: "h5py.Dataset", length: int, rows: range) -> Iterator[tuple[tuple[int, ...], NDArray[Any]]]:
+    """Yield the chunks of a dataset that hold some rows, and where they begin."""
     shape, dtype = dataset.chunks, dataset.dtype
     size = prod(shape) * dtype.itemsize
-    counts = [-(-extent // count) for extent, count in zip(dataset.shape, shape, strict=True)]
-    if not 0 < size <= MAX_STORED_BYTES or prod(counts) > MAX_CHUNKS or prod(counts) * size > 2 * MAX_STORED_BYTES:
+    counts = [range(-(-extent // count)) for extent, count in zip(dataset.shape, shape, strict=True)]
+    counts[0] = range(rows.start // shape[0], -(-rows.stop // shape[0]))
+    number_of = prod(map(len, counts))
+    if not 0 < size <= MAX_STORED_BYTES or number_of > MAX_CHUNKS or number_of * size > 2 * MAX_STORED_BYTES:
         raise unreadable("too_long", "the chunks of the samples are too many, or too large")
     properties = dataset.id.get_create_plist()
     filters = [int(properties.get_filter(number)[0]) for number in range(properties.get_nfilters())]
     if len(set(filters)) < len(filters) or not {_DEFLATE, _SHUFFLE, _FLETCHER32}.issuperset(filters):
         raise unreadable("unsupported_compression", "chunks are read with gzip, shuffle and Fletcher-32")
-    for number in product(*map(range, counts)):
+    for number in product(*counts):
         place = tuple(step * count for step, count in zip(number, shape, strict=True))
         info = dataset.id.get_chunk_info_by_coord(place)
         if info.byte_offset is None or not 0 < info.size <= length:

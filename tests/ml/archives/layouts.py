@@ -39,6 +39,12 @@ LAYOUTS: dict[str, dict[str, str]] = {
         "notes.csv": "note_id,text,charttime\n7,Sinus rhythm,2180-07-23 10:00:00\n",
     },
     "physionet2021": {"a/r.hea": HEADER},
+    "code15": {
+        "exams.csv": (
+            "exam_id,age,is_male,nn_predicted_age,1dAVb,RBBB,LBBB,SB,ST,AF,patient_id,death,timey,normal_ecg,trace_file\n"
+            "17,38,True,40.16,False,True,False,False,False,True,1,False,2.0,False,exams_part13.hdf5\n"
+        )
+    },
     "muse-xml": {"a/r.xml": "<RestingECG></RestingECG>"},
     "files": {"a/r.hea": HEADER},
     "manifest": {"m.csv": EXAMPLE},

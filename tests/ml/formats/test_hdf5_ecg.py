@@ -13,6 +13,7 @@ import pytest
 
 from ml import formats
 from ml.formats import Recording, Unreadable
+from ml.formats.disk import record_at
 from ml.formats.hdf5_ecg import MAX_STORED_BYTES
 from ml.formats.waveform import decode, encode
 from ml.signals import check_usable
@@ -97,6 +98,45 @@ def test_leads_that_contradict_each_other_are_refused() -> None:
     turned = SIGNAL.copy()
     turned[3] *= -1
     assert codes(hdf5_file("ecg", turned)) == {"unknown_leads"}
+
+
+MANY: list[dict[str, Any]] = [
+    {},
+    {"chunks": (2, 1000, 12), "compression": "gzip"},
+    {"chunks": (3, 4096, 12), "compression": "gzip", "shuffle": True},
+    {"chunks": (1, 4096, 5), "fletcher32": True},
+]
+
+
+@pytest.mark.parametrize("options", MANY)
+@pytest.mark.parametrize("numbers", [None, [40, 17, 0, 9, 9]])
+def test_one_ecg_is_taken_out_of_a_file_of_many(
+    options: dict[str, Any], numbers: list[int] | None, tmp_path: Path
+) -> None:
+    path = tmp_path / "exams_part0.hdf5"
+    rows = [SIGNAL[:, shift : shift + 4000] for shift in range(0, 50, 10)]
+    with h5py.File(path, "w") as written:
+        written.create_dataset("tracings", data=np.concatenate([padded(row) for row in rows]).astype("<f4"), **options)
+        if numbers:
+            written["exam_id"] = numbers
+    for place, row in enumerate(rows[:3]):
+        record = record_at(path / str(numbers[place] if numbers else place))
+        assert record is not None
+        assert record.contents() == record.contents()
+        recording = record.read().recording
+        assert (recording.sampling_rate_hz, recording.scale_known) == (400, False)
+        recorded = row[:, row.any(axis=0).argmax() :]
+        assert np.allclose(recording.millivolts(), recorded, atol=1e-6)
+    for missing in ("9", "-1", "x", "1" * 30, "77") if numbers else ("5", "-1", "x"):
+        record = record_at(path / missing)
+        assert record is not None
+        with pytest.raises(Unreadable) as caught:
+            record.contents()
+        assert caught.value.reasons[0].code == "missing_part"
+    with pytest.raises(FileNotFoundError):
+        record_at(tmp_path / "exams_part1.hdf5" / "17")
+    (tmp_path / "text").write_text("x")
+    assert record_at(tmp_path / "text" / "17") is None
 
 
 def test_the_unit_of_code_is_not_known() -> None:

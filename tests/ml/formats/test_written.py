@@ -24,7 +24,19 @@ from ml.formats.written import (
 
 @pytest.mark.parametrize(
     ("text", "expected"),
-    [("4.88", 4.88), (" -5 ", -5), ("007", 7), ("1.", 1), ("4,88", None), ("1e3", None), ("nan", None), ("", None)],
+    [
+        ("4.88", 4.88),
+        (" -5 ", -5),
+        ("007", 7),
+        ("1.", 1),
+        ("4,88", None),
+        ("1e3", 1000.0),
+        (".5", 0.5),
+        ("1e333", None),
+        ("1e", None),
+        ("nan", None),
+        ("", None),
+    ],
 )
 def test_a_number_has_a_point_or_nothing(text: str, expected: float | None) -> None:
     assert number(text) == expected
