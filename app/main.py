@@ -22,6 +22,7 @@ from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
 from app.disagreement.routes import router as disagreement
 from app.disagreement.snapshots.routes import router as snapshots
+from app.discrepancy_models.routes import router as discrepancy_models
 from app.ecgs.memory import signal_memory
 from app.ecgs.routes import router as ecgs
 from app.ecgs.search.routes import router as ecg_lists
@@ -74,6 +75,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, interchange, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
+    discrepancy_models,
     *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )
 

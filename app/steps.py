@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
+from app.discrepancy_models.tasks import learn
 from app.erasures.service import delete_objects
 from app.evaluations.tasks import evaluate
 from app.exports.tasks import export, remove_old
@@ -25,6 +26,7 @@ KINDS: dict[str, JobKind] = {
     "train": JobKind("train", train),
     "evaluate": JobKind("train", evaluate),
     "study": JobKind("train", study),
+    "discrepancy": JobKind("train", learn),
     "import": JobKind("cpu", import_archive),
     "relabel": JobKind("cpu", relabel),
     "preview": JobKind("cpu", preview),

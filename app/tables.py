@@ -5,6 +5,7 @@ from app.auth.sessions.tables import SignInLink, SignInTries, UserSession
 from app.auth.tables import ApiKey, User
 from app.datasets.tables import Dataset, DatasetEcg
 from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
+from app.discrepancy_models.tables import DiscrepancyModel, DiscrepancyModelEcg, PredictedChange
 from app.ecgs.patients.tables import PatientKey
 from app.ecgs.tables import Ecg
 from app.erasures.tables import Erasure, ObjectToDelete, Tombstone
@@ -38,6 +39,8 @@ __all__ = [
     "CellOutcome",
     "Dataset",
     "DatasetEcg",
+    "DiscrepancyModel",
+    "DiscrepancyModelEcg",
     "Ecg",
     "Erasure",
     "ImportedFile",
@@ -48,6 +51,7 @@ __all__ = [
     "ObjectToDelete",
     "Pair",
     "PatientKey",
+    "PredictedChange",
     "Prediction",
     "Rejection",
     "Report",

@@ -1,8 +1,8 @@
-"""`python -m ml train|evaluate|study RUN_FOLDER`, `python -m ml serve`: the child processes that use torch.
+"""`python -m ml train|evaluate|study|discrepancy RUN_FOLDER`, `python -m ml serve`: the child processes.
 
-Without the service the first three take a configuration in YAML, `python -m ml train CONFIG.yaml --corpus DIR --out
-DIR`, and training may run under `torchrun` on several GPUs. A YAML file may name your own encoder or paradigm; a run
-folder of the service may not.
+Without the service train, evaluate and study take a configuration in YAML, `python -m ml train CONFIG.yaml --corpus DIR
+--out DIR`, and training may run under `torchrun` on several GPUs. A YAML file may name your own encoder or paradigm; a
+run folder of the service may not.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from ml.processes.events import Events, end_with_parent, take_stdout
 if TYPE_CHECKING:
     from pydantic import BaseModel
 
-RUNS = ("train", "evaluate", "study")
+RUNS = ("train", "evaluate", "study", "discrepancy")
 
 
 def main() -> int:
@@ -34,6 +34,8 @@ def main() -> int:
     if (arguments.given is None) != (arguments.work == "serve"):
         parser.error(f"{', '.join(RUNS)} need a run folder or a YAML file; serve takes neither")
     from_file = arguments.given is not None and arguments.given.is_file()
+    if from_file and arguments.work == "discrepancy":
+        parser.error("discrepancy needs a run folder with its pairs")
     if from_file != (arguments.corpus is not None) or from_file != (arguments.out is not None):
         parser.error("give --corpus and --out with a YAML file, and only with one")
     config = _configured(parser, arguments) if from_file else None
@@ -75,6 +77,10 @@ def _run(work: str) -> Callable[..., dict[str, Any]]:
         from ml.inference.evaluate import run as evaluate
 
         return evaluate
+    if work == "discrepancy":
+        from ml.discrepancy.fit import run as discrepancy
+
+        return discrepancy
     from ml.study.run import run as study
 
     return study

@@ -31,6 +31,8 @@ SHOWS_NO_PATIENT = frozenset(
         *("freeze_dataset", "count_choice", "list_datasets", "get_dataset", "start_training", "start_evaluation"),
         "get_evaluation",
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
+        *("start_discrepancy_model", "list_discrepancy_models", "get_discrepancy_model", "delete_discrepancy_model"),
+        *("show_discrepancy_models", "show_discrepancy_model"),
         "start_export",
         *("start_study", "get_study", "get_study_file"),
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),

@@ -20,10 +20,11 @@ SHOWN = {"erased": "An ECG that this result showed was erased; ask again."}
 
 
 class Held(NamedTuple):
-    """Datasets that hold what was erased, and models that were trained on them."""
+    """Datasets that hold what was erased, models that were trained on them, and discrepancy models that hold it."""
 
     datasets: list[uuid.UUID]
     models: list[uuid.UUID]
+    discrepancy_models: list[uuid.UUID]
 
 
 def locked(session: Session, *chosen: Any) -> Sequence[Ecg]:
@@ -206,18 +207,30 @@ def count(session: Session) -> int:
 
 
 def mark_held(session: Session, ecg_ids: Sequence[uuid.UUID]) -> Held:
-    """Mark the datasets that hold some ECGs, and the models that were trained on them; return both."""
-    datasets = session.scalars(
+    """Mark what holds some ECGs: datasets, with the models that were trained on them, and discrepancy models."""
+    datasets = _mark_holders(session, "datasets", "dataset_ecgs", "dataset_id", ecg_ids=ecg_ids)
+    models = sorted(mark_models(session, datasets)) if datasets else []
+    learned = _mark_holders(
+        session, "discrepancy_models", "discrepancy_model_ecgs", "discrepancy_model_id", ecg_ids=ecg_ids
+    )
+    return Held(datasets, models, learned)
+
+
+def _mark_holders(
+    session: Session, table: str, ecgs: str, holder: str, *, ecg_ids: Sequence[uuid.UUID]
+) -> list[uuid.UUID]:
+    """Add to the rows of a table how many of some ECGs they hold; return those that hold any."""
+    marked = session.scalars(
         text(
-            """
-            UPDATE datasets d SET holds_erased = holds_erased + held.ecgs
-            FROM (SELECT dataset_id, count(*) AS ecgs FROM dataset_ecgs WHERE ecg_id = ANY(:ids) GROUP BY 1) held
-            WHERE d.id = held.dataset_id RETURNING d.id
-            """
+            f"""
+            UPDATE {table} d SET holds_erased = holds_erased + held.ecgs
+            FROM (SELECT {holder} AS id, count(*) AS ecgs FROM {ecgs} WHERE ecg_id = ANY(:ids) GROUP BY 1) held
+            WHERE d.id = held.id RETURNING d.id
+            """  # noqa: S608
         ),
         {"ids": list(ecg_ids)},
-    ).all()
-    return Held(sorted(datasets), sorted(mark_models(session, datasets)) if datasets else [])
+    )
+    return sorted(marked)
 
 
 def mark_models(session: Session, dataset_ids: Sequence[uuid.UUID]) -> list[uuid.UUID]:

@@ -18,6 +18,7 @@ ERASED: dict[str, Any] = {
     "predictions": 1,
     "datasets": ["0e0158a9-cee3-46ff-815a-f0fed70cb390"],
     "models": ["a1b51c0f-45b0-4a36-9d43-5f0c5a3d5b11"],
+    "discrepancy_models": [],
     "datasets_not_known": [],
     "created_at": "2026-03-09T09:14:02.512311Z",
     "lifted_by": None,
@@ -40,6 +41,9 @@ class ErasureOut(BaseModel):
     datasets: list[uuid.UUID] = Field(description="Frozen datasets that hold them: rebuild these.")
     models: list[uuid.UUID] = Field(
         description="Models that were trained on such a dataset, or go on from such a model."
+    )
+    discrepancy_models: list[uuid.UUID] = Field(
+        description="Discrepancy models that hold their pairs: make these again, and delete the old ones."
     )
     datasets_not_known: list[uuid.UUID] = Field(
         description="Datasets of a release that did not write down which ECGs a dataset holds: look, or rebuild them."

@@ -16,14 +16,15 @@ from app.erasures.tombstones.queries import add as add_tombstones
 from app.erasures.tombstones.service import Known, hashes_of
 from app.kit import audit
 from app.kit.database import TRANSIENT, Database
-from app.kit.folders import Folders
+from app.kit.folders import Folders, Kind
 from app.kit.problems import Problem, not_found
 from app.kit.store import ObjectStore, StoreUnavailable
 from app.vocabularies.queries import wait_for_writers
 
 log = structlog.get_logger(__name__)
 
-EXPORTS = "exports/"
+FOLDERS: tuple[Kind, ...] = ("exports", "discrepancy")
+"""Kinds of folders that are deleted like objects; their keys begin so."""
 OBJECTS = 500  # deleted between two transactions
 
 
@@ -52,7 +53,8 @@ def erase(session: Session, hasher: PatientHasher, actor: str, asked: Asked) -> 
     texts = queries.text_ids_of(session, ids)
     queries.drop_rows(session, "pairs", ids)
     predictions = queries.drop_rows(session, "predictions", ids)
-    for table in ("review_gold", "review_items", "reports"):  # what was written of an item goes with it
+    # what was written of an item goes with it
+    for table in ("predicted_changes", "review_gold", "review_items", "reports"):
         queries.drop_rows(session, table, ids)
     held = queries.mark_held(session, ids)
     erasure = Erasure(
@@ -65,6 +67,7 @@ def erase(session: Session, hasher: PatientHasher, actor: str, asked: Asked) -> 
         predictions=predictions,
         datasets=held.datasets,
         models=held.models,
+        discrepancy_models=held.discrepancy_models,
     )
     session.add(erasure)
     session.flush()
@@ -106,7 +109,7 @@ def lift(session: Session, actor: str, erasure_id: uuid.UUID) -> Erasure:
 
 
 def delete_objects(database: Database, store: ObjectStore, folders: Folders) -> None:
-    """Delete the objects and exports that no row names any more. Repeated after a crash: twice does no harm.
+    """Delete the objects and folders that no row names any more. Repeated after a crash: twice does no harm.
 
     None can be needed again: as long as its tombstone stands no ECG of it is stored, and it stands until the object
     has gone (`lift`).
@@ -115,8 +118,10 @@ def delete_objects(database: Database, store: ObjectStore, folders: Folders) -> 
         with database.begin() as session:
             found = queries.objects_to_delete(session, OBJECTS)
         for _number, key in found:
-            if key.startswith(EXPORTS):
-                folders.remove("exports", uuid.UUID(key.removeprefix(EXPORTS)))
+            beginning, _, name = key.partition("/")
+            kind = next((each for each in FOLDERS if each == beginning), None)
+            if kind is not None:
+                folders.remove(kind, uuid.UUID(name))
             else:
                 store.delete(key)
         with database.begin() as session:

@@ -28,6 +28,7 @@ class Erasure(Base):
     predictions: Mapped[int]
     datasets: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid))
     models: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid))
+    discrepancy_models: Mapped[list[uuid.UUID]] = mapped_column(ARRAY(Uuid), server_default=text("'{}'"))
     created_at: Mapped[CreatedAt]
     lifted_by: Mapped[str | None]
     lifted_at: Mapped[datetime | None]

@@ -1,4 +1,4 @@
-"""Folders of files that are made once and never change: datasets, models, exports, and the results of runs.
+"""Folders of files that are made once and never change: datasets, models of both kinds, exports, results of runs.
 
 Without an object store they lie where they were made. With one they are copied to it, and other machines fetch them
 into a cache.
@@ -16,7 +16,7 @@ from app.kit.store import ObjectStore
 from app.settings import Settings
 from ml.processes.durable import sync
 
-Kind = Literal["datasets", "models", "runs", "exports"]
+Kind = Literal["datasets", "models", "runs", "exports", "discrepancy"]
 
 
 class Folders:

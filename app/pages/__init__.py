@@ -17,12 +17,13 @@ from app.pages.reviews.routes import router as reviews
 from app.pages.try_it.routes import router as try_it
 from app.pages.vocabularies.routes import router as vocabularies
 from app.pages.work.datasets import router as datasets
+from app.pages.work.discrepancy import router as discrepancy_models
 from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
 PAGES = (
     *(home, comparison, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it),
-    *(datasets, jobs, models, vocabularies),
+    *(datasets, jobs, models, discrepancy_models, vocabularies),
     *(doors, account, people, logs),
 )
 """The routers of the pages. They are not part of the API's description."""

@@ -20,7 +20,7 @@ NAV: tuple[Line, ...] = (
     Line("/reviews", "Review", "reader"),
     Line("/vocabularies", "Vocabulary", "viewer"),
     Line("/datasets", "Datasets", "viewer"),
-    Line("/models", "Models", "viewer", ("/evaluations",)),
+    Line("/models", "Models", "viewer", ("/evaluations", "/discrepancy-models")),
     Line("/jobs", "Jobs", "viewer"),
     Line("/try-it", "Try it", "reader"),
     Line("/people", "People", "admin"),

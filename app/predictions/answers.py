@@ -17,13 +17,23 @@ from app.kit.problems import FieldError, Problem, gone, problem_details, store_u
 from app.kit.state import SettingsDep, from_app
 from app.kit.watch import Watch
 from app.predictions import queries
-from app.predictions.schemas import Discrepancy, LabelPrediction, ModelReference, PredictionOut, PredictionStatus
+from app.predictions.schemas import (
+    AnyChange,
+    ChangePrediction,
+    Discrepancy,
+    LabelPrediction,
+    ModelReference,
+    PredictionOut,
+    PredictionStatus,
+)
 from app.predictions.tables import Prediction
 from app.reports.schemas import FindingOut, ReportOut, Status
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.05
 MOST_WAITING = 2_000
+STATED = ("present", "uncertain")
+"""What counts as said: as in the paper's tables a hedged statement counts as a positive one."""
 
 AnswerWatch = Watch[uuid.UUID, Prediction]
 AnswerWatchDep = Annotated[AnswerWatch, from_app("answer_watch")]
@@ -82,28 +92,57 @@ def outside(asked: Asked) -> PredictionOut:
     if row.error is not None:
         raise problem(row.error)
     assert row.answer is not None
+    findings = asked.machine.findings if asked.machine is not None else None
+    change = _change(row.answer, findings)
     return PredictionOut(
         id=row.id,
         ecg_id=row.ecg_id,
         model=asked.model,
         windows=row.answer["windows"],
-        labels=beside(row.answer, asked.machine.findings if asked.machine is not None else None),
+        labels=beside(row.answer, findings, change),
+        any_change=_any_change(change),
         statements=row.answer.get("statements", []),
         created_at=row.created_at,
     )
 
 
-def beside(answer: Json, findings: Sequence[FindingOut] | None) -> list[LabelPrediction]:
-    """Return the labels of a model's answer beside the findings of the machine's report; None where there is none."""
+def _change(answer: Json, findings: Sequence[FindingOut] | None) -> Json | None:
+    """Return what the discrepancy model said, unless the machine's report has changed since."""
+    change: Json | None = answer.get("change")
+    if change is None or findings is None:
+        return None
+    said = {each.label: each.status for each in findings if each.status in STATED}
+    return change if said == change["said"] else None
+
+
+def beside(answer: Json, findings: Sequence[FindingOut] | None, change: Json | None = None) -> list[LabelPrediction]:
+    """Return the labels of a model's answer beside the findings of the machine's report; None where there is none.
+
+    `change`: what a discrepancy model says of that report.
+    """
     said: dict[str, Status] = {each.label: each.status for each in findings or ()}
     return [
         LabelPrediction(
             **entry,
             finding=said.get(entry["label"]),
             discrepancy=None if findings is None else discrepancy(said.get(entry["label"]), entry["positive"]),
+            change=None if change is None else _change_of(entry["label"], change),
         )
         for entry in answer["labels"]
     ]
+
+
+def _any_change(change: Json | None) -> AnyChange | None:
+    if change is None:
+        return None
+    return AnyChange(discrepancy_model=change["discrepancy_model"], probability=change["any"])
+
+
+def _change_of(label: str, change: Json) -> ChangePrediction | None:
+    if label not in change["labels"]:  # the model knows a label that the vocabulary has no more
+        return None
+    p, stated = change["labels"][label], label in change["said"]
+    return ChangePrediction(added=None if stated else p, removed=p if stated else None, learnt=change["learnt"][label])
 
 
 def status(asked: Asked) -> PredictionStatus:
@@ -122,11 +161,11 @@ def status(asked: Asked) -> PredictionStatus:
 
 
 def discrepancy(finding: Status | None, positive: bool) -> Discrepancy:
-    """Return whether an expert would probably change what the machine says of a label.
+    """Return whether the model differs from what the machine says of a label.
 
     As in the paper's tables a hedged statement counts as a positive one.
     """
-    stated = finding in ("present", "uncertain")
+    stated = finding in STATED
     if stated == positive:
         return "agree"
     return "likely_added" if positive else "likely_removed"

@@ -39,6 +39,16 @@ class PredictionIn(BaseModel):
     statements: Phrases = Field(default=[], description="Phrases in any wording, for CLIP and NegCLIP models.")
 
 
+class ChangePrediction(BaseModel):
+    """How probable it is that an expert changes what the machine says of a label, by the discrepancy model in use."""
+
+    added: float | None = Field(description="That the expert adds it; null where the machine says it.")
+    removed: float | None = Field(description="That the expert removes it; null where the machine does not say it.")
+    learnt: bool = Field(
+        description="Whether it was learnt; false: there were too few such changes, and it is how often they occur."
+    )
+
+
 class LabelPrediction(BaseModel):
     """One label as the model sees it, beside what the machine said."""
 
@@ -50,8 +60,21 @@ class LabelPrediction(BaseModel):
     positive: bool = Field(description="score ≥ threshold")
     finding: Status | None = Field(description="The label in the machine's report; null: not in it, or no report.")
     discrepancy: Discrepancy | None = Field(
-        description="Whether an expert would probably change the machine's statement; null without a machine report."
+        description="Whether the model differs from the machine; null without a machine report. How probable a change "
+        "is says `change`."
     )
+    change: ChangePrediction | None = Field(
+        default=None,
+        description="null without a machine report or a discrepancy model for this model, and where the report is not "
+        "that of the answer any more: ask again.",
+    )
+
+
+class AnyChange(BaseModel):
+    """How probable it is that an expert changes anything of the machine's report, and which model says so."""
+
+    discrepancy_model: uuid.UUID
+    probability: float
 
 
 class StatementPrediction(BaseModel):
@@ -83,8 +106,10 @@ ANSWERED: dict[str, Any] = {
             "positive": True,
             "finding": "present",
             "discrepancy": "agree",
+            "change": {"added": None, "removed": 0.021, "learnt": True},
         }
     ],
+    "any_change": {"discrepancy_model": "4a4b8f0e-6c53-4a83-8f6f-0d7f2f0a9c11", "probability": 0.094},
     "statements": [],
     "created_at": "2026-03-02T09:00:01.355273Z",
 }
@@ -107,6 +132,9 @@ class PredictionOut(BaseModel):
     model: ModelReference
     windows: int = Field(description="10 s windows the answer is made of.")
     labels: list[LabelPrediction]
+    any_change: AnyChange | None = Field(
+        default=None, description="That an expert changes anything of the report; null as each label's `change` is."
+    )
     statements: list[StatementPrediction] = Field(description="The phrases that were asked, in their order.")
     created_at: datetime
 

@@ -12,8 +12,10 @@ import psycopg
 import structlog
 from sqlalchemy.orm import Session
 
+from app.discrepancy_models.scoring import Change, ChangeScorer
 from app.ecgs import queries as ecgs
 from app.ecgs.service import Archive, record_fault
+from app.ecgs.tables import Ecg
 from app.kit.database import CONNECTING, TRANSIENT, Database, Json
 from app.kit.folders import Folders, open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
@@ -42,6 +44,7 @@ class Asking:
     child: WarmChild
     archive: Archive
     folders: Folders
+    changes: ChangeScorer | None = None
 
     def reply(self, asked: Prediction | Trial, recording: Recording) -> Json:
         """Return the process's reply to a question about a recording."""
@@ -63,6 +66,12 @@ class Asking:
                 log.error("inference_child_died", prediction_id=str(asked.id), why=str(died))
                 return {"error": {"code": "child_died", "detail": "the inference process died"}}
 
+    def change(self, asked: Prediction | Trial, ecg: Ecg | None, reply: Json, recording: Recording) -> Change | None:
+        """Return what the discrepancy model in use makes of an answer, where there is one of a stored ECG."""
+        if self.changes is None or ecg is None or reply.get("answer") is None:
+            return None
+        return self.changes.change(ecg, asked.model_id, reply["answer"], recording)
+
 
 def work(settings: Settings, child: WarmChild) -> None:
     """Answer questions with `child`, oldest first, until SIGTERM."""
@@ -76,7 +85,8 @@ def work_until(stopping: threading.Event, settings: Settings, child: WarmChild) 
     """Answer questions, oldest first, until `stopping` is set; while the database is away, wait for it."""
     database = Database(settings)
     archive = Archive.of(settings)
-    asking = Asking(child, archive, open_folders(settings, archive.store))
+    folders = open_folders(settings, archive.store)
+    asking = Asking(child, archive, folders, ChangeScorer(database, folders))
     while not stopping.is_set():
         try:
             _listen(database, asking, settings, stopping)
@@ -106,10 +116,14 @@ def _answer_one(database: Database, asking: Asking, settings: Settings) -> bool:
         asked = queries.claim_oldest(session, Prediction, LEASE_S) or queries.claim_oldest(session, Trial, LEASE_S)
         if asked is None:
             return False
-        read = _reader_of(session, asking.archive, asked)
+        ecg = ecgs.by_id(session, asked.ecg_id) if isinstance(asked, Prediction) else None
+        read = _reader_of(session, asking.archive, asked, ecg)
     with _lease_kept(database, asked):
+        change = None
         try:
-            reply = asking.reply(asked, read())
+            recording = read()
+            reply = asking.reply(asked, recording)
+            change = asking.change(asked, ecg, reply, recording)
         except ObjectFault as fault:
             _write(database, partial(_fail_by_fault, asked=asked, fault=fault))
             return True
@@ -118,22 +132,25 @@ def _answer_one(database: Database, asking: Asking, settings: Settings) -> bool:
         except Exception as error:
             log.exception("prediction_failed", prediction_id=str(asked.id))
             reply = {"error": {"code": "failed", "detail": f"the question could not be put ({type(error).__name__})"}}
-        _write(database, lambda session: _end(session, asked, reply))
+        _write(database, lambda session: _end(session, asked, reply, change))
     return True
 
 
-def _reader_of(session: Session, archive: Archive, asked: Prediction | Trial) -> Callable[[], Recording]:
+def _reader_of(
+    session: Session, archive: Archive, asked: Prediction | Trial, ecg: Ecg | None
+) -> Callable[[], Recording]:
     """Return what reads the recording that is asked about, without the session."""
     if isinstance(asked, Trial):
         return partial(decode, trials.waveform(session, asked.id))
-    ecg = ecgs.by_id(session, asked.ecg_id)
     assert ecg is not None
     return partial(archive.waveform, ecg)
 
 
-def _end(session: Session, asked: Prediction | Trial, reply: Json) -> None:
+def _end(session: Session, asked: Prediction | Trial, reply: Json, change: Change | None) -> None:
     if reply.get("answer") is not None:
-        queries.answer(session, asked, reply["answer"])
+        queries.answer(session, asked, {**reply["answer"], **({"change": change.shown} if change is not None else {})})
+        if change is not None:
+            change.keep(session)
     else:
         queries.fail(session, asked, reply.get("error") or {"code": "no_answer", "detail": "no answer"})
 

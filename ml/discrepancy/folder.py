@@ -6,7 +6,8 @@
 `held_out.parquet`
     Pairs that were never used to fit or to calibrate: of other patients, and later where times are known.
 `out_of_fold.parquet`
-    The other pairs, each predicted by trees and a calibration that were fitted without its patient.
+    The other pairs, each predicted by trees that were grown without its patient. (The few weights of a calibration are
+    those of all these pairs.)
 
 Both have the columns of `pair_columns`. P(the expert asserts a label) is `change` where the machine does not say it,
 and 1 - `change` where it does.
@@ -34,6 +35,8 @@ FILES = (TREES, HELD_OUT, OUT_OF_FOLD)
 MAX_MANIFEST_BYTES = 10_000_000
 MAX_TREES_BYTES = 200_000_000
 ROWS_A_GROUP = 16_384
+FEWEST_PAIRS = 200
+"""With fewer there is no discrepancy model."""
 
 PairsFile = Literal["held_out.parquet", "out_of_fold.parquet"]
 Direction = Literal["added", "removed"]
@@ -52,16 +55,19 @@ class _Part(BaseModel):
 
 
 class Calibration(_Part):
-    """How the probability of a change is made of the trees' logit: σ(slope · logit + bias).
+    """How the probability of a change is made: σ(trees · t + of_model · m + bias), see `ml.discrepancy.calibrate`.
 
-    With fewer changes than `ml.discrepancy.fit.FEWEST_CHANGES` nothing is `learnt`: the slope is 0, and the
-    probability is the rate at which such statements were changed.
+    t and m are the log odds of a change by the trees and by the model's own probability; where there is no such
+    probability, `without_model` stands in its place. With too few changes nothing is `learnt`: the weights are 0, and
+    the probability is the rate at which such statements were changed.
     """
 
     learnt: bool
     changes: Count = Field(description="Changes among the pairs that it was fitted on.")
     pairs: Count = Field(description="Pairs that could have been changed in this way.")
-    slope: Annotated[float, Field(ge=0)]
+    trees: Annotated[float, Field(ge=0)]
+    of_model: Annotated[float, Field(ge=0)]
+    without_model: float
     bias: float
 
 

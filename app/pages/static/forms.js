@@ -2,7 +2,7 @@
 //
 // Fields become JSON: a dot in a name is a step into an object; `data-type` is number, boolean, json or file (a text
 // file's content). Empty fields are left out, and with `data-unchanged="omit"` those that nobody changed. `data-go` is where to go
-// afterwards, with names of the answer in braces; without it the event `api:done` tells the page. A form has one
+// afterwards, with names of the answer in braces; `data-method` is POST unless given; without it the event `api:done` tells the page. A form has one
 // Idempotency-Key for each content, so that a double click starts one job. `data-opens` opens a dialog.
 
 import { api, showProblem } from "./base.js";
@@ -76,10 +76,10 @@ async function send(form) {
   const content = JSON.stringify(body);
   if (sent.get(form)?.content !== content) sent.set(form, { content, key: random() });
   const headers = "keyless" in dataOf(form) ? {} : { "Idempotency-Key": sent.get(form).key };
-  const options = { method: "POST", headers };
+  const options = { method: dataOf(form).method ?? "POST", headers };
   if (!("bodyless" in dataOf(form))) { options.body = content; headers["Content-Type"] = "application/json"; }
   const response = await api(path, options);
-  const answer = await response.json();
+  const answer = response.status === 204 ? {} : await response.json();
   if (!response.ok) { show(form, problems(form, answer)); return; }
   show(form, []);
   if (dataOf(form).go !== undefined) {

@@ -35,6 +35,7 @@ WORDS: dict[str, str] = {
     "train": "Train a model",
     "evaluate": "Measure a model",
     "study": "Study of many runs",
+    "discrepancy": "Learn what experts change",
     "import": "Import",
     "relabel": "Activate a vocabulary",
     "preview": "Preview of a vocabulary",
@@ -111,6 +112,8 @@ def made_by(job: Job) -> tuple[str, str] | None:
         return f"/datasets/{result['dataset_id']}", "Open the dataset"
     if "model_id" in result:
         return f"/models/{result['model_id']}", "Open the model"
+    if "discrepancy_model_id" in result:
+        return f"/discrepancy-models/{result['discrepancy_model_id']}", "Open the discrepancy model"
     if job.kind == "evaluate" and job.result is not None:
         return f"/evaluations/{job.id}", "See what was measured"
     if job.kind == "relabel" and job.result is not None:
@@ -120,7 +123,13 @@ def made_by(job: Job) -> tuple[str, str] | None:
     return None
 
 
-_NAMES = {"content_sha256": "SHA-256", "model_id": "model", "dataset_id": "dataset", "ecgs": "ECGs"}
+_NAMES = {
+    "content_sha256": "SHA-256",
+    "model_id": "model",
+    "dataset_id": "dataset",
+    "discrepancy_model_id": "discrepancy model",
+    "ecgs": "ECGs",
+}
 _VALUES = {"True": "yes", "False": "no"}
 
 

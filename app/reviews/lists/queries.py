@@ -25,13 +25,15 @@ class Choosable(EcgFilter):
 
 @dataclass(frozen=True, kw_only=True)
 class Choice:
-    """What a rule chooses by: the active vocabulary, its labels' weights, the model that answers predictions."""
+    """What a rule chooses by: the active vocabulary, its labels' weights, the model that answers predictions, and the
+    discrepancy model in use for it."""
 
     vocabulary_id: uuid.UUID
     slot: int
     labels: Sequence[str]
     weights: Mapping[str, float]
     model_id: uuid.UUID | None
+    discrepancy_model_id: uuid.UUID | None
 
 
 class Chosen(NamedTuple):
@@ -50,7 +52,7 @@ _MACHINE = f"""
         ORDER BY {counts_first("r")} LIMIT 1
     ) said ON true
     JOIN LATERAL (
-        SELECT present | uncertain AS mask FROM labelings
+        SELECT present, uncertain, present | uncertain AS mask FROM labelings
         WHERE vocabulary_id = :vocabulary AND text_id = said.text_id AND stance = 'read' LIMIT 1
     ) machine ON true
 """  # noqa: S608
@@ -60,26 +62,37 @@ _NOT_OVERREAD = (
 
 
 def _predicted_change(rule: Any, choice: Choice) -> Chosen:
-    """Order by how much a model would change the machine's report: Σ weight · |probability - machine|, labels that
-    differ; ECGs of which the model has a stored answer."""
+    """Order by what an expert will probably change: Σ weight · P(change), as the discrepancy model in use says.
+
+    ECGs follow of which it said nothing of the machine's report as it is now. They are ordered by how much the model
+    differs from that report: Σ weight · |probability - machine|, labels that differ. All have an answer of the model.
+    """
     return Chosen(
-        order="change.score DESC",
+        order="expected.score DESC NULLS LAST, differs.score DESC",
         join=f"""{_MACHINE}
             JOIN LATERAL (
                 SELECT answer FROM predictions p WHERE p.ecg_id = e.id AND p.model_id = :model AND p.state = 'answered'
                 ORDER BY answered_at DESC LIMIT 1
             ) predicted ON true
-            JOIN LATERAL (
+            LEFT JOIN predicted_changes said_of ON said_of.discrepancy_model_id = :discrepancy_model
+                AND said_of.ecg_id = e.id AND said_of.machine_present = machine.present
+                AND said_of.machine_uncertain = machine.uncertain
+            LEFT JOIN LATERAL (
+                SELECT sum(w.weight * said_of.changes[w.bit + 1]) AS score FROM weighing w
+            ) expected ON true
+            LEFT JOIN LATERAL (
                 SELECT sum(w.weight * abs((l ->> 'probability')::float8 - (machine.mask >> w.bit & 1))) AS score
                 FROM jsonb_array_elements(predicted.answer -> 'labels') l JOIN weighing w ON w.key = l ->> 'label'
                 WHERE (l ->> 'positive')::boolean <> ((machine.mask >> w.bit & 1) = 1)
-            ) change ON change.score > 0""",  # noqa: S608
-        condition="e.id IN (SELECT ecg_id FROM predictions WHERE model_id = :model AND state = 'answered')",
+            ) differs ON true""",  # noqa: S608
+        condition="coalesce(expected.score, differs.score) > 0 "
+        "AND e.id IN (SELECT ecg_id FROM predictions WHERE model_id = :model AND state = 'answered')",
         before="weighing AS (SELECT * FROM unnest(CAST(:keys AS text[]), CAST(:bits AS int[]), "
         "CAST(:weights AS float8[])) w (key, bit, weight))",
         parameters={
             "vocabulary": choice.vocabulary_id,
             "model": choice.model_id,
+            "discrepancy_model": choice.discrepancy_model_id,
             "keys": list(choice.labels),
             "bits": list(range(len(choice.labels))),
             "weights": [choice.weights[key] for key in choice.labels],

@@ -21,8 +21,8 @@ def create_review_list(
 ) -> ListOut:
     """Make a list of ECGs to be read. They are chosen now, by one rule; all have a waveform, and none is gold.
 
-    `predicted_change` takes ECGs of which the promoted model has a stored prediction, and orders them by what a change
-    of each label weighs.
+    `predicted_change` takes ECGs of which the promoted model has a stored prediction. It orders them by how probable a
+    change of each label is (`change` of the prediction) and what it weighs; those without, by how the model differs.
     """
     made = service.make(session, user, labelers.active(session), given)
     response.headers["Location"] = f"/v1/reviews/lists/{made.id}"

@@ -15,7 +15,8 @@ LIST_ID = "3f1c0a52-5a3e-4a55-9d0c-0b2c8a3f6a11"
 
 
 class ByPrediction(BaseModel):
-    """ECGs whose machine report the promoted model would change, the weightiest change first."""
+    """ECGs whose machine report an expert will probably change, the weightiest changes first, by the discrepancy model
+    in use; then ECGs of which it has not been asked, by how much the promoted model differs from the report."""
 
     model_config = ConfigDict(extra="forbid")
     kind: Literal["predicted_change"]

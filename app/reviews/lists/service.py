@@ -7,6 +7,7 @@ from sqlalchemy.orm import Session
 
 from app.auth.service import allows
 from app.auth.tables import User
+from app.discrepancy_models.queries import in_use
 from app.ecgs.filters import check, wants_simulated
 from app.kit import audit
 from app.kit.database import Json
@@ -37,6 +38,7 @@ def make(session: Session, user: User, rules: ReadingRules, given: ListIn) -> Re
         raise invalid("rule.label", "is no label of the active vocabulary", "unknown")
     weights = {label.key: weight_of(label.key, label.weight) for label in labels}
     model = models.promoted(session) or models.shipped(session)
+    discrepancy = in_use(session, model.id, simulated) if model is not None else None
     assert rules.slot is not None
     choice = Choice(
         vocabulary_id=rules.id,
@@ -44,6 +46,7 @@ def make(session: Session, user: User, rules: ReadingRules, given: ListIn) -> Re
         labels=keys,
         weights={key: NUMBERS[weight] for key, weight in weights.items()},
         model_id=model.id if model is not None else None,
+        discrepancy_model_id=discrepancy.id if discrepancy is not None else None,
     )
     made = ReviewList(
         id=uuid.uuid4(),

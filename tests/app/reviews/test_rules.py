@@ -13,6 +13,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.auth.queries import user_named
+from app.discrepancy_models.tables import DiscrepancyModel, PredictedChange
 from app.ecgs.tables import Ecg
 from app.kit.database import Database
 from app.models.tables import Model
@@ -20,6 +21,7 @@ from app.predictions.tables import Prediction
 from app.reports import service as reports
 from app.reports.schemas import ReportIn
 from app.reviews.lists.service import NUMBERS
+from app.vocabularies.queries import active
 from app.vocabularies.service import Labelers
 from ml.labeling import Labeler, builtin
 from ml.labeling.weights import weight_of
@@ -116,6 +118,47 @@ def test_by_predicted_change(client: httpx.Client, database: Database, archive: 
     ordered = [scores[ecg_id] for ecg_id in found]
     assert all(a >= b or math.isclose(a, b) for a, b in itertools.pairwise(ordered))
     assert len({round(score, 6) for score in ordered}) > 10
+
+
+def test_by_expected_change_where_a_discrepancy_model_is_in_use(
+    client: httpx.Client, database: Database, archive: dict[str, Known]
+) -> None:
+    draw = random.Random(9)
+    weights = {label.key: NUMBERS[weight_of(label.key, label.weight)] for label in LABELS}
+    job = client.post("/v1/datasets", json={"name": "d"}).json()["id"]
+    expected: dict[str, float] = {}
+    with database.begin() as session:
+        model = session.scalars(text("SELECT id FROM models")).one()
+        learned = DiscrepancyModel(
+            job_id=uuid.UUID(job), name="d", vocabulary_id=active(session).id, model_id=model, simulated=False,
+            summary={}, measured={},
+        )  # fmt: skip
+        session.add(learned)
+        session.flush()
+        for number, (ecg_id, known) in enumerate(sorted(archive.items())):
+            if "predicted" not in known or number % 3 == 0:
+                continue
+            masks = LABELER.read(known["machine"]).masks()
+            changes = [draw.random() for _ in LABELS]
+            is_about_another_report = number % 3 == 1 and draw.random() < 0.3
+            if not is_about_another_report:
+                expected[ecg_id] = sum(weights[label.key] * p for label, p in zip(LABELS, changes, strict=True))
+            session.add(
+                PredictedChange(
+                    discrepancy_model_id=learned.id, ecg_id=uuid.UUID(ecg_id), changes=changes, any_change=0.5,
+                    machine_present=masks.present ^ is_about_another_report, machine_uncertain=masks.uncertain,
+                )
+            )  # fmt: skip
+    found = chosen(database, make_list(client, rule={"kind": "predicted_change"}))
+    first, rest = found[: len(expected)], found[len(expected) :]
+    assert first == sorted(expected, key=lambda ecg_id: -expected[ecg_id]) and len(first) > 5
+    others = {
+        ecg_id: change(known)
+        for ecg_id, known in archive.items()
+        if "predicted" in known and ecg_id not in expected and change(known) > 0
+    }
+    assert set(rest) == set(others) and len(rest) > 5
+    assert all(others[a] >= others[b] - 1e-9 for a, b in itertools.pairwise(rest))
 
 
 def test_by_rarity(client: httpx.Client, database: Database, archive: dict[str, Known]) -> None:

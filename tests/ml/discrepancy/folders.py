@@ -9,7 +9,7 @@ import numpy as np
 
 from ml.discrepancy import folder as folders
 
-KNOWN = {"learnt": True, "changes": 60, "pairs": 600, "slope": 1.0, "bias": 0.0}
+KNOWN = {"learnt": True, "changes": 60, "pairs": 600, "trees": 1.0, "of_model": 0.0, "without_model": 0.0, "bias": 0.0}
 
 
 def rows(

@@ -1,0 +1,205 @@
+"""Is what an expert changes predictable? `python -m benchmarks.discrepancy FOLDER [ptbxl simulated random]`.
+
+`ptbxl`: the rule reader (`ml.rules`) is the machine, PTB-XL's codes are the expert, on real waveforms. The model whose
+probabilities are read is boosted trees on measurements; each ECG's logits are of trees that were grown without its
+folds, calibrated on the others' logits. `simulated`: simulated ECGs, whose signal shows what the expert says and whose
+machine errs as Table A.1 says; the starter model is the model. `random`: the same ECGs, but the expert changes each
+statement at random: there is nothing to learn.
+
+FOLDER keeps the pairs; a second run reads them from there.
+"""
+
+import argparse
+import csv
+from collections.abc import Iterator
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import expit, logit
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+from ml.corpus.simulator import simulate
+from ml.discrepancy.fit import learn
+from ml.discrepancy.ours import OURS, measured
+from ml.discrepancy.pairs import Pairs, PairsFile, read
+from ml.evaluation.calibration import platt
+from ml.inference.predictor import Predictor
+from ml.measurements import MEASUREMENTS, measure
+from ml.rules import read_window
+from ml.starter import BUNDLE
+from ml.starter.ptbxl import LABELS, read_examples
+
+PTBXL = Path(__file__).resolve().parents[2] / "shared" / "data" / "ptbxl"
+KEYS = tuple(LABELS)
+SIMULATED, SEED = 2500, 21
+RANDOM_CHANGES = 0.08
+FEWEST = 5  # positives that trees are grown from
+NAMES = {
+    "model": "discrepancy model",
+    "prior": "prior of each statement",
+    "difference": "\\|p − machine\\|",
+    "machine_only": "machine findings only",
+    "measurements_only": "measurements only",
+}
+
+
+def ptbxl() -> Iterator[dict[str, Any]]:
+    """Yield pairs of the rule reader's text and PTB-XL's labels; an axis that PTB-XL does not know is not said."""
+    examples = read_examples(PTBXL)
+    measurements = np.stack([measure(window).values for window in examples.windows])
+    logits = _cross_validated(measurements, examples.positive, examples.known, (examples.folds - 1) // 2)
+    probabilities = _calibrated(logits, examples.positive, (examples.folds - 1) // 2)
+    places = [MEASUREMENTS.index(name) if name in MEASUREMENTS else -1 for name in OURS]
+    ours = np.where(np.array(places) >= 0, measurements[:, places], np.nan)
+    with (PTBXL / "ptbxl_database.csv").open(newline="", encoding="utf-8") as table:
+        facts = {int(row["ecg_id"]): row for row in csv.DictReader(table)}
+    for place, ecg_id in enumerate(examples.ecg_ids.tolist()):
+        known = facts[ecg_id]
+        said = read_window(examples.windows[place], millivolts=False).findings
+        age = float(known["age"]) if known["age"] else None
+        yield {
+            "ecg_id": str(ecg_id),
+            "patient": known["patient_id"],
+            "recorded_at": datetime.fromisoformat(known["recording_date"] + "+00:00"),
+            "site": f"site {known['site']}" if known["site"] else None,
+            "device": known["device"].strip(),
+            "age": age if age is not None and age <= 120 else None,
+            "sex": "female" if known["sex"] == "1" else "male",
+            "machine_present": _mask(key in said for key in KEYS),
+            "machine_uncertain": 0,
+            "overread_present": _mask(examples.positive[place].tolist()),
+            "overread_uncertain": 0,
+            "logits": logits[place].tolist(),
+            "probabilities": probabilities[place].tolist(),
+            "ours": ours[place].tolist(),
+        }
+
+
+def simulated() -> Iterator[dict[str, Any]]:
+    """Yield pairs of simulated ECGs, asked of the starter model."""
+    predictor = Predictor(BUNDLE, "cpu")
+    for number, ecg in enumerate(simulate(SIMULATED, SEED)):
+        signal, rate = ecg.recording.millivolts(), ecg.recording.sampling_rate_hz
+        answer = predictor.predict(signal, rate)["labels"]
+        scores = np.clip([each["score"] for each in answer], 1e-12, 1 - 1e-12)
+        yield {
+            "ecg_id": str(number),
+            "patient": ecg.patient_id,
+            "recorded_at": ecg.recorded_at,
+            "site": ecg.site,
+            "device": ecg.device,
+            "age": float(ecg.age),
+            "sex": ecg.sex,
+            "machine_present": _mask(key in ecg.machine for key in KEYS),
+            "machine_uncertain": 0,
+            "overread_present": _mask(key in ecg.overread for key in KEYS),
+            "overread_uncertain": 0,
+            "logits": logit(scores).tolist(),
+            "probabilities": [each["probability"] for each in answer],
+            "ours": measured(signal, rate).tolist(),
+        }
+
+
+def at_random(pairs: Pairs) -> Pairs:
+    """Return the pairs with an over-read that changes statements at random."""
+    flips = np.random.default_rng(SEED).random(pairs.overread.shape) < RANDOM_CHANGES
+    return Pairs(**{**vars(pairs), "overread": pairs.machine ^ flips})
+
+
+def _cross_validated(
+    rows: NDArray[np.float32], positive: NDArray[np.bool_], known: NDArray[np.bool_], groups: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    logits = np.full(positive.shape, -5.0)
+    for group in np.unique(groups):
+        own = groups == group
+        for label in range(positive.shape[1]):
+            use = ~own & known[:, label]
+            if positive[use, label].sum() >= FEWEST:
+                trees = HistGradientBoostingClassifier(
+                    max_iter=100, learning_rate=0.07, max_leaf_nodes=8, max_depth=7, min_samples_leaf=8,
+                    l2_regularization=2.0, max_features=0.05, early_stopping=False, random_state=0,
+                )  # fmt: skip
+                logits[own, label] = trees.fit(rows[use], positive[use, label]).decision_function(rows[own])
+    return logits
+
+
+def _calibrated(
+    logits: NDArray[np.float64], positive: NDArray[np.bool_], groups: NDArray[np.int64]
+) -> NDArray[np.float64]:
+    result = np.empty(logits.shape)
+    for group in np.unique(groups):
+        own = groups == group
+        for label in range(logits.shape[1]):
+            slope, bias = platt(logits[~own, label], positive[~own, label])
+            result[own, label] = expit(slope * logits[own, label] + bias)
+    return result
+
+
+def _mask(said: Any) -> int:
+    return sum(1 << bit for bit, each in enumerate(said) if each)
+
+
+def collected(folder: Path, name: str) -> Pairs:
+    """Return the pairs, from the folder where they are there."""
+    path = folder / f"{name}.parquet"
+    if not path.exists():
+        folder.mkdir(parents=True, exist_ok=True)
+        building = path.with_suffix(".building")
+        with PairsFile(building) as file:
+            for row in ptbxl() if name == "ptbxl" else simulated():
+                file.append(row)
+        building.rename(path)
+    return read(path, len(KEYS), len(KEYS))
+
+
+def show(name: str, pairs: Pairs) -> None:
+    """Learn, and print the tables."""
+    made = learn(pairs, KEYS, KEYS, seen=np.zeros(len(pairs), np.bool_))
+    split = made.described()["split"]
+    print(f"\n## {name}\n\n{split}")
+    for part, table in made.table.items():
+        macro = table["macro"]
+        print(f"\n### {part}: {table['pairs']} pairs, {table['patients']} patients; {table['verdict']}\n")
+        statements = [f"{each['label']} {each['direction']}" for each in macro["statements"]]
+        print(f"{len(statements)} statements with 50 changes or more: {', '.join(statements)}\n")
+        if not statements:
+            continue
+        print("| macro | AUROC | AUPRC | model's AUPRC less this |\n|---|--:|--:|--:|")
+        for method in table["methods"]:
+            known, gain = macro["methods"][method], macro["differences"].get(method)
+            less = "" if gain is None else _figure(gain["auprc"]["difference"], gain["auprc"]["difference_ci"], "+")
+            shown = " | ".join(_figure(known[each], known[f"{each}_ci"]) for each in ("auroc", "auprc"))
+            print(f"| {NAMES[method]} | {shown} | {less} |")
+        print(f"\n| statement | pairs | changes | {' | '.join(NAMES[each] for each in table['methods'])} | ECE |")
+        print(f"|---|--:|--:|{'--:|' * (len(table['methods']) + 1)}")
+        for label, directions in table["labels"].items():
+            for direction, entry in directions.items():
+                if "methods" in entry:
+                    each = (
+                        _figure(entry["methods"][m]["auprc"], entry["methods"][m]["auprc_ci"]) for m in table["methods"]
+                    )
+                    ece = entry["calibration"]["ece"]
+                    cells = f"{' | '.join(each)} | {ece:.3f}"
+                    print(f"| {label} {direction} | {entry['pairs']} | {entry['changes']} | {cells} |")
+
+
+def _figure(value: float, interval: list[float], sign: str = "") -> str:
+    return f"{value:{sign}.3f} [{interval[0]:{sign}.3f}, {interval[1]:{sign}.3f}]"
+
+
+def main() -> None:
+    """Run what was asked for."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("parts", nargs="*", default=["ptbxl", "simulated", "random"])
+    given = parser.parse_args()
+    for part in given.parts:
+        pairs = collected(given.folder, "ptbxl" if part == "ptbxl" else "simulated")
+        show(part, at_random(pairs) if part == "random" else pairs)
+
+
+if __name__ == "__main__":
+    main()
