@@ -15,6 +15,7 @@ from starlette.responses import StreamingResponse
 
 from app.ecgs.measurements import EcgMeasurements, MeasurementsOut
 from app.ecgs.memory import Signals
+from app.ecgs.packing import packed
 from app.ecgs.plot import SHOWN_S, plot_svg
 from app.ecgs.plot_pdf import View, plot_pdf
 from app.ecgs.schemas import Unit
@@ -22,20 +23,31 @@ from app.ecgs.service import device_measurements
 from app.ecgs.tables import Ecg
 from app.kit.problems import Problem
 from ml.formats import LEADS, Recording
-from ml.formats.recording import MISSING
 from ml.measurements import MEASUREMENTS, measure
 from ml.signals import Preprocessing, Unusable, preprocess
 from ml.signals.preprocessing import Windows
 
 Stage = Literal["raw", "window"]
-Format = Literal["json", "npy", "steps"]
+Format = Literal["json", "npy", "packed"]
 
 _OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "axis_of_net", "t_axis": "axis_of_t"}
 """Names of `ml.measurements` by ours; PR, QT and the axis of P are not measured here."""
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
 RATE_HEADER, UNIT_HEADER, GAIN_HEADER = "Sampling-Rate-Hz", "Signal-Unit", "Signal-Gain"
-"""Headers of an `.npy` answer: the array alone does not say its rate, its unit and, of steps, how many make a unit."""
+"""Headers of an `.npy` answer: the array does not say its rate, its unit and how many packed steps make one."""
+PLAIN, COMPRESSIBLE = "application/octet-stream", "application/vnd.overread.packed"
+"""Types of an `.npy` answer: floating-point noise is sent as it is, packed numbers are compressed on their way."""
+PACKED = (
+    "`packed`: the raw waveform in whole steps, of which `Signal-Gain` make a millivolt, lead by lead, as an `.npy` of "
+    "differences: `x = numpy.cumsum(rows, axis=1, dtype=rows.dtype)`, and then, in int64, rounded down and wrapped to "
+    "that type, `x[2] += x[1] - x[0]`, `x[3] += -(x[0] + x[1]) / 2`, `x[4] += x[0] - x[1] / 2`, "
+    "`x[5] += x[1] - x[0] / 2`. The type's least number was not recorded. No sample differs from the stored one."
+)
+BINARY: dict[str, Any] = {
+    media_type: {"schema": {"type": "string", "format": "binary"}} for media_type in (PLAIN, COMPRESSIBLE)
+}
+"""What the API's description says of `.npy` answers."""
 CHUNK = 1 << 20  # bytes: a signal of ten seconds is one chunk
 
 
@@ -57,10 +69,10 @@ async def raw(signals: Signals, asked: Asked, as_format: Format, *, headers: dic
         described = {**headers, RATE_HEADER: f"{recording.sampling_rate_hz:g}", UNIT_HEADER: unit}
         if as_format == "npy":
             yield _npy(asked.named, "raw", np.dtype("<f8"), shape, parts=leads, headers=described)
-        elif as_format == "steps":
+        elif as_format == "packed":
             described[GAIN_HEADER] = ",".join(f"{gain:.17g}" for gain in recording.gain)
-            dtype, steps = await run_in_threadpool(_steps, recording)
-            yield _npy(asked.named, "raw", dtype, shape, parts=iter(steps), headers=described)
+            dtype, rows = await run_in_threadpool(packed, recording)
+            yield _npy(asked.named, "raw", dtype, shape, parts=rows, headers=described, media_type=COMPRESSIBLE)
         else:
             start = _described(asked.named, "raw", unit, recording.sampling_rate_hz, starts_s=[0.0])
             yield _json(start, leads, headers)
@@ -126,17 +138,6 @@ def _measured(recording: Recording) -> MeasurementsOut:
         zip(MEASUREMENTS, measure(_windows(recording, Preprocessing()).values[0]).values.tolist(), strict=True)
     )
     return MeasurementsOut(by="overread", **{ours: values[name] for ours, name in _OURS.items()})
-
-
-def _steps(recording: Recording) -> tuple[np.dtype[Any], NDArray[np.integer]]:
-    """Return the samples as stored: in 16 bits where they fit, with the least number for what was not recorded."""
-    samples = recording.samples
-    is_missing = samples == MISSING
-    short = np.iinfo(np.int16)
-    known = np.where(is_missing, 0, samples)
-    if known.min() <= short.min or known.max() > short.max:
-        return np.dtype("<i4"), samples
-    return np.dtype("<i2"), np.where(is_missing, short.min, samples)
 
 
 def _lead(recording: Recording, index: int) -> NDArray[np.float64]:
@@ -217,6 +218,7 @@ def _npy(
     *,
     parts: Iterator[NDArray[Any]],
     headers: dict[str, str],
+    media_type: str = PLAIN,
 ) -> Response:
     """Write the array of this shape whose rows are these parts, as NumPy's `.npy`."""
     start = io.BytesIO()
@@ -232,7 +234,7 @@ def _npy(
     length = len(start.getvalue()) + dtype.itemsize * int(np.prod(shape))
     return StreamingResponse(
         _joined(written()),
-        media_type="application/octet-stream",
+        media_type=media_type,
         headers={
             **headers,
             "Content-Length": str(length),

@@ -110,10 +110,9 @@ def get_ecg(ecg_id: uuid.UUID, session: SessionDep, user: ViewerUser) -> EcgOut:
     responses={
         200: {
             "model": WaveformJson,
-            "description": "Raw: 12 × samples, mV, float64. Window: windows × 12 × 2500, SD, float32. `steps`: the raw "
-            "waveform as an `.npy` of integers (int16, else int32), of which `Signal-Gain` make a millivolt, lead by "
-            "lead; the least integer was not recorded. Leads in the order I, II, III, aVR, aVL, aVF, V1–V6.",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "description": "Raw: 12 × samples, mV, float64. Window: windows × 12 × 2500, SD, float32. Leads in the "
+            f"order I, II, III, aVR, aVL, aVF, V1–V6. {answers.PACKED}",
+            "content": answers.BINARY,
         },
         **caching.NOT_MODIFIED,
         **responses(404, 410, 422, 503),
@@ -146,8 +145,8 @@ def check_format(ecg: Ecg, stage: Stage, format: Format) -> None:
     """Raise the 404 of an ECG without a waveform, and the 422 of a format that it cannot be given in."""
     if service.duration_s(ecg) > LONGEST_JSON_S and format == "json":
         raise invalid("query.format", f"an ECG longer than {LONGEST_JSON_S:.0f} s is given as npy only")
-    if stage == "window" and format == "steps":
-        raise invalid("query.format", "only the raw waveform has steps")
+    if stage == "window" and format == "packed":
+        raise invalid("query.format", "only the raw waveform is packed")
 
 
 @router.get(

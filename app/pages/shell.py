@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from urllib.parse import quote, urlencode
 
 from fastapi import FastAPI, Request, Response
-from fastapi.responses import HTMLResponse, RedirectResponse
+from fastapi.responses import FileResponse, HTMLResponse, RedirectResponse
 from jinja2 import Environment, PackageLoader, StrictUndefined, pass_context
 from jinja2.runtime import Context
 from markupsafe import Markup
@@ -25,7 +25,7 @@ from app.pages.empty_fields import WithoutEmptyFields
 from app.pages.navigation import lines_for
 
 STATIC = Path(__file__).parent / "static"
-NOT_PAGES = ("/v1/", "/static/", "/docs", "/redoc", "/openapi.json", "/healthz", "/readyz", "/metrics")
+NOT_PAGES = ("/v1/", "/static/", "/favicon.ico", "/docs", "/redoc", "/openapi.json", "/healthz", "/readyz", "/metrics")
 
 SECURITY = {
     "Content-Security-Policy": "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data: blob:; "
@@ -144,7 +144,14 @@ def install(app: FastAPI) -> None:
     app.state.pages = _pages()
     app.state.problem_page = app.state.pages.problem
     app.add_middleware(WithoutEmptyFields, apart=NOT_PAGES)
+    app.add_route("/favicon.ico", _icon, include_in_schema=False)
     app.mount("/static", CachedFiles(directory=STATIC), name="static")
+
+
+async def _icon(request: Request) -> Response:
+    """Answer browsers, which ask for this address where no page names another: of CSV, SVG and API answers."""
+    headers = {"Cache-Control": "public, max-age=86400"}
+    return FileResponse(STATIC / "icon.svg", media_type="image/svg+xml", headers=headers)
 
 
 def is_htmx(request: Request) -> bool:

@@ -66,7 +66,7 @@ def get_review_item(
         200: {
             "model": WaveformJson,
             "description": "As an ECG's waveform; it is named by the item.",
-            "content": {"application/octet-stream": {"schema": {"type": "string", "format": "binary"}}},
+            "content": answers.BINARY,
         },
         **caching.NOT_MODIFIED,
         **responses(404, 410, 422, 503),
@@ -98,8 +98,11 @@ def get_review_waveform(
 def save_review_draft(
     item_id: uuid.UUID, given: ReviewDraftIn, session: SessionDep, user: ReaderUser
 ) -> ReviewDraftOut:
-    """Save what you have written so far, and hold the item longer. Up to 20 drafts are kept until you sign."""
-    return ReviewDraftOut.model_validate(service.save_draft(session, user, item_id, given.text))
+    """Save what you have written so far, and hold the item longer. Up to 20 drafts are kept until you sign.
+
+    With `after`, a draft that somebody else's machine has saved meanwhile is not written over: 409 `draft_changed`.
+    """
+    return ReviewDraftOut.model_validate(service.save_draft(session, user, item_id, given))
 
 
 @router.post("/items/{item_id}/lock", responses=responses(404, 409, 413, 422))

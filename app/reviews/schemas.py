@@ -8,6 +8,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field, JsonValue
 
 from app.ecgs.schemas import Sex
 from app.kit.text import LongText, Name
+from app.kit.times import Time
 from app.predictions.schemas import ANSWERED, LabelPrediction, ModelReference
 from app.reports.schemas import ENDS, OVERREAD, STARTS, FindingOut, StorableText
 from app.reviews.lists.schemas import LIST_ID, Mode
@@ -213,9 +214,13 @@ DraftText = Annotated[LongText, AfterValidator(without_identifiers)]
 class ReviewDraftIn(BaseModel):
     """A text that is not finished."""
 
-    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Atrial flu"}]})
+    model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"text": "Atrial flu", "after": None}]})
 
     text: Annotated[DraftText, Field(description="It may be empty. Names and numbers of people are removed.")]
+    after: Annotated[
+        Time | None,
+        Field(description="`saved_at` of the draft that this one follows, null of the first. Absent: of any."),
+    ] = None
 
 
 class ReviewDraftOut(BaseModel):

@@ -6,7 +6,7 @@ A user holds one item at a time. What a user may be shown of it follows from its
 import hashlib
 import uuid
 from collections.abc import Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from sqlalchemy.orm import Session
@@ -29,7 +29,7 @@ from app.reviews.blindness.queries import hold, shown_to
 from app.reviews.blindness.service import blind_reading_open
 from app.reviews.lists import queries as lists
 from app.reviews.queries import Candidate, Found
-from app.reviews.schemas import ItemOut
+from app.reviews.schemas import ItemOut, ReviewDraftIn
 from app.reviews.tables import ReviewItem, ReviewList, ReviewReading
 from app.reviews.words import report_taken_apart, taken_apart
 from app.vocabularies.service import Labelers, ReadingRules
@@ -189,15 +189,25 @@ def _held(session: Session, user: User, item_id: uuid.UUID) -> Found:
     return found
 
 
-def save_draft(session: Session, user: User, item_id: uuid.UUID, words: str) -> Json:
-    """Keep a text that is not finished, and hold the item longer."""
+def save_draft(session: Session, user: User, item_id: uuid.UUID, given: ReviewDraftIn) -> Json:
+    """Keep a text that is not finished, and hold the item longer; raise a 409 where it does not follow the newest one.
+
+    The same words again are the draft that is there already: an answer may have been lost on its way.
+    """
     found = _held(session, user, item_id)
     reading = _reading(session, found.item, user)
+    newest = reading.drafts[0] if reading.drafts else {"text": None, "saved_at": None}
+    last = datetime.fromisoformat(newest["saved_at"]) if newest["saved_at"] is not None else None
+    is_new = newest["text"] != given.text
+    if is_new and "after" in given.model_fields_set and given.after != last:
+        raise Problem(
+            409, "draft_changed", "This reading has been written on elsewhere meanwhile: look at that draft first."
+        )
     until = queries.prolong(session, item_id, found.of.claim_minutes)
-    saved_at = until - timedelta(minutes=found.of.claim_minutes)
-    if not reading.drafts or reading.drafts[0]["text"] != words:
-        queries.save_draft(session, reading.id, {"text": words, "saved_at": saved_at.isoformat()})
-    return {"text": words, "saved_at": saved_at, "claim_expires_at": until}
+    if is_new:
+        last = until - timedelta(minutes=found.of.claim_minutes)
+        queries.save_draft(session, reading.id, {"text": given.text, "saved_at": last.isoformat()})
+    return {"text": given.text, "saved_at": last, "claim_expires_at": until}
 
 
 def release(session: Session, user: User, item_id: uuid.UUID) -> None:

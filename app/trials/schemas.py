@@ -34,6 +34,7 @@ TRIED: dict[str, Any] = {
     "samples": 5000,
     "leads": ["I", "II", "III", "aVR", "aVL", "aVF", "V1", "V2", "V3", "V4", "V5", "V6"],
     "waveform": "AAAAAA==",
+    "scale_known": True,
     "readings": [_READ],
     "model": ANSWERED["model"],
     "windows": 1,
@@ -62,6 +63,9 @@ class TriedOut(BaseModel):
     samples: int
     leads: list[str]
     waveform: str = Field(description="Base64 of little-endian 32-bit floats: lead after lead, in millivolt.")
+    scale_known: bool = Field(
+        description="False where the file says that its amplitudes are not calibrated: nothing may be measured on it."
+    )
     readings: list[TriedReading]
     model: ModelReference | None = Field(description="Which model was asked.")
     windows: int | None = Field(description="10 s windows that the model's answer is made of.")

@@ -141,6 +141,7 @@ def _content(given: Given, put: Put, row: Trial | None) -> bytes:
         samples=recording.samples.shape[1],
         leads=list(LEADS),
         waveform=given.drawn,
+        scale_known=recording.scale_known,
         readings=put.readings,
         model=put.model,
         windows=answer["windows"] if answer is not None else None,

@@ -134,11 +134,11 @@ export function mount(root) {
 
   function show(answer) {
     find("result").hidden = false;
-    find("title").textContent = kept.map(({ name }) => name).join(", ");
+    find("title").textContent = kept.map(({ name }) => name).sort().join(", ");
     const seconds = answer.samples / answer.sampling_rate_hz;
     const paper = find("paper").paper ??= new EcgPaper(find("paper"), {});
     paper.show({
-      signal: leadsOf(answer), rateHz: answer.sampling_rate_hz, leads: answer.leads, scaleKnown: answer.scale_known ?? true,
+      signal: leadsOf(answer), rateHz: answer.sampling_rate_hz, leads: answer.leads, scaleKnown: answer.scale_known,
       caption: "not stored", description: `${seconds.toFixed(1)} s at ${answer.sampling_rate_hz} Hz`,
     });
     find("model").replaceChildren(predictions(answer));

@@ -45,7 +45,10 @@ class AtRandom(BaseModel):
 
 
 class ByChange(BaseModel):
-    """ECGs to which the over-read has added a label, or from which it has removed one; the newest recording first."""
+    """ECGs to which the over-read has added a label, or from which it has removed one; the newest recording first.
+
+    Only in assisted lists: who reads some of them blind knows what the machine says of the label in the others.
+    """
 
     model_config = ConfigDict(extra="forbid")
     kind: Literal["added", "removed"]

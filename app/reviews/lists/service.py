@@ -36,6 +36,9 @@ def make(session: Session, user: User, rules: ReadingRules, given: ListIn) -> Re
     keys = [label.key for label in labels]
     if isinstance(given.rule, ByChange) and given.rule.label not in keys:
         raise invalid("rule.label", "is no label of the active vocabulary", "unknown")
+    if isinstance(given.rule, ByChange) and given.mode == "blind":
+        reason = "tells readers after a few ECGs what the machine says of the label in all: they would not be blind"
+        raise invalid("rule.kind", reason, "not_blind")
     weights = {label.key: weight_of(label.key, label.weight) for label in labels}
     model = models.promoted(session) or models.shipped(session)
     discrepancy = in_use(session, model.id, simulated) if model is not None else None

@@ -17,6 +17,7 @@ from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats import LEADS, Recording
 from ml.formats.wfdb import write_wfdb
+from tests.app.ecgs.test_packing import unpacked
 
 
 def parts(files: dict[str, bytes]) -> list[tuple[str, tuple[str, bytes]]]:
@@ -51,12 +52,13 @@ def test_an_upload_reads_back_sample_for_sample(client: httpx.Client, recording:
     assert float(raw.headers["Sampling-Rate-Hz"]) == recording.sampling_rate_hz
     as_json = client.get(f"/v1/ecgs/{ecg['id']}/waveform").json()
     assert as_json["leads"] == list(LEADS) and as_json["samples"][0] == recording.millivolts()[0].tolist()
-    steps = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"format": "steps"})
-    gains = np.array([float(gain) for gain in steps.headers["Signal-Gain"].split(",")])
-    numbers = np.load(io.BytesIO(steps.content))
-    assert numbers.dtype == np.int16 and np.array_equal(numbers / gains[:, None], recording.millivolts())
-    assert len(steps.content) < len(raw.content) / 3.9
-    refused = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "window", "format": "steps"})
+    as_packed = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"format": "packed"})
+    gains = np.array([float(gain) for gain in as_packed.headers["Signal-Gain"].split(",")])
+    steps = unpacked(np.load(io.BytesIO(as_packed.content)))
+    assert np.array_equal(steps / gains[:, None], recording.millivolts())
+    assert as_packed.headers["Content-Encoding"] == "gzip"
+    assert as_packed.num_bytes_downloaded < len(raw.content) / 8
+    refused = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "window", "format": "packed"})
     assert refused.status_code == 422
     window = client.get(f"/v1/ecgs/{ecg['id']}/waveform", params={"stage": "window", "format": "npy"})
     assert np.load(io.BytesIO(window.content)).shape == (1, 12, 2500)

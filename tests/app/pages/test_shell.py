@@ -38,3 +38,10 @@ def test_a_static_file_is_kept_under_its_version_alone(client: httpx.Client) -> 
 def test_numbers_are_written_for_people(described: FastAPI, value: float | None, written: str) -> None:
     template = described.state.pages.templates.from_string("{{ value | decimals }}")
     assert template.render(value=value) == written
+
+
+def test_browsers_find_the_icon_where_no_page_names_it(client: httpx.Client) -> None:
+    icon = client.get("/favicon.ico", headers={"Authorization": ""})
+    assert (icon.status_code, icon.headers["content-type"]) == (200, "image/svg+xml")
+    assert icon.content.startswith(b"<svg")
+    assert client.head("/favicon.ico").status_code == 200

@@ -92,6 +92,26 @@ def test_drafts_are_kept_newest_first_without_names_until_it_is_signed(client: h
     assert signed["drafts"] == [] and signed["draft"] is None
 
 
+def test_a_draft_does_not_write_over_another_machines(client: httpx.Client, make: People) -> None:
+    upload(client, 1)
+    reader = make("reader-1", "reader")
+    path = f"/v1/reviews/items/{reader.claim(make_list(client, mode='assisted'))['id']}"
+
+    def save(words: str, **after: str | None) -> httpx.Response:
+        return reader.call("PUT", f"{path}/draft", json={"text": words, **after})
+
+    here = save("LVH", after=None).json()
+    assert save("LVH", after=None).json()["saved_at"] == here["saved_at"], "an answer that was lost"
+    there = save("LVH, LBBB", after=here["saved_at"]).json()
+    for after in (None, here["saved_at"]):
+        late = save("LVH, RBBB", after=after)
+        assert (late.status_code, late.json()["type"]) == (409, "/problems/draft_changed")
+    assert reader.get(path).json()["draft"] == "LVH, LBBB"
+    assert save("LVH, RBBB", after=there["saved_at"]).status_code == 200
+    assert save("RBBB").status_code == 200, "who does not say what it follows writes over it"
+    assert [each["text"] for each in reader.get(path).json()["drafts"]] == ["RBBB", "LVH, RBBB", "LVH, LBBB", "LVH"]
+
+
 def test_a_blind_reading_is_stored_blinded_and_its_change_is_not(client: httpx.Client, make: People) -> None:
     [ecg_id] = upload(client, 1)
     reader = make("reader-1", "reader")

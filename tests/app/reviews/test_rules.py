@@ -199,13 +199,17 @@ def test_by_change(client: httpx.Client, database: Database, archive: dict[str, 
                 if machine != overread and overread == (kind == "added"):
                     expected.add(ecg_id)
         assert expected
-        assert set(chosen(database, make_list(client, rule={"kind": kind, "label": label}))) == expected
+        assert (
+            set(chosen(database, make_list(client, mode="assisted", rule={"kind": kind, "label": label}))) == expected
+        )
 
 
 def test_what_cannot_be_chosen_is_refused_by_its_field(client: httpx.Client, archive: dict[str, Known]) -> None:
     asked = {"name": "a list", "mode": "blind", "rule": {"kind": "random"}}
     for given, field in (
         ({"rule": {"kind": "added", "label": "unheard_of"}}, "rule.label"),
+        ({"rule": {"kind": "added", "label": "lbbb"}}, "rule.kind"),
+        ({"rule": {"kind": "removed", "label": "lbbb"}}, "rule.kind"),
         ({"rule": {"kind": "by_magic"}}, "rule"),
         ({"filters": {"site": "nowhere"}}, "filters.site"),
         ({"filters": {"recorded_from": "2026-02-01", "recorded_to": "2026-01-01"}}, "filters.from"),

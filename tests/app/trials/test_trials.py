@@ -19,6 +19,7 @@ from app.settings import Settings
 from app.trials import queries, service
 from app.trials.tables import Trial
 from ml.corpus.simulator import SimulatedEcg, simulate
+from ml.formats import Recording
 from ml.formats.waveform import encode
 from ml.formats.wfdb import write_wfdb
 
@@ -70,6 +71,7 @@ def test_it_is_drawn_labelled_and_predicted_and_nothing_is_kept(
     tried = answer.json()
     signal = np.frombuffer(base64.b64decode(tried["waveform"]), "<f4").reshape(12, tried["samples"])
     assert np.array_equal(signal, ecg.recording.millivolts().astype("<f4"))
+    assert tried["scale_known"] is True
     [reading] = tried["readings"]
     assert {each["label"] for each in reading["findings"]} == {"sinus_rhythm", "afib"}
     assert tried["problem"] is None and tried["model"]["name"] == "starter" and len(tried["labels"]) == 13
@@ -92,6 +94,13 @@ def test_without_a_model_or_a_worker_it_is_still_drawn_and_labelled(
     tried = client.post("/v1/try", files=form(ecg)).json()
     assert (tried["problem"]["status"], tried["labels"], tried["samples"]) == (503, [], ecg.recording.samples.shape[1])
     assert everything(database, settings) == before
+
+
+def test_a_file_without_a_scale_says_so(client: httpx.Client, ecg: SimulatedEcg) -> None:
+    files = write_wfdb(Recording(ecg.recording.samples, np.full(12, 200.0), ecg.recording.sampling_rate_hz), "r")
+    files["r.hea"] = files["r.hea"].replace(b" 200(0)/mV", b" 0")
+    tried = client.post("/v1/try", files=[("file", item) for item in files.items()]).json()
+    assert tried["scale_known"] is False
 
 
 def test_what_nobody_waited_for_is_swept(

@@ -105,6 +105,19 @@ def test_a_file_without_a_scale_is_not_to_scale(site: Site, page: Page) -> None:
     assert page.locator(".ecg-reading").inner_text() == ""
 
 
+def test_every_sample_arrives_as_it_is_stored(site: Site, page: Page) -> None:
+    kind = KINDS[0]
+    files = record(kind, "wild")
+    numbers = np.random.default_rng(7).integers(-32_767, 32_768, (10 * kind.rate_hz, 12)).astype("<i2")
+    numbers[1000:2000] //= 500
+    with site.client() as client:
+        ecg = stored(site, {**files, "wild.dat": numbers.tobytes()})
+        expected = np.array(client.get(f"/v1/ecgs/{ecg}/waveform").json()["samples"], np.float64)
+    open_ecg(page, ecg)
+    drawn = page.evaluate("document.querySelector('[data-ecg-paper]').ecgPaper.ecg.signal.map((lead) => [...lead])")
+    assert np.array_equal(np.array(drawn, np.float64), expected.astype(np.float32))
+
+
 def test_half_an_hour_is_paged_through(site: Site, page: Page) -> None:
     kind = KINDS[0]
     ten = np.frombuffer(record(kind, "long")["long.dat"], "<i2")

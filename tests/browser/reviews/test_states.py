@@ -41,6 +41,28 @@ def test_one_reading_is_written_in_one_tab(own_site: Site, open_page: OpenPage) 
     expect(desk.page.locator("textarea")).to_have_value("LVH")
 
 
+def test_two_machines_do_not_write_over_each_other(own_site: Site, open_page: OpenPage) -> None:
+    here, there = (Desk(open_page("reader", at=own_site, expected="status of 409")) for _ in range(2))
+    here.start(begin(own_site, "blind"))
+    there.page.goto(f"/reviews/items/{here.item}")
+    there.phase_is("first")
+    here.type("LVH")
+    expect(here.place("saved")).to_contain_text("Saved")
+    there.type("RBBB")
+    expect(there.place("notice")).to_contain_text("on another machine")
+    expect(there.place("notice").locator(".reading-words")).to_have_text("LVH")
+    there.page.get_by_role("button", name="Keep the text of this page").click()
+    expect(there.place("saved")).to_contain_text("Saved")
+    here.type(" LBBB")
+    expect(here.place("notice").locator(".reading-words")).to_have_text("RBBB")
+    here.page.get_by_role("button", name="Go on with that text").click()
+    expect(here.page.locator("textarea")).to_have_value("RBBB")
+    here.type(" LBBB")
+    expect(here.place("saved")).to_contain_text("Saved")
+    with own_site.client("reader") as client:
+        assert client.get(f"/v1/reviews/items/{here.item}").json()["draft"] == "RBBB LBBB"
+
+
 def test_a_claim_that_ends_keeps_the_text(own_site: Site, open_page: OpenPage) -> None:
     desk = Desk(open_page("reader", at=own_site, expected="status of 409"))
     desk.start(begin(own_site, "blind"))

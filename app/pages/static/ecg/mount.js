@@ -1,5 +1,5 @@
 // Draws every `<div data-ecg-paper data-waveform="…">` of a page. Attributes:
-// data-waveform (address of an .npy), data-rate (Hz, where the answer does not say it), data-simulated, data-scale-known,
+// data-waveform (address of a packed waveform), data-rate (Hz, where the answer does not say it), data-simulated, data-scale-known,
 // data-caption, data-description, data-start (s), data-layout, data-controls="false". Without data-waveform it is empty.
 
 import { EcgPaper } from "./paper.js";

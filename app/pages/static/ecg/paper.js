@@ -21,7 +21,7 @@ addStyles();
 
 /** The view of one ECG. `element` is an empty `<div data-ecg-paper>`. */
 export class EcgPaper {
-  /** A promise of `{ signal, rateHz }` of an address like `/v1/ecgs/{id}/waveform?format=steps`; kept. */
+  /** A promise of `{ signal, rateHz }` of an address like `/v1/ecgs/{id}/waveform?format=packed`; kept. */
   static load(url) {
     return load(url);
   }

@@ -1,7 +1,13 @@
-// Waveforms from the service: 12 rows as NumPy's `.npy`, in millivolt or (`format=steps`, a quarter as long) in steps, kept for the page that asked for them.
+// Waveforms from the service (`format=packed`), kept for the page that asked for them.
 
 const MOST_KEPT = 6;
-const ARRAYS = { f8: Float64Array, f4: Float32Array, i4: Int32Array, i2: Int16Array };
+const ARRAYS = { i4: Int32Array, i2: Int16Array };
+const COMPUTED = new Map([ // what leads I and II say of other ones: `app/ecgs/packing.py` has taken it off
+  [2, (one, two) => two - one],
+  [3, (one, two) => Math.floor(-(one + two) / 2)],
+  [4, (one, two) => Math.floor((2 * one - two) / 2)],
+  [5, (one, two) => Math.floor((2 * two - one) / 2)],
+]);
 const kept = new Map();
 
 /** What went wrong when a waveform was asked for: `status` and `code` are the service's. */
@@ -46,28 +52,32 @@ async function fetched(url) {
   const rateHz = Number(response.headers.get("Sampling-Rate-Hz")) || null;
   const buffer = await response.arrayBuffer();
   performance.mark("ecg:data", { detail: url });
-  const signal = rows(buffer, response.headers.get("Signal-Gain")?.split(",").map(Number));
+  const signal = unpacked(buffer, response.headers.get("Signal-Gain").split(",").map(Number));
   signal.scaleKnown = response.headers.get("Signal-Unit") !== "unknown"; // on the signal: nobody can forget to pass it on
   return { signal, rateHz, scaleKnown: signal.scaleKnown };
 }
 
-/** Return the rows of a two-dimensional `.npy`: floats, or integers of which `gains` make a unit; the least is missing. */
-export function rows(buffer, gains) {
+/** Return 12 rows of an `.npy` of packed steps, of which `gains` make a millivolt; NaN was not recorded. */
+export function unpacked(buffer, gains) {
   const view = new DataView(buffer);
   const long = view.getUint8(6) > 1;
   const start = long ? 12 : 10;
   const length = long ? view.getUint32(8, true) : view.getUint16(8, true);
   const header = new TextDecoder("latin1").decode(new Uint8Array(buffer, start, length));
   const shape = /'shape': \((\d+), (\d+)\)/.exec(header);
-  const Numbers = ARRAYS[/'descr': '<(..)'/.exec(header)?.[1]];
-  if (!shape || !Numbers || header.includes("'fortran_order': True")) throw new WaveformProblem("The waveform is not readable.");
-  const [leads, samples] = [Number(shape[1]), Number(shape[2])];
-  const values = new Numbers(buffer.slice(start + length));
-  const missing = { i2: -(2 ** 15), i4: -(2 ** 31) }[/<(..)/.exec(header)[1]];
-  return Array.from({ length: leads }, (_, lead) => {
-    const row = Float32Array.from(values.subarray(lead * samples, (lead + 1) * samples));
-    if (missing === undefined) return row;
-    for (let i = 0; i < samples; i += 1) row[i] = row[i] === missing ? NaN : row[i] / gains[lead];
-    return row;
+  const type = /'descr': '<(i[24])'/.exec(header)?.[1];
+  if (!shape || !type || header.includes("'fortran_order': True")) throw new WaveformProblem("The waveform is not readable.");
+  const samples = Number(shape[2]);
+  const numbers = new ARRAYS[type](buffer.slice(start + length));
+  const leads = Array.from({ length: Number(shape[1]) }, (_, lead) => numbers.subarray(lead * samples, (lead + 1) * samples));
+  for (const row of leads) for (let i = 1; i < samples; i += 1) row[i] += row[i - 1]; // what is stored in `row` wraps around
+  for (const [lead, said] of COMPUTED) {
+    const [row, one, two] = [leads[lead], leads[0], leads[1]];
+    for (let i = 0; i < samples; i += 1) row[i] += said(one[i], two[i]);
+  }
+  const missing = type === "i2" ? -(2 ** 15) : -(2 ** 31);
+  return leads.map((row, lead) => {
+    const gain = gains[lead];
+    return Float32Array.from(row, (step) => (step === missing ? NaN : step / gain));
   });
 }

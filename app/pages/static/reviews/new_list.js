@@ -5,21 +5,25 @@ import { h } from "./dom.js";
 import { showProblem } from "../base.js";
 
 const form = document.getElementById("new-list");
+const BY_CHANGE = new Set(["added", "removed"]); // who reads some of them blind knows what the machine says in the others
 const value = (name) => form.elements[name]?.value.trim() || null;
 const share = (name) => Number(value(name) ?? 0) / 100;
 
 function fit() {
+  const blind = new FormData(form).get("mode") === "blind";
+  const rules = form.elements.kind;
+  for (const option of rules.options) option.disabled = blind && BY_CHANGE.has(option.value);
+  if (rules.selectedOptions[0]?.disabled) rules.selectedIndex = [...rules.options].findIndex((option) => !option.disabled);
   const { kind } = Object.fromEntries(new FormData(form));
   for (const part of form.querySelectorAll("[data-for]")) part.hidden = !part.dataset.for.split(" ").includes(kind);
-  const blind = new FormData(form).get("mode") === "blind";
-  form.querySelector("[data-blind-note]").hidden = !blind;
+  for (const note of form.querySelectorAll("[data-blind-note]")) note.hidden = !blind;
 }
 
 function asked() {
   const kind = value("kind");
   const rule = { kind };
   if (kind === "random") rule.seed = Number(value("seed") ?? 0);
-  if (kind === "added" || kind === "removed") rule.label = value("label");
+  if (BY_CHANGE.has(kind)) rule.label = value("label");
   const filters = {
     recorded_from: time(value("recorded_from")),
     recorded_to: time(value("recorded_to")),

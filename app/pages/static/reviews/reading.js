@@ -23,7 +23,7 @@ const root = document.getElementById("reading");
 const names = Object.fromEntries(JSON.parse(root.dataset.names)); // in the vocabulary's order
 const place = (name) => root.querySelector(`[data-place="${name}"]`);
 const address = (item, what = "") => `/v1/reviews/items/${item}${what}`;
-const waveform = (item) => address(item, "/waveform?format=steps");
+const waveform = (item) => address(item, "/waveform?format=packed");
 
 class Reading {
   constructor() {
@@ -70,6 +70,7 @@ class Reading {
     this.#notice();
     const drawn = this.#draw(keyAt);
     this.saver = new Saver(address(item.id, "/draft"), {
+      after: item.drafts[0]?.saved_at ?? null,
       onState: (state, detail) => this.#saved(state, detail),
       onSaved: (sent, answer) => this.#stored(sent, answer),
     });
@@ -253,15 +254,35 @@ class Reading {
 
   #saved(state, detail) {
     const words = {
-      changed: "Changed", saving: "Saving …", unsaved: "Not saved", refused: "Not saved", expired: "Not saved", gone: "Not saved",
+      changed: "Changed", saving: "Saving …", unsaved: "Not saved", elsewhere: "Not saved", refused: "Not saved", expired: "Not saved", gone: "Not saved",
     }[state];
     place("saved").className = words?.startsWith("Not") ? "saved saved-not" : "saved";
     place("saved").replaceChildren(...(state === "saved" ? ["Saved ", when(detail)] : [words]));
     if (state === "unsaved") this.#notice(`Not saved: ${detail} Your text is kept in this page, and saved as soon as that is possible. Do not close it.`, "warn");
     else if (state === "refused") this.#notice(`Not saved: ${detail}`, "problem");
+    else if (state === "elsewhere") this.#writtenElsewhere();
     else if (state === "expired") this.#expired();
     else if (state === "gone") this.#gone();
     else if (state === "saved" && place("notice").dataset.kind === "warn") this.#notice();
+  }
+
+  /** Another machine of this reader has saved a draft of the same item: ask which text goes on. */
+  async #writtenElsewhere() {
+    const { item, saver } = this;
+    const answer = await call(address(item.id));
+    if (this.item !== item || this.saver !== saver) return;
+    const newest = answer.ok ? answer.data.drafts[0] : null;
+    if (!newest || newest.text === saver.sent) return saver.follow(newest, this.editor.text); // our own, whose answer was lost
+    const choose = (words, act, kind = "") => h("button", { type: "button", class: `button ${kind}`, onclick: () => {
+      this.#notice();
+      act();
+      this.editor.focus();
+    } }, words);
+    this.#notice("You have written on this reading on another machine, or in another browser:", "warn",
+      h("p", { class: "reading-words" }, newest.text || "(empty)"),
+      h("p", { class: "actions" },
+        choose("Go on with that text", () => { saver.follow(newest, null); this.editor.replace(newest.text); }),
+        choose("Keep the text of this page", () => saver.follow(newest, this.editor.text))));
   }
 
   #take(text) {
