@@ -8,7 +8,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Annotated, Any, Literal
 
+import numpy as np
 from fastapi import Query
+from numpy.typing import NDArray
 
 from app.disagreement.tables import changes, pair_totals
 from app.ecgs.parameters import Device, From, Location, Simulated, Site, To
@@ -17,6 +19,8 @@ from app.kit.text import Name
 from ml.formats.ecg_file import MEASURED
 
 GroupKey = str | int | bool | None
+Operator = Literal["=", "<", "<=", ">="]
+Integers = NDArray[np.int64]
 
 SEXES = ("unknown", "male", "female")
 """By their codes in ISO 5218."""
@@ -24,30 +28,35 @@ KNOWN = ("unknown", "yes", "no")
 """By their codes in `pairs`."""
 OLDEST = 130.0
 NO_BAND = -32_768
-"""The group of what was not measured: an axis may be -1."""
+"""The group of what was not measured, and what its column then holds: an axis may be -1."""
 
 
 @dataclass(frozen=True, kw_only=True)
 class Filter:
-    """A filter: its name and type as a parameter, and what it asks of the column `{0}`."""
+    """A filter: its name and type as a parameter, and how it compares its column with the value: as SQL says it."""
 
     name: str
     type: Any
-    condition: str
+    operator: Operator = "="
     alias: str = ""  # as clients write it, where that is another name
     stored: Callable[[Any], Any] = lambda value: value  # what the column holds for the value
+
+    @property
+    def condition(self) -> str:
+        """SQL of what is asked of the column `{0}`."""
+        return f"{{0}} {self.operator} :{self.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
 class Grouping:
-    """A way to group: the SQL of a group's number, made of the column `{0}`, and how that number is shown.
+    """A way to group: a group's number, made of the column, and how that number is shown.
 
     `width` is that of a band of numbers, of which a group is the least. `chooses` returns the parameters that choose a
     known group alone; None: the one of the grouping's own name.
     """
 
     name: str
-    sql: str = "{0}"
+    number: Callable[[Integers], Integers] = lambda values: values
     shown: Callable[[int], GroupKey] = lambda value: None if value < 0 else value
     width: int | None = None
     chooses: Callable[[Any], dict[str, str]] | None = None
@@ -68,14 +77,16 @@ class Attribute:
     Attributes
     ----------
     column
-        Of `pairs`: what the filters ask. `{off_hours}` stands for `OffHours.sql`.
+        Of `pairs`: what the filters ask. `{off_hours}` stands for `OffHours.sql` and `OffHours.among`.
     written
         SQL of what stands there, made of the ECG `e`, its over-read `p` and the local time `{local}`; None: nothing, it
         is no column. Of a name it is the name; the column holds its id in `attribute_values`.
     counted_by
         The column that groups are made of, where that is another one.
     facet
-        Its number in `pair_totals`; None: questions about it read the pairs. A migration has to count a new one.
+        Its number in `pair_totals`; None: questions about it read the columns. A migration has to count a new one.
+    is_fine
+        Whether groups by it have nearly as many totals as there are pairs: they are counted from the columns.
     name
         Of a name: the attribute in `attribute_values`.
     """
@@ -86,6 +97,7 @@ class Attribute:
     groupings: tuple[Grouping, ...] = ()
     counted_by: str | None = None
     facet: int | None = None
+    is_fine: bool = False
     name: str | None = None
 
     @property
@@ -132,7 +144,7 @@ def _named(name: str, type: Any, row: str = "e", *, facet: int | None = None) ->
         name=name,
         column=f"{name}_id",
         written=f"{row}.{name}",
-        filters=(Filter(name=name, type=type, condition=f"{{0}} = :{name}"),),
+        filters=(Filter(name=name, type=type),),
         groupings=(Grouping(name=name),),
         facet=facet,
     )
@@ -143,7 +155,7 @@ def _coded(name: str, type: Any, words: tuple[str, ...], row: str, *, facet: int
     return Attribute(
         column=name,
         written=f"array_position(ARRAY{list(words)}, {row}.{name}::text) - 1",
-        filters=(Filter(name=name, type=type, condition=f"{{0}} = :{name}", stored=words.index),),
+        filters=(Filter(name=name, type=type, stored=words.index),),
         groupings=(Grouping(name=name, shown=words.__getitem__),),
         facet=facet,
     )
@@ -155,7 +167,7 @@ def _local(name: str, field: str, lowest: int, highest: int, *, description: str
     return Attribute(
         column=name,
         written=f"coalesce(extract({field} FROM {{local}}), -1)",
-        filters=(Filter(name=name, type=asked, condition=f"{{0}} = :{name}"),),
+        filters=(Filter(name=name, type=asked),),
         groupings=(Grouping(name=name),),
     )
 
@@ -166,15 +178,14 @@ def _range(name: str, lowest: float, highest: float, unit: str) -> tuple[Filter,
         Query(ge=lowest, le=highest, allow_inf_nan=False, description=f"{unit[:1].upper()}{unit[1:]}, inclusive."),
     ]
     return (
-        Filter(name=f"{name}_min", type=asked, condition=f"{{0}} >= :{name}_min"),
-        Filter(name=f"{name}_max", type=asked, condition=f"{{0}} <= :{name}_max"),
+        Filter(name=f"{name}_min", type=asked, operator=">="),
+        Filter(name=f"{name}_max", type=asked, operator="<="),
     )
 
 
 def _measured(name: str, width: int) -> Attribute:
     """Return a measurement of the device, grouped by bands of a width."""
     lowest, highest = MEASURED[name][:2]
-    band = f"coalesce(floor({{0}} / {width}.0)::integer * {width}, {NO_BAND})"
     return Attribute(
         column=name,
         written=f"e.{name}::smallint",
@@ -182,7 +193,7 @@ def _measured(name: str, width: int) -> Attribute:
         groupings=(
             Grouping(
                 name=name,
-                sql=band,
+                number=lambda values: np.where(values == NO_BAND, NO_BAND, values // width * width),
                 shown=lambda value: None if value == NO_BAND else value,
                 width=width,
                 chooses=lambda least: {
@@ -213,14 +224,15 @@ TIME = Attribute(
     column="recorded_at",
     written="e.recorded_at",
     filters=(
-        Filter(name="recorded_from", alias="from", type=From, condition="{0} >= :recorded_from"),
-        Filter(name="recorded_to", alias="to", type=To, condition="{0} < :recorded_to"),
+        Filter(name="recorded_from", alias="from", type=From, operator=">="),
+        Filter(name="recorded_to", alias="to", type=To, operator="<"),
     ),
     groupings=(
         Grouping(name="month", shown=lambda value: None if value < 0 else month_name(value), chooses=_month),
-        Grouping(name="year", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 12 END", chooses=_year),
+        Grouping(name="year", number=lambda months: np.where(months < 0, -1, months // 12), chooses=_year),
     ),
     counted_by="month",
+    is_fine=True,
     facet=7,
 )
 AGE = Attribute(
@@ -228,9 +240,10 @@ AGE = Attribute(
     written="e.age",
     filters=_range("age", 0, OLDEST, "years"),
     groupings=(
-        Grouping(name="age", sql="CASE WHEN {0} < 0 THEN -1 ELSE {0} / 10 * 10 END", width=10, chooses=_decade),
+        Grouping(name="age", number=lambda years: np.where(years < 0, -1, years // 10 * 10), width=10, chooses=_decade),
     ),
     counted_by="age_years",
+    is_fine=True,
     facet=6,
 )
 ATTRIBUTES: tuple[Attribute, ...] = (
@@ -244,21 +257,15 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     Attribute(
         column="simulated",
         written="e.simulated",
-        filters=(Filter(name="simulated", type=Simulated, condition="{0} = :simulated"),),
+        filters=(Filter(name="simulated", type=Simulated),),
     ),
     _named("location", Location),
     _local("hour", "hour", 0, 23, description="Hour of the recording in the site's time zone."),
     _local("weekday", "isodow", 1, 7, description="Day of the recording in the site's time zone; 1 is Monday."),
     Attribute(
         column="{off_hours}",
-        filters=(Filter(name="off_hours", type=_OffHours, condition="hour >= 0 AND {0} = :off_hours"),),
-        groupings=(
-            Grouping(
-                name="off_hours",
-                sql="CASE WHEN hour < 0 THEN -1 ELSE {0}::integer END",
-                shown=lambda value: None if value < 0 else bool(value),
-            ),
-        ),
+        filters=(Filter(name="off_hours", type=_OffHours),),
+        groupings=(Grouping(name="off_hours", shown=lambda value: None if value < 0 else bool(value)),),
     ),
     _coded("blinded", _Blinded, KNOWN, "p"),
     _coded("validated", _Validated, KNOWN, "p"),

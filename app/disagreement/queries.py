@@ -1,4 +1,4 @@
-"""SQL that counts changes of pairs into totals, and that returns pairs with their reports."""
+"""SQL that counts changes of pairs into totals and columns, and that returns pairs with their reports."""
 
 import uuid
 from collections.abc import Sequence
@@ -7,8 +7,10 @@ from typing import Any, NamedTuple
 from sqlalchemy import func, select, text
 from sqlalchemy.orm import Session
 
+from app.disagreement.columns import queries as columns
 from app.disagreement.counting.queries import FACETS
 from app.disagreement.pairs.queries import allow_memory
+from app.disagreement.tables import OF_A_SLOT
 from app.kit.database import Database
 from app.reports.queries import agreed_text, counting
 
@@ -19,9 +21,16 @@ FOLD_FROM = 2_000
 
 
 def fold(session: Session, slot: int) -> int:
-    """Add a slot's changes to its totals; return how many there were. A reader sees the state before or after."""
+    """Add a slot's changes to its totals and columns; return how many there were.
+
+    A reader sees the state before or after. Columns that are stale are written anew from the pairs of that state.
+    """
     session.execute(select(func.pg_advisory_xact_lock(_FOLD, slot)))
     allow_memory(session, "64MB")
+    anew = columns.are_stale(session, slot)
+    session.execute(text("SELECT set_config('enable_hashagg', :on, true)"), {"on": "off" if anew else "on"})
+    went = f", old AS (DELETE FROM pair_columns_{slot:d})" if anew else ""  # noqa: S608
+    kept = columns.written(slot, f"pairs_{slot:d}", "1") if anew else columns.written(slot, "gone")
     facets = ", ".join(f"({number}, {column})" for number, column in FACETS.items())
     folded = session.execute(
         text(
@@ -31,7 +40,7 @@ def fold(session: Session, slot: int) -> int:
                 SELECT {_TOTAL}, :slot, sum(pairs) FROM gone, LATERAL (VALUES {facets}) facets (facet, value)
                 GROUP BY {_TOTAL} HAVING sum(pairs) <> 0 ORDER BY {_TOTAL}
                 ON CONFLICT ({_TOTAL}, slot) DO UPDATE SET pairs = totals.pairs + excluded.pairs
-            )
+            ), kept AS ({kept}){went}
             SELECT count(*) FROM gone
             """  # noqa: S608
         ),
@@ -41,10 +50,10 @@ def fold(session: Session, slot: int) -> int:
 
 
 def fold_when_worth_it(session: Session) -> None:
-    """Fold the slots with many uncounted changes; a worker calls this from time to time."""
+    """Fold the slots with many uncounted changes or stale columns; a worker calls this from time to time."""
     for slot in (0, 1):
         waiting = f"SELECT count(*) FROM (SELECT FROM pair_deltas_{slot:d} LIMIT {FOLD_FROM:d}) waiting"  # noqa: S608
-        if session.execute(text(waiting)).scalar_one() >= FOLD_FROM:
+        if session.execute(text(waiting)).scalar_one() >= FOLD_FROM or columns.are_stale(session, slot):
             fold(session, slot)
 
 
@@ -52,7 +61,7 @@ def vacuum(database: Database, slot: int) -> None:
     """After many changes: count them, and vacuum and analyze the tables, so that index-only scans stay fast."""
     with database.begin() as session:
         fold(session, slot)
-    tables = ", ".join(f"{name}_{slot:d}" for name in ("pairs", "changes", "pair_totals", "pair_deltas"))
+    tables = ", ".join(f"{name}_{slot:d}" for name in OF_A_SLOT)
     with database.engine.connect().execution_options(isolation_level="AUTOCOMMIT") as connection:
         connection.execute(text(f"VACUUM (ANALYZE) {tables}"))
         connection.execute(text("ANALYZE ecgs, reports, texts, labelings, statements, cells, attribute_values"))

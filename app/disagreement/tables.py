@@ -1,7 +1,8 @@
 """Pairs, the dictionaries they refer to, and what is counted of them as they change.
 
-`pairs` is the truth. `pair_deltas`, `pair_totals` and `changes` follow from it in the same transaction, by triggers
-(migration 0004): whoever writes pairs, by whatever way, cannot forget them. Each has two partitions, one a slot.
+`pairs` is the truth. `pair_deltas` and `changes` follow from it in the same transaction, by triggers (migration 0031):
+whoever writes pairs, by whatever way, cannot forget them. `pair_totals` and `pair_columns` are folded from
+`pair_deltas`. Each has two partitions, one a slot.
 """
 
 import uuid
@@ -19,6 +20,7 @@ from sqlalchemy import (
     Identity,
     Index,
     Integer,
+    LargeBinary,
     PrimaryKeyConstraint,
     SmallInteger,
     Table,
@@ -32,6 +34,8 @@ from app.kit.database import Base, CreatedAt, Id, Json
 from ml.formats.ecg_file import MEASURED
 
 BY_SLOT = "LIST (slot)"
+OF_A_SLOT = ("pairs", "changes", "pair_deltas", "pair_totals", "pair_columns")
+"""The tables that have a partition a slot."""
 
 
 class Cell(Base):
@@ -159,7 +163,25 @@ pair_deltas = Table(
     Column("blinded", SmallInteger, nullable=False, server_default=text("0")),
     Column("validated", SmallInteger, nullable=False, server_default=text("0")),
     Column("pairs", SmallInteger, nullable=False, comment="1: a pair came; -1: it went"),
-    comment="changes not yet counted in pair_totals; only ever appended, until they are folded",
+    Column("recorded_at", DateTime(timezone=True), nullable=True),
+    Column("age", Double, nullable=True),
+    Column("location_id", Integer, nullable=False, server_default=text("0")),
+    Column("hour", SmallInteger, nullable=False, server_default=text("-1")),
+    Column("weekday", SmallInteger, nullable=False, server_default=text("-1")),
+    *(Column(name, SmallInteger, nullable=True) for name in MEASURED),
+    comment="changes not yet in pair_totals and pair_columns; only ever appended, until they are folded",
+    postgresql_partition_by=BY_SLOT,
+)
+
+pair_columns = Table(
+    "pair_columns",
+    Base.metadata,
+    Column("slot", SmallInteger, nullable=False),
+    Column("size", Integer, nullable=False, comment="how many changes it holds"),
+    Column("net", Integer, nullable=False, comment="the sum of their pairs"),
+    Column("made_at", DateTime(timezone=True), nullable=False, server_default=text("now()")),
+    *(Column(column.name, LargeBinary, nullable=False) for column in pair_deltas.c if column.name != "slot"),
+    comment="blocks of changes of pairs, without what pair_deltas holds: bytes by column, see columns/layout.py",
     postgresql_partition_by=BY_SLOT,
 )
 

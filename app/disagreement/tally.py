@@ -12,6 +12,7 @@ from app.disagreement import statistics
 from app.disagreement.attributes import GROUPINGS, KNOWN, GroupKey
 from app.disagreement.counting import queries
 from app.disagreement.counting.cells import CellBook
+from app.disagreement.counting.compact import compact
 from app.disagreement.counting.selection import GroupBy, PairFilter
 from app.disagreement.statistics import LEFT_OUT, LabelCounts
 from app.kit.problems import invalid
@@ -69,7 +70,7 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
     """Count the chosen pairs by group and label; raise a 422 where there are too many groups."""
     assert rules.slot is not None
     counted = queries.count_by_cell(session, rules.slot, asked.chosen, asked.group_by)
-    present, group = _compact(counted.groups, len(counted.cell_ids))
+    present, group = compact(counted.groups, len(counted.cell_ids))
     size = len(present[0]) if present else 1
     if size > MAX_GROUPS:
         raise invalid(
@@ -77,7 +78,7 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
             f"makes {size:,} groups, and an answer holds at most {MAX_GROUPS:,}: narrow the choice",
             "too_many_groups",
         )
-    (cell_ids,), cell = _compact([counted.cell_ids], len(counted.cell_ids))
+    (cell_ids,), cell = compact([counted.cell_ids], len(counted.cell_ids))
     masks, left_out = book.read(session, cell_ids)
     compared = counted.pairs * (left_out == 0)[cell]
     counts = statistics.count(
@@ -90,7 +91,8 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
         for weights in (compared, compared * differs, *by_reason)
     )
     apart = np.stack(without, axis=1)
-    known = by_kind(counted.kinds, compared)
+    kinds = counted.kinds
+    known = by_kind(kinds.kinds, kinds.pairs * (book.read(session, kinds.cell_ids).left_out == 0))
     if not asked.group_by:
         return Tally([()], counts, pairs, differing, apart, known)
     keys = _keys(session, asked.group_by, present)
@@ -104,35 +106,12 @@ def tally(session: Session, book: CellBook, rules: ReadingRules, asked: Asked) -
 
 
 def by_kind(kinds: Integers, pairs: Integers) -> dict[str, dict[str, int]]:
-    """Return how many pairs are blinded, and validated, by what is known; `kinds` as in `Counted`."""
+    """Return how many pairs are blinded, and validated, by what is known; `kinds` as in `Kinds`."""
     table = np.bincount(kinds, weights=pairs, minlength=len(KNOWN) ** 2).astype(np.int64).reshape(len(KNOWN), -1)
     return {
         name: dict(zip(KNOWN, table.sum(axis=axis).tolist(), strict=True))
         for name, axis in (("blinded", 1), ("validated", 0))
     }
-
-
-def _compact(columns: Sequence[Integers], rows: int) -> tuple[list[Integers], Integers]:
-    """Return the distinct rows of some columns, a column each, and for every row which of them it is.
-
-    Sorting a million rows takes longer than counting them; ids and months are small enough for a table.
-    """
-    number = np.zeros(rows, np.int64)
-    found: list[Integers] = []
-    for column in columns:
-        base = int(column.min(initial=0))
-        width = int(column.max(initial=0)) - base + 1
-        combined = number * width + (column - base)
-        size = width * (len(found[0]) if found else 1)
-        if size <= 4 * rows + 1_000:
-            seen = np.flatnonzero(np.bincount(combined, minlength=size))
-            place = np.zeros(size, np.int64)
-            place[seen] = np.arange(seen.size)
-            number = place[combined]
-        else:
-            seen, number = np.unique(combined, return_inverse=True)
-        found = [values[seen // width] for values in found] + [seen % width + base]
-    return found, number
 
 
 def _keys(session: Session, group_by: Sequence[GroupBy], values: Sequence[Integers]) -> list[Key]:

@@ -20,6 +20,8 @@ class AuditEntry(Base):
     __tablename__ = "audit_log"
     __table_args__ = (
         Index(None, "resource", "resource_id"),
+        Index("ix_audit_log_actor", "actor", text("id DESC")),
+        Index("ix_audit_log_action", "action", text("id DESC")),
         Index("ix_audit_log_misses", "actor", "at", postgresql_where=text(f"action = '{MISS}'")),
     )
 

@@ -6,6 +6,7 @@ from sqlalchemy import func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
+from app.disagreement.tables import OF_A_SLOT
 from app.jobs.tables import Job
 from app.kit.database import Json
 from app.vocabularies.tables import VocabularyRow
@@ -59,7 +60,7 @@ def begin_activation(session: Session, vocabulary_id: uuid.UUID) -> tuple[int, i
     give_up_activation(session)
     active = session.scalars(select(VocabularyRow.slot).where(VocabularyRow.state == "active")).one() or 0
     slot = 1 - active
-    tables = ", ".join(f"{name}_{slot:d}" for name in ("pairs", "changes", "pair_deltas", "pair_totals"))
+    tables = ", ".join(f"{name}_{slot:d}" for name in OF_A_SLOT)
     session.execute(text(f"TRUNCATE {tables}"))
     session.execute(
         update(VocabularyRow).where(VocabularyRow.id == vocabulary_id).values(state="activating", slot=slot)

@@ -3,19 +3,23 @@
 Pairs that are simulated, blinded or validated have totals of their own. A question about one further attribute that has
 totals, or about none, is answered from `pair_totals` (a few thousand rows, however many pairs there are), from what
 `pair_deltas` holds, and, where a range of time or age cuts a month or a year, from the pairs at its edges: all in one
-statement, so in one state of the database. Any other question reads the chosen pairs.
+statement, so in one state of the database. Any other question, and one by month or age, of which there are nearly as
+many totals as pairs, reads a few columns of all pairs (`columns`).
 """
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 from sqlalchemy import select, text
 from sqlalchemy.orm import Session
 
-from app.disagreement.attributes import AGE, ATTRIBUTES, FILTERS, GROUPINGS, NAMED, TIME, Attribute
+from app.disagreement.attributes import AGE, ATTRIBUTES, FILTERS, GROUPINGS, NAMED, TIME, Attribute, Grouping, Operator
+from app.disagreement.columns import queries as columns
+from app.disagreement.columns.layout import Batch, comparable, known
+from app.disagreement.counting.compact import summed
 from app.disagreement.counting.selection import GroupBy, PairFilter, Whole, asks, given, months, names, years_of_age
 from app.disagreement.tables import AttributeValue, Cell
 
@@ -27,43 +31,53 @@ FACETS = {EVERYTHING: "0"} | {
 }
 """What `pair_totals` counts by: columns by their numbers there; 0 is no column, it counts every pair."""
 
-_KIND = "3 * blinded + validated AS kind"
-_GENEROUS = (
-    "SELECT set_config('work_mem', '64MB', true), set_config('parallel_setup_cost', '100', true), "
-    "set_config('parallel_tuple_cost', '0.01', true)"
-)
-"""For one transaction: memory for groups by cell, and parallel workers priced for rows of a few integers."""
+Group = tuple[Attribute, Grouping]
+COMPARE: dict[Operator, Callable[[Any, Any], Any]] = {
+    "=": np.equal,
+    "<": np.less,
+    "<=": np.less_equal,
+    ">=": np.greater_equal,
+}
+_OFF_HOURS = ("hour", "weekday")
+"""The columns that off-hours are made of."""
+_GENEROUS = "SELECT set_config('work_mem', '64MB', true)"
+"""For one transaction: memory for what is packed into arrays."""
+
+
+class Kinds(NamedTuple):
+    """How many pairs there are of each cell and kind of over-read: 3 · blinded + validated, as places in `KNOWN`."""
+
+    cell_ids: Integers
+    kinds: Integers
+    pairs: Integers
 
 
 @dataclass(frozen=True)
 class Counted:
-    """How many pairs there are of each group, cell and kind of over-read: arrays of one length.
+    """How many pairs there are of each group and cell: arrays of one length; `groups` has one array a grouping.
 
-    `groups` has one array a grouping; `kinds` is 3 · blinded + validated, as places in `KNOWN`. The same may stand in
-    several rows, of which the sum counts.
+    The same may stand in several rows, of which the sum counts.
     """
 
     groups: tuple[Integers, ...]
     cell_ids: Integers
     pairs: Integers
-    kinds: Integers
+    kinds: Kinds
 
 
 def count_by_cell(session: Session, slot: int, chosen: PairFilter, group_by: Sequence[GroupBy] = ()) -> Counted:
     """Count the chosen pairs of a slot by cell, and by up to two groupings; `GROUPINGS` say what their numbers are."""
     ids = value_ids(session, names(chosen))
-    session.execute(text(_GENEROUS))
-    asked = [FILTERS[name][0] for name in given(chosen)] + [GROUPINGS[name][0] for name in group_by]
+    groups = [GROUPINGS[name] for name in group_by]
+    asked = [FILTERS[name][0] for name in given(chosen)] + [attribute for attribute, _ in groups]
     apart = {attribute for attribute in asked if not attribute.in_totals}
-    if len(apart) <= 1 and all(attribute.facet is not None for attribute in apart):
-        query, parameters = _from_totals(slot, chosen, ids, group_by=group_by, apart=next(iter(apart), None))
-    else:
-        query, parameters = _from_pairs(slot, chosen, ids, group_by)
-    columns = [*(f"g{number}" for number in range(len(group_by))), "cell_id", "pairs", "kind"]
-    packed = ", ".join(f"array_send(array_agg({column}))" for column in columns)
-    row = session.execute(text(f"SELECT {packed} FROM ({query}) counted"), parameters).one()  # noqa: S608
-    *groups, cell_ids, pairs, kinds = (_unpacked(column) for column in row)
-    return Counted(tuple(groups), cell_ids, pairs, kinds)
+    if (
+        len(apart) <= 1
+        and all(attribute.facet is not None for attribute in apart)
+        and not any(attribute.is_fine for attribute, _ in groups)
+    ):
+        return _from_totals(session, slot, chosen, ids, groups=groups, apart=next(iter(apart), None))
+    return _from_columns(session, slot, chosen, ids, groups=groups)
 
 
 def count_pairs(session: Session, slot: int, *, simulated: bool | None = None) -> int:
@@ -149,34 +163,71 @@ def _column(column: str, chosen: PairFilter) -> str:
     return column.format(off_hours=chosen.calendar.sql())
 
 
-def _groups(
-    group_by: Sequence[GroupBy], chosen: PairFilter, apart: Attribute | None = None, column: str = ""
-) -> list[str]:
-    """Return the SQL of groups; the attribute `apart` is in another column than that of `pairs`."""
-    groups = []
-    for number, name in enumerate(group_by):
-        attribute, grouping = GROUPINGS[name]
-        made_of = column if attribute is apart else _column(attribute.counted, chosen)
-        groups.append(f"{grouping.sql.format(made_of)} AS g{number}")
-    return groups
+def _from_columns(
+    session: Session, slot: int, chosen: PairFilter, ids: dict[str, int], *, groups: Sequence[Group]
+) -> Counted:
+    """Count by any attributes: the few columns that the question is about, of all pairs."""
+    values = _values(chosen, ids, ATTRIBUTES)
+    asked = [(*FILTERS[name], comparable(values[name])) for name in given(chosen)]
+    made_of = [
+        "cell_id",
+        *("blinded", "validated"),
+        *(attribute.column for attribute, _, _ in asked),
+        *(attribute.counted for attribute, _ in groups),
+    ]
+    read = dict.fromkeys(column for name in made_of for column in (_OFF_HOURS if name.startswith("{") else (name,)))
+    by_cell, by_kind = _Sum(), _Sum()
+    for batch in columns.batches(session, slot, [*read]):
+
+        def column(name: str, batch: Batch = batch) -> Integers:
+            return chosen.calendar.among(batch["hour"], batch["weekday"]) if name.startswith("{") else batch[name]
+
+        chooses = [
+            known(attribute.column, column(attribute.column), COMPARE[one.operator], value)
+            for attribute, one, value in asked
+        ]
+        is_kept = np.logical_and.reduce(chooses)
+        kept = slice(None) if np.all(is_kept) else np.flatnonzero(is_kept)
+        cell_ids = batch["cell_id"][kept]
+        pairs = batch["pairs"][kept] if "pairs" in batch else None
+        numbers = [grouping.number(column(attribute.counted)[kept]) for attribute, grouping in groups]
+        by_cell.add([*numbers, cell_ids], pairs)
+        by_kind.add([3 * batch["blinded"][kept] + batch["validated"][kept], cell_ids], pairs)
+    *found, cell_ids, pairs = by_cell.rows(len(groups) + 1)
+    kinds, of_cells, of_kind = by_kind.rows(2)
+    return Counted(tuple(found), cell_ids, pairs, Kinds(of_cells, kinds, of_kind))
 
 
-def _from_pairs(
-    slot: int, chosen: PairFilter, ids: dict[str, int], group_by: Sequence[GroupBy]
-) -> tuple[str, dict[str, Any]]:
-    where, parameters = conditions(chosen, ids)
-    groups = _groups(group_by, chosen)
-    keys = ", ".join(str(number + 1) for number in range(len(groups) + 2))
-    query = (
-        f"SELECT {', '.join([*groups, 'cell_id', _KIND])}, count(*) AS pairs FROM pairs_{slot:d} "  # noqa: S608
-        f"WHERE {' AND '.join(where) or 'true'} GROUP BY {keys}"
-    )
-    return query, parameters
+class _Sum:
+    """Sums pairs by the rows of some columns of whole numbers."""
+
+    def __init__(self) -> None:
+        self._parts: list[list[Integers]] = []
+
+    def add(self, columns: Sequence[Integers], pairs: Integers | None) -> None:
+        """Add rows: each is a pair, or as many as `pairs` says."""
+        self._parts.append(summed(columns, pairs))
+
+    def rows(self, columns: int) -> list[Integers]:
+        """Return the distinct rows, and last their pairs."""
+        if not self._parts:
+            return [np.zeros(0, np.int64)] * (columns + 1)
+        if len(self._parts) > 1:
+            *parts, pairs = (np.concatenate(each) for each in zip(*self._parts, strict=True))
+            self._parts = []
+            self.add(parts, pairs)
+        return self._parts[0]
 
 
 def _from_totals(
-    slot: int, chosen: PairFilter, ids: dict[str, int], *, group_by: Sequence[GroupBy], apart: Attribute | None
-) -> tuple[str, dict[str, Any]]:
+    session: Session,
+    slot: int,
+    chosen: PairFilter,
+    ids: dict[str, int],
+    *,
+    groups: Sequence[Group],
+    apart: Attribute | None,
+) -> Counted:
     """Count by one attribute: its totals, the changes not yet in them, and the pairs at the edges of a range.
 
     What each row of the totals says (simulated, blinded, validated) is asked of all three.
@@ -197,9 +248,12 @@ def _from_totals(
         parameters |= _values(chosen, ids, [apart])
 
     def part(source: str, column: str, pairs: str, where: str) -> str:
-        groups = _groups(group_by, chosen, apart, column)
-        columns = ", ".join([*groups, "cell_id", _KIND])
-        return f"SELECT {columns}, {pairs} AS pairs FROM {source}_{slot:d} WHERE {' AND '.join([*kind, where])}"  # noqa: S608
+        numbers = [
+            f"{column if attribute is apart else attribute.counted} AS g{number}"
+            for number, (attribute, _) in enumerate(groups)
+        ]
+        selected = ", ".join([*numbers, "cell_id", "3 * blinded + validated AS kind", f"{pairs} AS pairs"])
+        return f"SELECT {selected} FROM {source}_{slot:d} WHERE {' AND '.join([*kind, where])}"  # noqa: S608
 
     column = FACETS[parameters["facet"]]
     parts = [
@@ -216,7 +270,16 @@ def _from_totals(
             limits.append(f"{apart.column} {'<=' if edge.closed else '<'} :end{number}")
             parameters[f"end{number}"] = edge.end
         parts.append(part("pairs", column, "1", " AND ".join(limits)))
-    return " UNION ALL ".join(parts), parameters
+    named = [*(f"g{number}" for number in range(len(groups))), "cell_id", "kind", "pairs"]
+    packed = ", ".join(f"array_send(array_agg({name}))" for name in named)
+    session.execute(text(_GENEROUS))
+    row = session.execute(
+        text(f"SELECT {packed} FROM ({' UNION ALL '.join(parts)}) counted"),  # noqa: S608
+        parameters,
+    ).one()
+    *found, cell_ids, kinds, pairs = (_unpacked(each) for each in row)
+    numbers = tuple(grouping.number(values) for (_, grouping), values in zip(groups, found, strict=True))
+    return Counted(numbers, cell_ids, pairs, Kinds(cell_ids, kinds, pairs))
 
 
 def _unpacked(column: bytes | None) -> Integers:

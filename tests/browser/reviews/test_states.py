@@ -145,11 +145,15 @@ def test_a_list_is_made_and_closed(own_site: Site, open_page: OpenPage) -> None:
     page = open_page("researcher", at=own_site, expected="status of 422")
     page.goto("/reviews/new")
     page.get_by_label("Name").fill("May")
+    assert page.locator("option[value=added]").is_disabled(), "who reads some of them blind knows the others"
+    page.get_by_label("Assisted").check()
     page.get_by_label("Rule").select_option("added")
     page.get_by_label("Label", exact=True).select_option("aflutter")
     page.get_by_label("Site").fill("nowhere")
     page.get_by_role("button", name="Make the list").click()
     expect(page.locator(".field-error")).to_be_visible()
+    page.get_by_label("Blind first").check()
+    assert page.get_by_label("Rule").input_value() == "predicted_change"
     page.get_by_label("Rule").select_option("random")
     page.get_by_label("Site").fill("review")
     page.get_by_role("button", name="Make the list").click()

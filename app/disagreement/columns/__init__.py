@@ -1,0 +1,1 @@
+"""Pairs by column: what questions about several attributes are counted from."""
