@@ -31,6 +31,7 @@ from numpy.typing import NDArray
 from sqlalchemy import event, text
 
 from app.auth import service as auth
+from app.disagreement.columns import queries as columns
 from app.disagreement.counting import queries as counting
 from app.disagreement.counting.selection import PairFilter
 from app.disagreement.queries import vacuum
@@ -238,6 +239,9 @@ _AFTER = [
         "GROUP BY 3, 4, 5, 6 ORDER BY 3, 4, 5, 6"
         for number, column in counting.FACETS.items()
     ),
+    "SET enable_hashagg = off",
+    columns.written(0, "pairs_0", "1"),
+    "RESET enable_hashagg",
 ]
 
 

@@ -18,6 +18,8 @@ _FOLD = 0x666F6C64
 _TOTAL = "simulated, facet, value, cell_id, blinded, validated"
 FOLD_FROM = 2_000
 """Changes worth a fold: reading so many takes a millisecond or two."""
+MANY = 8 * columns.BLOCK
+"""Changes that are sorted for a fold: their blocks would take some hundred megabytes at once."""
 
 
 def fold(session: Session, slot: int) -> int:
@@ -28,7 +30,8 @@ def fold(session: Session, slot: int) -> int:
     session.execute(select(func.pg_advisory_xact_lock(_FOLD, slot)))
     allow_memory(session, "64MB")
     anew = columns.are_stale(session, slot)
-    session.execute(text("SELECT set_config('enable_hashagg', :on, true)"), {"on": "off" if anew else "on"})
+    if anew or _waiting(session, slot, MANY) == MANY:  # blocks are made one after the other, not all at once in memory
+        session.execute(text("SET LOCAL enable_hashagg = off"))
     went = f", old AS (DELETE FROM pair_columns_{slot:d})" if anew else ""  # noqa: S608
     kept = columns.written(slot, f"pairs_{slot:d}", "1") if anew else columns.written(slot, "gone")
     facets = ", ".join(f"({number}, {column})" for number, column in FACETS.items())
@@ -52,9 +55,14 @@ def fold(session: Session, slot: int) -> int:
 def fold_when_worth_it(session: Session) -> None:
     """Fold the slots with many uncounted changes or stale columns; a worker calls this from time to time."""
     for slot in (0, 1):
-        waiting = f"SELECT count(*) FROM (SELECT FROM pair_deltas_{slot:d} LIMIT {FOLD_FROM:d}) waiting"  # noqa: S608
-        if session.execute(text(waiting)).scalar_one() >= FOLD_FROM or columns.are_stale(session, slot):
+        if _waiting(session, slot, FOLD_FROM) == FOLD_FROM or columns.are_stale(session, slot):
             fold(session, slot)
+
+
+def _waiting(session: Session, slot: int, most: int) -> int:
+    """Return how many changes of a slot wait to be folded, `most` where there are more."""
+    waiting = f"SELECT count(*) FROM (SELECT FROM pair_deltas_{slot:d} LIMIT {most:d}) waiting"  # noqa: S608
+    return int(session.execute(text(waiting)).scalar_one())
 
 
 def vacuum(database: Database, slot: int) -> None:

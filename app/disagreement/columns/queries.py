@@ -42,7 +42,7 @@ def are_stale(session: Session, slot: int) -> bool:
     row = session.execute(
         text(
             f"SELECT coalesce(sum(size), 0) > {_WASTE} * coalesce(sum(net), 0) + {BLOCK:d}, "  # noqa: S608
-            f"min(made_at) < now() - interval '1 day' AND (bool_or(net < size) OR EXISTS ("
+            f"coalesce(min(made_at) < now() - interval '1 day', true) AND (bool_or(net < size) OR EXISTS ("
             f"SELECT FROM pair_deltas_{slot:d} WHERE pairs < 0)) FROM pair_columns_{slot:d}"
         )
     ).one()

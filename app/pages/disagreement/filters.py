@@ -3,9 +3,9 @@
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
-from functools import cache
+from functools import cache, lru_cache
 from typing import Any
-from urllib.parse import urlencode
+from urllib.parse import quote_plus
 
 from pydantic import TypeAdapter
 from sqlalchemy.orm import Session
@@ -244,4 +244,9 @@ def _address(path: str, given: Given, changed: Mapping[str, Any]) -> str:
             kept.append((name, value))
         elif value is not None:
             kept += [(name, each) for each in value]
-    return f"{path}?{urlencode(kept)}" if kept else path
+    return f"{path}?{'&'.join(_parameter(name, value) for name, value in kept)}" if kept else path
+
+
+@lru_cache(4096)  # a page has hundreds of addresses of the same few parameters
+def _parameter(name: str, value: str) -> str:
+    return f"{quote_plus(name)}={quote_plus(value)}"

@@ -264,3 +264,36 @@ def test_times_and_ages_are_cut_where_they_are_whole() -> None:
                 ]
                 wanted = (low is None or age >= low) and (high is None or age <= high)
                 assert whole + sum(edges) == wanted, (low, high, age)
+
+
+def test_columns_are_written_anew_where_much_went_or_a_day_after(
+    client: httpx.Client, database: Database, archive: list[StoredPair]
+) -> None:
+    asked = {"group_by": ["site", "sex"]}
+
+    def blocks() -> list[tuple[int, int]]:
+        with database.begin() as session:
+            fold_when_worth_it(session)
+            return [tuple(row) for row in session.execute(text("SELECT size, net FROM pair_columns ORDER BY made_at"))]
+
+    def make_older() -> None:
+        with database.begin() as session:
+            session.execute(text("UPDATE pair_columns SET made_at = made_at - interval '25 hours'"))
+
+    assert blocks() == [(150, 150)], "the others wait"
+    make_older()
+    assert blocks() == [(150, 150)], "nothing went"
+    with database.begin() as session:
+        session.execute(text("DELETE FROM pairs WHERE sex = 0"))
+        left = session.execute(text("SELECT count(*) FROM pairs")).scalar_one()
+    table = client.get("/v1/disagreement", params=asked).json()
+    assert blocks() == [(left, left)], "of what went nothing is left"
+    with database.begin() as session:
+        assert session.execute(text("SELECT count(*) FROM pair_deltas")).scalar_one() == 0
+    assert client.get("/v1/disagreement", params=asked).json() == table
+    with database.begin() as session:
+        session.execute(text("UPDATE pairs SET sex = 1"))
+        fold(session, 0)
+    assert len(blocks()) == 2, "it is not a day yet"
+    make_older()
+    assert blocks() == [(left, left)]

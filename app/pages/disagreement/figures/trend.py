@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 
 from app.kit.database import Json
 from app.pages.disagreement.figures.drawing import Drawing, Scale, nice, tick
@@ -59,10 +60,10 @@ def _series(
 ) -> None:
     known = [point for point in shown.points if point[number] is not None]
     for run in _runs(known):
-        band = [point for point in run if point[f"{number}_ci"] is not None]
-        upper = [(x(month_number(point["month"])), y(point[f"{number}_ci"][1])) for point in band]
-        lower = [(x(month_number(point["month"])), y(point[f"{number}_ci"][0])) for point in reversed(band)]
         line = [(x(month_number(point["month"])), y(point[number])) for point in run]
+        band = [(at, point[f"{number}_ci"]) for (at, _), point in zip(line, run, strict=True)]
+        upper = [(at, y(interval[1])) for at, interval in band if interval is not None]
+        lower = [(at, y(interval[0])) for at, interval in reversed(band) if interval is not None]
         if len(run) == 1:
             drawing.dot(style, *line[0], 2.5)
             continue
@@ -87,6 +88,7 @@ def together(panels: Sequence[Drawing], columns: int, *, alone: bool = True) -> 
     return drawing
 
 
+@lru_cache(4096)
 def month_number(month: str) -> int:
     """Return the number of a month: 12 · year + month - 1."""
     year, number = month.split("-")
