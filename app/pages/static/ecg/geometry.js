@@ -61,12 +61,14 @@ export function rowAt({ rows }, y) {
   return rows.find((row) => y >= row.top && y < row.top + row.height) ?? (y < rows[0].top ? rows[0] : rows.at(-1));
 }
 
-/** Return the middle value of some samples; 0 where there is none. */
+/** Return the middle value of some samples, numbers or NaN; 0 where there is none. */
 export function median(samples) {
-  const finite = Float32Array.from(samples).filter(Number.isFinite).sort();
-  if (finite.length === 0) return 0;
-  const middle = finite.length >> 1;
-  return finite.length % 2 ? finite[middle] : (finite[middle - 1] + finite[middle]) / 2;
+  const sorted = new Float32Array(samples).sort(); // NaN comes last
+  let known = sorted.length;
+  while (known && Number.isNaN(sorted[known - 1])) known -= 1;
+  if (known === 0) return 0;
+  const middle = known >> 1;
+  return known % 2 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2;
 }
 
 /** Return seconds as minutes and seconds. */

@@ -2,12 +2,6 @@
 
 const MOST_KEPT = 6;
 const ARRAYS = { i4: Int32Array, i2: Int16Array };
-const COMPUTED = new Map([ // what leads I and II say of other ones: `app/ecgs/packing.py` has taken it off
-  [2, (one, two) => two - one],
-  [3, (one, two) => Math.floor(-(one + two) / 2)],
-  [4, (one, two) => Math.floor((2 * one - two) / 2)],
-  [5, (one, two) => Math.floor((2 * two - one) / 2)],
-]);
 const kept = new Map();
 
 /** What went wrong when a waveform was asked for: `status` and `code` are the service's. */
@@ -71,13 +65,20 @@ export function unpacked(buffer, gains) {
   const numbers = new ARRAYS[type](buffer.slice(start + length));
   const leads = Array.from({ length: Number(shape[1]) }, (_, lead) => numbers.subarray(lead * samples, (lead + 1) * samples));
   for (const row of leads) for (let i = 1; i < samples; i += 1) row[i] += row[i - 1]; // what is stored in `row` wraps around
-  for (const [lead, said] of COMPUTED) {
-    const [row, one, two] = [leads[lead], leads[0], leads[1]];
-    for (let i = 0; i < samples; i += 1) row[i] += said(one[i], two[i]);
+  const [one, two, three, aVR, aVL, aVF] = leads;
+  for (let i = 0; i < samples; i += 1) { // what I and II say of the other limb leads: `app/ecgs/packing.py` has taken it off
+    const a = one[i];
+    const b = two[i];
+    three[i] += b - a;
+    aVR[i] += Math.floor(-(a + b) / 2);
+    aVL[i] += Math.floor((2 * a - b) / 2);
+    aVF[i] += Math.floor((2 * b - a) / 2);
   }
   const missing = type === "i2" ? -(2 ** 15) : -(2 ** 31);
   return leads.map((row, lead) => {
+    const signal = new Float32Array(samples);
     const gain = gains[lead];
-    return Float32Array.from(row, (step) => (step === missing ? NaN : step / gain));
+    for (let i = 0; i < samples; i += 1) signal[i] = row[i] === missing ? NaN : row[i] / gain;
+    return signal;
   });
 }
