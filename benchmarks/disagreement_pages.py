@@ -1,15 +1,19 @@
 """How long pages take the server, and how large they are: `python -m benchmarks.disagreement_pages`.
 
 Uses the database of `benchmarks.disagreement` (filled where the folder holds none), starts the service in a process
-of its own, and prints for each page the median time through HTTP, its bytes, and its bytes as browsers get them. The
-goals are 150 ms and 200 kB. An area of pages adds its lines to `PAGES`.
+of its own, and prints for each page the median time through HTTP, the time that processors worked for it (the service's
+and the database's, which is what a machine with nothing else to do needs at most), its bytes, and its bytes as browsers
+get them. The goals are 150 ms and 200 kB. An area of pages adds its lines to `PAGES`.
 """
 
 import argparse
 import gzip
+import os
 import statistics
 import tempfile
 import time
+from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import httpx
@@ -50,15 +54,28 @@ PAGES: list[tuple[str, str]] = [
 """What is asked for, and its address."""
 
 
-def measure(client: httpx.Client, path: str) -> tuple[float, bytes]:
-    """Return the median time of a page in ms, and the page."""
+def worked_s(processes: Sequence[int]) -> float:
+    """Return how long processors have worked for some processes and all their children, also those that are gone."""
+    worked = 0
+    for stat in Path("/proc").glob("[0-9]*/stat"):
+        with suppress(OSError):
+            fields = stat.read_text().rpartition(")")[2].split()
+            if int(stat.parent.name) in processes or int(fields[1]) in processes:
+                worked += sum(map(int, fields[11:15]))
+    return worked / os.sysconf("SC_CLK_TCK")
+
+
+def measure(client: httpx.Client, path: str, processes: Sequence[int]) -> tuple[float, float, bytes]:
+    """Return the median time of a page in ms, the work for one in ms, and the page."""
     times = []
+    client.get(path, headers={"Accept": "text/html"})
+    before = worked_s(processes)
     for _ in range(REPEATS):
         began = time.perf_counter()
         answer = client.get(path, headers={"Accept": "text/html"})
         times.append(1000 * (time.perf_counter() - began))
         assert answer.status_code == 200, (path, answer.status_code)
-    return statistics.median(times[1:]), answer.content
+    return statistics.median(times), 1000 * (worked_s(processes) - before) / REPEATS, answer.content
 
 
 def main() -> None:
@@ -75,12 +92,18 @@ def main() -> None:
             database = Database(settings)
             migrate(database)
             database.close()
-            with service(settings) as (client, _):
+            postmaster = int((folder / "pg" / "cluster" / "postmaster.pid").read_text().split()[0])
+            with service(settings) as (client, api):
+                print(f"{os.cpu_count()} CPUs, load {os.getloadavg()[0]:.1f}")
                 for name, path in PAGES:
-                    took, page = measure(client, path)
+                    took, worked, page = measure(client, path, [api, postmaster])
                     sent = len(gzip.compress(page, 1))
                     late = "  OVER" if took > GOAL_MS or len(page) > GOAL_BYTES else ""
-                    print(f"{name:<34} {took:8.1f} ms {len(page):9,} bytes {sent:8,} sent{late}", flush=True)
+                    print(
+                        f"{name:<34} {took:8.1f} ms {worked:7.0f} ms of work {len(page):9,} bytes {sent:8,} sent{late}",
+                        flush=True,
+                    )
+                print(f"load {os.getloadavg()[0]:.1f}")
 
 
 if __name__ == "__main__":

@@ -1,8 +1,9 @@
 """The page that shows two choices of pairs side by side."""
 
 from datetime import UTC, datetime
+from typing import Annotated
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Depends, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.auth.access import ViewerUser
@@ -26,20 +27,31 @@ SIDES = ("a", "b")
 EXPLAINED = "A is filled, B the ring below it; lines are 95 % intervals. Added and removed are on scales of decades."
 
 
+def comparison(
+    session: SessionDep,
+    labelers: LabelersDep,
+    book: CellBookDep,
+    compared: ComparedPairs,
+    hedged: Hedges = HEDGED,
+) -> Json:
+    """Return two choices of pairs side by side."""
+    return service.comparison(session, book, labelers.active(session), compared, hedged=hedged)
+
+
+ComparisonDep = Annotated[Json, Depends(comparison)]
+
+
 @router.get("/disagreement/compare")
 def show_comparison(
     request: Request,
     pages: PagesDep,
     user: ViewerUser,
     session: SessionDep,
-    labelers: LabelersDep,
-    book: CellBookDep,
     compared: ComparedPairs,
+    answer: ComparisonDep,
     hedged: Hedges = HEDGED,
 ) -> HTMLResponse:
     """Show two choices of pairs side by side, with the differences of their rates."""
-    rules = labelers.active(session)
-    answer = service.comparison(session, book, rules, compared, hedged=hedged)
     here = links(request)
     sides = {side: here.side(f"{side}.") for side in SIDES}
     return pages.answer(
@@ -72,31 +84,16 @@ def _both(answer: Json) -> list[Both]:
 
 
 @router.get("/disagreement/compare.csv")
-def save_comparison(
-    user: ViewerUser,
-    session: SessionDep,
-    labelers: LabelersDep,
-    book: CellBookDep,
-    compared: ComparedPairs,
-    hedged: Hedges = HEDGED,
-) -> Response:
+def save_comparison(user: ViewerUser, answer: ComparisonDep) -> Response:
     """Return the comparison as CSV."""
-    answer = service.comparison(session, book, labelers.active(session), compared, hedged=hedged)
     return csv_file(comparison_csv(answer), "disagreement-compared.csv")
 
 
 @router.get("/disagreement/compare.svg")
 def save_comparison_figure(
-    request: Request,
-    user: ViewerUser,
-    session: SessionDep,
-    labelers: LabelersDep,
-    book: CellBookDep,
-    compared: ComparedPairs,
-    hedged: Hedges = HEDGED,
+    request: Request, user: ViewerUser, answer: ComparisonDep, hedged: Hedges = HEDGED
 ) -> Response:
     """Return the picture of the comparison as a file."""
-    answer = service.comparison(session, book, labelers.active(session), compared, hedged=hedged)
     caption = [EXPLAINED, *(_said(links(request), side, answer[side]) for side in SIDES)]
     caption.append(
         f"Vocabulary {answer['vocabulary']}; hedged findings {value_of('hedged', hedged)}; "

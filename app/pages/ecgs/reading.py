@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass
-from itertools import pairwise
 
+from app.pages.spans import Span, spans
 from app.reports.schemas import FindingOut, ReportOut
 
 STATUS_WORDS = {
@@ -29,29 +29,18 @@ def pieces(report: ReportOut, names: Mapping[str, str], changed: Collection[str]
     Positions are code points, as Python counts them. Findings of a report with codes stand in the codes: its text is
     one piece.
     """
-    text = report.text or ""
     found = [] if report.codes is not None else report.findings
-    edges = {0, len(text)}
-    for each in found:
-        edges |= {each.start, each.end}
-        if each.cue_start is not None and each.cue_end is not None:
-            edges |= {each.cue_start, each.cue_end}
-    cuts = sorted(edge for edge in edges if 0 <= edge <= len(text))
-    return [_piece(text[start:end], start, found, names=names, changed=changed) for start, end in pairwise(cuts)]
+    return [_piece(span, names=names, changed=changed) for span in spans(report.text or "", found)]
 
 
-def _piece(
-    text: str, start: int, found: list[FindingOut], *, names: Mapping[str, str], changed: Collection[str]
-) -> Piece:
-    here = [each for each in found if each.start <= start < each.end]
-    if here:
-        title = "; ".join(f"{names.get(each.label, each.label)}: {STATUS_WORDS[each.status]}" for each in here)
-        return Piece(text, f"mark-{_kind(here, changed)}", title)
-    cues = [each for each in found if each.cue_start is not None and each.cue_start <= start < (each.cue_end or 0)]
-    if cues:
-        labels = ", ".join(dict.fromkeys(names.get(each.label, each.label) for each in cues))
-        return Piece(text, "mark-cue", f"makes {labels} {STATUS_WORDS[cues[0].status]}")
-    return Piece(text)
+def _piece(span: Span, *, names: Mapping[str, str], changed: Collection[str]) -> Piece:
+    if span.found:
+        title = "; ".join(f"{names.get(each.label, each.label)}: {STATUS_WORDS[each.status]}" for each in span.found)
+        return Piece(span.text, f"mark-{_kind(span.found, changed)}", title)
+    if span.cued:
+        labels = ", ".join(dict.fromkeys(names.get(each.label, each.label) for each in span.cued))
+        return Piece(span.text, "mark-cue", f"makes {labels} {STATUS_WORDS[span.cued[0].status]}")
+    return Piece(span.text)
 
 
 def _kind(here: list[FindingOut], changed: Collection[str]) -> str:
