@@ -31,6 +31,7 @@ ROUTES = [
 BINARY = {
     "application/dicom",
     "application/vnd.apache.parquet",
+    "application/vnd.overread.packed",
     "application/octet-stream",
     "application/pdf",
     "application/x-tar",
