@@ -45,6 +45,7 @@ from app.kit.middleware import BodyLimit, RequestContext
 from app.kit.store_calls import StoreCalls
 from app.models.routes import router as models
 from app.models.schemas import Overrides
+from app.over_read_audit.routes import router as over_read_audit
 from app.pages import PAGES, shell
 from app.predictions.answers import answer_watch
 from app.predictions.routes import router as predictions
@@ -75,7 +76,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, interchange, reports, labels, disagreement, snapshots, drilldown, readers, exports),
     *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
-    discrepancy_models,
+    *(discrepancy_models, over_read_audit),
     *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )
 

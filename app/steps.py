@@ -17,6 +17,7 @@ from app.imports.tasks import import_archive
 from app.jobs.run import Workplace
 from app.jobs.runner import JobKind
 from app.models.tasks import train
+from app.over_read_audit.tasks import audit
 from app.studies.tasks import study
 from app.vocabularies.queries import give_up_lost_activation
 from app.vocabularies.tasks import preview, relabel
@@ -31,6 +32,7 @@ KINDS: dict[str, JobKind] = {
     "relabel": JobKind("cpu", relabel),
     "preview": JobKind("cpu", preview),
     "export": JobKind("cpu", export),
+    "over_read_audit": JobKind("cpu", audit),
 }
 QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)

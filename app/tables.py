@@ -14,6 +14,7 @@ from app.jobs.tables import Job, JobEvent
 from app.kit.audit import AuditEntry
 from app.kit.database import Base
 from app.models.tables import Model
+from app.over_read_audit.tables import OverReadAudit, OverReadDecision, OverReadFlag, OverReadReader
 from app.predictions.tables import Prediction
 from app.reports.tables import Labeling, Report, StoredStatement, StoredText
 from app.reviews.tables import (
@@ -49,6 +50,10 @@ __all__ = [
     "Labeling",
     "Model",
     "ObjectToDelete",
+    "OverReadAudit",
+    "OverReadDecision",
+    "OverReadFlag",
+    "OverReadReader",
     "Pair",
     "PatientKey",
     "PredictedChange",

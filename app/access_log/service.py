@@ -44,6 +44,7 @@ SHOWS_NO_PATIENT = frozenset(
         *("extract_labels", "try_out", "show_try_it"),  # the client's own text, or file
         *("list_terms", "list_review_lists", "get_review_list", "close_review_list"),
         *("save_review_draft", "release_review_item"),  # the client's own text
+        *("start_over_read_audit", "get_over_read_audit_precision", "get_over_read_audit_readers"),
         *("show_review_lists_page", "show_new_review_list_page", "show_reading_page"),  # they hold nothing of an ECG
         *("show_jobs", "show_job", "show_datasets", "show_new_dataset", "count_new_dataset", "show_dataset"),
         *("show_models", "show_training", "show_model", "show_model_curves", "compare_models"),

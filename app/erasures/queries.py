@@ -64,6 +64,14 @@ def drop_rows(session: Session, table: str, ecg_ids: Sequence[uuid.UUID]) -> int
     return dropped.rowcount  # type: ignore[attr-defined, no-any-return]
 
 
+def forget_earlier(session: Session, ecg_ids: Sequence[uuid.UUID]) -> None:
+    """Forget that flags of a patient's later ECGs speak of these."""
+    session.execute(
+        text("UPDATE over_read_flags SET earlier_ecg_id = NULL WHERE earlier_ecg_id = ANY(:ids)"),
+        {"ids": list(ecg_ids)},
+    )
+
+
 def drop_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> None:
     """Delete ECGs of which no row speaks any more."""
     session.execute(delete(Ecg).where(Ecg.id.in_(ecg_ids)).execution_options(synchronize_session=False))

@@ -53,8 +53,9 @@ def erase(session: Session, hasher: PatientHasher, actor: str, asked: Asked) -> 
     texts = queries.text_ids_of(session, ids)
     queries.drop_rows(session, "pairs", ids)
     predictions = queries.drop_rows(session, "predictions", ids)
+    queries.forget_earlier(session, ids)
     # what was written of an item goes with it
-    for table in ("predicted_changes", "review_gold", "review_items", "reports"):
+    for table in ("over_read_flags", "predicted_changes", "review_gold", "review_items", "reports"):
         queries.drop_rows(session, table, ids)
     held = queries.mark_held(session, ids)
     erasure = Erasure(

@@ -100,3 +100,11 @@ def test_parameters_beyond_four_are_given_by_name() -> None:
         if len([each for each in node.args.posonlyargs + node.args.args if each.arg not in ("self", "cls")]) > 4
     ]
     assert found == []
+
+
+def test_migrations_are_one_line() -> None:
+    """Two migrations after the same one would leave the schema to chance."""
+    files = list((ROOT / "migrations" / "versions").glob("0*.py"))
+    before = [re.search(r'^down_revision = "?(\w+)"?$', path.read_text(), re.MULTILINE) for path in files]
+    named = [found[1] for found in before if found is not None]
+    assert len(named) == len(files) == len(set(named))
