@@ -40,7 +40,10 @@ _SIGNED = text(
     f"""
     SELECT e.id AS ecg_id, signed.id AS report_id, signed.reader, signed.present, signed.uncertain,
         earlier.id AS earlier_ecg_id, earlier.present AS earlier_present, earlier.uncertain AS earlier_uncertain
-    FROM unnest(CAST(:ids AS uuid[])) asked (id) JOIN ecgs e ON e.id = asked.id AND e.simulated = :simulated
+    FROM unnest(CAST(:ids AS uuid[])) asked (id)
+    JOIN LATERAL (
+        SELECT id, patient_hash, recorded_at FROM ecgs WHERE id = asked.id AND simulated = :simulated LIMIT 1
+    ) e ON true
     JOIN {_counted("e.id")} signed ON true
     LEFT JOIN LATERAL (
         SELECT before.id, counted.present, counted.uncertain FROM (
@@ -54,11 +57,10 @@ _SIGNED = text(
 _OTHERS = text(
     f"""
     SELECT signed.ecg_id, masks.present, masks.uncertain
-    FROM unnest(CAST(:ecgs AS uuid[]), CAST(:reports AS uuid[])) signed (ecg_id, report_id)
-    JOIN reports own ON own.id = signed.report_id
+    FROM unnest(CAST(:ecgs AS uuid[]), CAST(:readers AS text[])) signed (ecg_id, reader)
     JOIN LATERAL (
         SELECT * FROM reports r WHERE r.ecg_id = signed.ecg_id AND r.source = 'overread' AND r.current
-        AND r.reader <> own.reader AND r.reader <> '' ORDER BY {counts_first("r")} LIMIT :most
+        AND r.reader <> signed.reader AND r.reader <> '' ORDER BY {counts_first("r")} LIMIT :most
     ) other ON true
     JOIN {_read("other")} masks ON true
     """  # noqa: S608
@@ -100,7 +102,7 @@ def others(session: Session, vocabulary_id: uuid.UUID, rows: Sequence[Signed]) -
     """Return what other readers say of the same ECGs."""
     given = {
         "ecgs": [row.ecg_id for row in rows],
-        "reports": [row.report_id for row in rows],
+        "readers": [row.reader for row in rows],
         "vocabulary": vocabulary_id,
         "most": MOST_OTHERS,
     }

@@ -13,6 +13,7 @@ from app.pages.people.account import router as account
 from app.pages.people.logs import router as logs
 from app.pages.people.sign_in import router as doors
 from app.pages.people.users import router as people
+from app.pages.reviews.over_read_audit import router as over_read_audit
 from app.pages.reviews.routes import router as reviews
 from app.pages.try_it.routes import router as try_it
 from app.pages.vocabularies.routes import router as vocabularies
@@ -22,7 +23,7 @@ from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
 PAGES = (
-    *(home, comparison, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, try_it),
+    *(home, comparison, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, over_read_audit, try_it),
     *(datasets, jobs, models, discrepancy_models, vocabularies),
     *(doors, account, people, logs),
 )
