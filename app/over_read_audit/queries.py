@@ -5,9 +5,10 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import func, insert, select, text
+from sqlalchemy import exists, func, insert, select, text
 from sqlalchemy.orm import Session
 
+from app.discrepancy_models.tables import DiscrepancyModel
 from app.kit.database import Json
 from app.over_read_audit.tables import OverReadAudit, OverReadDecision, OverReadFlag, OverReadReader
 from app.reports.queries import agreed, counts_first, is_read, overread_mask
@@ -249,6 +250,12 @@ def readers(session: Session, audit_id: uuid.UUID) -> Sequence[OverReadReader]:
     """Return the readers' rates in an audit, the highest lower limit first."""
     of_audit = select(OverReadReader).where(OverReadReader.audit_id == audit_id)
     return session.scalars(of_audit.order_by(OverReadReader.low.desc().nulls_last(), OverReadReader.reader)).all()
+
+
+def has_newer_model(session: Session, audit: OverReadAudit) -> bool:
+    """Return whether there is a discrepancy model of the same kind of ECGs that was made after an audit."""
+    newer = DiscrepancyModel.simulated == audit.simulated, DiscrepancyModel.created_at > audit.created_at
+    return bool(session.scalar(select(exists().where(*newer))))
 
 
 def version_of(session: Session, vocabulary_id: uuid.UUID) -> str:

@@ -7,7 +7,6 @@ from fastapi import APIRouter, Query
 
 from app.access_log.shown import ShownDep
 from app.auth.access import AdminUser
-from app.ecgs.filters import wants_simulated
 from app.ecgs.parameters import Simulated
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
@@ -43,9 +42,11 @@ Label = Annotated[Name | None, Query(description="Only flags of this label.", ex
     },
 )
 def start_over_read_audit(given: AuditIn, session: SessionDep, user: AdminUser, start: StartJob) -> JobOut:
-    """Compare all signed over-reads with the evidence. The newest audit is the one that is shown."""
-    simulated = wants_simulated(session, given.simulated)
-    return start(user, "over_read_audit", {**given.model_dump(mode="json"), "simulated": simulated})
+    """Compare the signed over-reads of a discrepancy model's ECGs with the evidence. The newest audit is shown.
+
+    The model is to be one for the active vocabulary.
+    """
+    return start(user, "over_read_audit", service.params_of(session, given))
 
 
 @router.get("", response_model=FlagPage, responses=responses(422))

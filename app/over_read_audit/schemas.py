@@ -34,9 +34,6 @@ class AuditIn(BaseModel):
     model_config = ConfigDict(extra="forbid", json_schema_extra={"examples": [{"discrepancy_model": MODEL_ID}]})
 
     discrepancy_model: uuid.UUID
-    simulated: bool | None = Field(
-        default=None, description="Whether simulated ECGs are audited. Absent: real ones, where there are any."
-    )
 
 
 class DecisionIn(BaseModel):

@@ -7,13 +7,14 @@ import numpy as np
 from sqlalchemy.orm import Session
 
 from app.disagreement.statistics import proportion
+from app.discrepancy_models.queries import by_id as model_by_id
 from app.ecgs.filters import wants_simulated
 from app.kit import audit
 from app.kit.database import Json
-from app.kit.problems import invalid, not_found
+from app.kit.problems import check_known, invalid, not_found
 from app.over_read_audit import queries
 from app.over_read_audit.queries import DecidedRank, FlagRow
-from app.over_read_audit.schemas import DecisionIn, State
+from app.over_read_audit.schemas import AuditIn, DecisionIn, Stale, State
 from app.over_read_audit.tables import OverReadAudit, OverReadDecision
 from app.over_read_audit.words import against
 from app.vocabularies.queries import active
@@ -27,6 +28,16 @@ DECIDED: dict[State, bool | None] = {"open": False, "decided": True, "all": None
 def newest(session: Session, simulated: bool | None) -> OverReadAudit | None:
     """Return the audit that is shown: of real ECGs, where there are any and nothing else is asked."""
     return queries.newest(session, simulated=wants_simulated(session, simulated))
+
+
+def params_of(session: Session, given: AuditIn) -> Json:
+    """Return the parameters of an audit's job; a 422 of a model that is unknown, or for another vocabulary."""
+    model = check_known(model_by_id(session, given.discrepancy_model), "discrepancy_model", "discrepancy model")
+    if model.vocabulary_id != active(session).id:
+        raise invalid(
+            "discrepancy_model", "it is for another vocabulary than the active one: learn one for it", "stale"
+        )
+    return {**given.model_dump(mode="json"), "simulated": model.simulated}
 
 
 def page(
@@ -185,7 +196,7 @@ def outside(row: FlagRow, found: OverReadAudit) -> Json:
 
 
 def _audit(session: Session, found: OverReadAudit) -> Json:
-    now = active(session)
+    stale: list[Stale] = ["vocabulary"] if active(session).id != found.vocabulary_id else []
     return {
         "id": found.id,
         "discrepancy_model": found.discrepancy_model_id,
@@ -193,7 +204,7 @@ def _audit(session: Session, found: OverReadAudit) -> Json:
         "simulated": found.simulated,
         "readings": found.readings,
         "created_at": found.created_at,
-        "stale": ["vocabulary"] if now.id != found.vocabulary_id else [],
+        "stale": [*stale, *(["model"] if queries.has_newer_model(session, found) else [])],
         "labels": found.labels,
     }
 

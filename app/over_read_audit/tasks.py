@@ -15,7 +15,6 @@ from app.kit.database import Json
 from app.over_read_audit import queries
 from app.over_read_audit.blocks import Block, Blocks, id_at
 from app.over_read_audit.queries import Other, Signed
-from app.over_read_audit.schemas import AuditIn
 from app.over_read_audit.tables import OverReadAudit
 from app.reviews.lists.service import NUMBERS
 from app.vocabularies.queries import active, hold
@@ -69,13 +68,13 @@ def audit(run: JobRun) -> Finish:
     That are its held-out pairs, and those that it was fitted on, each as predicted without its patient. The over-read
     is the one that is current now; whoever has corrected it since the model was fitted is not listed for the old one.
     """
-    request = AuditIn.model_validate(run.params)
+    model_id, simulated = uuid.UUID(run.params["discrepancy_model"]), bool(run.params["simulated"])
     folder = run.folders.place("runs", run.id)
     shutil.rmtree(folder, ignore_errors=True)  # an earlier attempt's
     vocabulary = run.transaction(_vocabulary)
     blocks = Blocks.in_folder(folder)
     try:
-        _gather(run, request, vocabulary, blocks)
+        _gather(run, model_id, vocabulary, blocks)
         if not blocks.readings:
             raise JobFailed("no ECG of this discrepancy model has an over-read that can be compared")
         readers = blocks.rated()
@@ -92,9 +91,9 @@ def audit(run: JobRun) -> Finish:
         flags = _still_there(session, found)
         made = OverReadAudit(
             id=run.id,
-            discrepancy_model_id=request.discrepancy_model,
+            discrepancy_model_id=model_id,
             vocabulary_id=vocabulary.id,
-            simulated=bool(request.simulated),
+            simulated=simulated,
             readings=blocks.readings,
             labels=_labels(vocabulary, learned, flags),
         )
@@ -113,10 +112,10 @@ def _vocabulary(session: Session) -> Vocabulary:
     return Vocabulary(row.id, row.version, weighed)
 
 
-def _gather(run: JobRun, request: AuditIn, vocabulary: Vocabulary, blocks: Blocks) -> None:
+def _gather(run: JobRun, model_id: uuid.UUID, vocabulary: Vocabulary, blocks: Blocks) -> None:
     """Write the readings of the model's pairs into blocks. Each block is read in a transaction of its own."""
     keys = [label.key for label in vocabulary.labels]
-    with run.opened("discrepancy", request.discrepancy_model) as model:
+    with run.opened("discrepancy", model_id) as model:
         try:
             manifest = read_manifest(model)
             if manifest.vocabulary != vocabulary.version or list(manifest.keys) != keys:
@@ -133,7 +132,7 @@ def _gather(run: JobRun, request: AuditIn, vocabulary: Vocabulary, blocks: Block
                         np.stack([batch.column(f"{column}_{key}").to_numpy() for key in keys], axis=1)
                         for column in ("machine", "change")
                     )
-                    _add(run, request, vocabulary, blocks, ids=ids, probability=np.where(machine, 1 - change, change))
+                    _add(run, vocabulary, blocks, ids=ids, probability=np.where(machine, 1 - change, change))
                     done += len(ids)
                     run.progress(min(0.69, 0.7 * done / max(pairs, 1)), f"{done} pairs of the discrepancy model read")
         except (InvalidFolder, ValueError) as error:
@@ -142,14 +141,13 @@ def _gather(run: JobRun, request: AuditIn, vocabulary: Vocabulary, blocks: Block
 
 def _add(
     run: JobRun,
-    request: AuditIn,
     vocabulary: Vocabulary,
     blocks: Blocks,
     *,
     ids: Sequence[uuid.UUID],
     probability: Reals,
 ) -> None:
-    read = partial(_read, vocabulary=vocabulary, ids=ids, simulated=bool(request.simulated))
+    read = partial(_read, vocabulary=vocabulary, ids=ids, simulated=bool(run.params["simulated"]))
     rows, others, decided = run.transaction(read)
     if rows:
         place = {ecg_id: at for at, ecg_id in enumerate(ids)}

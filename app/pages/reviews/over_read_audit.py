@@ -7,15 +7,18 @@ from fastapi import APIRouter, Form, Query, Request, Response
 
 from app.access_log.shown import ShownDep
 from app.auth.access import AdminUser
+from app.discrepancy_models.queries import newest as newest_models
 from app.kit.database import SessionDep
 from app.kit.text import Name
 from app.over_read_audit import service
 from app.over_read_audit.schemas import Decision, DecisionIn, State
 from app.pages.shell import PagesDep, go_to
+from app.vocabularies.queries import active
 
 router = APIRouter(prefix="/reviews/over-read-audit", include_in_schema=False)
 
 PAGE = 20  # flags
+MODELS = 20  # to choose from
 SHOWN_RANKS = 6  # of the running precision
 
 
@@ -32,6 +35,8 @@ def show_over_read_audit(
 ) -> Response:
     """Show a page of flags with a form for each, the running precision, and the readers."""
     found = service.newest(session, None)
+    vocabulary_id = active(session).id
+    models = [each for each in newest_models(session, None, MODELS) if each.vocabulary_id == vocabulary_id]
     listed = service.page(session, found, label=label, state=state, limit=PAGE, after=cursor)
     shown.add(each["ecg_id"] for each in listed["items"])
     precision = service.precision(session, found, label)
@@ -48,6 +53,7 @@ def show_over_read_audit(
         readers=service.readers(session, found),
         label=label,
         state=state,
+        models=[(each.id, f"{each.name}, {each.created_at:%Y-%m-%d}") for each in models],
     )
 
 

@@ -36,6 +36,7 @@ WORDS: dict[str, str] = {
     "evaluate": "Measure a model",
     "study": "Study of many runs",
     "discrepancy": "Learn what experts change",
+    "over_read_audit": "Audit the over-reads",
     "import": "Import",
     "relabel": "Activate a vocabulary",
     "preview": "Preview of a vocabulary",
@@ -114,6 +115,8 @@ def made_by(job: Job) -> tuple[str, str] | None:
         return f"/models/{result['model_id']}", "Open the model"
     if "discrepancy_model_id" in result:
         return f"/discrepancy-models/{result['discrepancy_model_id']}", "Open the discrepancy model"
+    if "audit_id" in result:
+        return "/reviews/over-read-audit", "See the flags"
     if job.kind == "evaluate" and job.result is not None:
         return f"/evaluations/{job.id}", "See what was measured"
     if job.kind == "relabel" and job.result is not None:

@@ -6,13 +6,15 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import numpy as np
-from sqlalchemy import insert
+from sqlalchemy import insert, text
 
+from app.discrepancy_models.tables import DiscrepancyModel
 from app.ecgs.tables import Ecg
 from app.kit.database import Database
 from app.reports import queries
 from app.reports import service as reports
 from app.settings import Settings
+from app.vocabularies.queries import active
 from app.vocabularies.service import Labelers
 from ml.labeling import builtin
 from tests.ml.discrepancy.folders import make_folder, rows
@@ -99,8 +101,8 @@ def last(ecg: Known) -> set[str]:
     return list(ecg.signed.values())[-1]
 
 
-def model_of(settings: Settings, ecgs: list[Known], **given: Any) -> uuid.UUID:
-    """Write the folder of a discrepancy model, of which a fifth of the pairs is held out; return its id."""
+def model_of(settings: Settings, database: Database, ecgs: list[Known], **given: Any) -> uuid.UUID:
+    """Store a discrepancy model, of which a fifth of the pairs is held out; return its id."""
     model_id = uuid.uuid4()
     held = len(ecgs) // 5
 
@@ -113,4 +115,23 @@ def model_of(settings: Settings, ecgs: list[Known], **given: Any) -> uuid.UUID:
 
     folder = settings.folders_dir / "discrepancy" / str(model_id)
     make_folder(folder, KEYS, columns(ecgs[:held]), columns(ecgs[held:]), vocabulary=builtin().version, **given)
+    with database.begin() as session:
+        session.execute(
+            text(
+                "INSERT INTO jobs (id, user_id, kind, queue, state, params, result, finished_at) "
+                "SELECT :id, id, 'discrepancy', 'cpu', 'succeeded', '{}', '{}', now() FROM users LIMIT 1"
+            ),
+            {"id": model_id},
+        )
+        session.add(
+            DiscrepancyModel(
+                id=model_id,
+                job_id=model_id,
+                name="changes",
+                vocabulary_id=active(session).id,
+                simulated=False,
+                summary={},
+                measured={},
+            )
+        )
     return model_id

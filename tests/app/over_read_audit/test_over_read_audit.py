@@ -71,10 +71,10 @@ def decide(client: httpx.Client, flag: dict[str, Any], decision: str, reason: st
 
 
 def test_the_planted_errors_come_first(
-    client: httpx.Client, settings: Settings, ecgs: list[Known], audit: Audit
+    client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
     assert client.get(PATH).json() == {"audit": None, "items": [], "next_cursor": None}
-    job = audit(model_of(settings, ecgs))
+    job = audit(model_of(settings, database, ecgs))
     assert (job["state"], job["result"]["readings"]) == ("succeeded", len(ecgs)), job["error"]
     listed = flags(client)
     assert [flag["rank"] for flag in listed] == list(range(1, len(listed) + 1))
@@ -103,7 +103,7 @@ def test_what_speaks_against_it_is_said_with_its_numbers(
     earlier.signed, now.signed = {"reader-0": {"rbbb"}}, {"reader-1": {"rbbb"}, "reader-2": {"rbbb"}, "reader-0": set()}
     now.probability["rbbb"] = 0.97
     store(database, ecgs)
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     page = client.get(PATH).json()
     flag = next(each for each in flags(client) if (each["ecg_id"], each["label"]) == (str(now.id), "rbbb"))
     said = {each["kind"]: each for each in flag["against"]}
@@ -132,7 +132,7 @@ def test_hedges_simulated_ecgs_and_unreadable_ones_are_left_out(
     with database.begin() as session:
         given = ReportIn(source="overread", reader="z", text="Tracing is uninterpretable", final=True)
         reports.add(session, "test", Labelers().maintained(session), ecgs[40].id, given=given)
-    job = audit(model_of(settings, ecgs))
+    job = audit(model_of(settings, database, ecgs))
     assert job["result"]["readings"] == len(ecgs) - 2
     left_out = {str(ecgs[30].id), str(ecgs[40].id)}
     hedged = {str(ecg.id) for ecg in ecgs[:20]}
@@ -145,7 +145,7 @@ def test_hedges_simulated_ecgs_and_unreadable_ones_are_left_out(
 def test_decisions_are_kept_and_the_same_one_twice_is_one(
     client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     flag = flags(client)[0]
     first = decide(client, flag, "upheld")
     assert decide(client, flag, "upheld") == first and len(first["decisions"]) == 1
@@ -168,7 +168,7 @@ def test_decisions_are_kept_and_the_same_one_twice_is_one(
 def test_a_later_audit_does_not_ask_again_unless_the_over_read_is_new(
     client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
-    model_id = model_of(settings, ecgs)
+    model_id = model_of(settings, database, ecgs)
     audit(model_id)
     listed = flags(client)
     upheld, unclear, corrected = listed[0], listed[1], listed[2]
@@ -183,7 +183,8 @@ def test_a_later_audit_does_not_ask_again_unless_the_over_read_is_new(
             given = ReportIn(source="overread", reader=flag["overread"]["reader"], text=f"{words(now)}\nSeen again")
             reports.add(session, "test", Labelers().maintained(session), ecg.id, given=given)
     assert client.get(f"{PATH}/flags/{corrected['id']}").json()["overread"]["current"] is False
-    audit(model_id)
+    assert client.get(PATH).json()["audit"]["stale"] == []
+    assert audit(model_of(settings, database, ecgs))["state"] == "succeeded"
     again = {(flag["ecg_id"], flag["label"]) for flag in flags(client)}
     assert (upheld["ecg_id"], upheld["label"]) not in again
     assert (unclear["ecg_id"], unclear["label"]) in again  # a new version of the over-read says the same
@@ -193,9 +194,9 @@ def test_a_later_audit_does_not_ask_again_unless_the_over_read_is_new(
 
 
 def test_precision_says_down_to_which_rank_it_holds(
-    client: httpx.Client, settings: Settings, ecgs: list[Known], audit: Audit
+    client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     listed = flags(client)
     for flag, decision in zip(listed[:3], ("corrected", "upheld", "corrected"), strict=True):
         decide(client, flag, decision)
@@ -230,7 +231,7 @@ def test_readers_stand_beside_what_they_read(
     ecgs = drawn(4, 240)
     ecgs[0].signed = {"newcomer": ecgs[0].truth}
     store(database, ecgs)
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     found = client.get(f"{PATH}/readers").json()
     rows = {row["reader"]: row for row in found["readers"]}
     assert found["minimum"] == MINIMUM and set(rows) == {"newcomer", *(f"reader-{who}" for who in range(3))}
@@ -253,7 +254,7 @@ def test_what_is_erased_is_gone_from_audits(
     earlier, now = ecgs[3], ecgs[4]
     earlier.signed, now.signed, now.probability["rbbb"] = {"a": {"rbbb"}}, {"a": set()}, 0.98
     store(database, ecgs)
-    model_id = model_of(settings, ecgs)
+    model_id = model_of(settings, database, ecgs)
     audit(model_id)
     flag = next(each for each in flags(client) if (each["ecg_id"], each["label"]) == (str(now.id), "rbbb"))
     assert client.delete(f"/v1/ecgs/{earlier.id}").status_code in {200, 202, 204}
@@ -281,7 +282,7 @@ def test_it_is_for_admins(client: httpx.Client, keys: dict[str, str]) -> None:
 def test_who_reads_blind_is_shown_nothing_and_what_is_shown_is_logged(
     client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     listed = client.get(PATH).json()["items"]
     entry = client.get("/v1/access-log").json()["items"][0]
     assert (entry["operation"], entry["ecg_ids"]) == (
@@ -326,9 +327,9 @@ def test_a_decision_that_says_too_little_or_too_much_is_refused(client: httpx.Cl
 
 
 def test_names_of_patients_do_not_stay_in_reasons(
-    client: httpx.Client, settings: Settings, ecgs: list[Known], audit: Audit
+    client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     found = decide(client, flags(client)[0], "unclear", "Patient: John Miller, MRN 1234567, too noisy")
     assert "Miller" not in found["decision"]["reason"] and "noisy" in found["decision"]["reason"]
 
@@ -336,9 +337,11 @@ def test_names_of_patients_do_not_stay_in_reasons(
 def test_a_model_that_cannot_be_used_says_why(
     client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
+    nobody = client.post(PATH, json={"discrepancy_model": str(uuid.uuid4())})
+    assert (nobody.status_code, nobody.json()["errors"][0]["field"]) == (422, "discrepancy_model")
     other = drawn(9, 30)  # of which nothing is stored
-    assert "no ECG of this discrepancy model" in audit(model_of(settings, other))["error"]
-    damaged = model_of(settings, ecgs)
+    assert "no ECG of this discrepancy model" in audit(model_of(settings, database, other))["error"]
+    damaged = model_of(settings, database, ecgs)
     (settings.folders_dir / "discrepancy" / str(damaged) / "held_out.parquet").write_bytes(b"no")
     job = audit(damaged)
     assert job["state"] == "failed" and "held_out.parquet" in job["error"]
@@ -349,7 +352,7 @@ def test_a_model_that_cannot_be_used_says_why(
 def test_queries_do_not_grow_with_the_page_and_read_no_table_whole(
     client: httpx.Client, settings: Settings, database: Database, ecgs: list[Known], audit: Audit
 ) -> None:
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     fill(database)
     engine = client.app.state.database.engine  # type: ignore[attr-defined]
     counted: list[list[tuple[str, Any]]] = []
@@ -359,6 +362,8 @@ def test_queries_do_not_grow_with_the_page_and_read_no_table_whole(
         assert len(client.get(PATH, params={"limit": limit}).json()["items"]) == limit
     assert len(counted[0]) == len(counted[1])
     assert whole_reads(database.engine, counted[1]) == []
+    model_of(settings, database, ecgs)
+    assert client.get(PATH).json()["audit"]["stale"] == ["model"]
 
 
 def test_what_an_audit_reads_of_the_archive_is_looked_up(
@@ -367,6 +372,6 @@ def test_what_an_audit_reads_of_the_archive_is_looked_up(
     fill(database)
     asked: list[tuple[str, Any]] = []
     event.listen(database.engine, "before_cursor_execute", lambda *given: asked.append((given[2], given[3])))
-    audit(model_of(settings, ecgs))
+    audit(model_of(settings, database, ecgs))
     assert len(asked) > 10
     assert whole_reads(database.engine, [each for each in asked if "unnest" in each[0]]) == []

@@ -22,7 +22,7 @@ def test_flags_are_shown_and_decided(
     assert "No over-read was audited yet" in client.get(PATH, headers=HTML).text
     ecgs = drawn(1, 100)
     store(database, ecgs)
-    job = client.post("/v1/over-read-audit", json={"discrepancy_model": str(model_of(settings, ecgs))}).json()
+    job = client.post("/v1/over-read-audit", json={"discrepancy_model": str(model_of(settings, database, ecgs))}).json()
     Runner(Workplace(settings, database, Archive.of(settings)), KINDS).run(job["id"])
     page = client.get(PATH, headers=HTML)
     assert page.status_code == 200, page.text
