@@ -1,14 +1,19 @@
 """Shows what other programs make of an ECG that we write: python -m benchmarks.interchange FILE … [--out FOLDER]
 
 The files are those of one record, in any format that is read. The DICOM object is opened by GDCM, a reader of its own
-in C++; the FHIR Bundle is validated by the models of `fhir.resources`. Both are compared with what our reader gives.
+in C++, and compared with the standard's tables of attributes by dciodvfy (dicom3tools) where that is installed. The
+FHIR Bundle is validated by the models of `fhir.resources`. Both are compared with what our reader gives.
 """
 
 import argparse
 import importlib
+import shutil
+import subprocess
 import sys
 import tempfile
 import uuid
+from collections import Counter
+from dataclasses import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -47,7 +52,7 @@ def main() -> int:
         id=uuid.uuid5(uuid.NAMESPACE_OID, digest(file.recording)),
         waveform_sha256=digest(file.recording),
         stored_at=now,
-        facts=type(file.facts)(device=file.facts.device, sex=file.facts.sex, measurements=file.facts.measurements),
+        facts=replace(file.facts, patient_id=None, order_id=None),
         vocabulary=vocabulary.version,
         readings=[reading(number, each) for number, each in enumerate(file.readings, 1) if each.text],
     )
@@ -58,7 +63,7 @@ def main() -> int:
         dicom.write_bytes(write_dicom(ecg, file.recording))
         fhir.write_bytes(write_fhir(ecg, file.recording))
         print(f"waveform {digest(file.recording)}")
-        same = [_ours(dicom, file.recording), _by_gdcm(dicom, file.recording), _validated(fhir)]
+        same = [_ours(dicom, file.recording), _by_gdcm(dicom, file.recording), _by_dciodvfy(dicom), _validated(fhir)]
     return 0 if all(same) else 1
 
 
@@ -85,6 +90,25 @@ def _by_gdcm(path: Path, recording: Recording) -> bool:
     same = np.array_equal(np.where(samples == np.iinfo(kind).min, MISSING, samples), recording.samples)
     print(f"{samples.shape[0]} leads of {samples.shape[1]:,} samples at {rate} Hz; samples equal: {same}")
     return same
+
+
+def _by_dciodvfy(path: Path) -> bool:
+    """Print what is wrong. That our own codes are no terms of the standard is a warning, and no error."""
+    program = shutil.which("dciodvfy")
+    if program is None:
+        print("dciodvfy is not installed")
+        return True
+    said = subprocess.run([program, str(path)], capture_output=True, text=True, check=False).stderr.splitlines()
+    errors = [line for line in said if line.startswith("Error")]
+    kind = [line for line in said if " - " not in line]
+    warned = Counter(line for line in said if line.startswith("Warning"))
+    print(
+        f"dciodvfy: {' '.join(kind)}, {len(errors)} errors, {len(warned)} kinds of warnings",
+        *errors,
+        *warned,
+        sep="\n  ",
+    )
+    return not errors
 
 
 def _validated(path: Path) -> bool:

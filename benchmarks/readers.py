@@ -3,10 +3,11 @@
     python -m benchmarks.readers FOLDER... [--rounds 5] [--brief]
 
 One core. Prints a row a file: format, samples a lead, rate, range in mV, how many statements each of its readings has,
-the largest difference in µV from what an independent reader makes of it (wfdb, pydicom, h5py; for SCP-ECG the same ECG
-as HL7 aECG), the largest difference in µV of the limb leads that are stored from those that I and II give, and the best
-time of some rounds. Then a row a reader: ECGs a second. Times are of `ml.formats` alone: no file access, no checks of
-the signal. `--brief` has one row for all files of a format in a folder where there are more than ten: the largest
+the largest difference in µV from what an independent reader makes of it (wfdb, pydicom, h5py, edfio; for SCP-ECG the
+same ECG as HL7 aECG), the largest difference in µV of the limb leads that are stored from those that I and II give,
+and the best time of some rounds. Then a row a reader: ECGs a second, of `ml.formats` alone (no file access); with what
+an import adds (checks of the signal, and its encoding); and of the independent library, with its file access, in the
+same run. `--brief` has one row for all files of a format in a folder where there are more than ten: the largest
 differences, and the mean time.
 """
 
@@ -15,19 +16,24 @@ import platform
 import time
 import warnings
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
+from typing import NamedTuple, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.formats import LEADS, EcgFile, Unreadable, read
-from ml.formats.disk import RecordOnDisk, read_file, record_at
+from ml import formats
+from ml.formats import LEADS, Recording, Unreadable
+from ml.formats.disk import RecordOnDisk, record_at
+from ml.formats.waveform import encode
+from ml.signals import check_usable
 from tests.ml.formats.edf import edf_file
 from tests.ml.formats.encodings import BITS, FLAC_BITS, record, signal_of
 from tests.ml.formats.records import simulated
 
+T = TypeVar("T")
 MANY = 10
 Signal = NDArray[np.float64]
 
@@ -53,6 +59,13 @@ def by_pydicom(path: Path) -> Signal | None:
     return np.array(pydicom.dcmread(path).waveform_array(0).T / 1000)
 
 
+def by_edfio(path: Path) -> Signal | None:
+    """Return what edfio scales, in the file's order of leads, which is the usual one."""
+    import edfio
+
+    return np.stack([each.data for each in edfio.read_edf(path).signals]) / 1000
+
+
 def by_h5py(path: Path) -> Signal | None:
     """Return the samples of SPH."""
     import h5py
@@ -64,15 +77,19 @@ def by_h5py(path: Path) -> Signal | None:
 def as_aecg(path: Path) -> Signal | None:
     """Return the ECG of the same test files in the other format."""
     beside = path.parent.parent / "hl7_aecg" / "Example_aECG.xml"
-    return read({"e.xml": beside.read_bytes()}).recording.millivolts() if beside.exists() else None
+    return formats.read({"e.xml": beside.read_bytes()}).recording.millivolts() if beside.exists() else None
 
 
 SECOND: dict[str, Callable[[Path], Signal | None]] = {
     "WFDB": by_wfdb,
     "DICOM ECG": by_pydicom,
     "HDF5": by_h5py,
+    "EDF": by_edfio,
     "SCP-ECG": as_aecg,
 }
+
+
+LIBRARIES = {"WFDB": "wfdb", "DICOM ECG": "pydicom", "HDF5": "h5py", "EDF": "edfio"}
 
 
 def largest_uv(one: Signal, other: Signal | None) -> float:
@@ -88,15 +105,20 @@ def limb_leads(signal_mv: Signal) -> Signal:
     return np.stack([one, two, two - one, -(one + two) / 2, one - two / 2, two - one / 2, *signal_mv[6:]])
 
 
-def best_ms(on_disk: RecordOnDisk, rounds: int) -> tuple[float, EcgFile]:
-    """Return the shortest time of some readings, in processor milliseconds, and what was read."""
-    files = {path.name: read_file(path) for path in (on_disk.main, *on_disk.beside)}
+def quickest_ms(work: Callable[[], T], rounds: int) -> tuple[float, T]:
+    """Return the shortest time of some rounds, in processor milliseconds, and what was made."""
     times = []
     for _ in range(rounds):
         began = time.process_time()
-        file = on_disk.file_format.read(files)
+        made = work()
         times.append(time.process_time() - began)
-    return 1000 * min(times), file
+    return 1000 * min(times), made
+
+
+def as_imported(recording: Recording) -> bytes:
+    """Do what an import does with a recording that was read."""
+    assert not check_usable(recording.millivolts(), recording.sampling_rate_hz)
+    return encode(recording)
 
 
 class Row(NamedTuple):
@@ -106,6 +128,8 @@ class Row(NamedTuple):
     second_uv: float = np.nan
     limbs_uv: float = np.nan
     milliseconds: float = np.nan
+    imported_ms: float = np.nan
+    library_ms: float = np.nan
 
     def __str__(self) -> str:
         second = "–" if np.isnan(self.second_uv) else f"{self.second_uv:.3g}"
@@ -115,23 +139,36 @@ class Row(NamedTuple):
 def row(path: Path, on_disk: RecordOnDisk, rounds: int) -> Row:
     """Return the row of a file."""
     name = on_disk.file_format.name
+    files = on_disk.contents()
     try:
-        milliseconds, file = best_ms(on_disk, rounds)
+        milliseconds, file = quickest_ms(lambda: on_disk.file_format.read(files), rounds)
     except Unreadable as error:
         return Row(f"{path.name} | {name} | refused: {error} | | | |")
-    signal_mv = file.recording.millivolts()
+    recording = file.recording
+    signal_mv = recording.millivolts()
     cells = (
         path.name,
         name,
         f"{signal_mv.shape[1]:,}",
-        f"{file.recording.sampling_rate_hz:g} Hz",
-        f"{file.recording.duration_s:.1f} s",
+        f"{recording.sampling_rate_hz:g} Hz",
+        f"{recording.duration_s:.1f} s",
         f"{np.nanmin(signal_mv):.2f} to {np.nanmax(signal_mv):.2f} mV",
         ", ".join(f"{each.source} {len((each.text or '').splitlines())}" for each in file.readings) or "–",
     )
-    second = SECOND[name](path) if name in SECOND else None
+    second, library_ms = None, np.nan
+    if name in SECOND:
+        library_ms, second = quickest_ms(lambda: SECOND[name](path), rounds)
     differences = largest_uv(signal_mv, second), largest_uv(signal_mv, limb_leads(signal_mv))
-    return Row(" | ".join(cells), *differences, milliseconds)
+    usable = not check_usable(signal_mv, recording.sampling_rate_hz)
+    added_ms = quickest_ms(lambda: as_imported(recording), rounds)[0] if usable else np.nan
+    is_library = second is not None and name in LIBRARIES
+    return Row(
+        " | ".join(cells),
+        *differences,
+        milliseconds,
+        milliseconds + added_ms,
+        library_ms if is_library else np.nan,
+    )
 
 
 def of_all(name: str, rows: list[Row]) -> Row:
@@ -143,16 +180,24 @@ def of_all(name: str, rows: list[Row]) -> Row:
     return Row(said, np.nanmax(numbers[:, 0]), np.nanmax(numbers[:, 1]), float(np.nanmean(numbers[:, 2])))
 
 
-def made(rounds: int) -> Iterator[tuple[str, float]]:
-    """Yield a name and the milliseconds of formats without real files, 10 s of 12 leads at 500 Hz each."""
+def made(rounds: int, folder: Path) -> Iterator[tuple[str, Row]]:
+    """Yield a name and the row of formats without real files, 10 s of 12 leads at 500 Hz each."""
     files = {f"WFDB {form}": record(form, signal_of(form, 5000)) for form in (*BITS, *FLAC_BITS)}
     for name, each in (files | {"EDF": {"e.edf": edf_file(simulated())}}).items():
-        times = []
-        for _ in range(rounds):
-            began = time.process_time()
-            read(each)
-            times.append(time.process_time() - began)
-        yield name, 1000 * min(times)
+        below = folder / name
+        below.mkdir()
+        for file, content in each.items():
+            (below / file).write_bytes(content)
+        [main] = [path for path in below.iterdir() if path.suffix in (".hea", ".edf")]
+        on_disk = record_at(main)
+        assert on_disk is not None
+        yield name, row(main, on_disk, rounds)
+
+
+def a_second(milliseconds: Sequence[float]) -> str:
+    """Return how many a second, of those that took a known time."""
+    known = [each for each in milliseconds if not np.isnan(each)]
+    return f"{1000 * len(known) / sum(known):,.0f}" if known else "–"
 
 
 def main() -> None:
@@ -165,20 +210,27 @@ def main() -> None:
     print(f"{platform.machine()}, Python {platform.python_version()}")
     print("| file | format | samples | rate | duration | range | statements | second reader | limb leads | time |")
     print("|---|---|--:|--:|--:|---|---|--:|--:|--:|")
-    times: dict[str, list[float]] = defaultdict(list)
+    all_rows: dict[str, list[Row]] = defaultdict(list)
     for folder in options.folders:
         rows: dict[str, list[Row]] = defaultdict(list)
         for path in sorted(path for path in folder.rglob("*") if path.is_file()):
             if on_disk := record_at(path):
                 rows[on_disk.file_format.name].append(row(path, on_disk, options.rounds))
         for name, each in rows.items():
-            times[name] += [one.milliseconds for one in each if not np.isnan(one.milliseconds)]
+            all_rows[name] += [one for one in each if not np.isnan(one.milliseconds)]
             print(*([of_all(name, each)] if options.brief and len(each) > MANY else each), sep="\n")
-    print("\n| reader | files | ECGs a second, one core |\n|---|--:|--:|")
-    for name, measured in times.items():
-        print(f"| {name} | {len(measured)} | {1000 * len(measured) / sum(measured):,.0f} |")
-    for name, milliseconds in made(options.rounds):
-        print(f"| {name} | made | {1000 / milliseconds:,.0f} |")
+    print("\n| reader | files | ECGs a second, read | read, checked, encoded | the library in the same run |")
+    print("|---|--:|--:|--:|---|")
+    with TemporaryDirectory() as folder:
+        counted = {name: (str(len(read)), read) for name, read in all_rows.items()}
+        counted |= {name: ("made", [one]) for name, one in made(options.rounds, Path(folder))}
+        for name, (count, read) in counted.items():
+            library = LIBRARIES.get(name.split(" ")[0] if name.startswith("WFDB") else name, "")
+            alone, imported, by_library = (
+                a_second(each)
+                for each in zip(*((one.milliseconds, one.imported_ms, one.library_ms) for one in read), strict=True)
+            )
+            print(f"| {name} | {count} | {alone} | {imported} | {library} {by_library} |")
 
 
 if __name__ == "__main__":

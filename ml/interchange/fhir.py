@@ -11,6 +11,7 @@ import hashlib
 import json
 import uuid
 from collections.abc import Iterator
+from datetime import datetime
 from decimal import Decimal
 from typing import Any
 from urllib.parse import quote
@@ -76,7 +77,7 @@ def _resources(ecg: Outgoing, recording: Recording | None) -> Iterator[Json]:
         yield patient
         of["subject"] = _reference("Patient", patient["id"])
     if ecg.facts.recorded_at is not None:
-        of["effectiveDateTime"] = ecg.facts.recorded_at.isoformat()
+        of["effectiveDateTime"] = _time(ecg.facts.recorded_at)
     device: Json = {}
     if ecg.facts.device is not None or ecg.facts.device_software is not None:
         made_by = _device(ecg)
@@ -106,6 +107,11 @@ def _resources(ecg: Outgoing, recording: Recording | None) -> Iterator[Json]:
         }
     for reading in ecg.readings:
         yield _report(ecg, reading, {**of, **({"result": results} if results else {})})
+
+
+def _time(at: datetime) -> str:
+    """Return a time as R4 takes it: of one without an offset the day alone."""
+    return at.isoformat() if at.tzinfo is not None else at.date().isoformat()
 
 
 def _patient(ecg: Outgoing) -> Json:

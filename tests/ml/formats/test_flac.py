@@ -1,4 +1,4 @@
-"""FLAC against libsndfile, and against streams that lie."""
+"""FLAC as libsndfile writes it, and streams that lie."""
 
 import hashlib
 import io
@@ -26,20 +26,13 @@ SIGNALS = {
 }
 
 
-def library(content: bytes) -> np.ndarray:
-    samples, _ = soundfile.read(io.BytesIO(content), dtype="int32", always_2d=True)
-    return samples
-
-
 @pytest.mark.parametrize("name", SIGNALS)
 @pytest.mark.parametrize("channels", [1, 2, 3, 8])
 @pytest.mark.parametrize(("form", "bits"), [("508", 8), ("516", 16), ("524", 24)])
-def test_a_stream_is_what_the_library_reads(name: str, channels: int, form: str, bits: int) -> None:
+def test_a_stream_is_what_was_written(name: str, channels: int, form: str, bits: int) -> None:
     signal = np.clip(SIGNALS[name][:, :channels], -(2 ** (bits - 1)), 2 ** (bits - 1) - 1)
     content = stored(form, signal << 6 if form == "524" else signal)
-    found = decode(content, bits)
-    assert np.array_equal(found, library(content) >> (32 - bits))
-    assert np.array_equal(found, signal << 6 if form == "524" else signal)
+    assert np.array_equal(decode(content, bits), signal << 6 if form == "524" else signal)
 
 
 @pytest.mark.parametrize("level", [0.0, 0.5, 1.0])
@@ -78,12 +71,23 @@ def test_more_bits_than_the_format_has_are_refused() -> None:
         decode(stored("516", SIGNALS["an ECG"]), 8)
 
 
+def _crc(content: bytes, width: int, polynomial: int) -> bytes:
+    register = 0
+    for byte in content:
+        register ^= byte << (width - 8)
+        for _ in range(8):
+            register = (register << 1) ^ (polynomial if register >> (width - 1) else 0)
+            register &= (1 << width) - 1
+    return register.to_bytes(width // 8, "big")
+
+
 def _constant_frames(frames: int, claimed: int) -> bytes:
     """Return a stream of one channel whose frames have 65,535 equal samples in 12 bytes each."""
     packed = (96_000 << 44) | (0 << 41) | (15 << 36) | claimed
     head = b"fLaC\x80\0\0\x22" + b"\xff\xff" * 2 + bytes(6) + packed.to_bytes(8, "big") + bytes(16)
-    frame = bytes([0xFF, 0xF8, 0x70, 0x08, 0x00]) + (65_534).to_bytes(2, "big") + b"\0" + b"\0\0\x07" + b"\0\0"
-    return head + frame * frames
+    frame = bytes([0xFF, 0xF8, 0x70, 0x08, 0x00]) + (65_534).to_bytes(2, "big")
+    frame += _crc(frame, 8, 0x07) + b"\0\0\x07"
+    return head + (frame + _crc(frame, 16, 0x8005)) * frames
 
 
 def test_a_stream_that_multiplies_is_refused_in_little_memory() -> None:
@@ -93,7 +97,7 @@ def test_a_stream_that_multiplies_is_refused_in_little_memory() -> None:
         content = _constant_frames(few * 100, claimed)
         tracemalloc.start()
         began = time.process_time()
-        with pytest.raises(BadFlac, match="too many samples"):
+        with pytest.raises(BadFlac, match="too many for its length"):
             decode(content, 16)
         assert time.process_time() - began < 2
         assert tracemalloc.get_traced_memory()[1] < 50_000_000

@@ -3,6 +3,7 @@
 import base64
 import json
 from dataclasses import replace
+from datetime import datetime
 from decimal import Decimal
 from pathlib import Path
 from typing import Any
@@ -122,6 +123,12 @@ def test_leads_have_codes_of_iso_11073() -> None:
         ["131133", "131389"],
         ["131075", "131331"],
     )
+
+
+def test_a_time_without_an_offset_is_a_day() -> None:
+    facts = Facts(recorded_at=datetime(2026, 3, 1, 10, 15))
+    assert waveform(bundle(RECORDING, ecg_of(RECORDING, facts)))["effectiveDateTime"] == "2026-03-01"
+    assert waveform(bundle(RECORDING))["effectiveDateTime"] == "2026-03-01T10:15:00+00:00"
 
 
 def test_age_and_what_readers_had_seen_go_out() -> None:
