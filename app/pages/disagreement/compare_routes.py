@@ -32,6 +32,7 @@ def comparison(
     labelers: LabelersDep,
     book: CellBookDep,
     compared: ComparedPairs,
+    *,
     hedged: Hedges = HEDGED,
 ) -> Json:
     """Return two choices of pairs side by side."""
