@@ -51,8 +51,8 @@ def changes(
     where, parameters = conditions(chosen, ids, [attribute for attribute in ATTRIBUTES if attribute.in_changes])
     others, more = conditions(chosen, ids, [attribute for attribute in ATTRIBUTES if not attribute.in_changes])
     parameters |= more
-    if others:  # the pair is looked up; `LIMIT` keeps it a look into the index
-        pair = f"SELECT FROM pairs_{slot:d} p WHERE p.ecg_id = c.ecg_id AND {' AND '.join(others)} LIMIT 1"
+    if others:  # the pair is looked up; `OFFSET` keeps it a look into the index: PostgreSQL makes no join of it
+        pair = f"SELECT FROM pairs_{slot:d} p WHERE p.ecg_id = c.ecg_id AND {' AND '.join(others)} OFFSET 0"
         where.append(f"EXISTS ({pair})")
     if chosen.recorded_to is not None:
         where.append("recorded_at > :unknown")
@@ -63,7 +63,7 @@ def changes(
     if instead is not None:
         other = (
             f"SELECT FROM pairs_{slot:d} p JOIN cell_outcomes o USING (cell_id) "
-            "WHERE p.ecg_id = c.ecg_id AND o.outcome = ANY(:others) LIMIT 1"  # a look into the index, as above
+            "WHERE p.ecg_id = c.ecg_id AND o.outcome = ANY(:others) OFFSET 0"  # a look into the index, as above
         )
         where.append(f"{'EXISTS' if instead.is_there else 'NOT EXISTS'} ({other})")
         parameters["others"] = list(instead.outcomes)
@@ -107,6 +107,10 @@ def called(
     """
     ids = value_ids(session, names(chosen))
     where, parameters = conditions(chosen, ids)
+    for name, value in names(chosen).items():
+        if name in chosen.NAMES and _are_few(session, name, value):  # they are found by an index of ECGs
+            where.append(f"ecg_id IN (SELECT id FROM ecgs WHERE {name} = :{name}_word)")  # noqa: S608
+            parameters[f"{name}_word"] = value
     found: list[Change] = []
     for looked in LOOKED_THROUGH:
         at = position.at if position is not None else None
@@ -144,6 +148,12 @@ def called(
         else:
             position = Position(rows[-1].recorded_at or UNKNOWN, rows[-1].ecg_id)
     return Looked(found, position)
+
+
+def _are_few(session: Session, name: str, value: str) -> bool:
+    """Return whether so few ECGs have a site, device, software or location that all of them are soon looked up."""
+    few = f"SELECT count(*) <= :few FROM (SELECT FROM ecgs WHERE {name} = :value LIMIT :few + 1) found"  # noqa: S608
+    return bool(session.execute(text(few), {"value": value, "few": LOOKED_THROUGH[0]}).scalar_one())
 
 
 def counting_outcomes(session: Session, slot: int) -> list[int]:
