@@ -56,6 +56,7 @@ from app.reviews.gold.routes import router as review_gold
 from app.reviews.lists.routes import router as review_lists
 from app.reviews.quality.routes import router as review_quality
 from app.reviews.routes import router as reviews
+from app.rules.routes import router as rule_readings
 from app.settings import Settings
 from app.sites.routes import router as sites
 from app.studies.routes import router as studies
@@ -74,8 +75,8 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 """
 
 ROUTERS = (
-    *(ecg_lists, ecgs, interchange, reports, labels, disagreement, snapshots, drilldown, readers, exports),
-    *(imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
+    *(ecg_lists, ecgs, interchange, reports, rule_readings, labels, disagreement, snapshots, drilldown, readers),
+    *(exports, imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
     *(discrepancy_models, over_read_audit),
     *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )

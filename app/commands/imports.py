@@ -73,6 +73,7 @@ def _command(name: str, *, again: bool) -> Any:
         words = typer.Option(f"--{option.name.replace('_', '-')}", help=option.what, show_default=False)
         parameters[option.name] = Annotated[str | None, words]
     flags = {"without_waveforms": "Store what the tables say, and read no signal."}
+    flags["rule_reading"] = "Read ECGs without a machine reading by our rules; marked as ours."
     if not again:
         flags["dry_run"] = "Read everything, store nothing, and print what would be found."
     if not again and kind.at is not None:
@@ -105,6 +106,7 @@ def _run(
     again: bool,
     path: Path | None,
     without_waveforms: bool,
+    rule_reading: bool,
     dry_run: bool = False,
     watch: bool = False,
     example: bool = False,
@@ -122,6 +124,8 @@ def _run(
         raise typer.BadParameter("say which folder or table", param_hint="PATH")
     if watch and dry_run:
         raise typer.BadParameter("a watch stores what it takes: say one of both", param_hint="--dry-run")
+    if rule_reading and without_waveforms:
+        raise typer.BadParameter("without waveforms there is nothing to read", param_hint="--rule-reading")
     if watch and not path.is_dir():
         fail(f"{path} is no folder")
     try:
@@ -135,6 +139,7 @@ def _run(
                 folder=folder,
                 waveforms=not without_waveforms,
                 again=again,
+                rule_reading=rule_reading,
                 watched=watch,
             )
             if watch:

@@ -1,10 +1,11 @@
-"""`predict` and `labels`: the library without a service or a database."""
+"""`predict`, `read` and `labels`: the library without a service or a database."""
 
 import json
+import math
 from collections.abc import Collection
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 
@@ -14,6 +15,9 @@ if TYPE_CHECKING:
     from ml.inference.found import Record
     from ml.inference.predictor import Predictor
     from ml.labeling import Labeler, Vocabulary
+    from ml.rules.on_disk import ReadRecord
+    from ml.rules.rule import Sex
+    from ml.rules.rule_book import Cut
 
 commands = typer.Typer()
 labels = typer.Typer(help="Reports to labels.", no_args_is_help=True)
@@ -61,6 +65,58 @@ def predict(
             all_read &= _answer(predictor, found)
     if not all_read:
         raise typer.Exit(1)
+
+
+@commands.command("read")
+def read_by_rules(
+    paths: Annotated[list[Path], typer.Argument(metavar="PATH...", help="A record, or a folder with records.")],
+    sex: Annotated[
+        str,
+        typer.Option(help="The patient's, male or female, where the file does not say it: thresholds depend on it."),
+    ] = "unknown",
+    thresholds: Annotated[
+        str, typer.Option(help="textbook, or best: those that agree best with PTB-XL's experts.")
+    ] = "textbook",
+    text: Annotated[bool, typer.Option("--text", help="For people: the report alone.")] = False,
+) -> None:
+    """Read ECGs by rules, as a classical machine does: a line of JSON with text, labels and scores for each record.
+
+    Needs no service. What is not readable says why. A file that is no ECG is named on standard error, and the status
+    is then 1.
+    """
+    from typing import get_args
+
+    from ml.rules.on_disk import NotRead, read_paths
+    from ml.rules.rule import Sex
+    from ml.rules.rule_book import Cut
+
+    if sex not in get_args(Sex):
+        raise typer.BadParameter(f"one of {', '.join(get_args(Sex))}", param_hint="--sex")
+    if thresholds not in get_args(Cut):
+        raise typer.BadParameter(f"one of {', '.join(get_args(Cut))}", param_hint="--thresholds")
+    all_read = True
+    for found in read_paths(paths, sex=cast("Sex", sex), cut=cast("Cut", thresholds)):
+        if isinstance(found, NotRead):
+            say(_one_line(f"{found.name}: {found.reason}"))
+            all_read = False
+        else:
+            show(f"{found.name}\n{found.reading.text}\n" if text else _as_json(found))
+    if not all_read:
+        raise typer.Exit(1)
+
+
+def _as_json(record: "ReadRecord") -> str:
+    reading = record.reading
+    scores = {label: None if math.isnan(score) else round(score, 3) for label, score in reading.scores.items()}
+    said = {
+        "record": record.name,
+        "device_software": reading.version,
+        "text": reading.text,
+        "labels": [each.label for each in reading.statements if each.label is not None],
+        "scores": scores,
+        "not_readable": [reason.code for reason in reading.not_readable],
+    }
+    return json.dumps(said, allow_nan=False)
 
 
 def _answer(predictor: "Predictor", record: "Record") -> bool:

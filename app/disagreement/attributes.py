@@ -5,7 +5,7 @@ A new attribute is one line of `ATTRIBUTES`, and its column in `tables.py` and a
 
 import math
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Annotated, Any, Literal
 
 import numpy as np
@@ -16,6 +16,7 @@ from app.disagreement.tables import changes, pair_totals
 from app.ecgs.parameters import Device, From, Location, Simulated, Site, To
 from app.ecgs.schemas import Sex
 from app.kit.text import Name
+from app.rules.name import RULES
 from ml.formats.ecg_file import MEASURED
 
 GroupKey = str | int | bool | None
@@ -79,7 +80,7 @@ class Attribute:
     column
         Of `pairs`: what the filters ask. `{off_hours}` stands for `OffHours.sql` and `OffHours.among`.
     written
-        SQL of what stands there, made of the ECG `e`, its over-read `p` and the local time `{local}`; None: nothing, it
+        SQL of what stands there, made of the ECG `e`, its readings `p` and the local time `{local}`; None: nothing, it
         is no column. Of a name it is the name; the column holds its id in `attribute_values`.
     counted_by
         The column that groups are made of, where that is another one.
@@ -205,7 +206,17 @@ def _measured(name: str, width: int) -> Attribute:
     )
 
 
-_Software = Annotated[Name | None, Query(examples=["12SL v23"])]
+def software(machine_reader: str) -> str:
+    """Return the SQL of what read the ECG `e` for its device, or, where the reading is ours, the rules' version."""
+    return f"CASE WHEN starts_with({machine_reader}, '{RULES}') THEN {machine_reader} ELSE e.device_software END"
+
+
+_Software = Annotated[
+    Name | None,
+    Query(
+        description="What made the machine's reading; of readings by our rules their version.", examples=["12SL v23"]
+    ),
+]
 _Reader = Annotated[Name | None, Query(description="Whose over-read it is.", examples=["reader-7"])]
 _Sex = Annotated[Sex | None, Query()]
 _Blinded = Annotated[
@@ -250,7 +261,7 @@ ATTRIBUTES: tuple[Attribute, ...] = (
     TIME,
     _named("site", Site, facet=1),
     _named("device", Device, facet=2),
-    _named("device_software", _Software, facet=3),
+    replace(_named("device_software", _Software, facet=3), written=software("p.machine_reader")),
     _named("reader", _Reader, "p", facet=4),
     _coded("sex", _Sex, SEXES, "e", facet=5),
     AGE,

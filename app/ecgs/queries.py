@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.ecgs.tables import Ecg
+from app.rules.name import RULES
 
 
 def by_id(session: Session, ecg_id: uuid.UUID) -> Ecg | None:
@@ -62,7 +63,10 @@ def holds_only_simulated(session: Session) -> bool:
 
 
 def holds_name(session: Session, attribute: str, name: str, *, simulated: bool) -> bool:
-    """Return whether a real, or simulated, ECG has this site, device or device software."""
+    """Return whether a real, or simulated, ECG has this site, device, device software or reading by rules."""
+    if attribute == "device_software" and name.startswith(RULES):
+        paired = "SELECT EXISTS (SELECT FROM attribute_values WHERE attribute = 'device_software' AND value = :name)"
+        return bool(session.execute(text(paired), {"name": name}).scalar_one())
     with_name = exists().where(getattr(Ecg, attribute) == name, Ecg.simulated == simulated)
     return bool(session.scalar(select(with_name)))
 

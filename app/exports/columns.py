@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
+from app.disagreement.attributes import software
 from app.disagreement.statistics import LEFT_OUT
 from ml.formats.ecg_file import MEASURED
 
@@ -94,7 +95,7 @@ PAIRS = Table(
         _text("site", "e.site", "where it was recorded"),
         _text("location", "e.location", "the care unit"),
         _text("device", "e.device", "the device"),
-        _SOFTWARE,
+        _text("device_software", software("c.machine_reader"), "what made the machine's report"),
         Column(name="age", kind="float", sql="e.age", unit="years", meaning="the patient's age"),
         _text("sex", "nullif(e.sex, 'unknown')", "male or female"),
         Column(name="simulated", kind="truth", sql="e.simulated", meaning="no patient was ever attached"),

@@ -75,7 +75,8 @@ def choose(session: Session, rules: ReadingRules, chosen: PairFilter) -> Chosen:
             f"""
             CREATE TEMPORARY TABLE chosen ON COMMIT DROP AS
             SELECT p.*, machine.id AS machine_report, overread.id AS overread_report,
-                   machine.text_id AS machine_text, machine.authored_at AS machine_authored_at,
+                   machine.text_id AS machine_text, machine.reader AS machine_reader,
+                   machine.authored_at AS machine_authored_at,
                    overread.text_id AS overread_text, overread.authored_at, overread.reader, overread.final,
                    overread.blinded, overread.validated,
                    greatest(machine.created_at, overread.created_at) AS stored_at

@@ -75,7 +75,11 @@ class EntryReader:
         places = [source.place_of(entry) for entry in entries]
         known = self._look_up([place for place, entry in zip(places, entries, strict=True) if entry.signal is not None])
         tasks = [
-            Task(entry=entry, known=_stamp(known.get(place), again=source.again))
+            Task(
+                entry=entry,
+                known=_stamp(known.get(place), again=source.again),
+                rule_reading=source.rule_reading,
+            )
             for place, entry in zip(places, entries, strict=True)
         ]
         answers = self._processes.read(tasks)

@@ -90,13 +90,24 @@ def start_import(
     waveforms: Annotated[
         bool, Form(description="False: no signal is read, only what tables say is stored.", examples=[True])
     ] = True,
+    rule_reading: Annotated[
+        bool,
+        Form(
+            description="Whether an ECG of which the archive has no machine reading is read by our rules, marked as "
+            "ours.",
+            examples=[False],
+        ),
+    ] = False,
 ) -> Any:
     """Import an archive of ECGs with their readings. The job's result counts what was stored and refused.
 
     The same archive again stores nothing twice. What cannot be read is listed under `/v1/imports/rejections`; it stops
     nothing.
     """
-    given: Json = {"kind": kind, "folder": folder, "options": _options(options), "again": again, "waveforms": waveforms}
+    given: Json = {
+        **{"kind": kind, "folder": folder, "options": _options(options)},
+        **{"again": again, "waveforms": waveforms, "rule_reading": rule_reading},
+    }
     if archive is not None:
         given["archive"] = "0" * 64  # known when it has been kept
     try:

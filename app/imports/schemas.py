@@ -16,6 +16,7 @@ FOLDER: dict[str, JsonValue] = {
     "options": {"plus": "ptb-xl-plus"},
     "again": False,
     "waveforms": True,
+    "rule_reading": False,
 }
 IMPORTED: dict[str, JsonValue] = {
     "found": 21799,
@@ -50,6 +51,7 @@ class ImportIn(BaseModel):
     options: Annotated[dict[Word, Word], Field(max_length=20)] = Field(default_factory=dict)
     again: bool = False
     waveforms: bool = True
+    rule_reading: bool = False
 
     def mistakes(self, settings: Settings) -> list[FieldError]:
         """Return what is wrong with names of folders and options: no path of a client is ever opened."""

@@ -33,6 +33,8 @@ class Source:
         Whether signals are read; without, only what the tables say is stored.
     again
         Whether files that were refused are read again although they have not changed.
+    rule_reading
+        Whether an ECG of which there is no machine reading is read by our rules.
     watched
         Whether it is a folder that is watched: a file that has not changed is then left alone, also if its ECG was
         erased.
@@ -46,6 +48,7 @@ class Source:
     folder: Folder
     waveforms: bool = True
     again: bool = False
+    rule_reading: bool = False
     watched: bool = False
     passed_over: Sequence[Rejected] = ()
 

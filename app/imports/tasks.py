@@ -90,6 +90,7 @@ def _source(run: JobRun, given: ImportIn, spool: Spool) -> Source:
         folder=folder,
         waveforms=given.waveforms,
         again=given.again,
+        rule_reading=given.rule_reading,
         passed_over=passed_over,
     )
 

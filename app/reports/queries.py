@@ -28,18 +28,26 @@ from sqlalchemy.orm import Session, aliased
 from app.ecgs.tables import Ecg
 from app.kit.database import Json
 from app.reports.tables import Labeling, Report, StoredText
+from app.rules.name import RULES
 from app.vocabularies.tables import VocabularyRow
 from ml.labeling import Stance
 
 _DICTIONARIES = 0x64696374
 
 
+def by_rules(r: str = "reports") -> str:
+    """Return the SQL of whether a report is a reading by our rules."""
+    return f"({r}.source = 'machine' AND starts_with({r}.reader, '{RULES}'))"
+
+
 def counts_first(r: str = "reports") -> str:
     """Return the SQL that orders an ECG's current reports of a source: the first is the one that counts.
 
-    It is the adjudicated one, else the one with the latest `authored_at`, or `created_at` where that is not given.
+    It is the adjudicated one, else the one with the latest `authored_at`, or `created_at` where that is not given. A
+    machine's reading by our rules counts only where there is no other one.
     """
-    return f"{r}.final DESC, coalesce({r}.authored_at, {r}.created_at) DESC, {r}.created_at DESC, {r}.version DESC"
+    newest = f"coalesce({r}.authored_at, {r}.created_at) DESC, {r}.created_at DESC, {r}.version DESC"
+    return f"{by_rules(r)}, {r}.final DESC, {newest}"
 
 
 def counting(chosen: str) -> str:

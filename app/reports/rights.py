@@ -11,13 +11,20 @@ from sqlalchemy.orm import Session
 
 from app.auth.service import allows
 from app.auth.tables import User
-from app.kit.problems import FieldError, Problem
+from app.kit.problems import FieldError, Problem, invalid
 from app.reports import service
 from app.reports.schemas import ReportIn
+from app.rules.name import RULES
 
 
 def attributed(session: Session, user: User, ecg_id: uuid.UUID, given: ReportIn) -> ReportIn:
-    """Return the report to be stored: a final one without a reader is the user's own. Raise a 403 where it is not."""
+    """Return the report to be stored: a final one without a reader is the user's own.
+
+    Raise a 403 where it is not, and a 422 of a machine report in the name of our rules.
+    """
+    if given.source == "machine" and (given.reader or "").startswith(RULES):
+        reason = f"{RULES}… are readings by our rules: POST /v1/ecgs/{{id}}/rule-reading makes one"
+        raise invalid("reader", reason, "reserved")
     if given.final and given.reader is None:
         given = given.model_copy(update={"reader": user.name})
     if given.source == "machine" or given.reader == user.name or allows(user.role, "admin"):

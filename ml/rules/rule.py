@@ -31,8 +31,6 @@ class Condition:
         The distance from the threshold that is a margin of 1.
     says
         The measurement in words, with `{}` for its value; empty: nothing is said of it.
-    points
-        What it is worth where points are counted.
     """
 
     of: str
@@ -40,17 +38,11 @@ class Condition:
     threshold: Mapping[str, float]
     per: float
     says: str = ""
-    points: float = 1.0
 
     def margin(self, evidence: Evidence, sex: Sex) -> float:
         """Return the margin."""
         distance = (evidence[self.of] - self.threshold[sex]) / self.per
         return distance if self.at_least else -distance
-
-    def earned(self, evidence: Evidence, sex: Sex) -> float:
-        """Return the points: none at a margin of -1 and where nothing is known, half of them at 0, all at 1."""
-        margin = self.margin(evidence, sex)
-        return 0.0 if math.isnan(margin) else self.points * min(max((margin + 1) / 2, 0.0), 1.0)
 
     def said(self, evidence: Evidence, sex: Sex) -> Iterator[str]:
         """Yield the measurement in words."""
@@ -110,14 +102,22 @@ class AnyOf:
 
 @dataclass(frozen=True)
 class Points:
-    """Conditions that earn points: how many more than needed there are."""
+    """Parts that earn points: none at a margin of -1 and where nothing is known, half of them at 0, all at 1.
+
+    The margin is how many more than needed there are.
+    """
 
     need: float
-    parts: tuple[Condition, ...]
+    parts: "tuple[Rule, ...]"
+    worth: tuple[float, ...]
 
     def margin(self, evidence: Evidence, sex: Sex) -> float:
         """Return the margin."""
-        return sum(part.earned(evidence, sex) for part in self.parts) - self.need
+        earned = 0.0
+        for part, points in zip(self.parts, self.worth, strict=True):
+            margin = part.margin(evidence, sex)
+            earned += 0.0 if math.isnan(margin) else points * min(max((margin + 1) / 2, 0.0), 1.0)
+        return earned - self.need
 
     def said(self, evidence: Evidence, sex: Sex) -> Iterator[str]:
         """Yield the measurements that reach their thresholds."""
@@ -127,7 +127,8 @@ class Points:
 
     def conditions(self) -> Iterator[Condition]:
         """Yield every condition of the rule."""
-        yield from self.parts
+        for part in self.parts:
+            yield from part.conditions()
 
 
 Rule = Condition | All | AnyOf | Points
@@ -145,7 +146,8 @@ def parse(written: Mapping[str, Any]) -> Rule:
     if "any" in written:
         return AnyOf(tuple(map(parse, written["any"])))
     if "need" in written:
-        return Points(float(written["need"]), tuple(map(_condition, written["of"])))
+        worth = tuple(float(each.get("points", 1)) for each in written["of"])
+        return Points(float(written["need"]), tuple(map(parse, written["of"])), worth)
     return _condition(written)
 
 
@@ -162,5 +164,4 @@ def _condition(written: Mapping[str, Any]) -> Condition:
         threshold={sex: float(by_sex[sex]) for sex in _SEXES},
         per=float(written["per"]),
         says=written.get("says", ""),
-        points=float(written.get("points", 1)),
     )

@@ -153,11 +153,12 @@ def _paired(chosen: str, vocabulary: str = ":vocabulary") -> str:
     }
     shown = ", ".join(f"CASE left_out WHEN 0 THEN {mask} ELSE 0 END AS {name}" for name, mask in masks.items())
     return f"""
-        SELECT readings.ecg_id, reader, blinded, validated, {shown}, left_out
+        SELECT readings.ecg_id, reader, machine_reader, blinded, validated, {shown}, left_out
         FROM (
             SELECT ecg_id, max(text_id) FILTER (WHERE source = 'machine') AS machine,
                    max(text_id) FILTER (WHERE source = 'overread') AS overread,
                    max(reader) FILTER (WHERE source = 'overread') AS reader,
+                   max(reader) FILTER (WHERE source = 'machine') AS machine_reader,
                    max(blinded) FILTER (WHERE source = 'overread') AS blinded,
                    max(validated) FILTER (WHERE source = 'overread') AS validated,
                    max(created_at) FILTER (WHERE source = 'overread') AS created_at

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import asdict, fields, replace
 from datetime import datetime
 from pathlib import Path
@@ -22,6 +22,8 @@ from ml.deidentify import without_identifiers
 from ml.formats import EcgFile, Unreadable, waveform
 from ml.formats.disk import RecordOnDisk, record_at
 from ml.formats.ecg_file import Facts, Measurements, Reading
+from ml.formats.recording import Recording
+from ml.rules import read as read_by_rules
 from ml.signals import check_usable
 
 _HASHED = ("patient_id", "order_id")
@@ -47,6 +49,8 @@ def prepare(task: Task) -> tuple[Prepared, bytes]:
     facts, readings = entry.facts, entry.readings
     if read.file is not None:
         facts, readings = _together(facts, read.file.facts), _more(readings, read.file.readings)
+        if task.rule_reading and all(reading.source != "machine" for reading in readings):
+            readings = (*readings, *_by_rules(read.file.recording, facts))
     wrong: list[Why] = []
     metadata = _metadata(entry, facts, wrong)
     said = tuple(each for reading in readings if (each := _said(reading, wrong)) is not None)
@@ -123,6 +127,13 @@ def _more(stated: Sequence[Reading], own: Sequence[Reading]) -> tuple[Reading, .
     """Return the readings that the tables state, and the file's own of a source of which they state none."""
     sources = {reading.source for reading in stated}
     return (*stated, *(reading for reading in own if reading.source not in sources))
+
+
+def _by_rules(recording: Recording, facts: Facts) -> Iterator[Reading]:
+    """Yield what our rules say of a recording, as theirs; nothing where they cannot read it."""
+    reading = read_by_rules(recording, sex=facts.sex or "unknown")
+    if not reading.not_readable:
+        yield Reading(source="machine", text=reading.text, reader_pseudonym=reading.version)
 
 
 def _metadata(entry: Entry, facts: Facts, wrong: list[Why]) -> dict[str, Any]:

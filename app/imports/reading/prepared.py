@@ -66,6 +66,7 @@ class Task:
 
     entry: Entry
     known: Stamp | None = None
+    rule_reading: bool = False
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -19,8 +19,12 @@ from app.imports.reading.processes import ReadingProcesses
 from app.settings import Settings
 from ml.archives import Entry
 from ml.formats import waveform
+from ml.formats.disk import record_at
 from ml.formats.ecg_file import Facts, Measurements, Reading
 from ml.labeling.findings import Code
+from ml.rules import read, rule_book
+
+VERSION = rule_book().version
 
 
 def made(entry: Entry, known: Stamp | None = None):
@@ -42,6 +46,17 @@ def test_tables_go_before_files(muse: Path) -> None:
     assert (both.facts["site"], both.facts["heart_rate"]) == ("north", 33)
     assert both.facts["qrs_ms"] == alone.facts["qrs_ms"] and both.facts["device"] == alone.facts["device"]
     assert [said.text for said in both.readings if said.source == source] == ["Sinus rhythm"]
+
+
+def test_an_ecg_without_a_machine_s_reading_is_read_by_our_rules_where_that_is_asked(muse: Path, shared: Path) -> None:
+    ptbxl = shared / "ptbxl/records500/00000/00001_hr.hea"
+    by_rules = prepare(Task(entry=Entry(record="1", signal=ptbxl), rule_reading=True))[0].readings
+    assert [(said.source, said.reader, said.is_pseudonym) for said in by_rules] == [("machine", VERSION, True)]
+    assert by_rules[0].text == read(record_at(ptbxl).read().recording).text
+    assert prepare(Task(entry=Entry(record="1", signal=ptbxl)))[0].readings == ()
+    without = prepare(Task(entry=Entry(record=None, signal=muse)))[0].readings
+    assert prepare(Task(entry=Entry(record=None, signal=muse), rule_reading=True))[0].readings == without
+    assert any(said.source == "machine" for said in without)
 
 
 def test_the_waveform_is_what_an_upload_stores(muse: Path) -> None:
