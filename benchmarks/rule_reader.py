@@ -1,7 +1,7 @@
 """How the rule reader agrees with PTB-XL's experts, and how fast it reads.
 
-`python -m benchmarks.rule_reader ../shared/data/ptbxl` prints the tables of `docs/measurements/rule_reader.md`: kappa at
-the textbook's thresholds and at the best ones (each fold's chosen on the others, and `best` in `ml/rules/rules.yaml`,
+`python -m benchmarks.rule_reader ../shared/data/ptbxl` prints the tables of `docs/measurements/rule_reader.md`: kappa
+at the textbook's thresholds and at the best ones (each fold's chosen on the others; `best` in `ml/rules/rules.yaml` is
 chosen on all), AUROC with intervals by bootstrap over patients, and ECGs a second. The labels are the starter model's
 (`ml/starter/ptbxl.py`).
 """
@@ -73,25 +73,26 @@ def corpus(folder: Path) -> Corpus:
     in_millivolt: dict[int, bool] = {}
     for ecg_id, signal in signals(folder):
         sex = SEXES.get(rows[ecg_id]["sex"], "unknown")
-        is_raw = in_millivolt[ecg_id] = isinstance(signal, Recording)
-        readings[ecg_id] = read(signal, sex=sex) if is_raw else read_window(signal, millivolts=False, sex=sex)
+        in_millivolt[ecg_id] = isinstance(signal, Recording)
+        if isinstance(signal, Recording):
+            readings[ecg_id] = read(signal, sex=sex)
+        else:
+            readings[ecg_id] = read_window(signal, millivolts=False, sex=sex)
     unread = sorted(ecg_id for ecg_id, reading in readings.items() if reading.not_readable)
-    print(
-        f"{len(readings):,} ECGs, {sum(in_millivolt.values())} of them in millivolt; not readable: {unread or 'none'}"
-    )
+    print(f"{len(readings):,} ECGs, {sum(in_millivolt.values())} in millivolt; not readable: {unread or 'none'}")
     chosen = [rows[ecg_id] for ecg_id in sorted(readings.keys() - set(unread))]
     said = [label(scp_codes(row["scp_codes"]), row["heart_axis"], row["report"]) for row in chosen]
-    sinus = [not SINUS.isdisjoint(scp_codes(row["scp_codes"])) for row in chosen]
+    sinus = np.array([not SINUS.isdisjoint(scp_codes(row["scp_codes"])) for row in chosen])
+    positive = np.array([[each[key] is True for key in LABELS] for each in said])
+    known = np.array([[each[key] is not None for key in LABELS] for each in said])
     rules = {rule.label: rule for rule in rule_book().rules}
     keys = [*LABELS, "sinus_rhythm"]
     return Corpus(
         names=[*LABELS.values(), ANY_SINUS],
         cuts=np.array([rules[key].cuts["best"] for key in keys]),
         scores=np.array([[readings[int(row["ecg_id"])].scores[key] for key in keys] for row in chosen]),
-        positive=np.array(
-            [[*(each[key] is True for key in LABELS), any_] for each, any_ in zip(said, sinus, strict=True)]
-        ),
-        known=np.array([[*(each[key] is not None for key in LABELS), True] for each in said]),
+        positive=np.column_stack([positive, sinus]),
+        known=np.column_stack([known, np.ones(len(chosen), bool)]),
         folds=np.array([int(row["strat_fold"]) for row in chosen]),
         patients=np.array([int(float(row["patient_id"])) for row in chosen]),
         in_millivolt=np.array([in_millivolt[int(row["ecg_id"])] for row in chosen]),
@@ -127,9 +128,8 @@ def table(ecgs: Corpus, seed: int) -> None:
     drawn = draws(ecgs, seed)
     low, high = np.nanquantile(drawn, [0.025, 0.975], axis=0)
     counted = (ecgs.positive & ecgs.known).sum(axis=0)
-    print(
-        "\n| label | positive | said | kappa, textbook | kappa, best | best, whole | AUROC |\n|---|--:|--:|--:|--:|--:|--:|"
-    )
+    print("\n| label | positive | said | kappa, textbook | kappa, best | best, whole | AUROC |")
+    print("|---|--:|--:|--:|--:|--:|--:|")
     for k, name in enumerate(ecgs.names):
         known = ecgs.known[:, k]
         scores, positive = ecgs.scores[known, k], ecgs.positive[known, k]
@@ -145,10 +145,8 @@ def table(ecgs: Corpus, seed: int) -> None:
             f"{kappa(positive, scores >= ecgs.cuts[k]):.2f}) | {aurocs[k]:.3f} [{low[k]:.3f}–{high[k]:.3f}] |"
         )
     enough = (counted >= MIN_POSITIVES) & (np.array(ecgs.names) != ANY_SINUS)
-    over_draws = np.nanquantile(np.nanmean(drawn[:, enough], axis=1), [0.025, 0.975])
-    print(
-        f"\nmacro AUROC, {enough.sum()} labels: {aurocs[enough].mean():.3f} [{over_draws[0]:.3f}–{over_draws[1]:.3f}]"
-    )
+    least, most = np.nanquantile(np.nanmean(drawn[:, enough], axis=1), [0.025, 0.975])
+    print(f"\nmacro AUROC, {enough.sum()} labels: {aurocs[enough].mean():.3f} [{least:.3f}–{most:.3f}]")
 
 
 def draws(ecgs: Corpus, seed: int) -> Floats:
@@ -173,9 +171,8 @@ def speed(folder: Path, count: int) -> None:
         assert isinstance(recording, Recording)
         read(recording)
     seconds = time.perf_counter() - began
-    print(
-        f"\n{len(recordings) / seconds:.1f} ECGs a second (12 x 5000 samples, {1000 * seconds / len(recordings):.0f} ms each)"
-    )
+    each_ms = 1000 * seconds / len(recordings)
+    print(f"\n{1000 / each_ms:.1f} ECGs a second (12 x 5000 samples, {each_ms:.0f} ms each)")
 
 
 def main() -> None:
@@ -189,9 +186,8 @@ def main() -> None:
     table(ecgs, arguments.seed)
     raw = ecgs.in_millivolt
     print("\nOnly the ECGs in millivolt:")
-    only = {
-        name: getattr(ecgs, name)[raw] for name in ("scores", "positive", "known", "folds", "patients", "in_millivolt")
-    }
+    arrays = ("scores", "positive", "known", "folds", "patients", "in_millivolt")
+    only = {name: getattr(ecgs, name)[raw] for name in arrays}
     table(Corpus(names=ecgs.names, cuts=ecgs.cuts, **only), arguments.seed)
     speed(arguments.ptbxl, 200)
     sys.stdout.flush()
