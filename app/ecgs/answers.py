@@ -23,15 +23,15 @@ from app.ecgs.service import device_measurements
 from app.ecgs.tables import Ecg
 from app.kit.problems import Problem
 from ml.formats import LEADS, Recording
-from ml.measurements import MEASUREMENTS, measure
+from ml.rules import read as read_by_rules
 from ml.signals import Preprocessing, Unusable, preprocess
 from ml.signals.preprocessing import Windows
 
 Stage = Literal["raw", "window"]
 Format = Literal["json", "npy", "packed"]
 
-_OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "axis_of_net", "t_axis": "axis_of_t"}
-"""Names of `ml.measurements` by ours; PR, QT and the axis of P are not measured here."""
+_OURS = {"heart_rate": "rate", "qrs_ms": "qrs_ms", "qrs_axis": "qrs_axis", "t_axis": "t_axis"}
+"""Names of what the rules measure by ours; PR, QT and the axis of P are not shown."""
 READ = 3.0  # times the stored samples: the peak while they are read back and written lead by lead
 WINDOWED = 6.0  # times: the peak while windows are made of them
 RATE_HEADER, UNIT_HEADER, GAIN_HEADER = "Sampling-Rate-Hz", "Signal-Unit", "Signal-Gain"
@@ -134,10 +134,8 @@ def measured(ecg: Ecg, ours: MeasurementsOut | None) -> Response:
 
 
 def _measured(recording: Recording) -> MeasurementsOut:
-    values = dict(
-        zip(MEASUREMENTS, measure(_windows(recording, Preprocessing()).values[0]).values.tolist(), strict=True)
-    )
-    return MeasurementsOut(by="overread", **{ours: values[name] for ours, name in _OURS.items()})
+    evidence = read_by_rules(recording).evidence
+    return MeasurementsOut(by="overread", **{ours: evidence.get(name) for ours, name in _OURS.items()})
 
 
 def _lead(recording: Recording, index: int) -> NDArray[np.float64]:

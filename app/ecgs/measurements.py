@@ -83,6 +83,7 @@ class EcgMeasurements(BaseModel):
     ecg_id: uuid.UUID
     device: MeasurementsOut | None = Field(description="Null: the device says nothing.")
     overread: MeasurementsOut | None = Field(
-        description="In the first ten seconds of the waveform: rate, QRS duration, and the axes of QRS and T; null: "
-        "there is no waveform here."
+        description="In the first ten seconds of the waveform that have a signal, as the rule reader measures them: "
+        "rate, QRS duration, and the axes of QRS and T, each null where no QRS can be read; null: there is no waveform "
+        "here."
     )

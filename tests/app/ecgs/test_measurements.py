@@ -10,6 +10,7 @@ from sqlalchemy import text
 from app.kit.database import Database
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
+from ml.rules import read
 
 DEVICE = {
     "heart_rate": 61,
@@ -83,3 +84,11 @@ def test_an_order_is_found_by_its_number_which_is_nowhere(client: httpx.Client, 
         for table in ("ecgs", "audit_log"):
             rows = session.execute(text(f"SELECT {table}::text FROM {table}")).scalars().all()
             assert not any("4711" in row.replace(ecg["id"], "") for row in rows)
+
+
+def test_what_is_measured_here_is_what_the_rules_measure(client: httpx.Client) -> None:
+    ecg = upload(client).json()
+    ours = client.get(f"/v1/ecgs/{ecg['id']}/measurements").json()["overread"]
+    evidence = read(next(simulate(1, seed=3)).recording).evidence
+    assert ours["qrs_ms"] == evidence["qrs_ms"]
+    assert ours["qrs_axis"] == pytest.approx(evidence["qrs_axis"], abs=0.06)
