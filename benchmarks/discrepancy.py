@@ -34,7 +34,7 @@ from ml.starter.ptbxl import LABELS, read_examples
 
 PTBXL = Path(__file__).resolve().parents[2] / "shared" / "data" / "ptbxl"
 KEYS = tuple(LABELS)
-SIMULATED, SEED = 2500, 21
+SIMULATED, SEED = 1500, 21
 RANDOM_CHANGES = 0.08
 FEWEST = 5  # positives that trees are grown from
 NAMES = {

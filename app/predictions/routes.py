@@ -150,7 +150,7 @@ def predict(
     """Ask a model about an ECG: `{"ecg_id": …}`, or an upload as in `POST /v1/ecgs`, which is stored as there.
 
     Per label: the score, the calibrated probability, the threshold, and, where there is a machine report (of the form,
-    else of the file), what it says and whether an expert would probably change it. `statements` are phrases in any
+    else of the file), what it says, and how probable it is that an expert changes it. `statements` are phrases in any
     wording that a CLIP or NegCLIP model compares the ECG with.
 
     `Prefer: respond-async` answers 202 at once, `Prefer: wait=10` after ten seconds without an answer; `Location`

@@ -5,7 +5,7 @@ import { EcgPaper } from "/static/ecg/paper.js";
 
 const SVG = "http://www.w3.org/2000/svg";
 const STATUS = { present: "present", uncertain: "hedged", negated: "denied", past: "of the past" };
-const DIFFERS = { likely_added: "an expert would probably add it", likely_removed: "an expert would probably remove it", agree: "" };
+const DIFFERS = { likely_added: "the model adds it", likely_removed: "the model removes it", agree: "" };
 const SOURCES = { machine: "The machine", overread: "The over-read" };
 
 const element = (name, attributes = {}, ...children) => {

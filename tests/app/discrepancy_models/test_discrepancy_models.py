@@ -161,45 +161,35 @@ def test_from_pairs_to_words_in_predictions_and_lists(
     later = client.get(f"/v1/predictions/{answer['id']}").json()["answer"]
     assert later["any_change"] is None and all(each["change"] is None for each in later["labels"])
 
-    # the folder of one that is deleted goes; predictions are answered without it
+    # what is erased is named
+    for gone, held in ((ecg_ids[1], 1), (client.get("/v1/ecgs?site=north").json()["items"][0]["id"], 2)):
+        assert client.delete(f"/v1/ecgs/{gone}").json()["discrepancy_models"] == [model["id"]]
+        assert client.get(f"/v1/discrepancy-models/{model['id']}").json()["holds_erased"] == held
+
+    # damage costs its words, not the answer
     place = Folders(settings.data_dir).place("discrepancy", uuid.UUID(model["id"]))
     assert folders.read_manifest(place).model is not None
     assert not list(settings.data_dir.rglob("pairs.parquet"))
-    assert client.delete(f"/v1/discrepancy-models/{model['id']}").status_code == 204
-    delete_objects(database, archive.store, Folders(settings.data_dir))
-    assert not place.exists()
-    assert client.get("/v1/discrepancy-models").json()["items"] == []
-    assert client.delete(f"/v1/discrepancy-models/{model['id']}").status_code == 404
+    trees = place / folders.TREES
+    content = trees.read_bytes()
+    trees.write_bytes(content[:-1])
     assert ask(ecg_ids[0])["any_change"] is None
-
-
-def test_what_is_erased_is_named_and_damage_costs_only_its_words(
-    client: httpx.Client,
-    settings: Settings,
-    database: Database,
-    archive: Archive,
-    ecg_ids: list[str],
-    make: Make,
-    ask: Ask,
-) -> None:
-    model = make(pairs=300)
-    assert model["pairs"] == 300
-    ask(ecg_ids[1])
-    [gone] = client.post("/v1/ecgs/search", json={"patient_id": f"P{PAIRS - 1}"}).json()["items"]  # of the newest 300
-    erased = client.delete(f"/v1/ecgs/{gone['id']}").json()
-    assert erased["discrepancy_models"] == [model["id"]]
-    assert client.get(f"/v1/discrepancy-models/{model['id']}").json()["holds_erased"] == 1
-    assert client.delete(f"/v1/ecgs/{ecg_ids[1]}").json()["discrepancy_models"] == []  # older than these
-
-    trees = Folders(settings.data_dir).place("discrepancy", uuid.UUID(model["id"])) / folders.TREES
-    trees.write_bytes(trees.read_bytes()[:-1])
-    assert ask(ecg_ids[0])["any_change"] is None
+    trees.write_bytes(content)
+    assert ask(ecg_ids[0])["any_change"] == calm["any_change"]
 
     # another model answers now
     with database.begin() as session:
         session.execute(text("UPDATE discrepancy_models SET model_id = NULL"))
     changed = client.get(f"/v1/discrepancy-models/{model['id']}").json()
     assert (changed["stale"], changed["in_use"]) == (["model"], False)
+    assert ask(ecg_ids[0])["any_change"] is None
+
+    # its folder goes with it
+    assert client.delete(f"/v1/discrepancy-models/{model['id']}").status_code == 204
+    delete_objects(database, archive.store, Folders(settings.data_dir))
+    assert not place.exists()
+    assert client.get("/v1/discrepancy-models").json()["items"] == []
+    assert client.delete(f"/v1/discrepancy-models/{model['id']}").status_code == 404
 
 
 def test_what_cannot_be_is_refused(

@@ -60,7 +60,7 @@ export function predictionPanel(prediction) {
         h("rect", { class: "probability-all", x: 0, y: 0, width, height: 8 }),
         h("rect", { class: positive ? "probability-yes" : "probability-no", x: 0, y: 0, width: (width * probability).toFixed(1), height: 8 }))),
       h("td", { class: "num", title: `The model gives ${name} a probability of ${percent}` }, percent),
-      h("td", {}, PREDICTED[discrepancy] ? h("span", { class: `chip chip-${discrepancy === "likely_added" ? "added" : "removed"}`, title: "What an expert would probably do to the machine's report" }, PREDICTED[discrepancy]) : positive ? "present" : ""));
+      h("td", {}, PREDICTED[discrepancy] ? h("span", { class: `chip chip-${discrepancy === "likely_added" ? "added" : "removed"}`, title: "Where the model differs from the machine's report" }, PREDICTED[discrepancy]) : positive ? "present" : ""));
   });
   return wide(panel("The model's prediction",
     h("p", { class: "muted" }, `Model ${prediction.model.name}. A bar is the probability that a label is present.`),
