@@ -32,6 +32,18 @@ class PairedEcg(NamedTuple):
     masks: Masks
 
 
+def count_pairs(session: Session, slot: int, simulated: bool, most: int) -> int:
+    """Count the pairs that can be compared, up to `most`."""
+    found = session.scalars(
+        text(
+            f"SELECT count(*) FROM (SELECT FROM pairs_{slot:d} p JOIN cells c ON c.id = p.cell_id "  # noqa: S608
+            "WHERE p.simulated = :simulated AND c.left_out = 0 LIMIT :most) some"
+        ),
+        {"simulated": simulated, "most": most},
+    )
+    return int(found.one())
+
+
 def newest_pairs(session: Session, slot: int, simulated: bool, most: int) -> list[uuid.UUID]:
     """Return the ECGs of the pairs that can be compared, the newest recordings first, at most `most`."""
     found = session.scalars(

@@ -37,7 +37,7 @@ def start_discrepancy_model(
     slot = active(session).slot
     assert slot is not None
     simulated = wants_simulated(session, given.simulated)
-    found = len(queries.newest_pairs(session, slot, simulated, FEWEST_PAIRS))
+    found = queries.count_pairs(session, slot, simulated, FEWEST_PAIRS)
     if found < FEWEST_PAIRS:
         kind = "simulated" if simulated else "real"
         raise invalid("pairs", f"there are {found} {kind} pairs; {FEWEST_PAIRS} are needed", "too_few")

@@ -48,7 +48,7 @@ class ChangeScorer:
     def change(self, ecg: Ecg, model_id: uuid.UUID, answer: Json, recording: Recording) -> Change | None:
         """Return the change that is probable, given the model's answer; None without machine report or model for it.
 
-        A discrepancy model whose files are gone costs its own words, never the answer.
+        None, too, where the discrepancy model's files are gone or damaged.
         """
         with self._database.begin() as session:
             asked = self._asked(session, ecg, model_id)

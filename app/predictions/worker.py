@@ -67,10 +67,17 @@ class Asking:
                 return {"error": {"code": "child_died", "detail": "the inference process died"}}
 
     def change(self, asked: Prediction | Trial, ecg: Ecg | None, reply: Json, recording: Recording) -> Change | None:
-        """Return what the discrepancy model in use makes of an answer, where there is one of a stored ECG."""
+        """Return what the discrepancy model in use makes of an answer, where there is one of a stored ECG.
+
+        Whatever goes wrong with it costs its own words, never the answer.
+        """
         if self.changes is None or ecg is None or reply.get("answer") is None:
             return None
-        return self.changes.change(ecg, asked.model_id, reply["answer"], recording)
+        try:
+            return self.changes.change(ecg, asked.model_id, reply["answer"], recording)
+        except Exception:
+            log.exception("change_not_predicted", prediction_id=str(asked.id))
+            return None
 
 
 def work(settings: Settings, child: WarmChild) -> None:

@@ -5,10 +5,10 @@ from collections.abc import Callable
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.discrepancy.calibrate import fit, probability
+from ml.discrepancy.calibrate import fit, is_learnt, probability
 from ml.discrepancy.folder import DIRECTIONS, Calibration
 from ml.discrepancy.pairs import Pairs
-from ml.discrepancy.split import FOLDS, Parts
+from ml.discrepancy.split import FOLDS, Parts, folds
 from ml.discrepancy.trees import Floats, Trees
 
 Bools = NDArray[np.bool_]
@@ -18,27 +18,26 @@ Grow = Callable[[Floats, Bools, int], Trees]
 class Grower:
     """Grows trees for each label: once for each fold without it, and once on all pairs that are fitted."""
 
-    def __init__(
-        self,
-        grow: Grow,
-        overread: Bools,
-        of_fold: NDArray[np.int64],
-        parts: Parts,
-        seed: int,
-    ) -> None:
-        self._grow, self._overread, self._of_fold, self._parts, self._seed = grow, overread, of_fold, parts, seed
+    def __init__(self, grow: Grow, fitted: Pairs, parts: Parts, seed: int) -> None:
+        self._grow, self._fitted, self._parts, self._seed = grow, fitted, parts, seed
+        self._of_fold = folds(fitted.patient, seed)
 
     def all(self, rows: Floats, say: Callable[[int], None]) -> tuple[Floats, list[Trees]]:
         """Return logits of each label, (n, labels) for rows (n, features), and the trees on all fitted pairs.
 
-        A fitted pair's logits are of trees that were grown without its fold. NaN in rows of neither part.
+        A fitted pair's logits are of trees that were grown without its fold. NaN in rows of neither part. Of a label
+        of which nothing can be learnt there is only the rate: nobody reads its trees.
         """
         fitted, held_out = self._parts.fitted, self._parts.held_out
-        logits = np.full((len(rows), self._overread.shape[1]), np.nan)
+        logits = np.full((len(rows), self._fitted.status.shape[1]), np.nan)
         grown: list[Trees] = []
         for label in range(logits.shape[1]):
             say(label)
-            positive = self._overread[:, label]
+            positive = self._fitted.overread[:, label]
+            if not self._can_learn(label):
+                grown.append(_rate(positive))
+                logits[fitted, label] = logits[held_out, label] = grown[-1].start
+                continue
             whole = self._of(rows[fitted], positive)
             for fold in range(FOLDS):
                 own = self._of_fold == fold
@@ -50,11 +49,19 @@ class Grower:
             grown.append(whole)
         return logits, grown
 
+    def _can_learn(self, label: int) -> bool:
+        machine, overread = self._fitted.machine[:, label], self._fitted.overread[:, label]
+        return is_learnt(overread[~machine]) or is_learnt(~overread[machine])
+
     def _of(self, rows: Floats, positive: Bools) -> Trees:
         if positive.all() or not positive.any():
-            rate = (positive.sum() + 0.5) / (len(positive) + 1)
-            return Trees(float(np.log(rate / (1 - rate))), [])
+            return _rate(positive)
         return self._grow(rows, positive, self._seed)
+
+
+def _rate(positive: Bools) -> Trees:
+    rate = (positive.sum() + 0.5) / (len(positive) + 1)
+    return Trees(float(np.log(rate / (1 - rate))), [])
 
 
 def calibrated(

@@ -23,7 +23,7 @@ from ml.discrepancy.cross_fit import Grower, any_change, calibrated
 from ml.discrepancy.features import Features
 from ml.discrepancy.folder import DIRECTIONS, FEWEST_PAIRS, Calibration
 from ml.discrepancy.pairs import NAMED, Pairs
-from ml.discrepancy.split import Parts, folds, split
+from ml.discrepancy.split import Parts, split
 from ml.discrepancy.table import MODEL, measure
 from ml.discrepancy.trees import Floats, Trees
 from ml.processes.events import Events
@@ -175,10 +175,10 @@ def learn(
     parts = split(pairs.patient, pairs.recorded_at, ~seen, seed)
     if not len(parts.held_out) or not len(parts.fitted):
         raise TooFewPairs("no pairs of other patients are left to measure on")
-    fitted, of_fold = pairs.at(parts.fitted), folds(pairs.patient[parts.fitted], seed)
+    fitted = pairs.at(parts.fitted)
     features = Features.of(fitted, labels, model_labels)
     rows = features.rows(pairs)
-    grower = Grower(grow, fitted.overread, of_fold, parts, seed)
+    grower = Grower(grow, fitted, parts, seed)
     subsets = {MODEL: np.arange(len(features.names))}
     subsets |= {name: features.columns(*beginnings) for name, beginnings in _SUBSETS.items()}
     scores: dict[str, Floats] = {"prior": baselines.prior(pairs, parts.fitted)}
