@@ -37,7 +37,7 @@ def count_pairs(session: Session, slot: int, simulated: bool, most: int) -> int:
     found = session.scalars(
         text(
             f"SELECT count(*) FROM (SELECT FROM pairs_{slot:d} p JOIN cells c ON c.id = p.cell_id "  # noqa: S608
-            "WHERE p.simulated = :simulated AND c.left_out = 0 LIMIT :most) some"
+            "WHERE p.simulated = :simulated AND c.left_out = 0 LIMIT :most) few"
         ),
         {"simulated": simulated, "most": most},
     )
