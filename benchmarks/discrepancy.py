@@ -1,17 +1,18 @@
-"""Is what an expert changes predictable? `python -m benchmarks.discrepancy FOLDER [ptbxl simulated random]`.
+"""Is what an expert changes predictable? `python -m benchmarks.discrepancy FOLDER [PART …]`; all parts unless given.
 
 `ptbxl`: the rule reader (`ml.rules`) is the machine, PTB-XL's codes are the expert, on real waveforms. The model whose
 probabilities are read is boosted trees on measurements; each ECG's logits are of trees that were grown without its
-folds, calibrated on the others' logits. `simulated`: simulated ECGs, whose signal shows what the expert says and whose
-machine errs as Table A.1 says; the starter model is the model. `random`: the same ECGs, but the expert changes each
-statement at random: there is nothing to learn.
+folds, calibrated on the others' logits. `ptbxl_axis`: those of them whose axis PTB-XL states. `made`: made pairs of two
+labels, where the machine errs more at one site and hedges where it errs (`tests/ml/discrepancy/made.py`). `random`: the
+same, but the expert changes statements at random: there is nothing to learn. `simulated`: simulated ECGs, whose signal
+shows what the expert says and whose machine errs as Table A.1 says; the starter model is the model.
 
 FOLDER keeps the pairs; a second run reads them from there.
 """
 
 import argparse
 import csv
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -31,11 +32,13 @@ from ml.measurements import MEASUREMENTS, measure
 from ml.rules import read_window
 from ml.starter import BUNDLE
 from ml.starter.ptbxl import LABELS, read_examples
+from tests.ml.discrepancy.made import LABELS as MADE_LABELS
+from tests.ml.discrepancy.made import made_rows
 
 PTBXL = Path(__file__).resolve().parents[2] / "shared" / "data" / "ptbxl"
 KEYS = tuple(LABELS)
 SIMULATED, SEED = 1500, 21
-RANDOM_CHANGES = 0.08
+MADE = 4000
 FEWEST = 5  # positives that trees are grown from
 NAMES = {
     "model": "discrepancy model",
@@ -103,10 +106,11 @@ def simulated() -> Iterator[dict[str, Any]]:
         }
 
 
-def at_random(pairs: Pairs) -> Pairs:
-    """Return the pairs with an over-read that changes statements at random."""
-    flips = np.random.default_rng(SEED).random(pairs.overread.shape) < RANDOM_CHANGES
-    return Pairs(**{**vars(pairs), "overread": pairs.machine ^ flips})
+def with_axis(pairs: Pairs) -> Pairs:
+    """Return the pairs of ECGs whose axis PTB-XL states; elsewhere an axis counts as not said."""
+    with (PTBXL / "ptbxl_database.csv").open(newline="", encoding="utf-8") as table:
+        stated = {row["ecg_id"] for row in csv.DictReader(table) if row["heart_axis"]}
+    return pairs.at(np.array([ecg_id in stated for ecg_id in pairs.ecg_id.tolist()]))
 
 
 def _cross_validated(
@@ -142,22 +146,32 @@ def _mask(said: Any) -> int:
     return sum(1 << bit for bit, each in enumerate(said) if each)
 
 
-def collected(folder: Path, name: str) -> Pairs:
+PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
+    "ptbxl": ptbxl,
+    "ptbxl_axis": ptbxl,
+    "made": lambda: iter(made_rows(MADE, SEED)),
+    "random": lambda: iter(made_rows(MADE, SEED, signal=False)),
+    "simulated": simulated,
+}
+
+
+def collected(folder: Path, part: str, labels: int) -> Pairs:
     """Return the pairs, from the folder where they are there."""
-    path = folder / f"{name}.parquet"
+    path = folder / f"{part.removesuffix('_axis')}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         building = path.with_suffix(".building")
         with PairsFile(building) as file:
-            for row in ptbxl() if name == "ptbxl" else simulated():
+            for row in PARTS[part]():
                 file.append(row)
         building.rename(path)
-    return read(path, len(KEYS), len(KEYS))
+    pairs = read(path, labels, labels)
+    return with_axis(pairs) if part == "ptbxl_axis" else pairs
 
 
-def show(name: str, pairs: Pairs) -> None:
+def show(name: str, pairs: Pairs, labels: tuple[str, ...]) -> None:
     """Learn, and print the tables."""
-    made = learn(pairs, KEYS, KEYS, seen=np.zeros(len(pairs), np.bool_))
+    made = learn(pairs, labels, labels, seen=np.zeros(len(pairs), np.bool_))
     split = made.described()["split"]
     print(f"\n## {name}\n\n{split}")
     for part, table in made.table.items():
@@ -194,11 +208,11 @@ def main() -> None:
     """Run what was asked for."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
-    parser.add_argument("parts", nargs="*", default=["ptbxl", "simulated", "random"])
+    parser.add_argument("parts", nargs="*", default=list(PARTS))
     given = parser.parse_args()
     for part in given.parts:
-        pairs = collected(given.folder, "ptbxl" if part == "ptbxl" else "simulated")
-        show(part, at_random(pairs) if part == "random" else pairs)
+        labels = MADE_LABELS if part in ("made", "random") else KEYS
+        show(part, collected(given.folder, part, len(labels)), labels)
 
 
 if __name__ == "__main__":
