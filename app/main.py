@@ -17,6 +17,7 @@ from app.auth.passwords.hashing import Passwords
 from app.auth.routes import router as access
 from app.auth.sessions.cookies import Cookies
 from app.auth.users.routes import router as users
+from app.bulk_predictions.routes import router as bulk_predictions
 from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
@@ -77,7 +78,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, interchange, reports, rule_readings, labels, disagreement, snapshots, drilldown, readers),
     *(exports, imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
-    *(discrepancy_models, over_read_audit),
+    *(discrepancy_models, over_read_audit, bulk_predictions),
     *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )
 

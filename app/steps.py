@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sqlalchemy.orm import Session
 
+from app.bulk_predictions.tasks import predict
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
 from app.discrepancy_models.tasks import learn
@@ -33,6 +34,7 @@ KINDS: dict[str, JobKind] = {
     "preview": JobKind("cpu", preview),
     "export": JobKind("cpu", export),
     "over_read_audit": JobKind("cpu", audit),
+    "predict": JobKind("cpu", predict),
 }
 QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)

@@ -27,6 +27,7 @@ from app.kit.folders import open_folders
 from app.main import create_app
 from app.models.starter import ensure_starter
 from ml.corpus.simulator.ledger import table_a1
+from tests.app.inferring import inferring
 from tests.browser import sites, walk
 from tests.browser.chromium import FLAGS, program
 from tests.browser.sites import Site
@@ -138,7 +139,7 @@ def filled() -> Iterator[Site]:
         archive = simulation.Archive(table_a1(PAIRS), PAIRS, SEED)
         simulation.load(database, site.settings, "admin", archive, progress=lambda *_: None)
         database.close()
-        with TestClient(create_app(site.settings)) as client, sites.inferring(site):
+        with TestClient(create_app(site.settings)) as client, inferring(site.settings):
             whole = replace(site, ids=fill(client, site))
         with sites.serving(whole) as served:
             yield served

@@ -33,7 +33,7 @@ SHOWS_NO_PATIENT = frozenset(
         *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
         *("start_discrepancy_model", "list_discrepancy_models", "get_discrepancy_model", "delete_discrepancy_model"),
         *("show_discrepancy_models", "show_discrepancy_model"),
-        "start_export",
+        *("start_export", "start_bulk_prediction"),
         *("start_study", "get_study", "get_study_file"),
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
         "preview_vocabulary",  # recorded where it shows ECGs

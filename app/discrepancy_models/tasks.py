@@ -23,7 +23,7 @@ from app.jobs.run import Finish, JobFailed, JobRun
 from app.kit.database import Json
 from app.kit.store import ObjectFault
 from app.models import queries as models
-from app.predictions.child import ChildDied, WarmChild
+from app.predictions.child import AboutEcg, ChildDied, WarmChild
 from app.vocabularies.queries import hold
 from app.vocabularies.service import Labelers
 from ml.discrepancy.fit import OUT
@@ -176,9 +176,8 @@ class Asking:
         if self._bundle is None:
             return measured
         try:
-            reply = self._child.ask(
-                self._bundle, recording.millivolts(), recording.sampling_rate_hz, phrases=(), timeout_s=ANSWER_WITHIN_S
-            )
+            question = AboutEcg(self._bundle, recording.millivolts(), recording.sampling_rate_hz)
+            [reply] = self._child.ask([question], timeout_s=ANSWER_WITHIN_S)
         except ChildDied as died:
             self._deaths += 1
             if self._deaths > MOST_DEATHS:

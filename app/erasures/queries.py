@@ -203,7 +203,7 @@ def end_exports(session: Session) -> list[str]:
     ended = session.scalars(
         text(
             "UPDATE jobs SET result = jsonb_set(result, '{files}', '[]') "
-            "WHERE kind = 'export' AND state = 'succeeded' AND result -> 'files' <> '[]' RETURNING id"
+            "WHERE kind IN ('export', 'predict') AND state = 'succeeded' AND result -> 'files' <> '[]' RETURNING id"
         )
     )
     return [f"exports/{job_id}" for job_id in ended]

@@ -3,7 +3,7 @@
 import uuid
 from typing import Annotated
 
-from fastapi import APIRouter, File, Form, Path, Request, Response, UploadFile
+from fastapi import APIRouter, File, Form, Path, Query, Request, Response, UploadFile
 from sqlalchemy.orm import Session
 
 from app.auth.access import AdminUser, ResearcherUser, ViewerUser
@@ -11,7 +11,6 @@ from app.datasets.queries import by_id as dataset_by_id
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
 from app.jobs.service import StartJob
-from app.kit import audit
 from app.kit.database import SessionDep
 from app.kit.deferred import Deferred
 from app.kit.files import FilesDep
@@ -22,6 +21,7 @@ from app.kit.text import Name
 from app.models import queries
 from app.models.bundles import MEDIA_TYPE, Received, Registry, bundle_file, send
 from app.models.extras import check_text_extra
+from app.models.promotion import Promotions, put_probe
 from app.models.schemas import SUPERVISED, ModelCard, ModelOut, TrainingIn
 from app.models.tables import Model
 
@@ -157,17 +157,25 @@ def get_model_plot(
     return Deferred(lambda: bundle_file(files, model_id, f"plots/{name}", "image/svg+xml"))
 
 
-@router.post("/models/{model_id}/promote", responses=responses(404, 422))
-def promote_model(model_id: uuid.UUID, session: SessionDep, user: AdminUser) -> ModelOut:
-    """Let this model answer the predictions that name no model."""
-    model = _find(session, model_id)
-    before = queries.promoted(session)
-    queries.promote(session, model)
-    earlier = {"promoted": before.id} if before is not None else None
-    audit.record(
-        session, user.name, "promote", "model", resource_id=model.id, before=earlier, after={"promoted": model.id}
-    )
-    return ModelOut.of(model)
+@router.post(
+    "/models/{model_id}/promote",
+    response_model=ModelOut,
+    responses=responses(404, 409, 422, 503),
+)
+def promote_model(
+    model_id: uuid.UUID,
+    promotions: Annotated[Promotions, made_by(Promotions)],
+    session: SessionDep,
+    user: AdminUser,
+    force: Annotated[bool, Query(description="Also where its decisions do not stand still (its card).")] = False,
+) -> Response:
+    """Let this model answer the predictions that name no model.
+
+    An inference worker loads it and asks it about a simulated ECG first, while the model before goes on answering. 409,
+    and nothing changes, where it does not answer, or where small changes of an ECG change too many of its decisions.
+    """
+    probe = put_probe(session, _find(session, model_id), user.name, force=force)
+    return Deferred(lambda: promotions.promote(probe))  # after the commit: only then can it be answered
 
 
 def _find(session: Session, model_id: uuid.UUID) -> Model:

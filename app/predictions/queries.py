@@ -1,8 +1,9 @@
 """SQL of predictions: asking, claiming, answering."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import timedelta
+from itertools import takewhile
 from typing import TypeVar
 
 from sqlalchemy import func, or_, select, text, update
@@ -55,24 +56,24 @@ def ended(session: Session, kind: type[Asked], question_ids: Sequence[uuid.UUID]
     return session.scalars(select(kind).where(kind.id.in_(question_ids), over)).all()
 
 
-def claim_oldest(session: Session, kind: type[Asked], lease_s: float) -> Asked | None:
-    """Claim the oldest question of a kind that is open, or whose lease has expired."""
-    oldest = (
-        select(kind.id)
-        .where(
-            or_(
-                kind.state == "open",
-                (kind.state == "claimed") & (kind.lease_expires_at < func.now()),
-            )
-        )
-        .order_by(kind.created_at)
-        .limit(1)
-        .with_for_update(skip_locked=True)
-        .scalar_subquery()
-    )
-    return session.scalar(
+def claim(
+    session: Session, kind: type[Asked], lease_s: float, most: int, *, models: Collection[uuid.UUID] | None = None
+) -> list[Asked]:
+    """Claim the oldest questions of a kind that are open, or whose lease has expired; only those to `models`, if given.
+
+    One that was claimed before is claimed alone: it may have ended its worker, and would end others' leases with it.
+    """
+    claimable = or_(kind.state == "open", (kind.state == "claimed") & (kind.lease_expires_at < func.now()))
+    chosen = select(kind.id, kind.attempts).where(claimable)
+    if models is not None:
+        chosen = chosen.where(kind.model_id.in_(models))
+    found = session.execute(chosen.order_by(kind.created_at).limit(most).with_for_update(skip_locked=True)).all()
+    if not found:
+        return []
+    fresh = [row.id for row in takewhile(lambda row: row.attempts == 0, found)]
+    claimed = session.scalars(
         update(kind)
-        .where(kind.id == oldest)
+        .where(kind.id.in_(fresh or [found[0].id]))
         .values(
             state="claimed",
             lease_expires_at=func.now() + timedelta(seconds=lease_s),
@@ -81,15 +82,26 @@ def claim_oldest(session: Session, kind: type[Asked], lease_s: float) -> Asked |
         .returning(kind)
         .execution_options(populate_existing=True)
     )
+    return sorted(claimed, key=lambda each: each.created_at)
 
 
-def extend(session: Session, asked: Question, lease_s: float) -> None:
-    """Extend the lease of a claimed question."""
+def extend(session: Session, asked: Sequence[Question], lease_s: float) -> None:
+    """Extend the leases of claimed questions."""
+    for kind in {type(each) for each in asked}:
+        session.execute(
+            update(kind)
+            .where(kind.id.in_([each.id for each in asked]), kind.state == "claimed")
+            .values(lease_expires_at=func.now() + timedelta(seconds=lease_s))
+        )
+
+
+def give_back(session: Session, asked: Question) -> None:
+    """Open a claimed question again, for any worker."""
     kind = type(asked)
     session.execute(
         update(kind)
         .where(kind.id == asked.id, kind.state == "claimed")
-        .values(lease_expires_at=func.now() + timedelta(seconds=lease_s))
+        .values(state="open", lease_expires_at=None, attempts=kind.attempts - 1)
     )
 
 

@@ -2,6 +2,7 @@
 
 import uuid
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 from sqlalchemy import ARRAY, CheckConstraint, ForeignKey, Index, Text, text
 from sqlalchemy.orm import Mapped, mapped_column
@@ -11,6 +12,9 @@ from app.kit.database import Base, CreatedAt, Id, Json
 
 class Question:
     """What every question to a model has. Inference workers claim open rows and write the answer into them."""
+
+    if TYPE_CHECKING:
+        model_id: Mapped[uuid.UUID]
 
     id: Mapped[Id]
     state: Mapped[str] = mapped_column(server_default="open")

@@ -1,12 +1,16 @@
-"""The inference worker: it takes questions from the database, asks its inference process, and writes the answers."""
+"""The inference worker: it takes questions from the database, asks its inference process, and writes the answers.
+
+Questions that wait are taken together, up to `MOST_AT_ONCE`, and answered together.
+"""
 
 import signal
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from collections.abc import Callable, Sequence
+from contextlib import AbstractContextManager, ExitStack
 from dataclasses import dataclass
 from functools import partial
+from typing import Self
 
 import psycopg
 import structlog
@@ -16,11 +20,12 @@ from app.discrepancy_models.scoring import Change, ChangeScorer
 from app.ecgs import queries as ecgs
 from app.ecgs.service import Archive, record_fault
 from app.ecgs.tables import Ecg
-from app.kit.database import CONNECTING, TRANSIENT, Database, Json
-from app.kit.folders import Folders, open_folders
+from app.kit.database import CONNECTING, TRANSIENT, Database
+from app.kit.folders import open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
 from app.predictions import queries
-from app.predictions.child import ChildDied, WarmChild
+from app.predictions.child import Reply, WarmChild
+from app.predictions.slot import AskedAbout, Put, Replies, Slot
 from app.predictions.tables import Prediction
 from app.settings import Settings
 from app.trials import queries as trials
@@ -31,53 +36,30 @@ from ml.formats.waveform import decode
 log = structlog.get_logger(__name__)
 
 ACTOR = "inference worker"
+MOST_AT_ONCE = 16
 LOOK_S = 1.0  # a question whose notification was lost waits at most this long
-ANSWER_WITHIN_S = 60.0
-LEASE_S = 6.0  # after a worker is killed, its question is free after this long
+LEASE_S = 6.0  # after a worker is killed, its questions are free after this long
 WRITE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses before an answer is written again
 
 
 @dataclass(frozen=True)
-class Asking:
-    """The inference process, and where the waveforms and models are that it is asked about."""
+class Desk:
+    """What a worker answers questions with."""
 
-    child: WarmChild
+    database: Database
     archive: Archive
-    folders: Folders
-    changes: ChangeScorer | None = None
+    slot: Slot
+    attempts: int
+    changes: ChangeScorer
+    scoring: threading.Lock  # a model that was just loaded is asked by a thread of its own
 
-    def reply(self, asked: Prediction | Trial, recording: Recording) -> Json:
-        """Return the process's reply to a question about a recording."""
-        with ExitStack() as stack:
-            try:
-                bundle = stack.enter_context(self.folders.opened("models", asked.model_id))
-            except ObjectFault:
-                detail = "the model's files are missing, or are not those that were registered"
-                return {"error": {"code": "bundle_damaged", "detail": detail}}
-            try:
-                return self.child.ask(
-                    bundle,
-                    recording.millivolts(),
-                    recording.sampling_rate_hz,
-                    phrases=asked.phrases if isinstance(asked, Prediction) else (),
-                    timeout_s=ANSWER_WITHIN_S,
-                )
-            except ChildDied as died:
-                log.error("inference_child_died", prediction_id=str(asked.id), why=str(died))
-                return {"error": {"code": "child_died", "detail": "the inference process died"}}
-
-    def change(self, asked: Prediction | Trial, ecg: Ecg | None, reply: Json, recording: Recording) -> Change | None:
-        """Return what the discrepancy model in use makes of an answer, where there is one of a stored ECG.
-
-        Whatever goes wrong with it costs its own words, never the answer.
-        """
-        if self.changes is None or ecg is None or reply.get("answer") is None:
-            return None
-        try:
-            return self.changes.change(ecg, asked.model_id, reply["answer"], recording)
-        except Exception:
-            log.exception("change_not_predicted", prediction_id=str(asked.id))
-            return None
+    @classmethod
+    def of(cls, settings: Settings, database: Database, child: WarmChild) -> Self:
+        """Return the desk of a worker of this deployment."""
+        archive = Archive.of(settings)
+        folders = open_folders(settings, archive.store)
+        changes = ChangeScorer(database, folders)
+        return cls(database, archive, Slot(child, folders), settings.job_attempts, changes, threading.Lock())
 
 
 def work(settings: Settings, child: WarmChild) -> None:
@@ -91,61 +73,69 @@ def work(settings: Settings, child: WarmChild) -> None:
 def work_until(stopping: threading.Event, settings: Settings, child: WarmChild) -> None:
     """Answer questions, oldest first, until `stopping` is set; while the database is away, wait for it."""
     database = Database(settings)
-    archive = Archive.of(settings)
-    folders = open_folders(settings, archive.store)
-    asking = Asking(child, archive, folders, ChangeScorer(database, folders))
+    desk = Desk.of(settings, database, child)
     while not stopping.is_set():
         try:
-            _listen(database, asking, settings, stopping)
+            _listen(desk, stopping)
         except (psycopg.Error, *TRANSIENT) as error:
             log.warning("inference_waits", error=type(error).__name__)
             stopping.wait(LOOK_S)
+    desk.slot.close()
     database.close()
 
 
-def _listen(database: Database, asking: Asking, settings: Settings, stopping: threading.Event) -> None:
-    url = database.url.replace("postgresql+psycopg://", "postgresql://", 1)
+def _listen(desk: Desk, stopping: threading.Event) -> None:
+    url = desk.database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(url, autocommit=True, **CONNECTING) as listening:
         listening.execute(f"LISTEN {queries.CHANNEL}")
         while not stopping.is_set():
-            while not stopping.is_set() and _answer_one(database, asking, settings):
+            while not stopping.is_set() and answer_some(desk):
                 pass
             for _ in listening.notifies(timeout=LOOK_S, stop_after=1):
                 pass
 
 
-def _answer_one(database: Database, asking: Asking, settings: Settings) -> bool:
-    """Answer the oldest question. Return False when there is none. No failure of one question ends the worker."""
-    with database.begin() as session:
-        for kind in (Prediction, Trial):
-            queries.bury(session, kind, settings.job_attempts)
-        trials.sweep(session)
-        asked = queries.claim_oldest(session, Prediction, LEASE_S) or queries.claim_oldest(session, Trial, LEASE_S)
-        if asked is None:
+def answer_some(desk: Desk) -> bool:
+    """Answer the oldest questions. Return False when there are none. No failure of one question ends the worker."""
+    with desk.database.begin() as session:
+        asked = _claimed(session, desk)
+        if not asked:
             return False
-        ecg = ecgs.by_id(session, asked.ecg_id) if isinstance(asked, Prediction) else None
-        read = _reader_of(session, asking.archive, asked, ecg)
-    with _lease_kept(database, asked):
-        change = None
-        try:
-            recording = read()
-            reply = asking.reply(asked, recording)
-            change = asking.change(asked, ecg, reply, recording)
-        except ObjectFault as fault:
-            _write(database, partial(_fail_by_fault, asked=asked, fault=fault))
-            return True
-        except StoreUnavailable as error:
-            reply = {"error": {"code": "store_unavailable", "detail": str(error)}}
-        except Exception as error:
-            log.exception("prediction_failed", prediction_id=str(asked.id))
-            reply = {"error": {"code": "failed", "detail": f"the question could not be put ({type(error).__name__})"}}
-        _write(database, lambda session: _end(session, asked, reply, change))
+        about = [ecgs.by_id(session, each.ecg_id) if isinstance(each, Prediction) else None for each in asked]
+        readers = [
+            (each, ecg, _reader_of(session, desk.archive, each, ecg)) for each, ecg in zip(asked, about, strict=True)
+        ]
+    with ExitStack() as stack:
+        stack.enter_context(_Lease(desk.database, asked))
+        put = [
+            Put(each, recording, ecg)
+            for each, ecg, read in readers
+            if (recording := _read(desk, each, read)) is not None
+        ]
+        known = [each for each in put if desk.slot.can_ask(each.asked.model_id)]
+        if others := [each for each in put if each not in known]:
+            first = [each for each in others if each.asked.model_id == others[0].asked.model_id]
+            _give_back(desk.database, [each.asked for each in others if each not in first])
+            held = _Lease(desk.database, [each.asked for each in first])
+            held.__enter__()
+            desk.slot.load_and_ask(first, partial(_end, desk), partial(_loaded, desk.database, held))
+        if known:
+            desk.slot.ask(known, partial(_end, desk))
     return True
 
 
-def _reader_of(
-    session: Session, archive: Archive, asked: Prediction | Trial, ecg: Ecg | None
-) -> Callable[[], Recording]:
+def _claimed(session: Session, desk: Desk) -> list[AskedAbout]:
+    for kind in (Prediction, Trial):
+        queries.bury(session, kind, desk.attempts)
+    trials.sweep(session)
+    models = desk.slot.known()
+    asked: list[AskedAbout] = [*queries.claim(session, Prediction, LEASE_S, MOST_AT_ONCE, models=models)]
+    if len(asked) < MOST_AT_ONCE:
+        asked += queries.claim(session, Trial, LEASE_S, MOST_AT_ONCE - len(asked), models=models)
+    return asked
+
+
+def _reader_of(session: Session, archive: Archive, asked: AskedAbout, ecg: Ecg | None) -> Callable[[], Recording]:
     """Return what reads the recording that is asked about, without the session."""
     if isinstance(asked, Trial):
         return partial(decode, trials.waveform(session, asked.id))
@@ -153,51 +143,109 @@ def _reader_of(
     return partial(archive.waveform, ecg)
 
 
-def _end(session: Session, asked: Prediction | Trial, reply: Json, change: Change | None) -> None:
-    if reply.get("answer") is not None:
-        queries.answer(session, asked, {**reply["answer"], **({"change": change.shown} if change is not None else {})})
-        if change is not None:
-            change.keep(session)
-    else:
-        queries.fail(session, asked, reply.get("error") or {"code": "no_answer", "detail": "no answer"})
+def _read(desk: Desk, asked: AskedAbout, read: Callable[[], Recording]) -> Recording | None:
+    """Return the recording of a question; None where there is none, which is then its answer."""
+    try:
+        return read()
+    except ObjectFault as fault:
+        _write(desk.database, partial(_fail_by_fault, asked=asked, fault=fault))
+        return None
+    except StoreUnavailable as error:
+        why = {"code": "store_unavailable", "detail": str(error)}
+    except Exception as error:
+        log.exception("prediction_failed", prediction_id=str(asked.id))
+        why = {"code": "failed", "detail": f"the question could not be put ({type(error).__name__})"}
+    _write(desk.database, partial(queries.fail, asked=asked, error=why))
+    return None
 
 
-def _fail_by_fault(session: Session, asked: Prediction | Trial, fault: ObjectFault) -> None:
+def _end(desk: Desk, replies: Replies) -> None:
+    """Write answers, in one transaction."""
+    changes = [_change(desk, put, reply) for put, reply in replies]
+
+    def write(session: Session) -> None:
+        for (put, reply), change in zip(replies, changes, strict=True):
+            if reply.get("answer") is None:
+                error = reply.get("error") or {"code": "no_answer", "detail": "no answer"}
+                queries.fail(session, put.asked, error)
+                continue
+            shown = {"change": change.shown} if change is not None else {}
+            queries.answer(session, put.asked, {**reply["answer"], **shown})
+            if change is not None:
+                change.keep(session)
+
+    _write(desk.database, write)
+
+
+def _change(desk: Desk, put: Put, reply: Reply) -> Change | None:
+    """Return what the discrepancy model in use makes of an answer, where there is one of a stored ECG.
+
+    Whatever goes wrong with it costs its own words, never the answer.
+    """
+    if put.ecg is None or reply.get("answer") is None:
+        return None
+    with desk.scoring:
+        try:
+            return desk.changes.change(put.ecg, put.asked.model_id, reply["answer"], put.recording)
+        except Exception:
+            log.exception("change_not_predicted", prediction_id=str(put.asked.id))
+            return None
+
+
+def _give_back(database: Database, asked: Sequence[AskedAbout]) -> None:
+    def write(session: Session) -> None:
+        for each in asked:
+            queries.give_back(session, each)
+
+    if asked:
+        _write(database, write)
+
+
+def _loaded(database: Database, held: "_Lease") -> None:
+    """Let the worker look for the questions to the model that was loaded."""
+    held.__exit__()
+    _write(database, queries.wake)
+
+
+def _fail_by_fault(session: Session, asked: AskedAbout, fault: ObjectFault) -> None:
     queries.fail(session, asked, {"code": fault.code, "detail": str(fault)})
     if isinstance(asked, Prediction):
         record_fault(session, ACTOR, asked.ecg_id, fault)
 
 
-def _write(database: Database, write: Callable[[Session], None]) -> None:
+def _write(database: Database, write: Callable[[Session], object]) -> None:
     """Write in a transaction of its own; repeat it after a failure of the database, so that no answer is lost."""
     for pause_s in WRITE_AGAIN_S:
         try:
             with database.begin() as session:
-                return write(session)
+                write(session)
+                return
         except TRANSIENT as error:
             log.warning("answer_written_again", error=type(error).__name__)
             time.sleep(pause_s)
     with database.begin() as session:
-        return write(session)
+        write(session)
 
 
-@contextmanager
-def _lease_kept(database: Database, asked: Prediction | Trial) -> Iterator[None]:
-    """Extend the lease of a question while the block runs, so that no other worker claims it."""
-    over = threading.Event()
+class _Lease(AbstractContextManager[None]):
+    """Extends the leases of questions while the block runs, so that no other worker claims them."""
 
-    def keep() -> None:
-        while not over.wait(LEASE_S / 3):
+    def __init__(self, database: Database, asked: Sequence[AskedAbout]) -> None:
+        self._database, self._asked = database, asked
+        self._over = threading.Event()
+        self._thread = threading.Thread(target=self._keep, name="prediction-lease", daemon=True)
+
+    def __enter__(self) -> None:
+        self._thread.start()
+
+    def __exit__(self, *_: object) -> None:
+        self._over.set()
+        self._thread.join()
+
+    def _keep(self) -> None:
+        while not self._over.wait(LEASE_S / 3):
             try:
-                with database.begin() as session:
-                    queries.extend(session, asked, LEASE_S)
+                with self._database.begin() as session:
+                    queries.extend(session, self._asked, LEASE_S)
             except TRANSIENT as error:
                 log.warning("lease_not_kept", error=type(error).__name__)
-
-    thread = threading.Thread(target=keep, name="prediction-lease", daemon=True)
-    thread.start()
-    try:
-        yield
-    finally:
-        over.set()
-        thread.join()

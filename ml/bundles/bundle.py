@@ -97,6 +97,57 @@ class TextPart(_Part):
     with_bias: bool
 
 
+class Integers(_Part):
+    """The model's ECG network in 8-bit integers, as it answers where there is no GPU.
+
+    Attributes
+    ----------
+    ranges
+        The lowest and highest value of each activation, as `ml.networks.onnx_graph.observe` found them.
+    labels
+        The operating points, chosen again on this network's logits.
+    windows
+        How many windows of the validation split they were chosen on.
+    auroc, float_auroc
+        Macro AUROC of this network and of the one in float32 on these windows; None where no label has both classes.
+    """
+
+    ranges: Annotated[dict[str, tuple[float, float]], Field(max_length=1000)]
+    labels: tuple[BundleLabel, ...]
+    windows: Annotated[int, Field(ge=1)]
+    auroc: float | None
+    float_auroc: float | None
+
+    @field_validator("ranges")
+    @classmethod
+    def _with_zero(cls, ranges: dict[str, tuple[float, float]]) -> dict[str, tuple[float, float]]:
+        if not all(low <= 0 <= high for low, high in ranges.values()):
+            raise ValueError("a range of activations holds zero")
+        return ranges
+
+
+class Stability(_Part):
+    """How a model's decisions stand still when an ECG is changed a little: see `ml.inference.stability`.
+
+    Attributes
+    ----------
+    ecgs
+        How many ECGs were changed, and `source`, which.
+    identical
+        The share of decisions (a label of an ECG) that stay, by change.
+    whole
+        The share of ECGs of which every decision stays, by change.
+    labels
+        By label and change: the share of identical decisions, and the largest difference of probabilities.
+    """
+
+    ecgs: Annotated[int, Field(ge=1)]
+    source: Annotated[str, Field(max_length=200)]
+    identical: dict[str, Probability]
+    whole: dict[str, Probability]
+    labels: dict[str, dict[str, tuple[Probability, Probability]]]
+
+
 class Manifest(_Part):
     """The content of `bundle.json`.
 
@@ -115,6 +166,8 @@ class Manifest(_Part):
     leads: tuple[str, ...] = LEADS
     text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
+    integers: Integers | None = None
+    stability: Stability | None = None
     preprocessing: dict[str, Any]
     dataset_sha256: str
     dataset: dict[str, Any] = {}
@@ -131,6 +184,14 @@ class Manifest(_Part):
             raise ValueError("encoder: a resnet1d states its size there, and no other architecture does")
         if (self.architecture == "own") != (self.own_encoder is not None):
             raise ValueError("own_encoder: a model with its own encoder names it there, and no other model does")
+        return self
+
+    @model_validator(mode="after")
+    def _same_labels_in_integers(self) -> Self:
+        if self.integers is not None and [label.key for label in self.integers.labels] != [
+            label.key for label in self.labels
+        ]:
+            raise ValueError("integers: its labels are not the model's")
         return self
 
     @field_validator("leads")
@@ -195,6 +256,12 @@ def save(
         (building / name).write_bytes(content)
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
     complete = Manifest.model_validate({**complete.to_dict(), "files": hashes})
+    _put(building, complete, folder)
+    return complete
+
+
+def _put(building: Path, complete: Manifest, folder: Path) -> None:
+    """Write the manifest of a bundle that is being built, and move it to its place."""
     text = json.dumps(complete.to_dict(), indent=2, allow_nan=False).encode()
     (building / "bundle.json").write_bytes(text)
     (building / SEAL).write_bytes(_seal(text))
@@ -207,6 +274,21 @@ def save(
         shutil.rmtree(old)
     building.rename(folder)
     sync(folder.parent)
+
+
+def amend(folder: Path, changes: Mapping[str, Any], describe: Callable[[Manifest], Mapping[str, bytes]]) -> Manifest:
+    """Change fields of a bundle's manifest, and the files that `describe` returns for it by name. Weights stay."""
+    manifest = read_manifest(folder)
+    complete = Manifest.model_validate({**manifest.to_dict(), **json_safe(changes)})
+    building = folder.with_name(f".{folder.name}.building")
+    shutil.rmtree(building, ignore_errors=True)
+    shutil.copytree(folder, building)
+    files = describe(complete)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in files.items()}
+    complete = Manifest.model_validate({**complete.to_dict(), "files": {**manifest.files, **hashes}})
+    for name, content in files.items():
+        (building / name).write_bytes(content)
+    _put(building, complete, folder)
     return complete
 
 

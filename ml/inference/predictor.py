@@ -1,44 +1,77 @@
-"""From an ECG to calibrated labels, with the preprocessing of the bundle's training."""
+"""From ECGs to calibrated labels, with the preprocessing of the bundle's training.
 
-from collections.abc import Sequence
+The same ECG gives the same numbers, to the last bit: alone or among others, in any order, in every process of a
+machine. `ml.inference.engine` says how.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
 from scipy.special import expit
-from torch import Tensor
 
 from ml.bundles.bundle import read_manifest
 from ml.bundles.network import of_bundle, tokenizer_of
 from ml.evaluation.metrics import check_finite
+from ml.inference.engine import engine_for, one_thread
 from ml.labeling.normaliser import normaliser
 from ml.networks.clip import Clip
+from ml.networks.onnx_graph import Range
 from ml.signals.preprocessing import Preprocessing, preprocess
 
-BATCH = 64
+Vectors = NDArray[np.float64]
 
 
 class NoTextSide(ValueError):
     """Phrases were given to a model without a text encoder."""
 
 
+class Question(NamedTuple):
+    """An ECG, (12, n) in mV with leads in canonical order, and statements to compare it with."""
+
+    signal_mv: NDArray[np.float64]
+    sampling_rate_hz: float
+    phrases: Sequence[str] = ()
+
+
 class Predictor:
     """A loaded bundle, on a GPU if there is one, unless `device` names another device.
 
     `allow_own`: import the encoder of a bundle that names one outside Overread. Allow it only for bundles you trust.
+    `ranges`: those of the activations, to compute in 8-bit integers before the bundle says so.
+
+    Attributes
+    ----------
+    labels
+        The operating points in use: those of the 8-bit network where the bundle has one and no GPU is used.
     """
 
-    def __init__(self, folder: Path, device: str | None = None, *, allow_own: bool = False) -> None:
-        self.manifest = read_manifest(folder)
+    def __init__(
+        self,
+        folder: Path,
+        device: str | None = None,
+        *,
+        allow_own: bool = False,
+        ranges: Mapping[str, Range] | None = None,
+    ) -> None:
+        self.manifest = manifest = read_manifest(folder)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))
-        self.preprocessing = Preprocessing.from_dict(self.manifest.preprocessing)
-        self._model = of_bundle(folder, self.manifest, allow_own).to(self._device).eval()
-        text = self.manifest.text
+        self.preprocessing = Preprocessing.from_dict(manifest.preprocessing)
+        model = of_bundle(folder, manifest, allow_own).to(self._device).eval()
+        in_integers = manifest.integers if self._device.type == "cpu" else None
+        self.labels = manifest.labels if in_integers is None else in_integers.labels
+        if ranges is None and in_integers is not None:
+            ranges = in_integers.ranges
+        self._outputs = engine_for(model, self._device, self.preprocessing.samples, ranges)
+        self._clip = model if isinstance(model, Clip) else None
+        text = manifest.text
         if text is not None:
             self._tokenizer, self._normal = tokenizer_of(text), normaliser(text.vocabulary)
-            self._labels = self._embedded([text.prompts[label.key] for label in self.manifest.labels])
+            self._label_texts = self._embedded([text.prompts[label.key] for label in manifest.labels])
 
     def predict(
         self, signal_mv: NDArray[np.float64], sampling_rate_hz: float, phrases: Sequence[str] = ()
@@ -70,50 +103,87 @@ class Predictor:
         NoTextSide
             When there are phrases and the model has no text encoder.
         """
-        if phrases and self.manifest.text is None:
-            raise NoTextSide("this model has no text encoder: phrases need a CLIP or NegCLIP model")
-        windows = preprocess(signal_mv, sampling_rate_hz, self.preprocessing).values
-        asked = self._embedded([[self._normal(phrase)] for phrase in phrases]) if phrases else None
-        scores = self._scores(windows, np.arange(len(windows)), asked).mean(axis=0)
-        logits, similarities = scores[: len(self.manifest.labels)], scores[len(self.manifest.labels) :].tolist()
-        statements = [{"phrase": phrase, "similarity": x} for phrase, x in zip(phrases, similarities, strict=True)]
-        return {"windows": len(windows), "labels": self._answers(logits), "statements": statements}
+        [answer] = self.predict_each([Question(signal_mv, sampling_rate_hz, phrases)])
+        if isinstance(answer, Exception):
+            raise answer
+        return answer
 
-    def window_logits(self, windows: NDArray[Any], rows: NDArray[np.int64]) -> NDArray[np.float64]:
-        """Return the logits, (rows, labels), of some rows of a stack of windows, computed in batches."""
-        return self._scores(windows, rows, None)
+    def predict_each(self, questions: Sequence[Question]) -> list[dict[str, Any] | Exception]:
+        """Return the answer of `predict` for each question, or what it raises: none harms another's answer."""
+        found: dict[int, dict[str, Any] | Exception] = {}
+        windows: dict[int, NDArray[np.float32]] = {}
+        for number, question in enumerate(questions):
+            try:
+                if question.phrases and self.manifest.text is None:
+                    raise NoTextSide("this model has no text encoder: phrases need a CLIP or NegCLIP model")
+                signal_mv, rate_hz = question.signal_mv, question.sampling_rate_hz
+                windows[number] = preprocess(signal_mv, rate_hz, self.preprocessing).values
+            except Exception as error:
+                found[number] = error
+        for number, outputs in self._outputs_of(windows).items():
+            try:
+                found[number] = self._answer(outputs(), questions[number].phrases)
+            except Exception as error:
+                found[number] = error
+        return [found[number] for number in range(len(questions))]
+
+    def window_logits(self, windows: NDArray[Any], rows: NDArray[np.int64]) -> Vectors:
+        """Return the logits, (rows, labels), of some rows of a stack of windows (n, 12, samples)."""
+        logits = np.empty((0, len(self.labels))) if not len(rows) else self._logits(self._outputs(windows, rows))
+        check_finite(logits, "scores of the model")
+        return logits
 
     def window_probabilities(self, windows: NDArray[np.float32]) -> list[dict[str, float]]:
         """Return the calibrated probability of each label, by key, for each of the windows (k, 12, samples)."""
         calibrated = self.probabilities(self.window_logits(windows, np.arange(len(windows))))
-        keys = [label.key for label in self.manifest.labels]
+        keys = [label.key for label in self.labels]
         return [dict(zip(keys, row, strict=True)) for row in calibrated.tolist()]
 
-    def probabilities(self, logits: NDArray[np.float64]) -> NDArray[np.float64]:
+    def probabilities(self, logits: Vectors) -> Vectors:
         """Return the calibrated probabilities of logits, (…, labels)."""
-        labels = self.manifest.labels
-        return np.stack([label.probability(logits[..., k]) for k, label in enumerate(labels)], axis=-1)
+        return np.stack([label.probability(logits[..., k]) for k, label in enumerate(self.labels)], axis=-1)
 
-    def _scores(self, windows: NDArray[Any], rows: NDArray[np.int64], asked: Tensor | None) -> NDArray[np.float64]:
-        """Return for each row its logits, followed by its similarities with phrases, (k, d)."""
-        scores = np.empty((len(rows), len(self.manifest.labels) + (0 if asked is None else len(asked))))
-        with torch.inference_mode():
-            for start in range(0, len(rows), BATCH):
-                part = slice(start, start + BATCH)
-                batch = torch.from_numpy(windows[rows[part]]).to(self._device).float()
-                if isinstance(self._model, Clip):
-                    texts = self._labels if asked is None else torch.cat([self._labels, asked])
-                    scores[part] = (self._model.encode_ecgs(batch) @ texts.T).double().cpu().numpy()
-                else:
-                    scores[part] = self._model(batch).double().cpu().numpy()
-        check_finite(scores, "scores of the model")
-        return scores
+    def positive(self, logits: Vectors) -> NDArray[np.bool_]:
+        """Return which labels logits, (…, labels), are positive for."""
+        decided: NDArray[np.bool_] = expit(logits) >= np.array([label.threshold for label in self.labels])
+        return decided
 
-    def _embedded(self, phrases: Sequence[Sequence[str]]) -> Tensor:
+    def _outputs_of(self, windows: Mapping[int, NDArray[np.float32]]) -> dict[int, Callable[[], Vectors]]:
+        """Return what gives the network's outputs for each question's windows; all were computed together.
+
+        Where the network fails on them, each question's are computed alone: then only the one that is to blame fails.
+        """
+        if not windows:
+            return {}
+        together = np.concatenate(list(windows.values()))
+        try:
+            outputs = self._outputs(together, np.arange(len(together)))
+        except Exception:
+            return {number: partial(self._outputs, own, np.arange(len(own))) for number, own in windows.items()}
+        ends = np.cumsum([len(each) for each in windows.values()])[:-1]
+        parts = np.split(outputs, ends)
+        return {number: partial(np.asarray, part) for number, part in zip(windows, parts, strict=True)}
+
+    def _answer(self, outputs: Vectors, phrases: Sequence[str]) -> dict[str, Any]:
+        logits = self._logits(outputs)
+        check_finite(logits, "scores of the model")
+        texts = [self._embedded([[self._normal(phrase)]])[0] for phrase in phrases]
+        said = [float(_cosines(outputs, text[None]).mean(axis=0)[0]) for text in texts]
+        return {
+            "windows": len(outputs),
+            "labels": self._answers(logits.mean(axis=0)),
+            "statements": [{"phrase": phrase, "similarity": x} for phrase, x in zip(phrases, said, strict=True)],
+        }
+
+    def _logits(self, outputs: Vectors) -> Vectors:
+        return outputs if self._clip is None else _cosines(outputs, self._label_texts)
+
+    def _embedded(self, phrases: Sequence[Sequence[str]]) -> Vectors:
         """Return for each list of phrases the mean of their embeddings, normalised to length 1, (lists, d)."""
-        assert isinstance(self._model, Clip)
-        with torch.inference_mode():
-            return self._model.prompt_embeddings([self._tokenizer(each) for each in phrases], self._device)
+        assert self._clip is not None
+        with one_thread(), torch.inference_mode():
+            found = self._clip.prompt_embeddings([self._tokenizer(each) for each in phrases], self._device)
+        return found.double().cpu().numpy()
 
     def _answers(self, logits: NDArray[np.float64]) -> list[dict[str, Any]]:
         return [
@@ -126,6 +196,13 @@ class Predictor:
                 "positive": score >= label.threshold,
             }
             for label, score, probability in zip(
-                self.manifest.labels, expit(logits).tolist(), self.probabilities(logits).tolist(), strict=True
+                self.labels, expit(logits).tolist(), self.probabilities(logits).tolist(), strict=True
             )
         ]
+
+
+def _cosines(outputs: Vectors, texts: Vectors) -> Vectors:
+    """Return the cosine of each output (n, d) with each text (k, d), (n, k), without BLAS."""
+    lengths = np.maximum(np.sqrt(np.square(outputs).sum(axis=1, keepdims=True)), 1e-12)
+    unit = outputs / lengths
+    return np.stack([(unit * text).sum(axis=1) for text in texts], axis=1)

@@ -7,6 +7,9 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+RECORDINGS, MOST_RECORDINGS = "recordings", 100
+"""The folder, in a run folder, of ECGs as `ml.formats.waveform` encodes them, and how many there are at most."""
+
 
 @contextmanager
 def alone_in(folder: Path) -> Iterator[None]:

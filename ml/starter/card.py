@@ -3,6 +3,7 @@
 from typing import Any
 
 from ml.bundles.bundle import Manifest
+from ml.bundles.card import standing_still
 from ml.starter.ptbxl import CITATION
 
 CARD = "card.md"
@@ -51,6 +52,8 @@ def card(manifest: Manifest) -> bytes:
         rows="\n".join(rows),
         **{name: measured[name] for name in ("macro_labels", "macro_auroc", "macro_auprc")},
     )
+    if manifest.stability is not None:
+        text += "\n" + standing_still(manifest.stability) + "\n"
     return text.encode()
 
 

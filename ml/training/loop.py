@@ -21,11 +21,13 @@ from ml.corpus.store import Store
 from ml.evaluation.calibration import operating_point
 from ml.evaluation.metrics import NotFinite, macro_auprc
 from ml.evaluation.report import metrics_of, scored_with, without_curves
+from ml.inference.optimise import optimise
+from ml.inference.stability import add_stability, recordings_in
 from ml.paradigms.paradigm import Batch, Labels, Outcome
 from ml.processes import distributed
 from ml.processes.events import Events
 from ml.processes.read_ahead import read_ahead
-from ml.processes.run_folder import alone_in, json_safe
+from ml.processes.run_folder import RECORDINGS, alone_in, json_safe
 from ml.training import checkpoint
 from ml.training.build import build
 from ml.training.configuration import ALLOW_OWN, Config
@@ -265,7 +267,17 @@ class Training:
             self.best["weights"],
             lambda manifest: {**card.files(manifest, metrics), patients.FILE: self._seen_patients().to_bytes()},
         )
+        self._finish_bundle()
         return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
+
+    def _finish_bundle(self) -> None:
+        """Add what is measured on the whole bundle: the network in integers, and how its decisions stand still."""
+        self._say_progress("computing in integers")
+        optimise(self.folder / "bundle", self.store)
+        if (self.folder / RECORDINGS).is_dir():
+            self._say_progress("measuring how its decisions stand still")
+            ecgs = recordings_in(self.folder)
+            add_stability(self.folder / "bundle", ecgs, "of the validation split", allow_own=self.allow_own)
 
     def _seen_patients(self) -> patients.SeenPatients:
         """Return the patients of every window that training, early stopping and the choice of thresholds read."""

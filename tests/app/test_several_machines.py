@@ -1,7 +1,6 @@
 """Two machines with a data folder each, one database and one bucket: what one makes the other uses."""
 
 import io
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -21,13 +20,12 @@ from app.kit.database import Database
 from app.kit.folders import open_folders
 from app.kit.store import open_store
 from app.models.starter import ensure_starter
-from app.predictions import worker
-from app.predictions.child import WarmChild
 from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 from tests.app.application import application
+from tests.app.inferring import inferring
 from tests.app.s3_server import BUCKET, environment, s3_server
 
 
@@ -77,18 +75,10 @@ def there(
     yield from machine(tmp_path / "there", settings, database, keys["admin"], bucket)
 
 
-def ask(asked: Machine, answering: Machine, database: Database, **question: Any) -> httpx.Response:
+def ask(asked: Machine, answering: Machine, **question: Any) -> httpx.Response:
     """Ask one machine, while the inference worker of another answers."""
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(asked.client.post("/v1/predictions", json=question)))
-    with WarmChild(answering.settings.data_dir / "inference.txt") as child:
-        folders = open_folders(answering.settings, answering.archive.store)
-        asking = worker.Asking(child, answering.archive, folders)
-        thread.start()
-        while thread.is_alive() and not worker._answer_one(database, asking, answering.settings):
-            thread.join(0.05)
-        thread.join()
-    return answers[0]
+    with inferring(answering.settings):
+        return asked.client.post("/v1/predictions", json=question)
 
 
 def test_what_one_machine_makes_the_other_uses(here: Machine, there: Machine, database: Database) -> None:
@@ -123,7 +113,7 @@ def test_what_one_machine_makes_the_other_uses(here: Machine, there: Machine, da
     assert bundles[0].status_code == 200 and bundles[0].content == bundles[1].content
     cards = [each.client.get(f"/v1/models/{model}/card", headers={"Accept": "text/markdown"}) for each in (here, there)]
     assert cards[0].status_code == 200 and cards[0].content == cards[1].content
-    assert ask(there, here, database, ecg_id=ids[0], model=model).status_code == 200
+    assert ask(there, here, ecg_id=ids[0], model=model).status_code == 200
     sent = there.client.post("/v1/models", files={"bundle": ("model.tar", bundles[0].content)})
     assert (sent.status_code, sent.json()["id"]) == (200, model)
     for each in (here, there):  # nothing lies where a shared folder would have it
@@ -140,7 +130,7 @@ def test_the_shipped_model_answers_on_a_machine_that_did_not_register_it(
     for each in (here, there):
         ensure_starter(database, open_folders(each.settings, each.archive.store))
     ecg_id = here.upload(1).json()["id"]
-    assert ask(here, there, database, ecg_id=ecg_id).status_code == 200
+    assert ask(here, there, ecg_id=ecg_id).status_code == 200
 
 
 def test_a_store_that_goes_away_is_a_503_and_comes_back(
@@ -161,7 +151,7 @@ def test_a_store_that_goes_away_is_a_503_and_comes_back(
         assert "planted-secret" not in answer.text and "127.0.0.1" not in answer.text
     assert [ecg["id"] for ecg in here.client.get("/v1/ecgs").json()["items"]] == [stored]
     assert here.client.get("/v1/disagreement", params={"simulated": True}).json()["pairs"] == 1
-    failed = ask(here, here, database, ecg_id=stored, model=shipped(here, database))
+    failed = ask(here, here, ecg_id=stored, model=shipped(here, database))
     assert (failed.status_code, failed.json()["type"]) == (503, "/problems/store_unavailable")
     port = int(address.rpartition(":")[2])
     with s3_server(port=port):  # empty: what was stored is gone, and is healed by sending it again

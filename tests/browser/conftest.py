@@ -5,7 +5,7 @@
 - `site` is shared: a test may add to it and must not take away. `own_site` is a copy for one test alone, and
   `empty_site` has users only: `open_page(role, at=own_site)`.
 - `whole_site` has one of everything, also what takes long to make: every page is walked on it.
-- `answering` answers questions for predictions on the shared site; `sites.inferring(own_site)` on another one.
+- `answering` answers questions for predictions on the shared site; `inferring(own_site.settings)` on another one.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,6 +15,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.app.inferring import inferring
 from tests.browser import sites
 from tests.browser.chromium import FLAGS, program
 from tests.browser.guard import LISTEN, Guard
@@ -85,7 +86,7 @@ def empty_site(chromium: str, template: tuple[str, str], tmp_path: Path) -> Iter
 
 @pytest.fixture(scope="session")
 def answering(site: Site) -> Iterator[None]:
-    with sites.inferring(site):
+    with inferring(site.settings):
         yield
 
 

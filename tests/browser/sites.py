@@ -4,7 +4,6 @@ import json
 import logging
 import shutil
 import tempfile
-import threading
 import uuid
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -34,8 +33,6 @@ from app.kit.database import Database
 from app.kit.folders import open_folders
 from app.migrate import migrate
 from app.models.starter import ensure_starter
-from app.predictions import worker
-from app.predictions.child import WarmChild
 from app.settings import Settings
 from app.steps import KINDS
 from app.vocabularies.queries import active
@@ -171,20 +168,6 @@ def serving(site: Site) -> Iterator[Site]:
     """Serve a site on a free port."""
     with served(site.settings) as url:
         yield replace(site, url=url)
-
-
-@contextmanager
-def inferring(site: Site) -> Iterator[None]:
-    """Answer the questions of a site for predictions: an inference worker in a thread, with a real child."""
-    stopping = threading.Event()
-    with WarmChild(site.settings.data_dir / "inference.txt") as child:
-        thread = threading.Thread(target=worker.work_until, args=(stopping, site.settings, child))
-        thread.start()
-        try:
-            yield
-        finally:
-            stopping.set()
-            thread.join()
 
 
 def run_job(settings: Settings, job_id: str) -> None:

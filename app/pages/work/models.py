@@ -25,6 +25,7 @@ from app.kit.problems import check_known, gone, not_found
 from app.models import queries
 from app.models.bundles import damaged
 from app.models.extras import has_text_extra
+from app.models.promotion import unsteady
 from app.models.schemas import ModelOut
 from app.models.tables import Model
 from app.pages.shell import Pages, PagesDep
@@ -150,6 +151,7 @@ def show_model(
         others=[(str(row.id), row.name) for row in queries.newest(session, None, LIMIT) if row.id != model.id],
         now=_answering(session),
         may_promote=allows(user.role, "admin"),
+        unsteady=unsteady(model),
         may_measure=allows(user.role, "researcher"),
     )
 

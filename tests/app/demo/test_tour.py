@@ -3,6 +3,7 @@
 import re
 import signal
 import subprocess
+from contextlib import nullcontext
 from pathlib import Path
 
 import httpx
@@ -16,6 +17,7 @@ from app.kit.database import Database
 from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.settings import Settings
+from tests.app.inferring import inferring
 
 
 @pytest.fixture
@@ -26,6 +28,7 @@ def starter(settings: Settings, database: Database) -> None:
 @pytest.mark.parametrize(("difference", "promoted"), [(0.01, True), (0.0, False), (-0.01, False), (None, False)])
 def test_the_better_model_answers_afterwards(
     client: httpx.Client,
+    settings: Settings,
     starter: None,
     capsys: pytest.CaptureFixture[str],
     difference: float | None,
@@ -33,7 +36,8 @@ def test_the_better_model_answers_afterwards(
 ) -> None:
     answering = _answering(client)
     assert (answering["name"], answering["promoted"]) == ("starter", False)
-    _promote(client, answering["id"], {"name": "the other"}, {"difference": difference})
+    with inferring(settings) if promoted else nullcontext():
+        _promote(client, answering["id"], {"name": "the other"}, {"difference": difference})
     assert client.get(f"/v1/models/{answering['id']}").json()["promoted"] is promoted
     assert ("answers predictions now" in capsys.readouterr().out) is promoted
 

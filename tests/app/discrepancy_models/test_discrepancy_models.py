@@ -10,7 +10,6 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.discrepancy_models.scoring import ChangeScorer
 from app.ecgs.service import Archive
 from app.erasures.service import delete_objects
 from app.imports.service import import_reports
@@ -107,14 +106,12 @@ Ask = Callable[[str], dict[str, Any]]
 @pytest.fixture
 def ask(client: httpx.Client, settings: Settings, database: Database, archive: Archive) -> Iterator[Ask]:
     """Ask about an ECG, and let an inference worker answer."""
-    stored = Folders(settings.data_dir)
     with WarmChild(settings.data_dir / "inference.txt") as child:
 
         def ask(ecg_id: str) -> dict[str, Any]:
             put = client.post("/v1/predictions", json={"ecg_id": ecg_id}, headers={"Prefer": "respond-async"})
             assert put.status_code == 202, put.text
-            asking = worker.Asking(child, archive, stored, ChangeScorer(database, stored))  # nothing in memory
-            assert worker._answer_one(database, asking, settings)
+            assert worker.answer_some(worker.Desk.of(settings, database, child))  # no discrepancy model in memory
             found: dict[str, Any] = client.get(put.headers["location"]).json()["answer"]
             return found
 

@@ -1,6 +1,5 @@
 """A paradigm is trained through the API, and its model asked: also for phrases nobody trained it to know."""
 
-import threading
 import uuid
 from typing import Any
 
@@ -11,13 +10,11 @@ from app.ecgs.service import Archive
 from app.jobs.run import Workplace
 from app.jobs.runner import Runner
 from app.kit.database import Database
-from app.kit.folders import open_folders
-from app.predictions import worker
-from app.predictions.child import WarmChild
 from app.settings import Settings
 from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
+from tests.app.inferring import inferring
 
 ECGS = 16
 UNKNOWN = "5b2c1b0e-0000-4000-8000-000000000000"
@@ -53,21 +50,13 @@ def ecg_ids(client: httpx.Client) -> list[str]:
     return ids
 
 
-def ask(client: httpx.Client, settings: Settings, database: Database, archive: Archive, **asked: Any) -> httpx.Response:
-    """Ask, while an inference worker in this process answers."""
-    answers = []
-    thread = threading.Thread(target=lambda: answers.append(client.post("/v1/predictions", json=asked)))
-    with WarmChild(settings.data_dir / "inference.txt") as child:
-        asking = worker.Asking(child, archive, open_folders(settings, archive.store))
-        thread.start()
-        while thread.is_alive() and not worker._answer_one(database, asking, settings):
-            thread.join(0.05)
-        thread.join()
-    return answers[0]
+def ask(client: httpx.Client, settings: Settings, **asked: Any) -> httpx.Response:
+    with inferring(settings):
+        return client.post("/v1/predictions", json=asked)
 
 
 def test_negclip_is_trained_and_answers_phrases(
-    client: httpx.Client, runner: Runner, settings: Settings, database: Database, archive: Archive, ecg_ids: list[str]
+    client: httpx.Client, runner: Runner, settings: Settings, ecg_ids: list[str]
 ) -> None:
     dataset = done(client, runner, client.post("/v1/datasets", json={"name": "d"}))["result"]["dataset_id"]
     overrides = {"epochs": 1, "contrastive": {"targets": "masked", "prompts": {"lvh": ["big heart", "LVH"]}}}
@@ -79,9 +68,7 @@ def test_negclip_is_trained_and_answers_phrases(
     assert "tokenizer" not in model["manifest"]["text"]
 
     phrases = ["AF", "Vorhofflimmern", "early repolarisation"]
-    given = ask(
-        client, settings, database, archive, ecg_id=ecg_ids[0], model=job["result"]["model_id"], statements=phrases
-    )
+    given = ask(client, settings, ecg_id=ecg_ids[0], model=job["result"]["model_id"], statements=phrases)
     assert given.status_code == 200, given.text
     statements = given.json()["statements"]
     assert [statement["phrase"] for statement in statements] == phrases

@@ -1,6 +1,5 @@
 """Asking, waiting and being answered: by a real inference worker and its child, and where there is none."""
 
-import threading
 import uuid
 from collections.abc import Iterator
 from pathlib import Path
@@ -9,17 +8,18 @@ from typing import Any
 import httpx
 import pytest
 from sqlalchemy import text
+from sqlalchemy.orm import Session
 
 from app.kit.database import Database
 from app.kit.folders import Folders
 from app.models.starter import ensure_starter
-from app.predictions import queries, worker
-from app.predictions.child import WarmChild
+from app.predictions import queries
 from app.predictions.tables import Prediction
 from app.settings import Settings
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
 from tests.app.application import application
+from tests.app.inferring import inferring
 
 
 @pytest.fixture
@@ -35,14 +35,12 @@ def ecg_ids(client: httpx.Client, database: Database, settings: Settings) -> lis
 
 @pytest.fixture
 def answering(settings: Settings, keys: dict[str, str]) -> Iterator[None]:
-    """An inference worker in a thread, with a real child."""
-    stopping = threading.Event()
-    with WarmChild(settings.data_dir / "inference.txt") as child:
-        thread = threading.Thread(target=worker.work_until, args=(stopping, settings, child))
-        thread.start()
+    with inferring(settings):
         yield
-        stopping.set()
-        thread.join()
+
+
+def claim_one(session: Session, lease_s: float) -> Prediction | None:
+    return next(iter(queries.claim(session, Prediction, lease_s, most=1)), None)
 
 
 def object_of(client: httpx.Client, settings: Settings, ecg_id: str) -> Path:
@@ -164,7 +162,9 @@ def test_a_failed_question_says_why(client: httpx.Client, database: Database, ec
         "reasons": [{"code": "constant_lead", "detail": "lead V1 is constant"}],
     }
     with database.begin() as session:
-        queries.fail(session, Prediction(id=uuid.UUID(url.rsplit("/", 1)[1])), error)
+        row = queries.by_id(session, uuid.UUID(url.rsplit("/", 1)[1]))
+        assert row is not None
+        queries.fail(session, row, error)
     shown = client.get(url).json()
     assert (shown["state"], shown["answer"], shown["problem"]["type"]) == ("failed", None, "/problems/unusable_ecg")
     assert shown["problem"]["errors"][0]["code"] == "constant_lead"
@@ -175,14 +175,14 @@ def test_a_question_whose_worker_died_is_taken_up_again(
 ) -> None:
     client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers={"Prefer": "respond-async"})
     with database.begin() as session:
-        first = queries.claim_oldest(session, Prediction, lease_s=-1)
+        first = claim_one(session, lease_s=-1)
     with database.begin() as session:
-        again = queries.claim_oldest(session, Prediction, lease_s=60)
+        again = claim_one(session, lease_s=60)
         assert first is not None and again is not None and again.id == first.id
-        assert queries.claim_oldest(session, Prediction, lease_s=60) is None
+        assert claim_one(session, lease_s=60) is None
     with database.begin() as session:
-        queries.extend(session, again, -1)
-        assert queries.claim_oldest(session, Prediction, lease_s=60) is not None
+        queries.extend(session, [again], -1)
+        assert claim_one(session, lease_s=60) is not None
 
 
 def test_a_question_that_ends_its_workers_fails_in_the_end(
@@ -196,11 +196,11 @@ def test_a_question_that_ends_its_workers_fails_in_the_end(
     for _ in range(settings.job_attempts):  # each claims the first question and dies
         with database.begin() as session:
             queries.bury(session, Prediction, settings.job_attempts)
-            claimed = queries.claim_oldest(session, Prediction, lease_s=-1)
+            claimed = claim_one(session, lease_s=-1)
             assert claimed is not None and urls[0].endswith(str(claimed.id))
     with database.begin() as session:
         queries.bury(session, Prediction, settings.job_attempts)
-        after = queries.claim_oldest(session, Prediction, lease_s=60)
+        after = claim_one(session, lease_s=60)
         assert after is not None and urls[1].endswith(str(after.id))
         queries.bury(session, Prediction, max_attempts=1)  # a lease that is kept protects the question
     failed, other = (client.get(url).json() for url in urls)
@@ -216,13 +216,8 @@ def test_the_worker_fails_what_ended_the_workers_before_it(
     url = client.post("/v1/predictions", json={"ecg_id": ecg_ids[0]}, headers=prefer).headers["location"]
     for _ in range(settings.job_attempts):
         with database.begin() as session:
-            assert queries.claim_oldest(session, Prediction, lease_s=-1) is not None
-    stopping = threading.Event()
-    with WarmChild(settings.data_dir / "inference.txt") as child:
-        thread = threading.Thread(target=worker.work_until, args=(stopping, settings, child))
-        thread.start()
+            assert claim_one(session, lease_s=-1) is not None
+    with inferring(settings):
         other = client.post("/v1/predictions", json={"ecg_id": ecg_ids[1]})
-        stopping.set()
-        thread.join()
     assert other.status_code == 200
     assert client.get(url).json()["problem"]["type"] == "/problems/worker_died"

@@ -1,7 +1,6 @@
 """An ECG is tried out: read, labelled, predicted; and afterwards nothing of it is there."""
 
 import base64
-import threading
 from typing import Any
 
 import httpx
@@ -9,12 +8,9 @@ import numpy as np
 import pytest
 from sqlalchemy import text
 
-from app.ecgs.service import Archive
 from app.kit.database import Database
-from app.kit.folders import Folders, open_folders
+from app.kit.folders import Folders
 from app.models.starter import ensure_starter
-from app.predictions import worker
-from app.predictions.child import WarmChild
 from app.settings import Settings
 from app.trials import queries, service
 from app.trials.tables import Trial
@@ -22,6 +18,7 @@ from ml.corpus.simulator import SimulatedEcg, simulate
 from ml.formats import Recording
 from ml.formats.waveform import encode
 from ml.formats.wfdb import write_wfdb
+from tests.app.inferring import inferring
 
 USED = ("api_keys", "user_sessions", "alembic_version")  # when a key was used last is no part of a trial
 
@@ -47,16 +44,8 @@ def everything(database: Database, settings: Settings) -> tuple[dict[str, int], 
 
 def asked(client: httpx.Client, settings: Settings, database: Database, **sent: Any) -> httpx.Response:
     """Ask, while an inference worker in this process answers."""
-    answers: list[httpx.Response] = []
-    archive = Archive.of(settings)
-    thread = threading.Thread(target=lambda: answers.append(client.post("/v1/try", **sent)))
-    with WarmChild(settings.data_dir / "inference.txt") as child:
-        asking = worker.Asking(child, archive, open_folders(settings, archive.store))
-        thread.start()
-        while thread.is_alive() and not worker._answer_one(database, asking, settings):
-            thread.join(0.05)
-        thread.join()
-    return answers[0]
+    with inferring(settings):
+        return client.post("/v1/try", **sent)
 
 
 def test_it_is_drawn_labelled_and_predicted_and_nothing_is_kept(

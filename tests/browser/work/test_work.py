@@ -8,6 +8,7 @@ from playwright.sync_api import Page, expect
 
 from ml.corpus.simulator import simulate
 from ml.formats.wfdb import write_wfdb
+from tests.app.inferring import inferring
 from tests.browser import sites
 from tests.browser.conftest import OpenPage
 from tests.browser.sites import Site
@@ -74,7 +75,7 @@ def test_a_file_dropped_on_any_page_is_tried_and_kept_when_asked(open_page: Open
     page = open_page("reader", at=own_site)
     page.goto("/models")
     count = len(api(own_site, "/v1/ecgs?limit=500")["items"])
-    with sites.inferring(own_site):
+    with inferring(own_site.settings):
         page.evaluate(DROP, [files])
         dialog = page.get_by_role("dialog")
         expect(dialog.get_by_text("r.dat, r.hea")).to_be_visible(timeout=60_000)

@@ -1,4 +1,5 @@
 import io
+import json
 import subprocess
 import sys
 
@@ -23,14 +24,22 @@ def signal():
     return np.random.default_rng(0).standard_normal((12, 5000)) * 0.2
 
 
-def ask(*questions):
-    stream, answers = io.BytesIO(), io.BytesIO()
-    for header, body in questions:
-        write_frame(stream, header, body)
+def frames(*batches):
+    """Frames of questions: lists of header and body."""
+    stream = io.BytesIO()
+    for batch in batches:
+        asked = [{"bytes": len(body), **header} for header, body in batch]
+        write_frame(stream, {"questions": asked}, b"".join(body for _, body in batch))
     stream.seek(0)
-    serve(stream, answers, device="cpu")
+    return stream
+
+
+def ask(*questions, together=False):
+    answers = io.BytesIO()
+    batches = [questions] if together else [[question] for question in questions]
+    serve(frames(*batches), answers, device="cpu")
     answers.seek(0)
-    return [read_frame(answers)[0] for _ in questions]
+    return [reply for _ in batches for reply in json.loads(read_frame(answers)[1])]
 
 
 def test_the_answer_is_the_predictor_s(bundle_folder, signal):
@@ -38,11 +47,12 @@ def test_the_answer_is_the_predictor_s(bundle_folder, signal):
     assert reply == {"answer": Predictor(bundle_folder, "cpu").predict(signal, 500)}
 
 
-def test_a_bad_question_has_its_reason_and_the_next_is_answered(bundle_folder, signal, tmp_path):
+@pytest.mark.parametrize("together", [False, True])
+def test_a_bad_question_has_its_reason_and_the_others_are_answered(bundle_folder, signal, tmp_path, together):
     good = {"bundle": str(bundle_folder), "sampling_rate_hz": 500}
     pickled = io.BytesIO()
     np.save(pickled, np.array([{"a": 1}]), allow_pickle=True)
-    replies = ask(
+    questions = (
         (good, npy(signal[:, :100])),
         ({**good, "bundle": str(tmp_path)}, npy(signal)),
         ({"bundle": str(bundle_folder)}, npy(signal)),
@@ -52,6 +62,7 @@ def test_a_bad_question_has_its_reason_and_the_next_is_answered(bundle_folder, s
         (good, npy(signal[:3])),
         (good, npy(signal)),
     )
+    replies = ask(*questions, together=together)
     codes = [reply["error"]["code"] if "error" in reply else "answer" for reply in replies]
     assert codes == ["unusable", "bundle_damaged", *["failed"] * 5, "answer"]
     assert replies[0]["error"]["reasons"][0]["code"] == "too_short"
@@ -61,15 +72,11 @@ def test_a_device_that_is_lost_ends_the_child_after_its_answer(bundle_folder, si
     def lost(self, *question):
         raise torch.AcceleratorError("CUDA error: an illegal memory access was encountered")
 
-    monkeypatch.setattr(Predictor, "predict", lost)
-    question = {"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal)
-    stream, answers = io.BytesIO(), io.BytesIO()
-    for header, body in (question, question):
-        write_frame(stream, header, body)
-    stream.seek(0)
-    serve(stream, answers, device="cpu")
+    monkeypatch.setattr(Predictor, "predict_each", lost)
+    question, answers = ({"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal)), io.BytesIO()
+    serve(frames([question], [question]), answers, device="cpu")
     answers.seek(0)
-    assert read_frame(answers)[0]["error"]["code"] == "device_lost"
+    assert json.loads(read_frame(answers)[1])[0]["error"]["code"] == "device_lost"
     with pytest.raises(EOFError):
         read_frame(answers)
 
@@ -99,8 +106,10 @@ def test_the_child_answers_over_its_pipes_and_ends_with_them(bundle_folder, sign
     )
     with child:
         for _ in range(2):
-            write_frame(child.stdin, {"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal))
-            reply, _ = read_frame(child.stdout)
-            assert len(reply["answer"]["labels"]) == 3
+            child.stdin.write(frames([({"bundle": str(bundle_folder), "sampling_rate_hz": 500}, npy(signal))]).read())
+            child.stdin.flush()
+            header, replies = read_frame(child.stdout)
+            assert header == {"loaded": [str(bundle_folder)]}
+            assert len(json.loads(replies)[0]["answer"]["labels"]) == 3
         child.stdin.close()
         assert child.wait(20) == 0

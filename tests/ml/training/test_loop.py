@@ -8,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from ml.bundles.bundle import read_manifest
+from ml.bundles.bundle import amend, read_manifest
 from ml.corpus.store import StoreWriter
 from ml.evaluation.report import metrics_of, scored_with
 from ml.inference.predictor import Predictor
@@ -154,6 +154,7 @@ def test_what_is_measured_is_what_is_saved(make_run, said, monkeypatch, precisio
     folder = make_run(epochs=3, precision=precision)
     training = Training(folder, said)
     training.run()
+    amend(folder / "bundle", {"integers": None}, lambda complete: {})
     predictor = Predictor(folder / "bundle", "cpu")
     rows = training.store.rows("test")
     logits = predictor.window_logits(training.store.windows, rows)

@@ -1,0 +1,1 @@
+"""A model's answers for many stored ECGs, as one Parquet file."""
