@@ -101,7 +101,7 @@ def make_settings(template: tuple[str, str], tmp_path: Path) -> Iterator[Callabl
             database_url=_with_name(server, name),
             lease_s=3,
             reap_every_s=0.3,
-            prediction_timeout_s=30,
+            prediction_timeout_s=120,
             _env_file=None,
         )
         assert PatientHasher(settings).fingerprint  # makes the key, as `serve` and `migrate` do

@@ -19,8 +19,7 @@ from torch import nn
 from ml.bundles.bundle import InvalidBundle
 from ml.bundles.network import Model, encoder_of
 from ml.networks.beatnet import BeatNet
-from ml.networks.ecg import EcgNetwork
-from ml.networks.onnx_graph import Range, can_be_a_graph, session
+from ml.networks.ecg import EcgNetwork, can_be_a_graph
 
 GPU_BATCH = 64
 CORES = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
@@ -33,7 +32,7 @@ Engine = Callable[[Windows, NDArray[np.int64]], Outputs]
 
 
 def engine_for(
-    model: Model | BeatNet, device: torch.device, samples: int, ranges: Mapping[str, Range] | None
+    model: Model | BeatNet, device: torch.device, samples: int, ranges: Mapping[str, tuple[float, float]] | None
 ) -> Engine:
     """Return what computes a model's outputs (a CLIP model's: the embeddings before they are unit vectors).
 
@@ -44,6 +43,8 @@ def engine_for(
     if device.type != "cpu":
         return _OnGpu(network, device)
     if isinstance(network, EcgNetwork) and can_be_a_graph(network):
+        from ml.networks.onnx_graph import session  # a process that needs no graph starts sooner
+
         try:
             return _OneByOne(session(network, samples, ranges), threads=CORES)
         except ValueError as error:

@@ -17,7 +17,7 @@ from ml.evaluation.calibration import operating_point
 from ml.evaluation.metrics import auroc_auprc
 from ml.inference.predictor import Predictor
 from ml.networks.beatnet import BeatNet
-from ml.networks.onnx_graph import can_be_a_graph, observe
+from ml.networks.ecg import can_be_a_graph
 
 MOST_CHANGE = 0.001
 OBSERVED, CHOSEN_ON = 256, 4_000
@@ -52,6 +52,8 @@ def _measured(folder: Path, manifest: Manifest, store: Store) -> Integers | None
     train, rows = _some(store.rows("train"), OBSERVED), _some(store.rows("validation"), CHOSEN_ON)
     if network is None or not can_be_a_graph(network) or not len(train) or not len(rows):
         return None
+    from ml.networks.onnx_graph import observe
+
     with torch.inference_mode():
         ranges = observe(network, (np.asarray(store.windows[row], np.float32) for row in train))
     given = manifest.training

@@ -20,7 +20,6 @@ from ml.evaluation.metrics import check_finite
 from ml.inference.engine import engine_for, one_thread
 from ml.labeling.normaliser import normaliser
 from ml.networks.clip import Clip
-from ml.networks.onnx_graph import Range
 from ml.signals.preprocessing import Preprocessing, preprocess
 
 Vectors = NDArray[np.float64]
@@ -56,7 +55,7 @@ class Predictor:
         device: str | None = None,
         *,
         allow_own: bool = False,
-        ranges: Mapping[str, Range] | None = None,
+        ranges: Mapping[str, tuple[float, float]] | None = None,
     ) -> None:
         self.manifest = manifest = read_manifest(folder)
         self._device = torch.device(device or ("cuda" if torch.cuda.is_available() else "cpu"))

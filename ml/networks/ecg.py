@@ -80,3 +80,8 @@ def _count_features(name: str, encoder: nn.Module) -> int:
             " (batch, features, time)"
         )
     return features.shape[1]
+
+
+def can_be_a_graph(network: nn.Module) -> bool:
+    """Return whether `ml.networks.onnx_graph` takes a network: an `EcgNetwork` with a ResNet of ours."""
+    return isinstance(network, EcgNetwork) and isinstance(network.made_from, Architecture)

@@ -17,7 +17,7 @@ from onnx import TensorProto, helper, numpy_helper
 from torch import nn
 
 from ml.networks.ecg import EcgNetwork
-from ml.networks.resnet1d import LEADS, Architecture, Bottleneck
+from ml.networks.resnet1d import LEADS, Bottleneck
 
 Range = tuple[float, float]
 """The lowest and the highest value of a tensor; zero is between them."""
@@ -27,11 +27,6 @@ WINDOW, LOGITS = "window", "logits"
 
 _WEIGHT_STEPS = 63  # 7 bits: processors without VNNI add pairs of products in 16 bits, where 8 bits saturate
 _ACTIVATION_STEPS = 255
-
-
-def can_be_a_graph(network: nn.Module) -> bool:
-    """Return whether a network is one that `session` takes: an `EcgNetwork` with a ResNet of ours."""
-    return isinstance(network, EcgNetwork) and isinstance(network.made_from, Architecture)
 
 
 def session(network: EcgNetwork, samples: int, ranges: Mapping[str, Range] | None = None) -> "Session":

@@ -8,8 +8,8 @@ import torch
 from torch import nn
 
 from ml.networks.beatnet import BEAT_PRESETS, BeatNet
-from ml.networks.ecg import EcgNetwork
-from ml.networks.onnx_graph import LOGITS, WINDOW, Session, _Graph, can_be_a_graph, observe, session
+from ml.networks.ecg import EcgNetwork, can_be_a_graph
+from ml.networks.onnx_graph import LOGITS, WINDOW, Session, _Graph, observe, session
 from ml.networks.resnet1d import PRESETS, Architecture
 
 
