@@ -78,7 +78,7 @@ def test_a_file_dropped_on_any_page_is_tried_and_kept_when_asked(open_page: Open
     with inferring(own_site.settings):
         page.evaluate(DROP, [files])
         dialog = page.get_by_role("dialog")
-        expect(dialog.get_by_text("r.dat, r.hea")).to_be_visible(timeout=60_000)
+        expect(dialog.get_by_text("r.dat, r.hea")).to_be_visible(timeout=150_000)
         expect(dialog.get_by_role("row", name="Atrial Fibrillation")).to_be_visible()
     assert dialog.locator("canvas").count() > 0
     assert len(api(own_site, "/v1/ecgs?limit=500")["items"]) == count
