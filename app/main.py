@@ -18,6 +18,7 @@ from app.auth.routes import router as access
 from app.auth.sessions.cookies import Cookies
 from app.auth.users.routes import router as users
 from app.bulk_predictions.routes import router as bulk_predictions
+from app.change_watch.routes import router as change_watch
 from app.datasets.routes import router as datasets
 from app.disagreement.counting.cells import CellBook
 from app.disagreement.drilldown.routes import router as drilldown
@@ -61,6 +62,7 @@ from app.rules.routes import router as rule_readings
 from app.settings import Settings
 from app.sites.routes import router as sites
 from app.studies.routes import router as studies
+from app.triage_rules.routes import router as triage_rules
 from app.trials.routes import router as trials
 from app.trials.service import trial_watch
 from app.vocabularies.elsewhere import Elsewhere
@@ -78,7 +80,7 @@ Send an API key as `Authorization: Bearer …`. Errors are RFC 9457 problem+json
 ROUTERS = (
     *(ecg_lists, ecgs, interchange, reports, rule_readings, labels, disagreement, snapshots, drilldown, readers),
     *(exports, imports, import_rejections, sites, datasets, models, evaluations, studies, jobs, predictions, trials),
-    *(discrepancy_models, over_read_audit, bulk_predictions),
+    *(discrepancy_models, over_read_audit, bulk_predictions, change_watch, triage_rules),
     *(review_lists, review_quality, reviews, review_gold, erasures, access, users, access_log, health.router),
 )
 

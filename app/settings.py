@@ -110,6 +110,17 @@ class Settings(BaseSettings):
         NoDecode,
         Field(description="Days that are off-hours, comma-separated; 1 is Monday. Empty: none."),
     ] = (6, 7)
+    watch_false_alarms_a_year: Annotated[
+        float,
+        Field(gt=0, le=100, description="Alarms that the change watch may give in a year in which nothing changes."),
+    ] = 1
+    watch_reference_days: Annotated[
+        int,
+        Field(ge=7, le=3_650, description="Days with which the change watch compares; more where they are too few."),
+    ] = 90
+    watch_settle_days: Annotated[
+        int, Field(ge=0, le=365, description="How long over-reads of a day must have been there before it is counted.")
+    ] = 3
     prediction_timeout_s: Annotated[float, Field(gt=0)] = 60
     log_json: bool = True
 

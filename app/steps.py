@@ -8,6 +8,8 @@ from collections.abc import Callable
 from sqlalchemy.orm import Session
 
 from app.bulk_predictions.tasks import predict
+from app.change_watch.tasks import count as count_change_watch
+from app.change_watch.tasks import look as look_for_changes
 from app.datasets.tasks import build
 from app.disagreement.queries import fold_when_worth_it
 from app.discrepancy_models.tasks import learn
@@ -20,6 +22,7 @@ from app.jobs.runner import JobKind
 from app.models.tasks import train
 from app.over_read_audit.tasks import audit
 from app.studies.tasks import study
+from app.triage_rules.tasks import make as make_triage_rule
 from app.vocabularies.queries import give_up_lost_activation
 from app.vocabularies.tasks import preview, relabel
 
@@ -35,11 +38,14 @@ KINDS: dict[str, JobKind] = {
     "export": JobKind("cpu", export),
     "over_read_audit": JobKind("cpu", audit),
     "predict": JobKind("cpu", predict),
+    "triage": JobKind("cpu", make_triage_rule),
+    "change-watch": JobKind("cpu", count_change_watch),
 }
 QUEUES: tuple[str, ...] = tuple(dict.fromkeys(kind.queue for kind in KINDS.values()))
 TIDY: tuple[Callable[[Session], None], ...] = (give_up_lost_activation, fold_when_worth_it)
 SWEEP: tuple[Callable[[Workplace], None], ...] = (
     lambda workplace: remove_old(workplace.settings),
     lambda workplace: delete_objects(workplace.database, workplace.archive.store, workplace.folders),
+    look_for_changes,
 )
-"""Functions that remove files and objects whose time is over."""
+"""Functions that remove files and objects whose time is over, and what else is done now and then."""

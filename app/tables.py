@@ -3,6 +3,7 @@
 from app.access_log.tables import Access
 from app.auth.sessions.tables import SignInLink, SignInTries, UserSession
 from app.auth.tables import ApiKey, User
+from app.change_watch.tables import Watch, WatchAlarm, WatchDay, WatchStream
 from app.datasets.tables import Dataset, DatasetEcg
 from app.disagreement.tables import AttributeValue, Cell, CellOutcome, Pair, Snapshot
 from app.discrepancy_models.tables import DiscrepancyModel, DiscrepancyModelEcg, PredictedChange
@@ -26,6 +27,7 @@ from app.reviews.tables import (
     ReviewVersion,
 )
 from app.sites.tables import Site
+from app.triage_rules.tables import TriageRule
 from app.trials.tables import Trial
 from app.vocabularies.tables import VocabularyRow
 
@@ -73,9 +75,14 @@ __all__ = [
     "StoredStatement",
     "StoredText",
     "Tombstone",
+    "TriageRule",
     "Trial",
     "User",
     "UserSession",
     "VocabularyRow",
+    "Watch",
+    "WatchAlarm",
+    "WatchDay",
+    "WatchStream",
     "metadata",
 ]

@@ -34,6 +34,10 @@ SHOWS_NO_PATIENT = frozenset(
         *("start_discrepancy_model", "list_discrepancy_models", "get_discrepancy_model", "delete_discrepancy_model"),
         *("show_discrepancy_models", "show_discrepancy_model"),
         *("start_export", "start_bulk_prediction"),
+        *("get_change_watch", "count_change_watch", "list_change_streams", "get_change_stream"),  # counts alone
+        *("list_change_alarms", "answer_change_alarm"),
+        *("show_change_watch", "show_change_stream", "show_triage"),
+        *("make_triage_rule", "list_triage_rules", "get_triage_rule"),
         *("start_study", "get_study", "get_study_file"),
         *("list_vocabularies", "upload_vocabulary", "get_vocabulary", "activate_vocabulary"),
         "preview_vocabulary",  # recorded where it shows ECGs

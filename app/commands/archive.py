@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.shared import fail, loading_progress, open_archive, open_session, read_settings, show
+from app.commands.shared import fail, loading_progress, open_archive, open_database, open_session, read_settings, show
 from ml.corpus.sources import HEDGED
 
 if TYPE_CHECKING:
@@ -95,3 +95,20 @@ def disagreement(
             show(command.answer(session, asked, as_csv=as_csv))
     except command.CannotBeAsked as error:
         fail(str(error))
+
+
+@commands.command()
+def watch() -> None:
+    """Count all days that are over into the change watch, and print the alarms that wait for an answer."""
+    from app.change_watch import service
+
+    with open_database() as (database, settings):
+        to = service.count_all(database, settings)
+        with database.begin() as session:
+            waiting = service.unanswered(session)
+    show(f"counted to {to}" if to is not None else "nothing to count")
+    for alarm in waiting:
+        where = ", ".join(each or "unknown" for each in (alarm.site, alarm.device, alarm.device_software))
+        now, before = alarm.events / alarm.readings, alarm.reference_events / alarm.reference_readings
+        rates = f"{now:.1%} since {alarm.since}, before {before:.1%}"
+        show(f"{alarm.day} {alarm.label} {alarm.direction} at {where}: {rates}")

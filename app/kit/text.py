@@ -12,7 +12,8 @@ _PAGE_BREAKS = str.maketrans("\f\v", "\n\n")
 _CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f]")
 
 
-def _printable(value: str) -> str:
+def printable(value: str) -> str:
+    """Return a text; refuse control characters."""
     if _CONTROL.search(value):
         raise ValueError("must not hold control characters")
     return value
@@ -29,20 +30,18 @@ def _fits(value: str) -> str:
     return value
 
 
-Name = Annotated[
-    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(_printable)
-]
+Name = Annotated[str, StringConstraints(strip_whitespace=True, min_length=1, max_length=200), AfterValidator(printable)]
 ReportText = Annotated[
     str,
     StringConstraints(min_length=1),
     AfterValidator(_fits),
     AfterValidator(_without_page_breaks),
-    AfterValidator(_printable),
+    AfterValidator(printable),
 ]
 LongText = Annotated[
     str,
     AfterValidator(_fits),
     AfterValidator(_without_page_breaks),
-    AfterValidator(_printable),
+    AfterValidator(printable),
 ]
 """A text as long as a report, that may be empty."""

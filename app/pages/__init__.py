@@ -7,6 +7,7 @@ from app.pages.disagreement.compare_routes import router as comparison
 from app.pages.disagreement.listing_routes import router as differing_ecgs
 from app.pages.disagreement.routes import router as disagreement
 from app.pages.disagreement.trend_routes import router as trend_and_flow
+from app.pages.disagreement.watch_routes import router as watch_and_triage
 from app.pages.ecgs.routes import router as ecgs
 from app.pages.home.routes import router as home
 from app.pages.people.account import router as account
@@ -23,7 +24,8 @@ from app.pages.work.jobs import router as jobs
 from app.pages.work.models import router as models
 
 PAGES = (
-    *(home, comparison, differing_ecgs, disagreement, trend_and_flow, ecgs, reviews, over_read_audit, try_it),
+    *(home, comparison, differing_ecgs, disagreement, trend_and_flow, watch_and_triage, ecgs, reviews),
+    *(over_read_audit, try_it),
     *(datasets, jobs, models, discrepancy_models, vocabularies),
     *(doors, account, people, logs),
 )

@@ -25,6 +25,9 @@ TABS = (
     ("/disagreement/ecgs", "Most changed ECGs"),
 )
 
+ELSEWHERE = (("/disagreement/watch", "Watch", False), ("/disagreement/triage", "Triage", False))
+"""Pages about disagreement that take no filters."""
+
 
 class Question:
     """A question of a page, the vocabulary that answers it, and the page's addresses."""
@@ -63,7 +66,7 @@ class Question:
             "fields": fields(self.session, links.given, simulated=bool(self.chosen.simulated)),
             "chips": links.chips(("hedged",)),
             "tabs": [(links.to(path), name, path == links.path) for path, name in TABS]
-            + [(links.compared(), "Compare", False)],
+            + [(links.compared(), "Compare", False), *ELSEWHERE],
             "hedged": self.hedged,
             "vocabulary": self.rules.vocabulary.version,
             "simulated": self.chosen.simulated,
