@@ -1,5 +1,6 @@
 """The demo keeps to data of its own, promotes the better model, and ends what it started."""
 
+import itertools
 import re
 import signal
 import subprocess
@@ -11,12 +12,13 @@ import pytest
 
 from app.demo.corpora import ptbxl_corpus, simulated_corpus
 from app.demo.server import service
-from app.demo.tour import _answering, _promote
+from app.demo.tour import _answering, _promote, _upload
 from app.kit.children import python_module, safe_environment
 from app.kit.database import Database
 from app.kit.folders import Folders
 from app.models.starter import ensure_starter
 from app.settings import Settings
+from ml.rules import rule_book
 from tests.app.inferring import inferring
 
 
@@ -47,6 +49,17 @@ def test_real_and_simulated_ecgs_never_share_a_folder(tmp_path: Path) -> None:
     assert simulated.folder != real.folder
     assert (simulated.simulated, real.simulated) == (True, False)
     assert all(case.metadata["simulated"] for case in simulated.cases)
+
+
+def test_ptbxl_is_read_by_our_rules_and_compared_with_the_experts(
+    client: httpx.Client, shared: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cases = list(itertools.islice(ptbxl_corpus(shared / "ptbxl").cases, 3))
+    assert all(case.rule_reading and case.machine_report is None for case in cases)
+    _upload(client, iter(cases))
+    assert "3 of these have no machine's reading" in capsys.readouterr().out
+    table = client.get("/v1/disagreement", params={"device_software": rule_book().version}).json()
+    assert table["pairs"] == sum(bool(case.overread_codes) for case in cases) > 0
 
 
 def test_a_configured_database_stays_as_it_is(
