@@ -262,6 +262,8 @@ def complete(site: Site) -> Site:
         ids["active"] = next(each["version"] for each in versions if each["active"])
         unmapped = client.get(f"/v1/vocabularies/{ids['active']}/unmapped").json()["items"]
         ids["statement"] = quote(unmapped[0]["statement"])
+        run_job(site.settings, client.post("/v1/change-watch/counts").json()["id"])
+        ids["stream_id"] = client.get("/v1/change-watch/streams").json()["items"][0]["id"]
         ids["discrepancy_model_id"] = _discrepancy_model(site, ids["training_id"])
         ids["evaluation_id"], _ = done("/v1/evaluations", {**asked, "split": "train"})
     return replace(site, ids=site.ids | ids)
