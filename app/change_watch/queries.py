@@ -165,13 +165,13 @@ def newest_alarms(
     return session.execute(after(statement, WatchAlarm.rung_at, WatchAlarm.id, position, limit=limit)).all()
 
 
-def alarm_months(session: Session, watch_id: uuid.UUID) -> Sequence[Row[str, str, date]]:
-    """Return label, direction and day of a watch's alarms that were not chance."""
+def not_by_chance(session: Session, watch_id: uuid.UUID) -> Sequence[Row[WatchAlarm, WatchStream]]:
+    """Return the newest alarms of a watch that nobody called chance, with their streams, at most 1,000."""
     statement = (
-        select(WatchAlarm.label, WatchAlarm.direction, WatchAlarm.day)
+        select(WatchAlarm, WatchStream)
         .join(WatchStream, WatchStream.id == WatchAlarm.stream_id)
         .where(WatchStream.watch_id == watch_id, WatchAlarm.verdict.is_distinct_from("chance"))
-        .order_by(WatchAlarm.day)
+        .order_by(WatchAlarm.day.desc(), WatchAlarm.id)
         .limit(1000)
     )
     return session.execute(statement).all()

@@ -108,6 +108,14 @@ def unanswered(session: Session) -> list[WatchAlarmOut]:
     return alarms(session, queries.newest_alarms(session, None, 100, unanswered=True)[:100])
 
 
+def not_by_chance(session: Session, *, simulated: bool) -> list[WatchAlarmOut]:
+    """Return the alarms that stand for a change, or may, of the ECGs that a question is about."""
+    present = Present.of(session)
+    if present.watch_id is None or present.simulated != simulated:
+        return []
+    return alarms(session, queries.not_by_chance(session, present.watch_id))
+
+
 def count_all(database: Database, settings: Settings) -> date | None:
     """Count all days that are over, some in each transaction; return up to which day."""
     while True:

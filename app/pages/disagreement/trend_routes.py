@@ -6,6 +6,8 @@ from fastapi import APIRouter, Query, Request, Response
 from fastapi.responses import HTMLResponse
 
 from app.auth.access import ViewerUser
+from app.change_watch import service as watch
+from app.change_watch.schemas import WatchAlarmOut
 from app.disagreement import service
 from app.disagreement.sheets import flow_csv, trend_csv
 from app.kit.database import Json
@@ -14,7 +16,7 @@ from app.pages.disagreement.figures import flow as flow_figure
 from app.pages.disagreement.figures import trend as trend_figure
 from app.pages.disagreement.figures.drawing import Drawing
 from app.pages.disagreement.figures.flow import NOTHING, Stream
-from app.pages.disagreement.figures.trend import AGREEMENT, ANY, CHANGES, Panel, month_number
+from app.pages.disagreement.figures.trend import AGREEMENT, ANY, CHANGES, Mark, Panel, month_number
 from app.pages.disagreement.question import Question, QuestionDep
 from app.pages.disagreement.words import NUMBERS
 from app.pages.shell import PagesDep
@@ -61,6 +63,7 @@ def show_trend(
         number=number,
         numbers=NUMBERS,
         explained=TREND_EXPLAINED[number],
+        alarms=_alarms(question, label) if number == "changes" else [],
         **question.shared(),
     )
 
@@ -101,19 +104,56 @@ def _panels(
         return []
     first, last = (month_number(answer["months"][at]["month"]) for at in (0, -1))
     series = CHANGES if number == "changes" else AGREEMENT
+    marks = _marks(question) if series is CHANGES else {}
     if width is not None:
         [one] = answer["labels"]
         shown = Panel(
-            one["name"], one["points"], series, months=lambda month: _month_href(question, one["label"], month)
+            one["name"],
+            one["points"],
+            series,
+            months=lambda month: _month_href(question, one["label"], month),
+            marks=marks.get(one["label"], ()),
         )
         return [trend_figure.panel(shown, first, last, width=width, height=320 if width > 600 else 200, alone=alone)]
     panels = [
-        Panel(each["name"], each["points"], series, question.links.here(label=each["label"]))
+        Panel(
+            each["name"],
+            each["points"],
+            series,
+            question.links.here(label=each["label"]),
+            marks=marks.get(each["label"], ()),
+        )
         for each in answer["labels"]
     ]
     if series is CHANGES:
         panels.insert(0, Panel("Any label changed", answer["months"], ANY))
     return [trend_figure.panel(each, first, last, alone=alone) for each in panels]
+
+
+def _alarms(question: Question, label: str | None = None) -> list[WatchAlarmOut]:
+    """Return the alarms of the change watch that stand for a change, or may, at the chosen sites and devices."""
+    chosen = question.chosen
+    alarms = watch.not_by_chance(question.session, simulated=bool(chosen.simulated))
+    return [
+        alarm
+        for alarm in alarms
+        if (label is None or alarm.label == label)
+        and all(getattr(chosen, name) in (None, getattr(alarm, name)) for name in ("site", "device", "device_software"))
+    ]
+
+
+def _marks(question: Question) -> dict[str, list[Mark]]:
+    marks: dict[str, list[Mark]] = {}
+    for alarm in _alarms(question):
+        of = " · ".join(each or "not known" for each in (alarm.site, alarm.device, alarm.device_software))
+        words = (
+            f"{alarm.day}: alarm, {alarm.direction} more often at {of}: {alarm.events} of {alarm.readings} since "
+            f"{alarm.since}; reference {alarm.reference_events} of {alarm.reference_readings}"
+        )
+        href = f"/disagreement/watch/{alarm.stream}?label={alarm.label}&direction={alarm.direction}"
+        mark = Mark(f"{alarm.day:%Y-%m}", alarm.day.day, alarm.direction, words, href)
+        marks.setdefault(alarm.label, []).append(mark)
+    return marks
 
 
 def _month_href(question: Question, label: str, month: str) -> str | None:

@@ -111,6 +111,14 @@ def test_a_rise_rings_once_and_is_told(watched: httpx.Client, database: Database
     address = f"/disagreement/watch/{stream['id']}?label=nothing"
     assert watched.get(address, headers={"Accept": "text/html"}).status_code == 404
 
+    address = f"/disagreement/watch/{stream['id']}?label=afib&amp;direction=removed"
+    html = {"Accept": "text/html"}
+    for question, marks in (("", 2), ("?label=afib", 3), ("?label=lvh", 0), ("?number=kappa", 0), ("?site=north", 2)):
+        page = watched.get(f"/disagreement/trend{question}", headers=html).text  # the pictures', and the list's address
+        assert page.count(address) == marks, question
+    assert "stroke-dasharray" in watched.get("/disagreement/trend.svg", headers=html).text
+    assert watched.get("/disagreement/trend?site=south", headers=html).text.count(address) == 0
+
     entries = watched.get("/v1/audit?resource=change_alarm").json()["items"]
     assert [entry["action"] for entry in entries] == ["ring"]
     events = watched.get(f"/v1/jobs/{job}/events", headers={"Accept": "text/event-stream"}).text

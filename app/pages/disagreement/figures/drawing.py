@@ -28,6 +28,8 @@ STYLES: dict[str, dict[str, str]] = {
     "added-ring": {"stroke": "#0b5cad", "stroke-width": "2", "fill": "#ffffff"},
     "removed-ring": {"stroke": "#a8480f", "stroke-width": "2", "fill": "#ffffff"},
     "same-ring": {"stroke": "#545e6b", "stroke-width": "2", "fill": "#ffffff"},
+    "added-alarm": {"stroke": "#0b5cad", "stroke-width": "1.5", "stroke-dasharray": "4 3", "fill": "none"},
+    "removed-alarm": {"stroke": "#a8480f", "stroke-width": "1.5", "stroke-dasharray": "4 3", "fill": "none"},
     "stripe": {"fill": "#eef1f4"},
     "stream": {"fill": "#0b5cad", "fill-opacity": "0.28"},
 }

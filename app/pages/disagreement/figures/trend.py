@@ -16,6 +16,17 @@ ANY: Series = (("same", "differing_pct", "any label changed"),)
 
 
 @dataclass(frozen=True)
+class Mark:
+    """A day of a month on which the change watch rang: a dashed line, with words and an address."""
+
+    month: str
+    day: int
+    style: str
+    words: str
+    href: str
+
+
+@dataclass(frozen=True)
 class Panel:
     """What a picture shows: the points of a label by month, and where its name and its points lead."""
 
@@ -24,6 +35,7 @@ class Panel:
     series: Series
     href: str | None = None
     months: Callable[[str], str | None] = lambda _: None
+    marks: Sequence[Mark] = ()
 
 
 def panel(
@@ -50,6 +62,12 @@ def panel(
         if 12 * year >= first and (year - years[0]) % apart == 0:
             drawing.line("line", (x(12 * year), y.start), (x(12 * year), y.start + 4))
             drawing.text("small", x(12 * year), y.start + 16, str(year), anchor="middle")
+    for mark in shown.marks:
+        if first <= month_number(mark.month) <= last:
+            at = x(min(last, month_number(mark.month) + (mark.day - 1) / 31))
+            with drawing.about(mark.words, mark.href):
+                drawing.line(f"{mark.style}-alarm", (at, y.start), (at, y.end))
+                drawing.triangle(mark.style, at, y.end, up=mark.style == "added", size=4)
     for style, number, words in shown.series:
         _series(drawing, shown, style=style, number=number, words=words, x=x, y=y, is_large=is_large)
     return drawing
