@@ -64,10 +64,10 @@ def predict(run: JobRun) -> Finish:
             run.progress(0.99 * int(ecgs[-1].id) / _IDS, f"asked about the ECGs up to {str(ecgs[-1].id)[:8]}…")
     counted = _put_together(parts, folder / FILE, schema)
     run.keep("exports", run.id, [FILE])
-    return partial(_finish, run, folder, request, counted)
+    return partial(_finish, run, folder, request=request, counted=counted)
 
 
-def _finish(run: JobRun, folder: Path, request: BulkPrediction, counted: Json, session: Session) -> Json:
+def _finish(run: JobRun, folder: Path, session: Session, *, request: BulkPrediction, counted: Json) -> Json:
     hold(session)
     if str(count_erasures(session)) != (folder / _ERASURES).read_text():
         run.folders.remove("exports", run.id)

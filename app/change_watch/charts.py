@@ -149,7 +149,9 @@ def count(charts: Sequence[Chart], day: Day, rule: Rule, of_all: int) -> tuple[l
                 rings.append(Ring(at, limit))
     for at, chart in enumerate(charts):
         if chart.state == "learning":
-            after[at] = _learned(chart, day.day, (int(counted[:, at].sum()), int(events[:, at].sum())), rule, a_year)
+            after[at] = _learned(
+                chart, day.day, (int(counted[:, at].sum()), int(events[:, at].sum())), rule, a_year=a_year
+            )
     return after, rings
 
 
@@ -169,7 +171,7 @@ def _watched(chart: Chart, day: date, path: NDArray[np.int64], of_day: tuple[Bit
     return chart.model_copy(update=changed), bool(rang.any())
 
 
-def _learned(chart: Chart, day: date, of_day: tuple[int, int], rule: Rule, a_year: float) -> Chart:
+def _learned(chart: Chart, day: date, of_day: tuple[int, int], rule: Rule, *, a_year: float) -> Chart:
     """Return a learning chart after a day; it watches from the next day on where its reference does."""
     if day < chart.reference_from:
         return chart

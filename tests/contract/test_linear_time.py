@@ -4,6 +4,7 @@ import io
 import itertools
 import json
 import re
+import struct
 import zipfile
 from collections.abc import Callable
 from contextlib import suppress
@@ -31,6 +32,7 @@ from ml.archives.tables import Row, read_table
 from ml.deidentify import without_identifiers
 from ml.documents.xml import escaped
 from ml.formats import aecg_facts, dicom_facts, scp_facts, sierra_facts
+from ml.formats.dicom_elements import Item, Tag
 from ml.formats.leads import known_lead
 from ml.formats.muse_facts import facts_of, readings_of
 from ml.formats.xml_tree import parse
@@ -127,23 +129,28 @@ def read_aecg_xml(text: str) -> None:
 def read_dicom(text: str) -> None:
     with suppress(formats.Unreadable):
         formats.read({"e.dcm": b"\0" * 128 + b"DICM" + text.encode()})
-    measured = {"NumericValue": text, "ConceptNameCodeSequence": [{"CodeMeaning": text}]}
-    fields = (
-        "PatientAge",
-        "PatientBirthDate",
-        "PatientID",
-        "AcquisitionDateTime",
-        "TimezoneOffsetFromUTC",
-        "PatientSex",
-    )
-    file: Any = dict.fromkeys(fields, text) | {
-        "WaveformAnnotationSequence": [
-            {"UnformattedTextValue": text},
-            {**measured, "MeasurementUnitsCodeSequence": [{"CodeValue": "ms"}]},
-        ]
-    }
+    content = text.encode()
+    named = _element(Tag.CONCEPT, _item(_element(Tag.MEANING, content)))
+    unit = _element(Tag.UNITS, _item(_element(Tag.CODE, b"ms")))
+    number = _element(Tag.NUMBER, content)
+    parts = sorted({Tag.CONCEPT: named, Tag.UNITS: unit, Tag.NUMBER: number}.items())
+    annotations = (_element(Tag.TEXT, content), b"".join(part for _, part in parts))
+    tags = (Tag.AGE, Tag.BORN, Tag.PATIENT_ID, Tag.ACQUISITION_TIME, Tag.TIME_ZONE, Tag.SEX)
+    fields = dict.fromkeys(tags, content) | {Tag.ANNOTATIONS: b"".join(map(_item, annotations))}
+    said = b"".join(_element(tag, fields[tag]) for tag in sorted(fields))
+    file = Item.whole(memoryview(said), explicit=False)
     dicom_facts.facts_of(file)
     dicom_facts.readings_of(file)
+    assert len(file.items(Tag.ANNOTATIONS)) == 2  # it was read
+
+
+def _element(tag: int, content: bytes) -> bytes:
+    """Return an element of DICOM whose kind is implicit: such a one has any length."""
+    return struct.pack("<HHI", tag >> 16, tag & 0xFFFF, len(content)) + content
+
+
+def _item(content: bytes) -> bytes:
+    return _element(0xFFFE_E000, content)
 
 
 def read_scp(text: str) -> None:
