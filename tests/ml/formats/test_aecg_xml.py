@@ -107,7 +107,7 @@ def test_a_rate_is_one_over_the_increment(increment: str, unit: str, rate: float
     ("waveforms", "expected"),
     [
         (LEAD_ROWS, {"bad_rate"}),
-        (TIMES * 2 + LEAD_ROWS, {"bad_rate"}),
+        (TIMES + TIMES.replace("0.002", "0.004") + LEAD_ROWS, {"bad_rate"}),
         (TIMES.replace("0.002", "0") + LEAD_ROWS, {"bad_rate"}),
         (TIMES.replace("0.002", "0.000001") + LEAD_ROWS, {"bad_rate"}),
         (TIMES.replace('unit="s"', 'unit="min"') + LEAD_ROWS, {"bad_rate"}),
@@ -126,6 +126,10 @@ def test_a_rate_is_one_over_the_increment(increment: str, unit: str, rate: float
 )
 def test_what_is_not_what_it_says_is_refused(waveforms: str, expected: set[str]) -> None:
     assert codes(aecg(series(waveforms))) == expected
+
+
+def test_two_sequences_of_times_with_one_rate_are_one() -> None:
+    assert read_text(aecg(series(TIMES * 2 + LEAD_ROWS))).recording.sampling_rate_hz == 500
 
 
 def test_eight_leads_make_twelve_and_others_are_left_out() -> None:
