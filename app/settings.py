@@ -242,11 +242,6 @@ class Settings(BaseSettings):
         return self.data_dir / "imports"
 
     @property
-    def runs_dir(self) -> Path:
-        """Working folders of training and evaluation children, one a job."""
-        return self.folders_dir / "runs"
-
-    @property
     def datasets_dir(self) -> Path:
         """Frozen datasets, one folder each."""
         return self.folders_dir / "datasets"

@@ -23,13 +23,6 @@ from ml.evaluation.metrics import (
 from ml.processes.run_folder import json_safe
 
 MODEL = "model"
-BASELINES = {
-    "prior": "How often such a statement is changed: each label's rate, a hedged statement's apart from a firm one's.",
-    "difference": "How far the model's probability of the label is from what the machine says: |p - machine|.",
-    "machine_only": "Trees that know what the machine said, and nothing else.",
-    "measurements_only": "Trees that know the device's measurements and ours, and nothing else.",
-}
-"""What the model is compared with."""
 DRAWS = 500
 NOT_ENOUGH = f"not enough: fewer than {FEWEST_CHANGES} changes"
 BETTER, NO_BETTER, WORSE = "better", "no better", "worse"

@@ -98,7 +98,6 @@ def _sweep(rows: Sequence[tables.Row], column: str, title: str) -> Figure | None
     return figure
 
 
-UNLABELLED = "Share of the unlabelled dataset"
 FIGURES: Mapping[str, Draw] = {
     "figure_3": lambda result: _granularity(tables.figure_3(result)),
     "figure_a2": _curves,
