@@ -18,6 +18,7 @@ from app.models.starter import ensure_starter
 from app.settings import Settings
 from ml.bundles.bundle import SEAL
 from ml.starter import BUNDLE
+from tests.app.inferring import inferring
 
 Change = Callable[[dict[str, Any]], None]
 
@@ -74,7 +75,8 @@ def test_a_bundle_comes_in_once_and_goes_out_the_same(
     assert send(client, out.content).status_code == 200
     assert client.get(f"/v1/models/{model['id']}/bundle").content == out.content
     assert client.get(f"/v1/models/{model['id']}/card", headers={"Accept": "text/markdown"}).status_code == 200
-    assert client.post(f"/v1/models/{model['id']}/promote").json()["promoted"] is True
+    with inferring(settings):
+        assert client.post(f"/v1/models/{model['id']}/promote").json()["promoted"] is True
     assert [path.name for path in settings.models_dir.iterdir()] == [model["id"]]
 
 
