@@ -5,7 +5,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from ml.evaluation.cusum import HEIGHTS, Reference, chosen, run, run_length, tuned, weights_for
+from ml.evaluation.cusum import FINEST, HEIGHTS, Reference, chosen, run, run_length, tuned, weights_for
 
 SHARES = st.floats(0.0005, 0.9)
 
@@ -16,7 +16,9 @@ def test_the_statistic_falls_at_the_reference_and_rises_after_the_rise(rate, odd
     raised = odds * rate / (1 - rate + odds * rate)
     assert rate * weights.up < (1 - rate) * weights.down
     assert raised * weights.up > (1 - raised) * weights.down
-    assert weights.up / weights.unit == pytest.approx(math.log(raised / rate), rel=0.1)
+    up, down = math.log(raised / rate), math.log((1 - rate) / (1 - raised))
+    assert abs(weights.up - up * weights.unit) <= 0.5 + 1e-9 and abs(weights.down - down * weights.unit) <= 0.5 + 1e-9
+    assert min(weights.up, weights.down) == FINEST  # so no weight is off by more than half of 1 in FINEST
 
 
 @settings(deadline=None)
