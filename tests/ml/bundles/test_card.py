@@ -28,6 +28,7 @@ def test_the_card_says_what_it_is_and_what_it_is_not_for(text, manifest):
         "Metrics",
         "Subgroups",
         "Thresholds and calibration",
+        "In 8-bit integers",
         "Limits",
     ]
     for said in (manifest.dataset_sha256, manifest.weights_sha256, "`high_pass_hz` | `0.5`", "labels of the over-read"):
