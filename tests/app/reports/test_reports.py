@@ -2,6 +2,7 @@
 
 import io
 import json
+import re
 from pathlib import Path
 
 import httpx
@@ -106,7 +107,8 @@ def test_nothing_that_names_somebody_is_stored_whichever_way_it_comes(
     with database.begin() as session:
         tables = session.scalars(text("SELECT tablename FROM pg_tables WHERE schemaname = 'public'")).all()
         stored = "".join(str(session.execute(text(f"SELECT * FROM {table}")).all()) for table in tables)
-    assert [name for name in NAMED if name in stored] == []
+    words = re.findall(r"\w+", stored)  # ids and times have four such digits somewhere, by chance
+    assert [name for name in NAMED if name in (words if name.isdigit() else stored)] == []
     assert "Sinus rhythm" in stored and "LVH" in stored
 
 
