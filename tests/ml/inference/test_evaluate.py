@@ -62,7 +62,7 @@ def test_a_model_of_other_labels_or_preprocessing_is_refused(evaluation, bundle_
         ('"key": "fast"', '"key": "slow"', "same labels"),
         ('"antialias": false', '"antialias": true', "preprocessed alike"),
     ]:
-        rewrite(wrong, text.replace(old, new, 1))
+        rewrite(wrong, text.replace(old, new))
         with pytest.raises(ValueError, match=message):
             run(folder, said)
 
