@@ -130,7 +130,7 @@ class AuditedLabel(BaseModel):
     flags: int = Field(description="Flags that are listed.")
 
 
-class AuditOut(BaseModel):
+class OverReadAuditOut(BaseModel):
     """The audit that is shown: the newest one."""
 
     id: uuid.UUID
@@ -150,7 +150,7 @@ class FlagPage(BaseModel):
 
     model_config = ConfigDict(json_schema_extra={"examples": []})
 
-    audit: AuditOut | None = Field(description="Null: there was none yet.")
+    audit: OverReadAuditOut | None = Field(description="Null: there was none yet.")
     items: list[FlagOut]
     next_cursor: int | None = Field(description="Pass it as `cursor` for the next page; null on the last.")
 

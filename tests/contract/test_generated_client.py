@@ -25,6 +25,7 @@ content_type_overrides:  # what this generator knows by other names
   "application/x-tar": "application/octet-stream"
   "application/dicom": "application/octet-stream"
   "application/pdf": "application/octet-stream"
+  "application/vnd.apache.parquet": "application/octet-stream"
 post_hooks: []
 """
 ECGS = 24
