@@ -127,7 +127,9 @@ def _promote(client: httpx.Client, model_id: str, other: dict[str, Any], compare
     if difference is None:
         _say(f"   the test split is too small to compare them: {other['name']} keeps answering predictions")
     elif difference > 0:
-        promoted = _ok(client.post(f"/v1/models/{model_id}/promote"))
+        promoted = _ok(
+            client.post(f"/v1/models/{model_id}/promote", params={"force": True})
+        )  # so little may not be steady
         _say(f"   the new model has the higher macro AUPRC: {promoted['name']} answers predictions now")
     else:
         _say(f"   {other['name']} has the higher macro AUPRC: it keeps answering predictions")
