@@ -11,6 +11,7 @@ from sqlalchemy.orm import Session
 from app.datasets.tables import Dataset
 from app.disagreement.counting.queries import conditions, value_ids
 from app.disagreement.counting.selection import PairFilter, names
+from app.ecgs.queries import count_absent
 from app.ecgs.tables import Ecg
 from app.kit.database import Json
 from app.kit.pagination import Position, after
@@ -143,14 +144,7 @@ def add_ecgs(session: Session, dataset_id: uuid.UUID, ecg_ids: Sequence[uuid.UUI
         ),
         {"dataset": dataset_id, "ids": list(ecg_ids)},
     )
-    erased = session.execute(
-        text(
-            "SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) given (id) "
-            "WHERE NOT EXISTS (SELECT FROM ecgs WHERE ecgs.id = given.id)"
-        ),
-        {"ids": list(ecg_ids)},
-    )
-    return int(erased.scalar_one())
+    return count_absent(session, ecg_ids)
 
 
 def by_id(session: Session, dataset_id: uuid.UUID) -> Dataset | None:

@@ -9,6 +9,7 @@ from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.discrepancy_models.tables import DiscrepancyModel, DiscrepancyModelEcg, PredictedChange
+from app.ecgs.queries import count_absent
 from app.ecgs.tables import Ecg
 from app.erasures.tables import ObjectToDelete
 from app.kit.pagination import Position, after
@@ -87,14 +88,7 @@ def add_ecgs(session: Session, model_id: uuid.UUID, ecg_ids: Sequence[uuid.UUID]
         ),
         {"model": model_id, "ids": list(ecg_ids)},
     )
-    erased = session.execute(
-        text(
-            "SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) given (id) "
-            "WHERE NOT EXISTS (SELECT FROM ecgs WHERE ecgs.id = given.id)"
-        ),
-        {"ids": list(ecg_ids)},
-    )
-    return int(erased.scalar_one())
+    return count_absent(session, ecg_ids)
 
 
 def by_id(session: Session, model_id: uuid.UUID) -> DiscrepancyModel | None:

@@ -80,3 +80,15 @@ def has_overread_by(session: Session, reader: str) -> bool:
 def total(session: Session) -> int:
     """Count the ECGs."""
     return session.scalar(select(func.count()).select_from(Ecg)) or 0
+
+
+def count_absent(session: Session, ecg_ids: Sequence[uuid.UUID]) -> int:
+    """Return how many of these ECGs there are not, or no longer."""
+    absent = session.execute(
+        text(
+            "SELECT count(*) FROM unnest(CAST(:ids AS uuid[])) given (id) "
+            "WHERE NOT EXISTS (SELECT FROM ecgs WHERE ecgs.id = given.id)"
+        ),
+        {"ids": list(ecg_ids)},
+    )
+    return int(absent.scalar_one())

@@ -67,9 +67,13 @@ def delineate(average: Signal, interval_s: float) -> Beat:
     while offset < BEFORE + 55 and moves[offset + 1 : offset + 4].any():
         offset += 1
     level = np.median(average[:, onset - 6 : onset - 1], axis=1, keepdims=True)
+    return Beat(average - level, velocity, onset, offset, max(end_of_t(interval_s), BEFORE + 20))
+
+
+def end_of_t(interval_s: float) -> int:
+    """Return the sample of an averaged beat before which T has ended; `interval_s` is the RR interval."""
     longest = 0.42 * np.sqrt(min(interval_s, 1.2))  # Bazett, and before the next P
-    t_end = BEFORE + int(RATE_HZ * min(longest, 0.62 * interval_s, (AFTER - 1) / RATE_HZ))
-    return Beat(average - level, velocity, onset, offset, max(t_end, BEFORE + 20))
+    return BEFORE + int(RATE_HZ * min(longest, 0.62 * interval_s, (AFTER - 1) / RATE_HZ))
 
 
 def durations(beat: Beat) -> dict[str, float]:

@@ -5,7 +5,8 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.measurements.beats import AFTER, BEFORE, LIMB_LEADS, RATE_HZ
+from ml.measurements.beats import BEFORE, LIMB_LEADS, RATE_HZ
+from ml.measurements.waves import end_of_t
 
 Signal = NDArray[np.float64]
 MS = 1000 / RATE_HZ  # a sample
@@ -63,9 +64,7 @@ def delineated(average: Signal, interval_s: float) -> Delineated:
     while offset < peak + _LONGEST_AFTER and moves[offset + 1 : offset + 1 + _QUIET].any():
         offset += 1
     baseline = np.median(average[:, onset - 6 : onset - 1], axis=1, keepdims=True)
-    longest = 0.42 * np.sqrt(min(interval_s, 1.2))  # Bazett, and before the next P
-    t_end = BEFORE + int(RATE_HZ * min(longest, 0.62 * interval_s, (AFTER - 1) / RATE_HZ))
-    return Delineated(average - baseline, onset, offset, max(t_end, offset + 20))
+    return Delineated(average - baseline, onset, offset, max(end_of_t(interval_s), offset + 20))
 
 
 def _level(quiet: Signal, peak: float, share: float) -> float:

@@ -1,5 +1,6 @@
 """The pages of the trend, and of what was read instead."""
 
+from collections.abc import Sequence
 from typing import Annotated, Literal
 
 from fastapi import APIRouter, Query, Request, Response
@@ -48,14 +49,17 @@ def show_trend(
 ) -> HTMLResponse:
     """Show each label month by month: small pictures, or a large one of one label with its numbers."""
     answer = _trend(question, label)
+    alarms = _alarms(question, label, number)
     large = 1120 if label is not None else None
     return pages.answer(
         request,
         "disagreement/trend.html",
         user=user,
         answer=answer,
-        panels=[each.within_page("panel") for each in _panels(question, answer, number, large)],
-        small=[each.within_page("panel") for each in _panels(question, answer, number, 360)] if label else [],
+        panels=[each.within_page("panel") for each in _panels(question, answer, alarms, number=number, width=large)],
+        small=[each.within_page("panel") for each in _panels(question, answer, alarms, number=number, width=360)]
+        if label
+        else [],
         rows=_rows(question, answer, label),
         label=label,
         labels=question.labels,
@@ -63,7 +67,7 @@ def show_trend(
         number=number,
         numbers=NUMBERS,
         explained=TREND_EXPLAINED[number],
-        alarms=_alarms(question, label) if number == "changes" else [],
+        alarms=alarms,
         **question.shared(),
     )
 
@@ -82,7 +86,8 @@ def save_trend_figure(
 ) -> Response:
     """Return the pictures of the trend as one file."""
     answer = _trend(question, label)
-    pictures = _panels(question, answer, number, 1120 if label is not None else None, alone=True)
+    width = 1120 if label is not None else None
+    pictures = _panels(question, answer, _alarms(question, label, number), number=number, width=width, alone=True)
     pairs = sum(month["pairs"] for month in answer["months"])
     title = "Disagreement by month" + (f": {question.labels[label]}" if label is not None else "")
     drawing = trend_figure.together(pictures, 1 if label is not None else 4) if pictures else Drawing(600, alone=True)
@@ -97,14 +102,20 @@ def _trend(question: Question, label: str | None) -> Json:
 
 
 def _panels(
-    question: Question, answer: Json, number: Literal["changes", "kappa"], width: float | None, *, alone: bool = False
+    question: Question,
+    answer: Json,
+    alarms: Sequence[WatchAlarmOut],
+    *,
+    number: Literal["changes", "kappa"],
+    width: float | None,
+    alone: bool = False,
 ) -> list[Drawing]:
     """Return a picture a label; of all labels first the one of any label. Without a month there are none."""
     if not answer["months"]:
         return []
     first, last = (month_number(answer["months"][at]["month"]) for at in (0, -1))
     series = CHANGES if number == "changes" else AGREEMENT
-    marks = _marks(question) if series is CHANGES else {}
+    marks = _marks(alarms)
     if width is not None:
         [one] = answer["labels"]
         shown = Panel(
@@ -130,8 +141,10 @@ def _panels(
     return [trend_figure.panel(each, first, last, alone=alone) for each in panels]
 
 
-def _alarms(question: Question, label: str | None = None) -> list[WatchAlarmOut]:
+def _alarms(question: Question, label: str | None, number: Literal["changes", "kappa"]) -> list[WatchAlarmOut]:
     """Return the alarms of the change watch that stand for a change, or may, at the chosen sites and devices."""
+    if number != "changes":
+        return []
     chosen = question.chosen
     alarms = watch.not_by_chance(question.session, simulated=bool(chosen.simulated))
     return [
@@ -142,9 +155,9 @@ def _alarms(question: Question, label: str | None = None) -> list[WatchAlarmOut]
     ]
 
 
-def _marks(question: Question) -> dict[str, list[Mark]]:
+def _marks(alarms: Sequence[WatchAlarmOut]) -> dict[str, list[Mark]]:
     marks: dict[str, list[Mark]] = {}
-    for alarm in _alarms(question):
+    for alarm in alarms:
         of = " · ".join(each or "not known" for each in (alarm.site, alarm.device, alarm.device_software))
         words = (
             f"{alarm.day}: alarm, {alarm.direction} more often at {of}: {alarm.events} of {alarm.readings} since "
