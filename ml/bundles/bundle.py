@@ -86,15 +86,24 @@ class TextPart(_Part):
     """The text encoder of a CLIP model: everything that turns a phrase into its embedding, except the weights.
 
     `config` is the configuration of `transformers`' CLIP text model, `tokenizer` the JSON of `tokenizers`, `prompts`
-    the phrases that score each label, and `vocabulary` the YAML that brings phrases into normal form, if any.
+    the phrases that score each label, `weights` what each counts in their mean (all the same where a label has none),
+    and `vocabulary` the YAML that brings phrases into normal form, if any.
     """
 
     config: dict[str, float | int | str | None]
     tokenizer: Annotated[str, Field(repr=False)]
     context: Annotated[int, Field(ge=8, le=512)]
     prompts: dict[str, Annotated[tuple[str, ...], Field(min_length=1)]]
+    weights: dict[str, tuple[Probability, ...]] = {}
     vocabulary: Annotated[str | None, Field(repr=False)]
     with_bias: bool
+
+    @model_validator(mode="after")
+    def _a_weight_for_each_prompt(self) -> Self:
+        for key, weights in self.weights.items():
+            if len(weights) != len(self.prompts.get(key, ())) or not sum(weights):
+                raise ValueError(f"weights: those of {key} are not one for each of its prompts")
+        return self
 
 
 class Integers(_Part):

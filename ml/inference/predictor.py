@@ -70,7 +70,9 @@ class Predictor:
         text = manifest.text
         if text is not None:
             self._tokenizer, self._normal = tokenizer_of(text), normaliser(text.vocabulary)
-            self._label_texts = self._embedded([text.prompts[label.key] for label in manifest.labels])
+            self._label_texts = self._embedded(
+                [(text.prompts[label.key], text.weights.get(label.key)) for label in manifest.labels]
+            )
 
     def predict(
         self, signal_mv: NDArray[np.float64], sampling_rate_hz: float, phrases: Sequence[str] = ()
@@ -166,7 +168,7 @@ class Predictor:
     def _answer(self, outputs: Vectors, phrases: Sequence[str]) -> dict[str, Any]:
         logits = self._logits(outputs)
         check_finite(logits, "scores of the model")
-        texts = [self._embedded([[self._normal(phrase)]])[0] for phrase in phrases]
+        texts = [self._embedded([([self._normal(phrase)], None)])[0] for phrase in phrases]
         said = [float(_cosines(outputs, text[None]).mean(axis=0)[0]) for text in texts]
         return {
             "windows": len(outputs),
@@ -177,11 +179,13 @@ class Predictor:
     def _logits(self, outputs: Vectors) -> Vectors:
         return outputs if self._clip is None else _cosines(outputs, self._label_texts)
 
-    def _embedded(self, phrases: Sequence[Sequence[str]]) -> Vectors:
-        """Return for each list of phrases the mean of their embeddings, normalised to length 1, (lists, d)."""
+    def _embedded(self, lists: Sequence[tuple[Sequence[str], Sequence[float] | None]]) -> Vectors:
+        """Return for each list of phrases the weighted mean of their embeddings, of length 1, (lists, d)."""
         assert self._clip is not None
         with one_thread(), torch.inference_mode():
-            found = self._clip.prompt_embeddings([self._tokenizer(each) for each in phrases], self._device)
+            found = self._clip.prompt_embeddings(
+                [(self._tokenizer(each), weights) for each, weights in lists], self._device
+            )
         return found.double().cpu().numpy()
 
     def _answers(self, logits: NDArray[np.float64]) -> list[dict[str, Any]]:

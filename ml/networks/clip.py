@@ -14,6 +14,9 @@ LOG_SCALE_START = math.log(1 / 0.07)
 LOG_SCALE_MAX = math.log(100)
 BIAS_START = -10.0  # of the sigmoid targets: nearly all pairs are negative (Zhai et al. 2023)
 
+WeightedTokens = tuple[Tokens, Sequence[float] | None]
+"""Texts and the weight of each in a mean; None where all have the same."""
+
 
 class Clip(nn.Module):
     """Embeds ECGs (b, 12, t) and token indices (k, n) as unit vectors in one space.
@@ -38,12 +41,16 @@ class Clip(nn.Module):
         """(k, n) → (k, d), float32, unit vectors."""
         return functional.normalize(self.text(tokens).float(), dim=-1)
 
-    def prompt_embeddings(self, prompts: Sequence[Tokens], device: torch.device) -> Tensor:
-        """Return the mean embedding of each list of prompts, a unit vector, (lists, d)."""
-        sizes = [len(each) for each in prompts]
-        whole = Tokens.joined(prompts)
+    def prompt_embeddings(self, prompts: Sequence[WeightedTokens], device: torch.device) -> Tensor:
+        """Return the weighted mean embedding of each list of prompts, a unit vector, (lists, d)."""
+        whole = Tokens.joined([texts for texts, _ in prompts])
+        sizes = [len(texts) for texts, _ in prompts]
         embeddings = torch.split(self.encode_texts(whole.padded(range(len(whole)), device)), sizes)
-        return functional.normalize(torch.stack([each.mean(dim=0) for each in embeddings]), dim=-1)
+        means = [
+            each.mean(dim=0) if weights is None else (each * each.new_tensor(weights)[:, None]).sum(dim=0)
+            for each, (_, weights) in zip(embeddings, prompts, strict=True)
+        ]
+        return functional.normalize(torch.stack(means), dim=-1)
 
     def scale(self) -> Tensor:
         """Return 1/τ."""

@@ -10,3 +10,6 @@ Targets = Literal["diagonal", "masked", "multi_positive", "sigmoid"]
 
 Unit = Literal["statement", "report"]
 """What a text of a contrastive paradigm is."""
+
+PromptsFrom = Literal["corpus", "release"]
+"""Where the prompts that score a label come from: see `ml.paradigms.prompts.label_prompts`."""

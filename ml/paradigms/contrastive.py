@@ -4,7 +4,7 @@ from typing import Annotated, Self
 
 from pydantic import Field, StringConstraints, model_validator
 
-from ml.paradigms.choices import Targets, Unit
+from ml.paradigms.choices import PromptsFrom, Targets, Unit
 from ml.paradigms.definition import Section
 
 _Phrase = Annotated[str, StringConstraints(min_length=1, max_length=200)]
@@ -15,9 +15,12 @@ class ContrastiveOptions(Section):
 
     targets: Targets = "diagonal"
     unit: Annotated[Unit, Field(description="What a text is (paper, Figure 3).")] = "statement"
+    prompts_from: Annotated[
+        PromptsFrom, Field(description="What scores a label: statements of the training split, or the release's.")
+    ] = "corpus"
     prompts: Annotated[
         dict[str, Annotated[list[_Phrase], Field(min_length=1, max_length=50)]],
-        Field(max_length=63, description="Phrases that score a label, instead of those of the release."),
+        Field(max_length=63, description="Phrases that score a label, instead of those of `prompts_from`."),
     ] = Field(default_factory=dict)
 
 

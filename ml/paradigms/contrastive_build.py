@@ -5,22 +5,17 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-import yaml
-
 from ml.bundles.bundle import TextPart
 from ml.bundles.network import tokenizer_of
-from ml.corpus.store import Store
-from ml.labeling.normaliser import normaliser
 from ml.networks.clip import Clip
 from ml.networks.text import TextEncoder, TextSize, Tokenizer
 from ml.paradigms.captions import Captions
 from ml.paradigms.contrastive import ContrastiveOptions, TextOptions
 from ml.paradigms.definition import BuildInputs, Built
 from ml.paradigms.losses.clip import ClipParadigm
+from ml.paradigms.prompts import label_prompts
 from ml.processes import distributed
 from ml.processes.durable import write_whole
-
-PROMPTS = Path(__file__).with_name("prompts.yaml")
 
 
 def contrastive(inputs: BuildInputs, kind: type[ClipParadigm]) -> Built:
@@ -35,19 +30,20 @@ def contrastive(inputs: BuildInputs, kind: type[ClipParadigm]) -> Built:
     model = Clip(inputs.encoder, encoder, with_bias)
     if start is not None:
         start.copy_to(model, [])
-    prompts = _prompts(store, options.prompts)
+    prompts = label_prompts(store, rows, inputs.label_source, options.prompts, options.prompts_from)
     paradigm = kind(
         model,
         captions,
         tokenizer(captions.texts),
-        [tokenizer(each) for each in prompts.values()],
+        [(tokenizer(each.phrases), each.weights) for each in prompts.values()],
         targets=options.targets,
     )
     part = TextPart(
         config=encoder.config,
         tokenizer=tokenizer.content,
         context=context,
-        prompts={key: tuple(phrases) for key, phrases in prompts.items()},
+        prompts={key: each.phrases for key, each in prompts.items()},
+        weights={key: each.weights for key, each in prompts.items()},
         vocabulary=store.vocabulary,
         with_bias=with_bias,
     )
@@ -76,14 +72,3 @@ def _trained_tokenizer(folder: Path, texts: Sequence[str], options: TextOptions)
         write_whole(path, Tokenizer.trained(texts, options.tokens, options.context).content.encode())
     distributed.barrier()
     return Tokenizer(path.read_text(encoding="utf-8"), options.context)
-
-
-def _prompts(store: Store, given: dict[str, list[str]]) -> dict[str, list[str]]:
-    """Return each label's prompts in normal form: those given, otherwise the release's, otherwise the label's name."""
-    unknown = given.keys() - {key for key, _ in store.labels}
-    if unknown:
-        raise ValueError(f"prompts for a label that the dataset does not have: {', '.join(sorted(unknown))}")
-    shipped: dict[str, list[str]] = yaml.safe_load(PROMPTS.read_text(encoding="utf-8"))
-    normal = normaliser(store.vocabulary)
-    chosen = {key: given.get(key) or shipped.get(key) or [name] for key, name in store.labels}
-    return {key: list(dict.fromkeys(map(normal, phrases))) for key, phrases in chosen.items()}

@@ -1,6 +1,7 @@
 """The loss of CLIP and NegCLIP (paper, section 3, Equations 3 and 4)."""
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import torch
@@ -8,7 +9,7 @@ from numpy.typing import NDArray
 from torch import Tensor
 from torch.nn import functional
 
-from ml.networks.clip import Clip
+from ml.networks.clip import Clip, WeightedTokens
 from ml.networks.text import Tokens
 from ml.paradigms.captions import Captions, Pairs
 from ml.paradigms.choices import Targets
@@ -94,13 +95,20 @@ class ClipParadigm:
     tokens
         The texts of the captions, tokenized.
     prompts
-        The prompts of each label, tokenized. A label's score is the similarity with their mean embedding.
+        The prompts of each label, tokenized, with their weights. A label's score is the similarity with their mean
+        embedding.
     """
 
     hard_negatives = False
 
     def __init__(
-        self, model: Clip, captions: Captions, tokens: Tokens, prompts: list[Tokens], *, targets: Targets = "diagonal"
+        self,
+        model: Clip,
+        captions: Captions,
+        tokens: Tokens,
+        prompts: Sequence[WeightedTokens],
+        *,
+        targets: Targets = "diagonal",
     ) -> None:
         self.model = model
         self._captions, self._tokens, self._prompts, self._targets = captions, tokens, prompts, targets

@@ -5,9 +5,10 @@ import sys
 
 import pytest
 import torch
+from pydantic import ValidationError
 
 from ml.bundles import bundle
-from ml.bundles.bundle import InvalidBundle, read_manifest, read_weights
+from ml.bundles.bundle import InvalidBundle, TextPart, read_manifest, read_weights
 from ml.inference.predictor import Predictor
 
 
@@ -148,6 +149,10 @@ def test_a_clip_bundle_is_weights_and_one_json_with_its_text_side(clip_bundle_fo
     assert not list(clip_bundle_folder.rglob("*tokenizer*"))
     manifest = read_manifest(clip_bundle_folder)
     assert manifest.text.prompts == {"fast": ("fast",), "upside_down": ("upside down",), "never": ("never seen",)}
+    assert manifest.text.weights == {"fast": (1,), "upside_down": (1,), "never": (1,)}
+    for weights in ({"fast": (0.5, 0.5)}, {"fast": (0.0,)}, {"quux": (1.0,)}):
+        with pytest.raises(ValidationError, match="weights"):
+            TextPart.model_validate({**manifest.text.model_dump(), "weights": weights})
     assert json.loads(manifest.text.tokenizer)["model"]["type"] == "BPE"
     card = manifest.to_card()
     assert "tokenizer" not in card["text"] and card["text"]["prompts"]["fast"] == ["fast"]

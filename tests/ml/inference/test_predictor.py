@@ -109,6 +109,34 @@ def test_a_clip_model_s_logit_is_the_cosine_with_the_label_s_prompts(clip):
     assert [statement["phrase"] for statement in result["statements"]] == ["Fast", "upside down", "Upside Down"]
 
 
+def with_prompts(bundle, folder, prompts, weights):
+    shutil.copytree(bundle, folder)
+    text = read_manifest(bundle).text.model_dump()
+    text |= {"prompts": {**text["prompts"], "fast": prompts}, "weights": weights}
+    amend(folder, {"text": text}, lambda complete: {})
+    return Predictor(folder, "cpu").predict(make_signal(1), 500, prompts)
+
+
+def test_a_prompt_counts_as_much_as_its_weight(clip_bundle_folder, tmp_path):
+    scores = {}
+    for name, weights in {"first": (1, 0), "second": (0, 1), "even": (0.5, 0.5), "mostly": (0.75, 0.25)}.items():
+        answer = with_prompts(clip_bundle_folder, tmp_path / name, ("fast", "upside down"), {"fast": weights})
+        scores[name] = answer["labels"][0]["score"]
+    first, second = (expit(each["similarity"]) for each in answer["statements"])
+    assert (scores["first"], scores["second"]) == (pytest.approx(first, rel=1e-5), pytest.approx(second, rel=1e-5))
+    by_weight = [scores[name] for name in ("second", "even", "mostly", "first")]
+    assert len(set(by_weight)) == 4
+    assert abs(by_weight[2] - by_weight[3]) < abs(by_weight[1] - by_weight[3])
+
+
+def test_a_bundle_without_weights_counts_its_prompts_alike(clip_bundle_folder, tmp_path):
+    phrases = ("fast", "upside down")
+    old = with_prompts(clip_bundle_folder, tmp_path / "old", phrases, {})
+    even = with_prompts(clip_bundle_folder, tmp_path / "even", phrases, {"fast": (0.5, 0.5)})
+    scores = [[label["score"] for label in answer["labels"]] for answer in (old, even)]
+    assert scores[0] == pytest.approx(scores[1], rel=1e-6)
+
+
 def test_any_phrase_has_an_answer_and_it_changes_no_other(clip):
     alone = clip.predict(make_signal(2), 500)
     phrases = ["", "ünïcode \U0001f600", "word " * 500, "fast"]
