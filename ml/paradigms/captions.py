@@ -114,6 +114,16 @@ class Captions:
         texts, place = np.unique(np.concatenate([own, wrong]), return_inverse=True)
         return DrawnTexts(places, texts, place[: len(own)], place[len(own) :], owner, chosen)
 
+    def most_frequent(self, rows: Numbers, most: int) -> Numbers:
+        """Return the texts that most of some rows have, at most so many, in the order of their indices."""
+        _, numbers = self._said.of_rows(rows)
+        counts = np.bincount(numbers, minlength=len(self.texts))
+        return np.sort(np.argsort(-counts, kind="stable")[: min(most, np.count_nonzero(counts))])
+
+    def all_of(self, rows: Numbers) -> Numbers:
+        """Return the distinct texts that some rows have."""
+        return np.unique(self._said.of_rows(rows)[1])
+
     def true(self, rows: Numbers, texts: Numbers) -> Bools:
         """Return which texts the reports of rows have, (rows, texts)."""
         distinct, place = np.unique(texts, return_inverse=True)

@@ -14,6 +14,10 @@ class ContrastiveOptions(Section):
     """CLIP and NegCLIP (paper, Equations 3 and 4)."""
 
     targets: Targets = "diagonal"
+    bank: Annotated[
+        int,
+        Field(ge=1, le=4096, description="With the targets `bank`: how many frequent statements are in each batch."),
+    ] = 256
     unit: Annotated[Unit, Field(description="What a text is (paper, Figure 3).")] = "statement"
     prompts_from: Annotated[
         PromptsFrom, Field(description="What scores a label: statements of the training split, or the release's.")

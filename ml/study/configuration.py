@@ -36,7 +36,7 @@ class Ablations(_Part):
     ] = ()
     targets: Annotated[
         tuple[Targets, ...],
-        Field(max_length=4, description="Target modes of CLIP and NegCLIP."),
+        Field(max_length=5, description="Target modes of CLIP and NegCLIP."),
     ] = ()
     random_encoder: Annotated[
         bool, Field(description="A linear probe on a random, frozen encoder: what any model must beat.")

@@ -2,8 +2,9 @@
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
+import numpy as np
 import torch
 from numpy.typing import NDArray
 from torch import Tensor
@@ -11,8 +12,9 @@ from torch.nn import functional
 
 from ml.networks.clip import Clip, WeightedTokens
 from ml.networks.text import Tokens
-from ml.paradigms.captions import Captions, Pairs
+from ml.paradigms.captions import Captions, DrawnTexts, Pairs
 from ml.paradigms.choices import Targets
+from ml.paradigms.losses.bank import bank_loss
 from ml.paradigms.paradigm import Batch, Outcome
 from ml.processes import distributed
 from ml.signals.augmentation import weak
@@ -85,8 +87,19 @@ def clip_loss(
     return (ecg_loss.mean() + text_loss.mean()) / 2
 
 
+class _Compared(NamedTuple):
+    """Embeddings of texts (m, d) and hard negatives (n, d), and which texts are true or implied of each ECG (p, m)."""
+
+    texts: Tensor
+    wrong: Tensor
+    true: NDArray[np.bool_]
+    implied: NDArray[np.bool_]
+
+
 class ClipParadigm:
-    """Equation 3. Each time an ECG is seen, one of its statements is drawn. The score is the cosine similarity.
+    """Equation 3. Each time an ECG is seen, one of its statements is drawn; with `bank`, all are its positives.
+
+    The score is the cosine similarity.
 
     Parameters
     ----------
@@ -97,6 +110,8 @@ class ClipParadigm:
     prompts
         The prompts of each label, tokenized, with their weights. A label's score is the similarity with their mean
         embedding.
+    bank
+        With the targets `bank`: the texts that every batch is compared with.
     """
 
     hard_negatives = False
@@ -109,9 +124,11 @@ class ClipParadigm:
         prompts: Sequence[WeightedTokens],
         *,
         targets: Targets = "diagonal",
+        bank: NDArray[np.int64] | None = None,
     ) -> None:
         self.model = model
-        self._captions, self._tokens, self._prompts, self._targets = captions, tokens, prompts, targets
+        self._captions, self._tokens, self._prompts = captions, tokens, prompts
+        self._targets, self._bank = targets, bank
 
     def loss(self, batch: Batch) -> Outcome:
         """Return the loss of a batch. Windows without a text are left out.
@@ -122,37 +139,54 @@ class ClipParadigm:
         with torch.no_grad():
             self.model.clamp_temperature()
         drawn, device = self._captions.draw(batch.rows, self.hard_negatives), batch.windows.device
-        own, wrong, places = (on(device, each) for each in (drawn.own, drawn.wrong, drawn.places))
         if len(drawn.places):
-            ecgs = self.model.encode_ecgs(weak(batch.windows[places]))
-            texts = self.model.encode_texts(self._tokens.padded(drawn.texts, device))
+            ecgs = self.model.encode_ecgs(weak(batch.windows[on(device, drawn.places)]))
         else:  # every weight needs a gradient: other processes wait for it
             ecgs = self.model.encode_ecgs(batch.windows[:1])[:0]
-            texts = self.model.encode_texts(self._tokens.padded([0], device))[:0]
         pairs = Pairs.joined(distributed.all_gather_values(drawn.pairs()))
-        true = self._captions.true(pairs.rows, pairs.own)
-        implied = None
-        if self._targets != "diagonal":
-            implied = on(device, self._captions.follow(pairs.rows, pairs.own) & ~true)
+        compare = self._with_pairs if self._bank is None else self._with_bank
+        compared = compare(drawn, pairs, device)
         wrong_of = on(device, self._captions.wrong_of(pairs.rows, pairs.wrong))
-        ecgs, said, unsaid = (distributed.all_gather_rows(each) for each in (ecgs, texts[own], texts[wrong]))
+        ecgs = distributed.all_gather_rows(ecgs)
         scale = distributed.divide_gradient(self.model.scale())
         bias = 0.0 if self.model.bias is None else distributed.divide_gradient(self.model.bias)
         with torch.autocast(device.type, enabled=False):
-            similarity, hard = (scale * ecgs @ each.T + bias for each in (said, unsaid))
+            similarity, hard = (scale * ecgs @ each.T + bias for each in (compared.texts, compared.wrong))
             owner = on(device, pairs.owner)
-            loss = clip_loss(
-                similarity,
-                on(device, true),
-                self._targets,
-                wrong=hard,
-                wrong_of=wrong_of,
-                owner=owner,
-                implied=implied,
-            )
+            true, implied = on(device, compared.true), on(device, compared.implied)
+            if self._bank is not None:
+                loss = bank_loss(similarity, true, implied, wrong=hard, wrong_of=wrong_of, owner=owner)
+            else:
+                loss = clip_loss(
+                    similarity, true, self._targets, wrong=hard, wrong_of=wrong_of, owner=owner, implied=implied
+                )
         return Outcome(
             distributed.scale_for_sum(loss),
             {"temperature": 1 / scale.detach(), "hard_negatives": loss.new_full((), len(pairs.owner))},
+        )
+
+    def _with_pairs(self, drawn: DrawnTexts, pairs: Pairs, device: torch.device) -> "_Compared":
+        """Return the drawn texts of the pairs of all processes, one a pair."""
+        own, wrong = on(device, drawn.own), on(device, drawn.wrong)
+        texts = self.model.encode_texts(self._tokens.padded(drawn.texts if len(drawn.texts) else [0], device))
+        true = self._captions.true(pairs.rows, pairs.own)
+        return _Compared(
+            distributed.all_gather_rows(texts[own]),
+            distributed.all_gather_rows(texts[wrong]),
+            true,
+            self._captions.follow(pairs.rows, pairs.own) & ~true,
+        )
+
+    def _with_bank(self, drawn: DrawnTexts, pairs: Pairs, device: torch.device) -> "_Compared":
+        """Return the bank with all texts that any process's batch has. Each process encodes them all."""
+        numbers = np.unique(np.concatenate([self._bank, self._captions.all_of(pairs.rows), pairs.wrong]))
+        texts = distributed.divide_gradient(self.model.encode_texts(self._tokens.padded(numbers, device)))
+        true = self._captions.true(pairs.rows, numbers)
+        return _Compared(
+            texts,
+            texts[on(device, np.searchsorted(numbers, pairs.wrong))],
+            true,
+            self._captions.follow(pairs.rows, numbers) & ~true,
         )
 
     def logits(self, windows: Tensor) -> Tensor:

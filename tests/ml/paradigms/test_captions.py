@@ -144,6 +144,18 @@ def test_the_machine_s_statements_can_be_learnt_from_too(store):
     assert [captions.texts[number] for number in drawn.pairs().own] == [AF.text, AF.text]
 
 
+def test_the_bank_has_the_texts_that_most_rows_have(store):
+    captions = Captions(store)
+    names = [captions.texts[number] for number in captions.most_frequent(np.arange(6), 1)]
+    assert names == [BIG.text]
+    everything = captions.most_frequent(np.arange(6), 100)
+    assert [captions.texts[number] for number in everything] == [
+        each.text for each in store.statements if any(each in (overread or []) for overread, _, _ in ECGS)
+    ]
+    assert captions.all_of(np.arange(6)).tolist() == everything.tolist()
+    assert len(captions.most_frequent(np.array([3, 4]), 100)) == 0
+
+
 def test_a_tokenizer_sees_the_training_rows_texts_alone(store):
     assert Captions(store).texts_of(np.array([2])) == sorted(
         [BIG.text, NO_LVH.text, T_WAVE.text], key=[each.text for each in store.statements].index

@@ -12,12 +12,14 @@ from ml.paradigms.losses import clip
 from ml.paradigms.losses.clip import ClipParadigm
 from ml.paradigms.paradigm import Batch
 from ml.processes import distributed
+from tests.ml.paradigms.test_bank import slow_bank_loss
 from tests.ml.paradigms.test_clip import TARGETS, slow_loss
 
 # the text of each of nine ECGs, -1 where nothing is said, and its hard negatives: no process has as many as the other
 OWN = [0, 1, 0, -1, 2, 3, 1, -1, 4]
 WRONG = [[5], [2, 6], [], [], [5], [], [], [], [6]]
 ECGS, TEXTS, SPLIT = len(OWN), 7, 4
+BANK = [0, 3]
 
 
 class Model(nn.Module):
@@ -62,6 +64,9 @@ class Captions:
         owner = np.array([pair for _, pair in wrong], np.int64)
         return DrawnTexts(places, texts, place[: len(own)], place[len(own) :], owner, rows[places])
 
+    def all_of(self, rows):
+        return np.flatnonzero((self.table[rows] == "said").any(axis=0))
+
     def true(self, rows, texts):
         return self.table[np.ix_(rows, texts)] == "said"
 
@@ -81,7 +86,9 @@ class Loss(nn.Module):
     def __init__(self, targets):
         super().__init__()
         self.model = Model()
-        self._paradigm = ClipParadigm(self.model, Captions(), Numbers(), [], targets=targets)
+        self._paradigm = ClipParadigm(
+            self.model, Captions(), Numbers(), [], targets=targets, bank=np.array(BANK) if targets == "bank" else None
+        )
         self._paradigm.hard_negatives = True
 
     def forward(self, rows):
@@ -108,7 +115,7 @@ def half(rank, address, results):
     rows = np.arange(ECGS)
     halves = {"split": [rows[:SPLIT], rows[SPLIT:]], "alone": [rows[[3, 7]], rows]}  # nothing is said of 3 and 7
     said = {}
-    for targets in TARGETS:
+    for targets in [*TARGETS, "bank"]:
         for name, parts in halves.items():
             loss = Loss(targets)
             model = DistributedDataParallel(loss)
@@ -128,7 +135,7 @@ def both(tmp_path_factory):
 
 
 @pytest.mark.parametrize("split", ["split", "alone"])
-@pytest.mark.parametrize("targets", TARGETS)
+@pytest.mark.parametrize("targets", [*TARGETS, "bank"])
 def test_loss_and_gradient_are_those_of_one_process(both, targets, split, monkeypatch):
     monkeypatch.setattr(clip, "weak", unchanged)
     whole = Loss(targets)
@@ -158,6 +165,26 @@ def test_a_batch_s_loss_is_the_loop_s(targets, monkeypatch):
         [[table[i, text] == "wrong" for text, _ in hard] for i in ecgs],
         [pair for _, pair in hard],
         [[table[i, OWN[j]] == "implied" for j in ecgs] for i in ecgs],
+    )
+    assert loss(np.arange(ECGS)).item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_batch_s_loss_against_the_bank_is_the_loop_s(monkeypatch):
+    monkeypatch.setattr(clip, "weak", unchanged)
+    loss, table = Loss("bank"), Captions().table
+    model, ecgs = loss.model, [row for row in range(ECGS) if OWN[row] >= 0]
+    hard = [(text, pair) for pair, row in enumerate(ecgs) for text in WRONG[row]]
+    texts = sorted({*BANK, *Captions().all_of(np.array(ecgs)).tolist(), *(text for text, _ in hard)})
+    with torch.no_grad():
+        towers = model.encode_ecgs(windows()), model.encode_texts(torch.arange(TEXTS))
+        every = (model.scale() * towers[0] @ towers[1].T + model.bias).tolist()
+    expected = slow_bank_loss(
+        [[every[i][text] for text in texts] for i in ecgs],
+        [[table[i, text] == "said" for text in texts] for i in ecgs],
+        [[table[i, text] == "implied" for text in texts] for i in ecgs],
+        [[every[i][text] for text, _ in hard] for i in ecgs],
+        [[table[i, text] == "wrong" for text, _ in hard] for i in ecgs],
+        [pair for _, pair in hard],
     )
     assert loss(np.arange(ECGS)).item() == pytest.approx(expected, rel=1e-5)
 
