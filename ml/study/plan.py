@@ -8,6 +8,7 @@ from typing import Any
 
 from ml.paradigms.registry import PARADIGMS, sections
 from ml.study.configuration import MAX_RUNS, Config, Plan
+from ml.training.configuration import ONLY_CONTRASTIVE
 
 CONTRASTIVE = tuple(name for name, each in PARADIGMS.items() if each.contrastive)
 
@@ -104,7 +105,7 @@ def _title(paradigm: str) -> str:
 
 def _has(paradigm: str, setting: str) -> bool:
     """Return whether an override is for a paradigm: a section is only for the paradigms that have it."""
-    if setting == "text_folder":
+    if setting in ONLY_CONTRASTIVE:
         return PARADIGMS[paradigm].contrastive
     return setting not in sections() or setting in PARADIGMS[paradigm].sections
 

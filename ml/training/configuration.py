@@ -14,30 +14,13 @@ from ml.evaluation.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy
 from ml.paradigms import registry
 from ml.paradigms.definition import OWN_SECTION, AnySection, Definition, Section
 from ml.processes.own_code import OwnName
+from ml.training.presets import PRESETS, values_of
 
 ALLOW_OWN = "allow_own"
 """The key of pydantic's validation context that allows own paradigms and encoders: `{ALLOW_OWN: True}`."""
 
-_SMALL_TEXT = {"layers": 4, "width": 128, "heads": 4, "tokens": 2048, "dimension": 128}
-_TINY_TEXT = {"layers": 2, "width": 32, "heads": 2, "context": 32, "tokens": 320, "dimension": 32}
-
-PRESETS: Mapping[str, dict[str, Any]] = {
-    "paper": {"encoder": "resnet50", "text": {}},
-    "laptop": {
-        "encoder": "small",
-        "epochs": 20,
-        "batch_size": 64,
-        "learning_rate": 1e-3,
-        "patience": 5,
-        "text": _SMALL_TEXT,
-    },
-    "test": {"encoder": "tiny", "epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "text": _TINY_TEXT},
-    # the paper's settings with a network of another size
-    "resnet50": {"encoder": "resnet50", "text": {}},
-    "small": {"encoder": "small", "text": _SMALL_TEXT},
-    "tiny": {"encoder": "tiny", "text": _TINY_TEXT},
-}
-CONTRASTIVE_BATCH = {"laptop": 64, "test": 8}  # other presets have the paper's 256
+ONLY_CONTRASTIVE = ("text_folder", "text_learning_rate")
+"""Settings outside a section that only contrastive paradigms have."""
 
 Encoder = Literal["resnet50", "small", "tiny"]
 _Share = Annotated[float, Field(gt=0, le=1)]
@@ -63,7 +46,24 @@ class _Shared(_Sections):
     epochs: Annotated[int, Field(ge=1, le=1_000_000)] = 100
     batch_size: Annotated[int, Field(ge=1, le=4096, description="Windows (for CLIP: pairs) an optimiser step.")] = 512
     accumulate: Annotated[int, Field(ge=1, le=256, description="Parts that a batch is divided into.")] = 1
+    max_steps: Annotated[
+        int | None, Field(ge=1, le=1_000_000_000, description="The run ends after so many steps, in whichever epoch.")
+    ] = None
+    min_steps: Annotated[
+        int,
+        Field(ge=0, le=1_000_000_000, description="The run has as many epochs as so many steps take, and all of them."),
+    ] = 0
     learning_rate: Annotated[float, Field(gt=0, le=1)] = 1e-4
+    text_learning_rate: Annotated[
+        float | None, Field(gt=0, le=1, description="Of the text tower; unset: learning_rate.")
+    ] = None
+    warmup_steps: Annotated[
+        int,
+        Field(ge=0, le=1_000_000, description="Steps of linear warm-up before the cosine, at most half of the run."),
+    ] = 0
+    clip_gradients: Annotated[
+        float | None, Field(gt=0, le=1e6, description="Longest gradient, the norm over all weights; unset: any.")
+    ] = None
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     patience: Annotated[int, Field(ge=1, le=1_000_000, description="Epochs without a better macro AUPRC.")] = 10
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -134,11 +134,11 @@ class Config(_Shared):
             definition = registry.find(str(given.get("paradigm", "supervised")), _allowed(info))
         except ValueError:  # the field's own check names it
             return given
-        preset = str(given.get("preset", "paper"))
-        foreign = registry.sections().keys() - definition.sections.keys()
-        merged = {name: value for name, value in PRESETS.get(preset, {}).items() if name not in foreign}
-        if definition.contrastive:
-            merged["batch_size"] = CONTRASTIVE_BATCH.get(preset, 256)
+        merged = values_of(str(given.get("preset", "paper")), definition)
+        if not given.keys().isdisjoint(
+            ("epochs", "max_steps")
+        ):  # a preset's minimum gives way to a length that is said
+            merged.pop("min_steps", None)
         for name, value in given.items():
             base = merged.get(name)
             merged[name] = {**base, **value} if isinstance(base, dict) and isinstance(value, Mapping) else value
@@ -148,7 +148,7 @@ class Config(_Shared):
     def _fits_the_paradigm(self, info: ValidationInfo) -> Self:
         definition, name = self.definition(_allowed(info)), self.paradigm
         belongs = {section: section in definition.sections for section in (*registry.sections(), OWN_SECTION)}
-        belongs |= {"unlabelled": definition.unlabelled, "text_folder": definition.contrastive}
+        belongs |= {"unlabelled": definition.unlabelled, **dict.fromkeys(ONLY_CONTRASTIVE, definition.contrastive)}
         for setting, does in belongs.items():
             if getattr(self, setting) is not None and not does:
                 raise ValueError(f"{setting} has no meaning for {name}")
@@ -159,6 +159,8 @@ class Config(_Shared):
             raise ValueError(f"freeze_encoder has no meaning for {name}, whose head is not linear")
         if self.label_source not in definition.label_sources:
             raise ValueError(f"label_source: {name} cannot be {self.label_source}; {definition.why_these_sources}")
+        if self.max_steps is not None and self.max_steps < self.min_steps:
+            raise ValueError(f"max_steps: fewer than the {self.min_steps} of min_steps")
         if self.accumulate > self.batch_size:
             raise ValueError(f"accumulate: a batch of {self.batch_size} windows has no {self.accumulate} parts")
         return self

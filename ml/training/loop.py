@@ -1,9 +1,10 @@
-"""The training loop of all paradigms: AdamW, a cosine schedule, early stopping, exact resume, a bundle at the end."""
+"""The training loop of all paradigms: AdamW, warm-up and cosine, early stopping, exact resume, a bundle at the end."""
 
 import contextlib
 import math
 import time
 from collections.abc import Iterator
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
@@ -35,6 +36,7 @@ from ml.training.epoch_sums import Sums
 from ml.training.feed import Windows
 from ml.training.memory import keep_freed_memory
 from ml.training.objective import choose_device, objective, optimizer, same_statistics
+from ml.training.pace import Pace
 from ml.training.schedule import Parts, Schedule, Unlabelled
 
 __all__ = ["Config", "Training", "run"]
@@ -67,10 +69,10 @@ class Training:
         self.objective = objective(self.paradigm, self.device)
         self.windows = Windows(self.store.windows, self.device, config.corpus_on_gpu)
         self.unlabelled = Unlabelled(config, self.store, self.device) if config.unlabelled is not None else None
-        self.steps = math.ceil(len(self.train_rows) / config.batch_size)  # an epoch
+        self.pace = Pace(config, len(self.train_rows))
         self.order = Schedule(config, self.train_rows, self.unlabelled)
         self.optimizer = optimizer(self.model, config, self.device)
-        self.schedule = torch.optim.lr_scheduler.CosineAnnealingLR(self.optimizer, self.steps * config.epochs)
+        self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self.pace.rate)
         self.step = 0  # of the run, done
         self.sums = Sums()  # of the epoch
         self.history: list[dict[str, Any]] = []
@@ -78,30 +80,38 @@ class Training:
 
     @property
     def epoch(self) -> int:
-        """The number of finished epochs."""
-        return self.step // self.steps
+        """The number of epochs so far, with one that is not whole."""
+        return self.pace.epochs_after(self.step)
 
     def run(self) -> dict[str, Any]:
         """Train from the last checkpoint, if there is one, to the end, and write the bundle."""
         self._resume()
-        while self.epoch < self.config.epochs and self.epoch - self.best["epoch"] < self.config.patience:
+        while self.step < self.pace.total and not self._stands_still():
             self._train_epoch()
             self._end_epoch()
         self.model.load_state_dict(self.best["weights"])
         return self._finish()
 
+    def _stands_still(self) -> bool:
+        """Return whether nothing has got better for so long that training ends."""
+        return self.step >= self.pace.least and self.epoch - self.best["epoch"] >= self.config.patience
+
     def _train_epoch(self) -> None:
         self.model.train()
         said = time.monotonic()
-        first = self.step % self.steps
-        for parts, batches in read_ahead(self.order.epoch(self.epoch, first), self._read):
+        epoch, first = divmod(self.step, self.pace.epoch)
+        left = self.pace.total - self.step
+        for parts, batches in read_ahead(islice(self.order.epoch(epoch, first), left), self._read):
             self._step(parts, batches)
             self.step += 1
             if time.monotonic() - said > SAY_EVERY_S:
                 self._say_progress(f"loss {self._finite_loss():.4f}")
                 said = time.monotonic()
-            if self.step % self.config.checkpoint_steps == 0 and self.step % self.steps:
+            if self.step % self.config.checkpoint_steps == 0 and not self._epoch_ends():
                 self._checkpoint()
+
+    def _epoch_ends(self) -> bool:
+        return self.step % self.pace.epoch == 0 or self.step == self.pace.total
 
     def _step(self, parts: Parts, batches: list[Batch]) -> None:
         """Do one step of the optimiser, with the gradients of all parts of a batch."""
@@ -114,6 +124,8 @@ class Training:
                 outcome: Outcome = self.objective(batch)
                 (outcome.loss * share).backward()  # type: ignore[no-untyped-call]
             self.sums.add({"loss": outcome.loss, **outcome.logged}, len(batch.rows))
+        if self.config.clip_gradients is not None:
+            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradients)
         self.optimizer.step()
         self.schedule.step()
 
@@ -135,8 +147,7 @@ class Training:
     def _finite_loss(self) -> float:
         loss = self.sums.mean()
         if not math.isfinite(loss):
-            epoch = max(0, self.step - 1) // self.steps + 1
-            raise RuntimeError(f"the loss is not finite in epoch {epoch}: try a lower learning_rate")
+            raise RuntimeError(f"the loss is not finite in epoch {self.epoch}: try a lower learning_rate")
         return loss
 
     def _validate(self) -> float:
@@ -290,9 +301,8 @@ class Training:
         return patients.SeenPatients.of_run(seen, before, started=start is not None)
 
     def _say_progress(self, message: str) -> None:
-        epochs = self.config.epochs
-        at = f"epoch {min(math.ceil(self.step / self.steps), epochs)}/{epochs}"
-        fraction = LOOP_SHARE * self.step / (self.steps * epochs)
+        at = f"epoch {self.epoch}/{self.pace.epochs}"
+        fraction = LOOP_SHARE * self.step / self.pace.total
         self.events.say("progress", fraction=fraction, message=f"{at}: {message}")
 
 

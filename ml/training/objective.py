@@ -13,6 +13,7 @@ from torch import nn
 from torch.nn.parallel import DistributedDataParallel
 
 from ml.bundles.network import encoder_of
+from ml.networks.clip import Clip
 from ml.networks.ecg import EcgNetwork, OwnEncoder
 from ml.paradigms.paradigm import Batch, Outcome, Paradigm
 from ml.processes import distributed
@@ -58,15 +59,24 @@ def _can_compile() -> bool:
 
 
 def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.optim.AdamW:
-    """Return AdamW. Weight decay does not apply to the temperature and bias of contrastive losses."""
+    """Return AdamW, with a group for the text tower if it has a rate of its own.
+
+    Weight decay does not apply to the temperature and bias of contrastive losses.
+    """
     learning = [parameter for parameter in model.parameters() if parameter.requires_grad]
-    weights = [parameter for parameter in learning if parameter.ndim > 0]
-    groups: list[dict[str, Any]] = [{"params": weights}]
-    if len(weights) < len(learning):
-        others = [parameter for parameter in learning if parameter.ndim == 0]
-        groups.append({"params": others, "weight_decay": 0.0})
+    of_text: set[nn.Parameter] = set()
+    if isinstance(model, Clip) and config.text_learning_rate is not None:
+        of_text = set(model.text.parameters())
+    groups: list[dict[str, Any]] = [
+        {"params": [each for each in learning if each.ndim and each not in of_text]},
+        {"params": [each for each in learning if not each.ndim], "weight_decay": 0.0},
+        {"params": [each for each in learning if each.ndim and each in of_text], "lr": config.text_learning_rate},
+    ]
     return torch.optim.AdamW(
-        groups, lr=config.learning_rate, weight_decay=config.weight_decay, fused=device.type == "cuda"
+        [group for group in groups if group["params"]],
+        lr=config.learning_rate,
+        weight_decay=config.weight_decay,
+        fused=device.type == "cuda",
     )
 
 

@@ -130,7 +130,7 @@ def clip_bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: P
     folder = tmp_path_factory.mktemp("trained") / "clip"
     folder.mkdir()
     config = {"dataset": str(store_folder), "paradigm": "negclip", "preset": "test", "device": "cpu", "threads": 1}
-    config |= {"epochs": 8, "contrastive": {"targets": "masked"}}
+    config |= {"epochs": 8, "batch_size": 8, "contrastive": {"targets": "masked"}}
     (folder / "config.json").write_text(json.dumps(config))
     Training(folder, Said()).run()  # type: ignore[arg-type]
     return folder / "bundle"

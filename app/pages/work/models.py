@@ -33,7 +33,8 @@ from app.pages.work import training
 from app.pages.work.measured import FIGURES, READINGS, curves, differences
 from ml.bundles.bundle import InvalidBundle, read_file, read_manifest
 from ml.paradigms.registry import PARADIGMS
-from ml.training.configuration import PRESETS, ParadigmName, Preset
+from ml.training.configuration import ParadigmName, Preset
+from ml.training.presets import PRESETS
 
 router = APIRouter(include_in_schema=False)
 

@@ -7,7 +7,8 @@ from pydantic import BaseModel
 
 from app.models.schemas import Overrides, TrainingIn
 from ml.paradigms.registry import PARADIGMS, sections
-from ml.training.configuration import CONTRASTIVE_BATCH, PRESETS
+from ml.training.configuration import ONLY_CONTRASTIVE
+from ml.training.presets import values_of
 
 PARADIGM_WORDS: dict[str, str] = {
     "supervised": "Learns the labels of the reports directly.",
@@ -47,10 +48,10 @@ class Setting(NamedTuple):
 
 def settings_of(paradigm: str, preset: str) -> list[tuple[str, list[Setting]]]:
     """Return the settings of a paradigm under a preset, by section; those that all paradigms share come first."""
-    says = dict(PRESETS[preset])
-    if PARADIGMS[paradigm].contrastive:
-        says["batch_size"] = CONTRASTIVE_BATCH.get(preset, 256)
-    groups = [("Training", _settings(Overrides, "overrides", says))]
+    says = values_of(preset, PARADIGMS[paradigm])
+    foreign = () if PARADIGMS[paradigm].contrastive else ONLY_CONTRASTIVE
+    shared = [each for each in _settings(Overrides, "overrides", says) if each.name.split(".")[-1] not in foreign]
+    groups = [("Training", shared)]
     for name, kind in PARADIGMS[paradigm].sections.items():
         title = name.replace("_", " ").capitalize()
         groups.append((title, _settings(kind, f"overrides.{name}", says.get(name, {}))))
@@ -88,8 +89,17 @@ def _how(described: Mapping[str, Any]) -> dict[str, Any]:
 def in_short(paradigm: str, preset: str) -> list[tuple[str, Any]]:
     """Return the settings that are looked at first."""
     shared = {setting.name.rpartition(".")[2]: setting for setting in settings_of(paradigm, preset)[0][1]}
-    first = ("encoder", "epochs", "batch_size", "learning_rate", "weight_decay", "patience")
-    return [(shared[name].words, shared[name].value) for name in first]
+    first = (
+        "encoder",
+        "epochs",
+        "min_steps",
+        "batch_size",
+        "learning_rate",
+        "warmup_steps",
+        "weight_decay",
+        "patience",
+    )
+    return [(shared[name].words, shared[name].value) for name in first if shared[name].value]
 
 
 def sources_of(paradigm: str) -> tuple[str, ...]:

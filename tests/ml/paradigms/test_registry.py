@@ -11,7 +11,8 @@ from ml.paradigms import registry
 from ml.paradigms.definition import Definition, Section
 from ml.study.configuration import Config as Study
 from ml.study.plan import arms
-from ml.training.configuration import PRESETS, Config
+from ml.training.configuration import Config
+from ml.training.presets import PRESETS
 
 
 def test_the_api_the_configuration_and_studies_read_the_registry():

@@ -16,8 +16,9 @@ from ml.networks.resnet1d import PRESETS as NETWORKS
 from ml.paradigms.paradigm import Outcome
 from ml.processes.run_folder import alone_in
 from ml.signals import Preprocessing
-from ml.training.configuration import PRESETS, Config, Encoder, Preset
+from ml.training.configuration import Config, Encoder, Preset
 from ml.training.loop import Training, run
+from ml.training.presets import PRESETS
 
 
 class Killed(Exception):
@@ -63,7 +64,10 @@ def test_training_learns_what_can_be_seen_and_says_how(make_run, said):
 RUNS = {
     "supervised": {},
     "self_training": {"paradigm": "self_training", "self_training": {"alpha": 0.6, "batch_size": 6}},
-    "negclip": {"paradigm": "negclip", "preset": "test", "contrastive": {"targets": "sigmoid"}},
+    "negclip": {
+        **{"paradigm": "negclip", "preset": "test", "contrastive": {"targets": "sigmoid"}},
+        **{"max_steps": 9, "warmup_steps": 3, "text_learning_rate": 1e-3, "clip_gradients": 1.0},
+    },
 }
 
 
@@ -74,6 +78,7 @@ RUNS = {
         *[pytest.param(name, "_step", 8, id=f"{name}, in the middle of an epoch") for name in RUNS],
         pytest.param("supervised", "_step", 1, id="in the first step"),
         pytest.param("supervised", "_validate", 2, id="before an epoch is measured"),
+        pytest.param("negclip", "_validate", 3, id="before an epoch that the budget cuts is measured"),
         pytest.param("supervised", "_checkpoint", 5, id="before a checkpoint"),
         pytest.param("supervised", "_finish", 1, id="before the bundle"),
     ],
@@ -217,6 +222,8 @@ def test_another_run_s_checkpoint_is_refused(make_run, said):
         {"contrastive": {"targets": "diagonal"}},
         {"paradigm": "clip", "contrastive": {"target": "diagonal"}},
         {"paradigm": "clip", "freeze_encoder": True},
+        {"text_learning_rate": 1e-3},
+        {"min_steps": 5, "max_steps": 4},
         {"paradigm": "clip", "text": {"width": 100, "heads": 3}},
         {"paradigm": "clip", "text": {"width": 64}, "preset": "huge"},
         {"batch_size": 4, "accumulate": 5},
@@ -275,6 +282,44 @@ def test_the_schedule_is_one_cosine_down_to_nothing(make_run, said):
     steps = 3 * math.ceil(len(training.train_rows) / 8)
     expected = [3e-3 * (1 + math.cos(math.pi * step / steps)) / 2 for step in range(steps)]
     assert rates == pytest.approx(expected)
+
+
+def test_the_text_tower_has_a_rate_of_its_own(make_run, said):
+    training = Training(make_run(paradigm="negclip", preset="test", text_learning_rate=5e-4, epochs=1), said)
+    rate_of = {each: group["lr"] for group in training.optimizer.param_groups for each in group["params"]}
+    assert rate_of.keys() == set(training.model.parameters())
+    for name, each in training.model.named_parameters():
+        assert rate_of[each] == (5e-4 if name.startswith("text.") else 3e-3)
+
+
+def test_a_budget_of_steps_ends_the_run_in_the_middle_of_an_epoch(make_run, said):
+    folder = make_run(epochs=100, max_steps=6)
+    run(folder, said)
+    assert [event["epoch"] for event in said.of("metrics")] == [1, 2]  # of four steps and of two, each measured
+    assert torch.load(folder / "checkpoint.pt", weights_only=True)["step"] == 6
+    assert read_manifest(folder / "bundle").training["ended_after"] == 2
+
+
+def test_nothing_ends_a_run_before_its_least_steps(make_run, said, monkeypatch):
+    auprcs = iter([0.9, *[0.5] * 10])
+    monkeypatch.setattr(Training, "_validate", lambda self: next(auprcs))
+    run(make_run(epochs=12, patience=1, min_steps=14), said)
+    assert len(said.of("metrics")) == 4
+
+
+def test_a_gradient_is_no_longer_than_said(make_run, said):
+    def lengths(**given):
+        training = Training(make_run(epochs=1, **given), said)
+        found = []
+        training.optimizer.register_step_pre_hook(
+            lambda *_: found.append(torch.nn.utils.get_total_norm([p.grad for p in training.model.parameters()]).item())
+        )
+        training._train_epoch()
+        return found
+
+    free, clipped = lengths(), lengths(name="clipped", clip_gradients=0.1)
+    assert min(free) > 0.1
+    assert clipped == pytest.approx([0.1] * len(clipped), rel=1e-3)
 
 
 def test_a_second_child_waits_for_the_first(tmp_path):

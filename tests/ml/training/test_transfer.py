@@ -110,8 +110,8 @@ def test_a_share_of_the_labels_is_a_share_of_the_patients(make_run, said):
 def test_scalars_of_a_contrastive_loss_do_not_decay(make_run, said):
     config = {"paradigm": "clip", "preset": "test", "contrastive": {"targets": "sigmoid"}, "weight_decay": 0.5}
     training = Training(make_run(**config), said)
-    weights, scalars = training.optimizer.param_groups
-    assert (weights["weight_decay"], scalars["weight_decay"]) == (0.5, 0.0)
+    weights, scalars, text = training.optimizer.param_groups
+    assert [group["weight_decay"] for group in (weights, scalars, text)] == [0.5, 0.0, 0.5]
     assert scalars["params"] == [training.model.log_scale, training.model.bias]
     assert training.model.scale().item() == pytest.approx(1 / 0.07)
 
