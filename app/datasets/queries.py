@@ -5,7 +5,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import LargeBinary, Select, cast, func, select, text
+from sqlalchemy import LargeBinary, Select, cast, exists, func, select, text
 from sqlalchemy.orm import Session
 
 from app.datasets.tables import Dataset
@@ -73,6 +73,22 @@ def count(session: Session, choice: Choice) -> tuple[int, int]:
         select(func.count(), func.count(some.c.patient.distinct())).select_from(some)
     ).one()
     return int(ecgs), int(patients)
+
+
+def holds(session: Session, name: str, value: str | int, *, simulated: bool) -> bool:
+    """Return whether a real, or simulated, ECG with a waveform has this `fold` or `site`."""
+    has = exists().where(getattr(Ecg, name) == value, Ecg.simulated == simulated, Ecg.waveform_sha256.is_not(None))
+    return bool(session.scalar(select(has)))
+
+
+def holds_between(session: Session, start: datetime | None, end: datetime | None, *, simulated: bool) -> bool:
+    """Return whether a real, or simulated, ECG with a waveform was recorded from `start` on and before `end`."""
+    there = [Ecg.simulated == simulated, Ecg.waveform_sha256.is_not(None), Ecg.recorded_at.is_not(None)]
+    if start is not None:
+        there.append(Ecg.recorded_at >= start)
+    if end is not None:
+        there.append(Ecg.recorded_at < end)
+    return bool(session.scalar(select(exists().where(*there))))
 
 
 def _of_choice(session: Session, choice: Choice, digest: str) -> Select[Ecg]:

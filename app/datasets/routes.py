@@ -7,7 +7,7 @@ from fastapi import APIRouter
 from app.auth.access import ResearcherUser, ViewerUser
 from app.datasets import queries
 from app.datasets.schemas import FROZEN, ChoiceCount, ChoiceIn, DatasetIn, DatasetOut
-from app.datasets.service import check_choice, count, outside
+from app.datasets.service import check_choice, check_split, count, outside
 from app.disagreement.off_hours import OffHours
 from app.jobs import service as jobs
 from app.jobs.schemas import JobOut
@@ -24,11 +24,15 @@ router = APIRouter(prefix="/v1/datasets", tags=["datasets"])
 def freeze_dataset(
     given: DatasetIn, session: SessionDep, settings: SettingsDep, user: ResearcherUser, start: StartJob
 ) -> JobOut:
-    """Freeze a dataset: windows, labels of both readings, and a split by patient, under one hash.
+    """Freeze a dataset: windows, labels of both readings, and a split, under one hash.
+
+    The split is by patient where nothing else is said. By folds, by site or by date it refuses what cannot be; patients
+    in two splits are counted in `summary.shared_patients`, and refused where `shared_patients` says so.
 
     Answers with the job that does it; its result names the dataset.
     """
     check_choice(session, given, OffHours.of(settings))
+    check_split(session, given)
     params = given.model_dump(mode="json", by_alias=True, exclude_none=True)
     return start(user, "dataset", params)
 

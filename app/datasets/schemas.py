@@ -11,17 +11,20 @@ from app.disagreement.off_hours import OffHours
 from app.disagreement.written import from_parameters
 from app.kit.text import Name
 from app.kit.times import TimeWithOffset
+from ml.corpus.split_rules import ByPatient, SplitRule
 
 NORTH: dict[str, Any] = {"name": "north-2026", "site": "north", "seed": 7}
 FROZEN: dict[str, Any] = {
     **NORTH,
     "overread": "required",
     "fractions": {"train": 0.64, "validation": 0.16, "test": 0.2},
+    "split": {"by": "patient"},
 }
+BY_FOLD: dict[str, Any] = {"name": "ptb-xl", "split": {"by": "fold", "validation": [9], "test": [10]}}
 
 
 class Fractions(BaseModel):
-    """Shares of the patients in each split."""
+    """Shares of the patients (of the ECGs, where the split is by record) in each split."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -34,6 +37,10 @@ class Fractions(BaseModel):
         if abs(self.train + self.validation + self.test - 1) > 1e-6:
             raise ValueError("must add up to 1")
         return self
+
+    def in_order(self) -> tuple[float, float, float]:
+        """Return train, validation and test."""
+        return self.train, self.validation, self.test
 
 
 class ChoiceIn(BaseModel):
@@ -87,11 +94,14 @@ class ChoiceIn(BaseModel):
 class DatasetIn(ChoiceIn):
     """Which ECGs to freeze, and how to split them."""
 
-    model_config = ConfigDict(json_schema_extra={"examples": [NORTH]})
+    model_config = ConfigDict(json_schema_extra={"examples": [NORTH, BY_FOLD]})
 
     name: Name
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
-    fractions: Fractions = Fractions()
+    fractions: Fractions = Field(
+        default=Fractions(), description="Where `split` names the ECGs of a split, its share has no meaning."
+    )
+    split: SplitRule = ByPatient()
 
 
 class ChoiceCount(BaseModel):
@@ -129,6 +139,7 @@ class DatasetOut(BaseModel):
                             "validation": {"windows": 82, "positives": {"aflutter": 11}},
                             "test": {"windows": 100, "positives": {"aflutter": 14}},
                         },
+                        "shared_patients": 0,
                         "simulated": False,
                         "left_out": {},
                     },
@@ -146,8 +157,8 @@ class DatasetOut(BaseModel):
     vocabulary: str
     request: dict[str, Any]
     summary: dict[str, Any] = Field(
-        description="Windows, ECGs, patients, and positives by split and label; whether the ECGs are simulated; "
-        "how many were left out, by reason."
+        description="Windows, ECGs, patients, and positives by split and label; how many patients are in two "
+        "splits; whether the ECGs are simulated; how many were left out, by reason."
     )
     holds_erased: int = Field(
         description="ECGs of it that were erased since it was frozen: `POST /v1/datasets/{id}/rebuild` leaves them out."

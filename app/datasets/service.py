@@ -4,11 +4,14 @@ from sqlalchemy.orm import Session
 
 from app.datasets import queries
 from app.datasets.queries import MOST_COUNTED, Choice
-from app.datasets.schemas import ChoiceCount, ChoiceIn, DatasetOut
+from app.datasets.schemas import ChoiceCount, ChoiceIn, DatasetIn, DatasetOut
 from app.datasets.tables import Dataset
 from app.disagreement.off_hours import OffHours
 from app.ecgs.filters import check, wants_simulated
+from app.kit.problems import FieldError, invalid_fields
 from app.vocabularies.queries import active, versions
+from ml.corpus.split_rules import ByDate, ByFold, BySite
+from ml.corpus.splits import SPLITS
 
 
 def check_choice(session: Session, asked: ChoiceIn, off_hours: OffHours) -> None:
@@ -17,6 +20,32 @@ def check_choice(session: Session, asked: ChoiceIn, off_hours: OffHours) -> None
     check(session, asked, simulated=simulated, prefix="")
     if (pairs := asked.pairs(off_hours)) is not None:
         check(session, pairs, simulated=simulated, prefix="filters.")
+
+
+def check_split(session: Session, asked: DatasetIn) -> None:
+    """Raise the 422 of a split by folds or sites that no ECG has, or by a time that no ECG is before or after."""
+    rule, simulated = asked.split, wants_simulated(session, asked.simulated)
+    kind = "simulated" if simulated else "real"
+    errors: list[FieldError] = []
+    if isinstance(rule, ByFold | BySite):
+        for part in SPLITS:
+            for value in getattr(rule, part) or ():
+                if not queries.holds(session, rule.by, value, simulated=simulated):
+                    reason = f"no {kind} ECG has {rule.by} {value}"
+                    errors.append(FieldError(field=f"split.{part}", code="unknown", reason=reason))
+    if isinstance(rule, ByDate):
+        learned_to = (
+            ("test_from", rule.test_from) if rule.validation_from is None else ("validation_from", rule.validation_from)
+        )
+        ranges = [(learned_to[0], None, learned_to[1], "earlier"), ("test_from", rule.test_from, None, "then or later")]
+        if rule.validation_from is not None:
+            ranges.append(("validation_from", rule.validation_from, rule.test_from, "from then to `test_from`"))
+        for name, start, end, when in ranges:
+            if not queries.holds_between(session, start, end, simulated=simulated):
+                reason = f"no {kind} ECG was recorded {when}"
+                errors.append(FieldError(field=f"split.{name}", code="empty_range", reason=reason))
+    if errors:
+        raise invalid_fields(errors)
 
 
 def choice_of(session: Session, asked: ChoiceIn, off_hours: OffHours) -> Choice:

@@ -23,6 +23,8 @@ from app.kit.database import Json
 from app.kit.store import ObjectFault
 from app.vocabularies.queries import active, hold, yaml_of
 from app.vocabularies.service import Labelers, ReadingRules
+from ml.corpus.split_rules import ByPatient, ByRecord
+from ml.corpus.splits import CannotSplit, assign
 from ml.corpus.statements import Statement, StatementReader
 from ml.corpus.store import StoreWriter
 from ml.labeling import Labeler
@@ -47,6 +49,7 @@ def build(run: JobRun) -> Finish:
     folder.parent.mkdir(parents=True, exist_ok=True)
     off_hours = OffHours.of(run.settings)
     rules, vocabulary, choice = run.transaction(partial(_read_choice, request=request, off_hours=off_hours))
+    _check_split(run, request, choice)
     labels = [(label.key, label.name) for label in rules.vocabulary.labels]
     says = Statements(rules.labeler)
     left_out: Counter[str] = Counter()
@@ -71,9 +74,12 @@ def build(run: JobRun) -> Finish:
         if not ecgs:
             raise JobFailed(_nothing(choice, left_out))
         run.progress(0.9, f"{len(ecgs)} ECGs cut into windows; hashing")
-        fractions = request.fractions
-        content_sha256 = writer.finish(request.seed, (fractions.train, fractions.validation, fractions.test))
+        try:
+            content_sha256 = writer.finish(request.seed, request.fractions.in_order(), request.split)
+        except CannotSplit as error:
+            raise JobFailed(str(error)) from error
     run.keep("datasets", run.id)
+    left_out.update(writer.summary["left_out"])
     summary = {**writer.summary, "simulated": choice.simulated, "left_out": dict(left_out)}
 
     def register(session: Session) -> Json:
@@ -94,6 +100,24 @@ def build(run: JobRun) -> Finish:
         return {"dataset_id": str(row.id), "content_sha256": content_sha256, **summary}
 
     return register
+
+
+def _check_split(run: JobRun, request: DatasetIn, choice: Choice) -> None:
+    """Raise the `JobFailed` of a split that cannot be made, before windows are cut, which takes long."""
+    if isinstance(request.split, ByPatient | ByRecord):
+        return
+    rows = [_divided_by(read.ecg) for read in _ecgs(run, choice)]
+    if not rows:
+        raise JobFailed(_nothing(choice, Counter()))
+    try:
+        assign(
+            request.split,
+            {name: [row[name] for row in rows] for name in rows[0]},
+            request.seed,
+            request.fractions.in_order(),
+        )
+    except CannotSplit as error:
+        raise JobFailed(str(error)) from error
 
 
 def _read_choice(session: Session, request: DatasetIn, off_hours: OffHours) -> tuple[ReadingRules, str, Choice]:
@@ -153,22 +177,30 @@ class Statements:
 
 
 def _row(read: ReadEcg, says: Statements, start_s: float) -> dict[str, Any]:
-    """Return the row of one window. An ECG without a patient number is a patient of its own."""
+    """Return the row of one window."""
     ecg = read.ecg
     masks: dict[str, int | None] = {}
     for source, reading in (("overread", read.overread), ("machine", read.machine)):
         masks[f"{source}_present"] = reading.present if reading is not None else None
         masks[f"{source}_uncertain"] = reading.uncertain if reading is not None else None
     return {
-        "ecg_id": str(ecg.id),
+        **_divided_by(ecg),
         "start_s": float(start_s),
-        "patient": ecg.patient_hash.hex() if ecg.patient_hash is not None else f"ecg:{ecg.waveform_sha256}",
         **masks,
         "overread_statements": says.of(read.overread),
         "machine_statements": says.of(read.machine),
-        "recorded_at": ecg.recorded_at,
         "sex": ecg.sex,
         "age": ecg.age,
-        "site": ecg.site,
         "simulated": ecg.simulated,
+    }
+
+
+def _divided_by(ecg: Ecg) -> dict[str, Any]:
+    """Return what a split may go by. An ECG without a patient number is a patient of its own."""
+    return {
+        "ecg_id": str(ecg.id),
+        "patient": ecg.patient_hash.hex() if ecg.patient_hash is not None else f"ecg:{ecg.waveform_sha256}",
+        "recorded_at": ecg.recorded_at,
+        "site": ecg.site,
+        "fold": ecg.fold,
     }

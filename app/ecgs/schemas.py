@@ -11,6 +11,7 @@ from app.kit.pagination import Item, Page
 from app.kit.text import Name
 from app.kit.times import Time
 from app.reports.schemas import OVERREAD, ReportOut
+from ml.formats.ecg_file import FOLDS
 
 Unit = Literal["mV", "SD", "unknown"]
 Sex = Literal["male", "female", "unknown"]
@@ -32,6 +33,7 @@ ECG: dict[str, JsonValue] = {
     "measurements": MEASURED_BY_DEVICE,
     "age": 67.0,
     "sex": "female",
+    "fold": None,
     "simulated": False,
     "created_at": "2026-03-01T10:02:11.482136Z",
 }
@@ -68,6 +70,10 @@ class EcgMetadata(BaseModel):
     measurements: MeasurementsIn = Field(default_factory=MeasurementsIn, description="What the device measured.")
     age: Annotated[float, Field(ge=0, le=130, description="Years.", allow_inf_nan=False)] | None = None
     sex: Sex = "unknown"
+    fold: Annotated[
+        int | None,
+        Field(ge=FOLDS[0], le=FOLDS[1], description="Of a cross-validation: a dataset can be split by it."),
+    ] = None
     simulated: bool = Field(default=False, description="Whether no patient was ever attached to this signal.")
 
 
@@ -94,6 +100,7 @@ class EcgSummary(BaseModel):
     measurements: MeasurementsOut | None = Field(description="What the device measured; null: it says nothing.")
     age: float | None
     sex: Sex
+    fold: int | None = Field(description="Of a cross-validation, as its source gave it.")
     simulated: bool
     created_at: datetime
 

@@ -228,6 +228,7 @@ def _shown(ecg: Ecg) -> dict[str, Any]:
         "measurements": device_measurements(ecg),
         "age": ecg.age,
         "sex": ecg.sex,
+        "fold": ecg.fold,
         "simulated": ecg.simulated,
         "created_at": ecg.created_at,
     }

@@ -3,11 +3,11 @@
 from datetime import datetime
 from typing import get_args
 
-from sqlalchemy import REAL, CheckConstraint, Index, LargeBinary, text
+from sqlalchemy import REAL, CheckConstraint, Index, LargeBinary, SmallInteger, text
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.kit.database import Base, CreatedAt, Id
-from ml.formats.ecg_file import MEASURED, QtcFormula
+from ml.formats.ecg_file import FOLDS, MEASURED, QtcFormula
 
 _NEWEST = (text("created_at DESC"), text("id DESC"))
 
@@ -31,6 +31,7 @@ class Ecg(Base):
         ),
         CheckConstraint(f"qtc_formula IN {get_args(QtcFormula)}", name="qtc_formula"),
         CheckConstraint("age BETWEEN 0 AND 130", name="age"),
+        CheckConstraint(f"fold BETWEEN {FOLDS[0]} AND {FOLDS[1]}", name="fold"),
         CheckConstraint("sex IN ('male', 'female', 'unknown')", name="sex"),
         Index("ix_ecgs_newest", "simulated", *_NEWEST),
         Index("ix_ecgs_with_waveform", "simulated", *_NEWEST, postgresql_where=text("waveform_sha256 IS NOT NULL")),
@@ -38,6 +39,7 @@ class Ecg(Base):
         Index("ix_ecgs_device", "device", "simulated", *_NEWEST),
         Index("ix_ecgs_location", "location", "simulated", *_NEWEST, postgresql_where=text("location IS NOT NULL")),
         Index(None, "device_software", "simulated"),
+        Index("ix_ecgs_fold", "fold", "simulated", postgresql_where=text("fold IS NOT NULL")),
         Index("ix_ecgs_order_hash", "order_hash", postgresql_where=text("order_hash IS NOT NULL")),
     )
 
@@ -56,6 +58,7 @@ class Ecg(Base):
     simulated: Mapped[bool] = mapped_column(server_default=text("false"))
     location: Mapped[str | None]
     order_hash: Mapped[bytes | None] = mapped_column(LargeBinary)
+    fold: Mapped[int | None] = mapped_column(SmallInteger, comment="of a cross-validation, as its source gave it")
     # as the device measured them
     heart_rate: Mapped[float | None] = mapped_column(REAL)
     pr_ms: Mapped[float | None] = mapped_column(REAL)

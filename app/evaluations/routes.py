@@ -29,6 +29,9 @@ router = APIRouter(prefix="/v1/evaluations", tags=["models"])
 def start_evaluation(given: EvaluationIn, session: SessionDep, user: ResearcherUser, start: StartJob) -> JobOut:
     """Measure a model on a split of a dataset. The job's result has AUROC and AUPRC by label, with 95 % intervals.
 
+    With `split: all` on every ECG of a dataset: of another site, or another corpus. Patients of the model's training
+    are left out and counted, in `seen_patients`.
+
     With `compare_with` the result also has the differences between the two models.
     """
     check_known(dataset_by_id(session, given.dataset), "dataset", "dataset")

@@ -1,11 +1,10 @@
 """Requests for evaluations, and examples of their results."""
 
 import uuid
-from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, JsonValue
 
-from ml.corpus.sources import HEDGED, Hedged
+from ml.corpus.sources import HEDGED, Hedged, MeasuredOn
 
 TWO_MODELS: dict[str, JsonValue] = {
     "model": "0b391c93-3502-4cd8-86fd-bb2499ffc407",
@@ -103,7 +102,7 @@ overread,all,all,macro,100,,auroc,0.941,0.918,0.96,,aflutter
 
 
 class EvaluationIn(BaseModel):
-    """A model to measure on a split of a dataset, against both sources of labels."""
+    """A model to measure on a dataset or a split of it, against both sources of labels."""
 
     model_config = ConfigDict(
         extra="forbid",
@@ -115,5 +114,7 @@ class EvaluationIn(BaseModel):
         default=None, description="Another model, for differences by paired bootstrap and DeLong's test."
     )
     dataset: uuid.UUID
-    split: Literal["train", "validation", "test"] = "test"
+    split: MeasuredOn = Field(
+        default="test", description="`all`: every ECG of the dataset, as for one that the model was not trained on."
+    )
     hedged: Hedged = Field(default=HEDGED, description="What an uncertain finding counts as.")

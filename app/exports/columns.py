@@ -99,6 +99,7 @@ PAIRS = Table(
         Column(name="age", kind="float", sql="e.age", unit="years", meaning="the patient's age"),
         _text("sex", "nullif(e.sex, 'unknown')", "male or female"),
         Column(name="simulated", kind="truth", sql="e.simulated", meaning="no patient was ever attached"),
+        Column(name="fold", kind="int16", sql="e.fold", meaning="of a cross-validation, as its source gave it"),
         *_MEASURED,
         _words("machine_text", "m.text", "the machine's report"),
         Column(name="machine_codes", kind="codes", sql="m.codes", meaning="the machine's report as codes"),

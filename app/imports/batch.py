@@ -30,6 +30,7 @@ class Facts(NamedTuple):
     p_axis: float | None = None
     qrs_axis: float | None = None
     t_axis: float | None = None
+    fold: int | None = None
 
 
 class Waveform(NamedTuple):

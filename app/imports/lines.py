@@ -117,6 +117,7 @@ def _line(given: ReportLine, hash_patient: PatientHasher) -> Line:
         simulated=given.simulated or None,
         location=given.location,
         order_hash=hash_patient.order(given.order_id).hex() if given.order_id else None,
+        fold=given.fold,
         **given.measurements.model_dump(),
     )
     codes = None if given.codes is None else json.dumps([code.model_dump() for code in given.codes])

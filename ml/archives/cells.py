@@ -83,13 +83,16 @@ class Cells:
         self.wrong(column, f"is no number from {low:g} to {high:g}")
         return None
 
-    def whole(self, column: str) -> int | None:
-        """Return a whole number that is not negative; `2.0`, as pandas writes it where cells are empty, is 2."""
+    def whole(self, column: str, most: int = 2**53 - 1) -> int | None:
+        """Return a whole number from 0 to `most`; `2.0`, as pandas writes it where cells are empty, is 2."""
         value = as_number(self.raw(column))
         if value is None:
             return None
         if not (0 <= value < 2**53 and value.is_integer()):
             self.wrong(column, "is no whole number")
+            return None
+        if value > most:
+            self.wrong(column, f"is greater than {most}")
             return None
         return int(value)
 

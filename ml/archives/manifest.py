@@ -15,7 +15,7 @@ from ml.archives.entry import Entry, Rejected
 from ml.archives.kind import ArchiveKind, BadArchive, Found, Option, Options
 from ml.archives.parquet import is_parquet, parquet_header, read_parquet
 from ml.archives.tables import Row, header_of, read_table
-from ml.formats.ecg_file import MEASURED, Facts, Known, Measurements, QtcFormula, Reading
+from ml.formats.ecg_file import FOLDS, MEASURED, Facts, Known, Measurements, QtcFormula, Reading
 from ml.formats.written import MAX_AGE
 from ml.labeling.findings import Code
 
@@ -45,6 +45,7 @@ COLUMNS = {
     "age": "years",
     "sex": "`male` or `female`",
     "simulated": "`true` where no patient was ever attached to it",
+    "fold": "the fold of a cross-validation, 0 to 999; a dataset can be split by it",
     "heart_rate": "beats a minute, as the device measured it (so are the following)",
     "pr_ms": "milliseconds",
     "qrs_ms": "milliseconds",
@@ -140,6 +141,7 @@ def _facts(cells: Cells) -> Facts:
         order_id=cells.name("order_id"),
         order_hash=_hash(cells, "order_hash"),
         simulated=cells.flag("simulated"),
+        fold=cells.whole("fold", FOLDS[1]),
         measurements=Measurements(
             **{name: cells.number(name, of.lowest, of.highest) for name, of in MEASURED.items()},
             qtc_formula=cells.one_of("qtc_formula", _FORMULAS),

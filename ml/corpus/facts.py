@@ -44,5 +44,5 @@ def facts(store: Store, hedged: Hedged) -> dict[str, Any]:
 
 
 def _test_patients_in_training(store: Store) -> int:
-    patients, test = store.column("patient"), store.column("split") == "test"
-    return len(np.intersect1d(patients[test], patients[~test]))
+    patients, split = store.column("patient"), store.column("split")
+    return len(np.intersect1d(patients[split == "test"], patients[np.isin(split, ("train", "validation"))]))

@@ -4,10 +4,10 @@ import hashlib
 import json
 import os
 import shutil
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Literal, NamedTuple, Self
+from typing import Any, NamedTuple, Self
 
 import numpy as np
 import pyarrow as pa
@@ -15,14 +15,14 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from numpy.typing import NDArray
 
+from ml.corpus.division import FORMAT, Described, divide, put
 from ml.corpus.sources import Hedged, Source
-from ml.corpus.splits import FRACTIONS, SPLITS, split_by_patient
+from ml.corpus.split_rules import ByPatient, SplitRule
+from ml.corpus.splits import FRACTIONS
 from ml.corpus.statements import Statement
-from ml.processes.durable import sync
 
 __all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Said", "Source", "Store", "StoreWriter"]
 
-FORMAT = 2  # 1 had no statements; it is read as a store whose reports are unknown
 WINDOW_SHAPE = (12, 2500)
 MAX_LABELS = 63  # a mask is a signed 64-bit integer
 
@@ -45,9 +45,10 @@ _COLUMNS = pa.schema(
         ("simulated", pa.bool_()),
         ("overread_statements", pa.list_(pa.int32())),
         ("machine_statements", pa.list_(pa.int32())),
+        ("fold", pa.int16()),
     ]
 )
-_STATEMENT_COLUMNS = _COLUMNS.names[-2:]
+_STATEMENT_COLUMNS = ("overread_statements", "machine_statements")
 _STATEMENTS = pa.schema([("text", pa.string()), ("asserts", pa.int64()), ("denies", pa.int64())])
 
 
@@ -100,7 +101,7 @@ class StoreWriter:
 
         A row has `ecg_id`, `start_s`, `patient` (an opaque key) and the masks `overread_present`,
         `overread_uncertain`, `machine_present`, `machine_uncertain`: bit i is label i, all of a reading None where
-        there is no such reading. `recorded_at`, `sex`, `age`, `site` and `simulated` may be missing, and so may
+        there is no such reading. `recorded_at`, `sex`, `age`, `site`, `fold` and `simulated` may be missing, and so may
         `overread_statements` and `machine_statements`: a report's `Statement`s, None where there is no such report.
         """
         if values.shape != (len(rows), *WINDOW_SHAPE):
@@ -115,53 +116,32 @@ class StoreWriter:
             self._close_batch()
 
     def finish(
-        self,
-        seed: int,
-        fractions: tuple[float, float, float] = FRACTIONS,
-        split_by: Literal["patient", "ecg_id"] = "patient",
+        self, seed: int, fractions: tuple[float, float, float] = FRACTIONS, split: SplitRule | None = None
     ) -> str:
-        """Split, write everything to the disk, and return the SHA-256 of windows, labels and split."""
+        """Split (by patient where nothing is said), write everything to the disk, and return the SHA-256 of it all.
+
+        Raises `ml.corpus.splits.CannotSplit`.
+        """
         self._close_batch()
         table = pa.Table.from_batches(self._batches, _COLUMNS)
-        split = split_by_patient(table.column(split_by).to_pylist(), seed, fractions)
-        table = table.append_column("split", pa.array(split.tolist(), pa.string()))
         self._write_header(len(table))
-        pq.write_table(table, self._building / "windows.parquet")
-        for row in _described(table):
-            self._content.update(json.dumps(row, sort_keys=True).encode())
-        self._content.update(json.dumps([self._labels, self._preprocessing], sort_keys=True).encode())
-        self._write_statements()
-        content_sha256 = self._content.hexdigest()
-        self.summary = _summarise(table, [key for key, _ in self._labels])
-        description = {
-            "format": FORMAT,
-            "labels": [{"key": key, "name": name} for key, name in self._labels],
-            "preprocessing": self._preprocessing,
-            "seed": seed,
-            "fractions": list(fractions),
-            "split_by": split_by,
-            "content_sha256": content_sha256,
-            "summary": self.summary,
-        }
-        (self._building / "dataset.json").write_text(json.dumps(description, indent=2))
-        for path in (*self._building.iterdir(), self._building):
-            sync(path)
-        self._building.rename(self._folder)
-        sync(self._folder.parent)
-        return content_sha256
+        said = [statement._asdict() for statement in self._statements]
+        pq.write_table(pa.Table.from_pylist(said, _STATEMENTS), self._building / "statements.parquet")
+        if self._vocabulary is not None:
+            (self._building / "vocabulary.yaml").write_text(self._vocabulary, encoding="utf-8")
+        described = Described(self._labels, self._preprocessing, said, self._vocabulary)
+        description = divide(
+            self._building, table, described, self._content, rule=split or ByPatient(), seed=seed, fractions=fractions
+        )
+        put(self._building, self._folder)
+        self.summary = description["summary"]
+        return str(description["content_sha256"])
 
     def _numbered(self, statements: Sequence[Statement] | None) -> list[int] | None:
         """Return the indices of statements. Each distinct statement is stored once: few are distinct."""
         if statements is None:
             return None
         return [self._statements.setdefault(statement, len(self._statements)) for statement in statements]
-
-    def _write_statements(self) -> None:
-        said = [statement._asdict() for statement in self._statements]
-        pq.write_table(pa.Table.from_pylist(said, _STATEMENTS), self._building / "statements.parquet")
-        self._content.update(json.dumps([said, self._vocabulary]).encode())
-        if self._vocabulary is not None:
-            (self._building / "vocabulary.yaml").write_text(self._vocabulary, encoding="utf-8")
 
     def _close_batch(self) -> None:
         """Store rows as columns: a hundred bytes a row, where dictionaries take a thousand."""
@@ -217,11 +197,10 @@ class Store:
             description = json.loads((folder / "dataset.json").read_text())
             self.windows: NDArray[np.float16] = np.load(folder / "windows.npy", mmap_mode="r", allow_pickle=False)
             self.table: pa.Table = pq.read_table(folder / "windows.parquet")
-            if description["format"] == 1:
-                self.table = _without_statements(self.table)
-            elif description["format"] != FORMAT:
+            if description["format"] not in range(1, FORMAT + 1):
                 raise InvalidStore(f"format {description['format']} is of another release")
-            self.statements = _read_statements(folder) if description["format"] == FORMAT else []
+            self.table = _with_all_columns(self.table)
+            self.statements = _read_statements(folder) if description["format"] > 1 else []
             vocabulary = folder / "vocabulary.yaml"
             self.vocabulary = vocabulary.read_text(encoding="utf-8") if vocabulary.exists() else None
             self.labels = [(str(label["key"]), str(label["name"])) for label in description["labels"]]
@@ -271,39 +250,13 @@ class Store:
         return bits
 
 
-def _without_statements(table: pa.Table) -> pa.Table:
-    """Return a table of format 1 with the columns of today's format."""
-    for place, name in enumerate(_STATEMENT_COLUMNS, start=table.num_columns - 1):
-        field = _COLUMNS.field(name)
-        table = table.add_column(place, field, pa.nulls(len(table), field.type))
+def _with_all_columns(table: pa.Table) -> pa.Table:
+    """Return a table of an earlier format with the columns of today's, which it does not know."""
+    for place, field in enumerate(_COLUMNS):
+        if field.name not in table.schema.names:
+            table = table.add_column(place, field, pa.nulls(len(table), field.type))
     return table
 
 
 def _read_statements(folder: Path) -> list[Statement]:
     return [Statement(**row) for row in pq.read_table(folder / "statements.parquet", schema=_STATEMENTS).to_pylist()]
-
-
-def _described(table: pa.Table) -> Iterator[dict[str, Any]]:
-    """Yield the rows as they are hashed: without the ids, which differ between installations with the same ECGs."""
-    for batch in table.to_batches(_ROWS_A_BATCH):
-        for row in batch.to_pylist():
-            yield {**row, "ecg_id": None, "recorded_at": str(row["recorded_at"])}
-
-
-def _summarise(table: pa.Table, keys: Sequence[str]) -> dict[str, Any]:
-    split = table.column("split").to_numpy()
-    present, uncertain = (table.column(f"overread_{part}").fill_null(0).to_numpy() for part in ("present", "uncertain"))
-    return {
-        "windows": len(table),
-        "ecgs": len(table.column("ecg_id").unique()),
-        "patients": len(table.column("patient").unique()),
-        "splits": {
-            side: {
-                "windows": int((split == side).sum()),
-                "positives": {
-                    key: int(((present | uncertain)[split == side] >> bit & 1).sum()) for bit, key in enumerate(keys)
-                },
-            }
-            for side in SPLITS
-        },
-    }

@@ -67,6 +67,10 @@ MEASURED: dict[str, Range] = {
 """The numbers among `Measurements`, by their names."""
 
 
+FOLDS = (0, 999)
+"""The lowest and the highest number of a fold."""
+
+
 @dataclass(frozen=True, kw_only=True)
 class Facts:
     """What a file says of the recording besides the signal, None where it says nothing.
@@ -74,6 +78,7 @@ class Facts:
     A `recorded_at` without an offset is the local time of the site. `location` is the care unit. `patient_id` and
     `order_id` are stored only as keyed hashes; `patient_hash` and `order_hash` (64 hexadecimal digits) are such hashes
     already, and are kept as they are. `age` is in years. `simulated`: no patient was ever attached to the signal.
+    `fold`: the part of a cross-validation that the source puts the ECG in, within `FOLDS`.
     """
 
     recorded_at: datetime | None = None
@@ -88,6 +93,7 @@ class Facts:
     patient_hash: str | None = None
     order_hash: str | None = None
     simulated: bool | None = None
+    fold: int | None = None
     measurements: Measurements = field(default_factory=Measurements)
 
 

@@ -1,7 +1,7 @@
-"""What `python -m ml evaluate` does: evaluate a bundle on a split of a dataset, alone or beside a second bundle."""
+"""What `python -m ml evaluate` does: evaluate a bundle on a dataset or a split of it, alone or beside a second one."""
 
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict
 
 from ml.bundles.bundle import read_manifest
 from ml.bundles.patients import SeenPatients, read_seen, without_seen
-from ml.corpus.sources import HEDGED, Hedged
+from ml.corpus.sources import HEDGED, Hedged, MeasuredOn
 from ml.corpus.store import Store
 from ml.evaluation.report import Scored, metrics_of, scored_with, without_curves
 from ml.processes.durable import write_json, write_whole
@@ -25,7 +25,7 @@ class Config(BaseModel):
     bundle: Path
     compare_with: Path | None = None
     dataset: Path
-    split: Literal["train", "validation", "test"] = "test"
+    split: MeasuredOn = "test"
     hedged: Hedged = HEDGED
     device: str | None = None
 
@@ -45,7 +45,7 @@ def run(folder: Path, events: Events, *, allow_own: bool = False) -> dict[str, A
     with alone_in(folder):
         config = Config.model_validate_json((folder / "config.json").read_bytes())
         store = Store(config.dataset)
-        rows = store.rows(config.split)
+        rows = np.arange(len(store.table)) if config.split == "all" else store.rows(config.split)
         if not len(rows):
             raise ValueError(f"the dataset's {config.split} split is empty")
         rows, seen = without_seen(rows, store.column("patient")[rows], _seen(config))

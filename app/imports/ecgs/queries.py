@@ -15,6 +15,7 @@ _DEFAULTS = {"sex": "coalesce(sex, 'unknown')", "simulated": "coalesce(simulated
 _TYPES = {
     "recorded_at": "timestamptz",
     "age": "float8",
+    "fold": "smallint",
     "simulated": "boolean",
     **dict.fromkeys(("patient_hash", "order_hash"), "bytea"),
     **dict.fromkeys(MEASURED, "real"),

@@ -4,7 +4,7 @@ import json
 import uuid
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 from fastapi.requests import Request
@@ -32,6 +32,7 @@ from app.pages.shell import Pages, PagesDep
 from app.pages.work import training
 from app.pages.work.measured import FIGURES, READINGS, curves, differences
 from ml.bundles.bundle import InvalidBundle, read_file, read_manifest
+from ml.corpus.sources import MeasuredOn
 from ml.paradigms.registry import PARADIGMS
 from ml.training.configuration import ParadigmName, Preset
 from ml.training.presets import PRESETS
@@ -39,7 +40,7 @@ from ml.training.presets import PRESETS
 router = APIRouter(include_in_schema=False)
 
 LIMIT = 50
-Split = Annotated[Literal["train", "validation", "test"], Query()]
+Split = Annotated[MeasuredOn, Query()]
 
 
 @router.get("/models")

@@ -1,5 +1,6 @@
 """What a frozen dataset holds: the chosen ECGs, what is said of them in normal form, and nothing else."""
 
+import json
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -212,3 +213,84 @@ def test_no_query_of_a_freeze_reads_the_whole_archive(uploaded: list[str], freez
     looked_at = [each for each in asked if " reports" in each[0] and each[0].lstrip().startswith("SELECT")]
     assert len(looked_at) == 3  # the ECGs, and the readings of each source
     assert whole_reads(database.engine, looked_at) == []
+
+
+# splits
+
+
+@pytest.fixture
+def folds(client: httpx.Client) -> list[str]:
+    """Six over-read ECGs of three patients at two sites; the last one has no fold."""
+    ids = []
+    for number, ecg in enumerate(simulate(6, seed=4)):
+        files = [("file", item) for item in write_wfdb(ecg.recording, "r").items()]
+        metadata: dict[str, Any] = {"patient_id": f"p{number // 2}", "site": "north" if number < 4 else "south"}
+        metadata |= {"recorded_at": f"2026-01-0{number + 1}T00:00:00Z", "fold": number + 1 if number < 5 else None}
+        form = {"metadata": json.dumps(metadata), "overread_report": "LVH"}
+        answer = client.post("/v1/ecgs", files=files, data=form)
+        assert (answer.status_code, answer.json()["fold"]) == (201, metadata["fold"])
+        ids.append(answer.json()["id"])
+    return ids
+
+
+def split_of(settings: Settings, job: dict[str, Any], ids: list[str]) -> list[str]:
+    store = store_of(settings, job)
+    of = dict(zip(store.column("ecg_id").tolist(), store.column("split").tolist(), strict=True))
+    return [of[each] for each in ids]
+
+
+def test_a_split_by_folds_that_the_source_gave(folds: list[str], freeze: Freeze, settings: Settings) -> None:
+    job = freeze(split={"by": "fold", "validation": [4], "test": [5]})
+    assert split_of(settings, job, folds) == ["train"] * 3 + ["validation", "test", "left_out"]
+    assert (job["result"]["shared_patients"], job["result"]["left_out"]) == (1, {"no_fold": 1})
+
+
+def test_a_split_by_site_and_by_date(folds: list[str], freeze: Freeze, settings: Settings) -> None:
+    job = freeze(split={"by": "site", "test": ["south"]})
+    assert split_of(settings, job, folds)[4:] == ["test", "test"]
+    later = {"by": "date", "validation_from": "2026-01-03T00:00:00Z", "test_from": "2026-01-06T00:00:00Z"}
+    refused = freeze(split=later)
+    assert (refused["state"], refused["error"].split(";")[0]) == (
+        "failed",
+        "split.shared_patients: 1 patients would be in two splits",
+    )
+    job = freeze(split=later | {"shared_patients": "leave_out"})
+    assert split_of(settings, job, folds) == ["train"] * 2 + ["validation"] * 2 + ["left_out", "test"]
+    assert job["result"]["left_out"] == {"shared_patient": 1}
+
+
+def test_a_split_by_record_counts_patients_in_two_splits(folds: list[str], freeze: Freeze) -> None:
+    shared = [freeze(split={"by": by}, seed=1)["result"]["shared_patients"] for by in ("patient", "record")]
+    assert shared[0] == 0 < shared[1]
+
+
+@pytest.mark.parametrize(
+    ("split", "field"),
+    [
+        ({"by": "fold", "test": [9]}, "split.test"),
+        ({"by": "fold", "test": [1], "validation": [7]}, "split.validation"),
+        ({"by": "fold", "test": [1], "train": [0]}, "split.train"),
+        ({"by": "fold", "test": []}, "split.fold.test"),
+        ({"by": "site", "test": ["east"]}, "split.test"),
+        ({"by": "date", "test_from": "2027-01-01T00:00:00Z"}, "split.test_from"),
+        ({"by": "date", "test_from": "2025-01-01T00:00:00Z"}, "split.test_from"),
+        (
+            {"by": "date", "test_from": "2026-01-02T12:00:00Z", "validation_from": "2026-01-02T11:00:00Z"},
+            "split.validation_from",
+        ),
+    ],
+)
+def test_a_split_that_cannot_be_is_refused_by_its_field(
+    client: httpx.Client, folds: list[str], split: dict[str, Any], field: str
+) -> None:
+    answer = client.post("/v1/datasets", json={"name": "d", "split": split})
+    assert (answer.status_code, [error["field"] for error in answer.json()["errors"]]) == (422, [field])
+
+
+def test_a_date_that_leaves_a_split_of_the_choice_empty_ends_the_job_before_windows_are_cut(
+    folds: list[str], freeze: Freeze, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cut: list[object] = []
+    monkeypatch.setattr(tasks, "preprocess", lambda *given: cut.append(given))
+    job = freeze(site="north", split={"by": "date", "test_from": "2026-01-05T00:00:00Z"})
+    assert (job["state"], job["error"], cut) == ("failed", "split.test_from: the test split would be empty", [])

@@ -34,7 +34,7 @@ ROW = {
 
 def table(folder: Path, *rows: dict[str, str]) -> Path:
     with (folder / TABLE).open("w", newline="") as file:
-        writer = csv.DictWriter(file, COLUMNS)
+        writer = csv.DictWriter(file, list(dict.fromkeys([*COLUMNS, *(name for row in rows for name in row)])))
         writer.writeheader()
         writer.writerows(rows)
     return folder
@@ -51,6 +51,17 @@ def test_a_row_is_an_over_read_with_its_facts(tmp_path: Path) -> None:
     assert (reading.source, reading.text, reading.reader) == ("overread", "sinusrhythmus", "ptbxl-1")
     assert reading.codes == (Code("SCP", "NORM", 0.8), Code("SCP", "SR", None), Code("AXIS", "LAD", None))
     assert (reading.final, reading.validated, reading.blinded) == (False, "yes", "unknown")
+
+
+def test_the_fold_is_kept_where_the_table_has_one(tmp_path: Path) -> None:
+    def fold(**row: str) -> int | None:
+        entry = next(read("ptbxl", table(tmp_path, ROW | row)))
+        assert isinstance(entry, Entry)
+        return entry.facts.fold
+
+    assert (fold(), fold(strat_fold=""), fold(strat_fold="10")) == (None, None, 10)
+    refused = next(read("ptbxl", table(tmp_path, ROW | {"strat_fold": "1000"})))
+    assert isinstance(refused, Rejected) and refused.reasons[0].detail == "strat_fold is greater than 999"
 
 
 def test_codes_that_no_person_validated_say_so(tmp_path: Path) -> None:

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from ml.bundles.bundle import InvalidBundle, read_manifest
 from ml.bundles.patients import FILE, MAX_SETS, SeenPatients, read_seen, without_seen
+from ml.corpus.split_rules import ByRecord
 from ml.corpus.store import Store, StoreWriter
 from ml.inference.evaluate import run as evaluate
 from ml.signals import Preprocessing
@@ -149,7 +150,7 @@ def test_a_dataset_split_by_ecg_says_so_in_the_card(make_run, said, tmp_path):
             mask = int(rng.integers(4))
             row = {"ecg_id": str(number), "start_s": 0.0, "patient": f"p{number // 4}", "overread_present": mask}
             writer.append(make_window(rng, mask)[None], [{**row, "overread_uncertain": 0}])
-        writer.finish(1, split_by="ecg_id")
+        writer.finish(1, split=ByRecord())
     store = Store(tmp_path / "by_ecg")
     patients, test = store.column("patient"), store.column("split") == "test"
     shared = len(set(patients[test]) & set(patients[~test]))

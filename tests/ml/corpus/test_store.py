@@ -4,12 +4,15 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from ml.corpus.split_rules import ByPatient, ByRecord
 from ml.corpus.statements import Statement
 from ml.corpus.store import InvalidStore, Store, StoreWriter
 from ml.signals import Preprocessing
 
 LABELS = [("fast", "Fast"), ("upside_down", "Upside down"), ("never", "Never seen")]
 PREPROCESSING = Preprocessing().to_dict()
+
+EARLIER = "4b4c80950f413f14fb74b71683dc5305be546836421f5327b7ee1365151153d8"
 
 
 def make_row(number, overread, machine, uncertain=0):
@@ -108,16 +111,18 @@ def test_the_summary_counts_the_splits(tmp_path):
     }
 
 
-def test_patients_stay_together_unless_the_split_is_by_ecg(tmp_path):
+def test_patients_stay_together_unless_the_split_is_by_record(tmp_path):
     masks = [(0, 0)] * 40
-    for split_by in ("patient", "ecg_id"):
-        write(tmp_path / split_by, masks, split_by=split_by)
+    for rule in (ByPatient(), ByRecord()):
+        write(tmp_path / rule.by, masks, split=rule)
     together = [
         len({(p, s) for p, s in zip(store.column("patient"), store.column("split"), strict=True)})
-        for store in (Store(tmp_path / "patient"), Store(tmp_path / "ecg_id"))
+        for store in (Store(tmp_path / "patient"), Store(tmp_path / "record"))
     ]
     assert together[0] == 20
     assert together[1] > 20
+    summaries = [json.loads((tmp_path / by / "dataset.json").read_text())["summary"] for by in ("patient", "record")]
+    assert [summary["shared_patients"] for summary in summaries] == [0, together[1] - 20]
 
 
 def test_a_writer_that_fails_leaves_nothing(tmp_path):
@@ -202,6 +207,22 @@ def test_the_hash_is_also_that_of_the_statements(tmp_path):
     ]
     assert hashes[0] == hashes[1]
     assert len(set(hashes)) == 4
+
+
+def test_the_hash_without_folds_is_that_of_earlier_releases(tmp_path):
+    """This one is of release 0.1.0, whose stores had no folds."""
+    assert write(tmp_path / "store", MASKS)[1] == EARLIER
+
+
+def test_a_store_of_the_second_format_is_read_and_its_folds_are_unknown(tmp_path):
+    write(tmp_path / "store", MASKS)
+    path = tmp_path / "store/windows.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["fold"]), path)
+    description = json.loads((tmp_path / "store/dataset.json").read_text())
+    (tmp_path / "store/dataset.json").write_text(json.dumps({**description, "format": 2}))
+    store = Store(tmp_path / "store")
+    assert store.table.column("fold").null_count == 6
+    assert store.targets("overread", "positive")[0].sum() == 9
 
 
 def test_a_store_of_the_first_format_is_read_and_its_reports_are_unknown(tmp_path):

@@ -2,11 +2,15 @@ import csv
 import json
 import shutil
 
+import numpy as np
 import pytest
 
 from ml.bundles.bundle import InvalidBundle, read_manifest
+from ml.corpus.store import Store, StoreWriter
 from ml.evaluation.report import without_curves
 from ml.inference.evaluate import run
+from ml.signals import Preprocessing
+from tests.ml.conftest import LABELS, make_window
 
 
 @pytest.fixture
@@ -70,3 +74,29 @@ def test_a_model_of_other_labels_or_preprocessing_is_refused(evaluation, bundle_
 def test_an_absent_model_is_refused(evaluation, tmp_path, said):
     with pytest.raises(InvalidBundle):
         run(evaluation(bundle=str(tmp_path / "absent")), said)
+
+
+def test_on_a_whole_other_corpus_patients_of_the_training_are_left_out_and_counted(
+    evaluation, bundle_folder, store_folder, tmp_path, said
+):
+    """A corpus of which every ECG is in its train split, with 24 patients whom the model knows or not, and 10 others."""
+    rng = np.random.default_rng(7)
+    with StoreWriter(tmp_path / "other", LABELS, Preprocessing().to_dict()) as writer:
+        for number in range(60):
+            mask = int(rng.integers(4))
+            patient = f"patient{number % 24}" if number < 40 else f"stranger{number % 10}"
+            row = {"ecg_id": f"o{number}", "start_s": 0.0, "patient": patient, "overread_present": mask}
+            writer.append(make_window(rng, mask)[None], [{**row, "overread_uncertain": 0}])
+        writer.finish(0, (1.0, 0.0, 0.0))
+    own = Store(store_folder)
+    tested = set(own.column("patient")[own.rows("test")].tolist())
+    result = run(evaluation(dataset=str(tmp_path / "other"), split="all"), said)
+    assert result["split"] == "all"
+    assert result["seen_patients"]["patients"] == 34
+    assert result["seen_patients"]["excluded"] == result["seen_patients"]["model"] == 24 - len(tested)
+    there = [f"patient{number % 24}" for number in range(40)]
+    assert result["windows"] == 20 + sum(patient in tested for patient in there)
+    assert result["overread"]["patients"] == 10 + len(tested)
+    with pytest.raises(ValueError, match="test split is empty"):
+        shutil.rmtree(tmp_path / "evaluation")
+        run(evaluation(dataset=str(tmp_path / "other")), said)
