@@ -51,7 +51,7 @@ def split(
     }
     rule = _rule({name: value for name, value in given.items() if value})
     try:
-        description = resplit(folder, out, rule, seed, fractions)
+        description = resplit(folder, out, rule, seed=seed, fractions=fractions)
     except (CannotSplit, InvalidStore, ValueError) as error:
         fail(str(error))
     summary = description["summary"]

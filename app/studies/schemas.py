@@ -94,6 +94,7 @@ STUDY: dict[str, JsonValue] = {
             "name": "supervised",
             "title": "Supervised",
             "options": {"paradigm": "supervised"},
+            "grid": {},
             "runs": [
                 {
                     "seed": 0,

@@ -11,6 +11,7 @@ from app.models.schemas import Overrides
 from app.studies.schemas import StudyIn
 from ml.paradigms.registry import PARADIGMS
 from ml.study.configuration import Config as StudyConfig
+from ml.study.grid import nested
 from ml.study.plan import Arm, arms
 from ml.training.configuration import Config as TrainingConfig
 
@@ -25,7 +26,8 @@ def configurations(given: StudyIn) -> list[TrainingConfig]:
     try:
         planned = arms(given.plan(), PARADIGMS)
     except ValueError as error:
-        raise invalid("paradigms", str(error), "unknown") from error
+        field = "grid" if str(error).startswith("grid: ") else "paradigms"
+        raise invalid(field, str(error).removeprefix("grid: "), "unknown") from error
     if given.unlabelled is None and any(PARADIGMS[arm.options["paradigm"]].unlabelled for arm in planned):
         raise invalid("unlabelled", "self-training needs an unlabelled dataset", "missing")
     folders = {"dataset": Path("dataset"), "unlabelled": Path("unlabelled")}
@@ -37,6 +39,10 @@ def _overrides(given: StudyIn) -> Iterator[tuple[str, Mapping[str, Any]]]:
     yield "overrides", given.overrides
     for paradigm, overrides in given.paradigm_overrides.items():
         yield f"paradigm_overrides.{paradigm}", overrides
+    for setting, values in given.grid.items():
+        if setting not in ("preset", "label_source"):
+            for value in values:
+                yield "grid", nested({setting: value})
 
 
 def _refused(field: str, overrides: Mapping[str, Any]) -> list[FieldError]:
@@ -56,7 +62,9 @@ def _configuration(arm: Arm, study: StudyConfig) -> TrainingConfig:
 
 def _cannot_be_trained(arm: Arm, error: ValidationError) -> Problem:
     found = []
+    part = "grid" if arm.grid else "overrides"
     for each in field_errors(error.errors()):
-        field = each.field if each.field in StudyIn.model_fields else ".".join(filter(None, ("overrides", each.field)))
+        own = each.field in StudyIn.model_fields and each.field not in arm.grid
+        field = each.field if own else ".".join(filter(None, (part, each.field)))
         found.append(FieldError(field=field, code=each.code, reason=f"{arm.title}: {each.reason}"))
     return invalid_fields(found)

@@ -16,7 +16,7 @@ _AS_THEY_ARE = ("windows.npy", "statements.parquet", "vocabulary.yaml")
 
 
 def resplit(
-    folder: Path, out: Path, rule: SplitRule, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
+    folder: Path, out: Path, rule: SplitRule, *, seed: int = 0, fractions: tuple[float, float, float] = FRACTIONS
 ) -> dict[str, Any]:
     """Write a dataset with the windows of another one, and return its description (`dataset.json`).
 

@@ -8,8 +8,7 @@ from pydantic import BaseModel, ConfigDict, Field, StringConstraints, model_vali
 
 from ml.corpus.sources import HEDGED, Hedged, Source
 from ml.paradigms.choices import Targets
-
-MAX_RUNS = 1000
+from ml.study.grid import Grid, check_grid
 
 ParadigmName = Annotated[str, StringConstraints(pattern="^[a-z][a-z0-9_]{0,40}$")]
 Share = Annotated[float, Field(gt=0, le=1)]
@@ -63,6 +62,7 @@ class Plan(_Part):
         dict[ParadigmName, dict[str, Any]], Field(max_length=10, description="More of them, for a paradigm's runs.")
     ] = {}
     ablations: Ablations = Ablations()
+    grid: Grid = {}
     draws: Annotated[int, Field(ge=100, le=10_000, description="Of the bootstrap.")] = 1000
 
     @model_validator(mode="after")
@@ -71,8 +71,10 @@ class Plan(_Part):
             values = getattr(self, name)
             if len(set(values)) < len(values):
                 raise ValueError(f"{name}: a value appears twice")
+        check_grid(self.grid, len(self.seeds))
         taken = {"paradigm", "preset", "dataset", "unlabelled", "label_source", "seed", "hedged", "device", "threads"}
-        for overrides in (self.overrides, *self.paradigm_overrides.values()):
+        for overrides in (self.overrides, *self.paradigm_overrides.values(), self.grid):
+            set_here = taken - {"preset", "label_source"} if overrides is self.grid else taken
             try:
                 text = json.dumps(overrides, ensure_ascii=False, allow_nan=False)
                 text.encode()
@@ -80,8 +82,9 @@ class Plan(_Part):
                 raise ValueError("overrides: they must be JSON values") from error
             if "\\u0000" in text:
                 raise ValueError("overrides: remove the NUL character")
-            if overlap := sorted(taken & set(overrides)):
-                raise ValueError(f"overrides: the study itself sets {', '.join(overlap)}; remove it")
+            if overlap := sorted(set_here & set(overrides)):
+                what = "grid" if overrides is self.grid else "overrides"
+                raise ValueError(f"{what}: the study itself sets {', '.join(overlap)}; remove it")
         return self
 
 

@@ -46,6 +46,8 @@ def html(result: Mapping[str, Any], drawn: Mapping[str, bytes], missing: Mapping
             "overread_on_overread": "trained on over-read, against over-read",
         }
         parts += ["<h2>Table 2: machine labels or over-reads to learn from</h2>", _figures(rows, columns, 1)]
+    if rows := tables.grid(result):
+        parts += ["<h2>Grid: every combination</h2>", _grid(rows, list(result["plan"]["grid"]))]
     if result["comparisons"]:
         parts += ["<h2>Differences</h2>", _comparisons(result)]
     for name, caption in FIGURES.items():
@@ -133,6 +135,26 @@ def _figures(rows: Sequence[tables.Row], columns: Mapping[str, str], scale: int)
                 cells.append(f'<span class="{mark}">{words}</span>' if mark else words)
         body.append(cells)
     return _table(header, body)
+
+
+def _grid(rows: Sequence[tables.Row], settings: Sequence[str]) -> str:
+    """Return the table of the grid, best validation first: a choice by the test split would flatter it."""
+    header = ["Paradigm", *settings, "Validation macro AUPRC", "Macro AUROC", "Macro AUPRC"]
+    ordered = sorted(rows, key=lambda row: -(row["validation_macro_auprc"] or 0))
+    body = [
+        [
+            escaped(PARADIGMS[row["paradigm"]].title),
+            *("–" if row[name] is None else escaped(row[name]) for name in settings),
+            "–" if row["validation_macro_auprc"] is None else f"{row['validation_macro_auprc']:.4f}",
+            *(_interval(row, f"overread_{metric}", 1) for metric in tables.METRICS),
+        ]
+        for row in ordered
+    ]
+    note = (
+        "<p>Against the over-read, on the test split; best on validation first. All of it:"
+        " <code>tables/grid.csv</code>.</p>"
+    )
+    return note + _table(header, body)
 
 
 def _interval(row: tables.Row, name: str, scale: int) -> str:

@@ -3,12 +3,16 @@
 import hashlib
 import json
 from collections.abc import Collection, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
+from pydantic import ValidationError
+
 from ml.paradigms.registry import PARADIGMS, sections
-from ml.study.configuration import MAX_RUNS, Config, Plan
+from ml.study.configuration import Config, Plan
+from ml.study.grid import MOST_RUNS, combinations, nested, shown
 from ml.training.configuration import ONLY_CONTRASTIVE
+from ml.training.configuration import Config as TrainingConfig
 
 CONTRASTIVE = tuple(name for name, each in PARADIGMS.items() if each.contrastive)
 
@@ -23,11 +27,14 @@ class Arm:
         Its name in files; `title` is its name in tables.
     options
         The settings of its training runs, besides dataset and seed.
+    grid
+        Of an arm of the study's grid: the settings that were varied, with its values.
     """
 
     name: str
     title: str
     options: Mapping[str, Any]
+    grid: Mapping[str, Any] = field(default_factory=dict)
 
     def config(self, study: Config, seed: int) -> dict[str, Any]:
         """Return the training run's `config.json` under a seed."""
@@ -65,8 +72,8 @@ def arms(study: Plan, registered: Collection[str]) -> list[Arm]:
             f"no such paradigm: {', '.join(unknown)} (asked for by {', '.join(asking)});"
             f" there are {', '.join(sorted(registered))}"
         )
-    if len(listed) * len(study.seeds) > MAX_RUNS:
-        raise ValueError(f"{len(listed) * len(study.seeds)} training runs; a study has at most {MAX_RUNS}")
+    if len(listed) * len(study.seeds) > MOST_RUNS:
+        raise ValueError(f"{len(listed) * len(study.seeds)} training runs; a study has at most {MOST_RUNS}")
     return list(listed.values())
 
 
@@ -95,8 +102,34 @@ def _wanted(study: Plan) -> Iterator[Arm]:
         for paradigm in [name for name in CONTRASTIVE if name in study.paradigms]:
             title = f"{_title(paradigm)}, {targets.replace('_', ' ')} targets"
             yield Arm(f"{paradigm}_{targets}", title, _contrastive(study, paradigm, targets=targets))
+    yield from _of_the_grid(study)
     if ablations.random_encoder:
         yield Arm("random_encoder", "Random encoder, linear probe", {"paradigm": "supervised", "freeze_encoder": True})
+
+
+def _of_the_grid(study: Plan) -> Iterator[Arm]:
+    known = [paradigm for paradigm in study.paradigms if paradigm in PARADIGMS]
+    for paradigm, values in combinations(study.grid, known, _has):
+        said = {setting: shown(value) for setting, value in values.items()}
+        name = "_".join([paradigm, *(f"{setting}={value}" for setting, value in said.items())])
+        title = ", ".join([_title(paradigm), *(f"{setting} {value}" for setting, value in said.items())])
+        yield Arm(name, title, {"paradigm": paradigm, **_varied(study, paradigm, values)}, values)
+
+
+def _varied(study: Plan, paradigm: str, values: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the options of an arm of the grid; none where it is the study's own run, so that one run serves both."""
+    given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}
+    options = {
+        setting: {**given.get(setting, {}), **value} if setting in sections() and isinstance(value, dict) else value
+        for setting, value in nested(values).items()
+    }
+    own = Arm(paradigm, paradigm, {"paradigm": paradigm}), Arm(paradigm, paradigm, {"paradigm": paradigm, **options})
+    anywhere = Config.model_validate({**study.model_dump(), "dataset": "dataset", "unlabelled": "unlabelled"})
+    try:
+        before, after = (TrainingConfig.model_validate(arm.config(anywhere, study.seeds[0])) for arm in own)
+    except ValidationError:  # of what cannot be trained, or own code: who runs the study says so
+        return options
+    return {} if before == after else options
 
 
 def _title(paradigm: str) -> str:

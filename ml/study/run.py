@@ -176,6 +176,7 @@ def _result(
                 "name": arm.name,
                 "title": arm.title,
                 "options": dict(arm.options),
+                "grid": dict(arm.grid),
                 "runs": [_trained(runs / arm.folder(study, seed), seed) for seed in study.seeds],
                 **{source: measured[arm.name][source].summary(labels) for source in get_args(Source)},
             }

@@ -9,6 +9,7 @@ from ml.corpus.store import Hedged, Store
 from ml.evaluation.csv_rows import as_csv
 from ml.evaluation.metrics import CURVE_GRID
 from ml.paradigms.registry import PARADIGMS
+from ml.study.grid import shown
 
 Row = dict[str, Any]
 METRICS = ("auroc", "auprc")
@@ -24,6 +25,7 @@ def files(result: Mapping[str, Any]) -> dict[str, bytes]:
         "figure_a2": figure_a2(result),
         "figure_a3": figure_a3(result),
         "figure_a4": figure_a4(result),
+        "grid": grid(result),
         "arms": every_arm(result),
         "comparisons": [
             {**{name: row.get(name) for name in (*_COMPARED, "undefined")}, **_ends(row["difference_ci"])}
@@ -160,6 +162,26 @@ def _sweep(result: Mapping[str, Any], prefix: str, column: str, values: list[flo
                 **_ends(test["ci"]),
             }
         )
+    return rows
+
+
+def grid(result: Mapping[str, Any]) -> list[Row]:
+    """Return the arms of the grid, one a row: a column for each setting, empty where the paradigm has none such."""
+    rows = []
+    for arm in result["arms"]:
+        if not arm.get("grid"):
+            continue
+        row: Row = {"arm": arm["name"], "paradigm": arm["options"]["paradigm"]}
+        row |= {name: shown(arm["grid"][name]) if name in arm["grid"] else None for name in result["plan"]["grid"]}
+        validation = [run["best_validation_macro_auprc"] for run in arm["runs"]]
+        row["seeds"] = len(arm["runs"])
+        row["validation_macro_auprc"] = None if None in validation else float(np.mean(validation))
+        for reading in ("overread", "machine"):
+            for metric in METRICS:
+                figure, column = arm[reading]["macro"][metric], f"{reading}_{metric}"
+                row |= {column: figure["value"], f"{column}_seed_sd": figure["seed_sd"]}
+                row |= {f"{column}_{end}": value for end, value in _ends(figure["ci"]).items()}
+        rows.append(row)
     return rows
 
 

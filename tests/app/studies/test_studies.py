@@ -26,6 +26,13 @@ def test_a_study_of_no_dataset_is_refused(client: httpx.Client) -> None:
         ({"overrides": {"text": {"width": 30, "heads": 8}}}, "overrides.text", "is not a multiple of"),
         ({"overrides": {"accumulate": 64, "batch_size": 8}}, "overrides", "Supervised: accumulate"),
         ({"title": "a\x00b"}, "title", "pattern"),
+        ({"grid": {"epochs": [4, 0]}}, "grid.epochs", "greater than or equal to 1"),
+        ({"grid": {"start_from": ["/etc"]}}, "grid.start_from", "Extra inputs"),
+        ({"grid": {"preset": ["tiny", "huge"]}}, "grid.preset", "Supervised, preset huge: Input should be"),
+        ({"grid": {"batch_size": [64, 8], "accumulate": [1, 16]}}, "grid", "batch of 8 windows has no 16 parts"),
+        ({"grid": {"contrastive.targets": ["masked"]}}, "grid", "none of the paradigms has the setting"),
+        ({"grid": {"seed": [1]}}, "body", "grid: the study itself sets seed"),
+        ({"grid": {"epochs": list(range(1, 41)), "batch_size": list(range(1, 41))}}, "body", "1,600 training runs"),
         ({"colour": "red"}, "colour", "Extra inputs"),
     ],
 )

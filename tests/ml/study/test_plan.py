@@ -5,6 +5,7 @@ from pydantic import ValidationError
 
 from ml.study.configuration import Config
 from ml.study.plan import arms
+from ml.study.run import planned
 
 EVERY = ("supervised", "self_training", "clip", "negclip")
 
@@ -109,6 +110,15 @@ def test_a_paradigm_s_sections_and_overrides_are_its_own():
         {"ablations": {"weights": [-1]}},
         {"colour": "red"},
         {"draws": 10},
+        {"grid": {"seed": [0, 1]}},
+        {"grid": {"dataset": ["/etc"]}},
+        {"grid": {"learning_rate": []}},
+        {"grid": {"learning_rate": [1e-3, 0.001]}},
+        {"grid": {"contrastive": [{}], "contrastive.targets": ["diagonal"]}},
+        {"grid": {"Learning rate": [1]}},
+        {"grid": {"encoder": ["x" * 101]}},
+        {"grid": {"learning_rate": [1e-3], "text.width": [float("nan")]}},
+        {"grid": {name: list(range(40)) for name in ("epochs", "batch_size")}},
     ],
 )
 def test_a_configuration_that_is_none_is_refused(wrong):
@@ -126,3 +136,62 @@ def test_a_study_has_an_end():
     )
     with pytest.raises(ValueError, match="at most 1000"):
         arms(given, EVERY)
+
+
+def test_a_grid_is_every_combination_for_the_paradigms_that_have_the_settings():
+    given = study(
+        paradigms=["supervised", "clip"],
+        preset="tiny",
+        label_sources=["overread"],
+        overrides={"contrastive": {"targets": "masked"}, "epochs": 4},
+        grid={"learning_rate": [1e-3, 1e-2], "contrastive.unit": ["statement", "report"]},
+        ablations={"random_encoder": False},
+    )
+    of_grid = {arm.name: arm for arm in arms(given, EVERY) if arm.grid}
+    assert list(of_grid) == [
+        "supervised_learning_rate=0.001",
+        "supervised_learning_rate=0.01",
+        "clip_learning_rate=0.001_contrastive.unit=statement",
+        "clip_learning_rate=0.001_contrastive.unit=report",
+        "clip_learning_rate=0.01_contrastive.unit=statement",
+        "clip_learning_rate=0.01_contrastive.unit=report",
+    ]
+    last = of_grid["clip_learning_rate=0.01_contrastive.unit=report"]
+    config = last.config(given, 0)
+    assert (config["learning_rate"], config["epochs"]) == (1e-2, 4)
+    assert config["contrastive"] == {"targets": "masked", "unit": "report"}
+    assert last.title == "CLIP, learning_rate 0.01, contrastive.unit report"
+    assert len({arm.folder(given, seed) for arm in of_grid.values() for seed in (0, 1)}) == 12
+
+
+def test_the_combination_that_is_the_study_s_own_is_the_same_run():
+    given = study(preset="tiny", grid={"encoder": ["tiny", "small"], "epochs": [100]})
+    folders = {arm.name: arm.folder(given, 0) for arm in arms(given, EVERY)}
+    assert folders["supervised_encoder=tiny_epochs=100"] == folders["supervised"]
+    assert folders["supervised_encoder=small_epochs=100"] != folders["supervised"]
+
+
+def test_the_preset_and_the_label_source_can_be_varied():
+    given = study(grid={"preset": ["tiny", "small"], "label_source": ["overread", "machine"]})
+    configs = [arm.config(given, 0) for arm in arms(given, EVERY) if arm.grid]
+    tried = [(config["preset"], config["label_source"]) for config in configs]
+    assert tried == [("tiny", "overread"), ("tiny", "machine"), ("small", "overread"), ("small", "machine")]
+
+
+def test_a_setting_that_no_paradigm_has_is_refused():
+    with pytest.raises(ValueError, match=r"none of the paradigms has the setting contrastive\.targets"):
+        arms(study(grid={"contrastive.targets": ["masked"]}), EVERY)
+
+
+@pytest.mark.parametrize(
+    ("grid", "words"),
+    [
+        ({"colour": ["red"]}, "supervised_colour=red cannot be trained: colour: Extra inputs"),
+        ({"epochs": [1, 0]}, "supervised_epochs=0 cannot be trained: epochs: "),
+        ({"batch_size": [64, 8], "accumulate": [1, 16]}, "a batch of 8 windows has no 16 parts"),
+    ],
+)
+def test_a_combination_that_cannot_be_trained_is_refused_before_the_first_run(grid, words):
+    with pytest.raises(ValueError, match="cannot be trained") as refused:
+        planned(study(grid=grid))
+    assert words in str(refused.value)

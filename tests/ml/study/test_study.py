@@ -91,6 +91,32 @@ def test_a_study_is_resumed_run_by_run_and_ends_with_tables_figures_and_a_page(m
     assert (folder / "tables/arms.csv").read_bytes() == before
 
 
+def test_a_grid_is_a_table_by_its_settings_and_a_part_of_the_page(make_study, said):
+    grid = {"learning_rate": [3e-3, 1e-2], "contrastive.targets": ["masked", "diagonal"]}
+    folder = make_study(
+        paradigms=["supervised"],
+        label_sources=["overread"],
+        ablations={"random_encoder": False},
+        grid={"learning_rate": grid["learning_rate"]},
+    )
+    answer = run(folder, said)
+    assert answer["runs"] == 2  # the first combination is the study's own run
+    rows = rows_of(folder, "grid")
+    assert [(row["paradigm"], row["learning_rate"]) for row in rows] == [
+        ("supervised", "0.003"),
+        ("supervised", "0.01"),
+    ]
+    of_arms = {row["arm"]: row["value"] for row in rows_of(folder, "arms") if row["label"] == "macro"}
+    assert set(of_arms) == {"supervised", *(row["arm"] for row in rows)}
+    result = json.loads((folder / "study.json").read_text())
+    [own, same, other] = result["arms"]
+    assert own["overread"] == same["overread"] != other["overread"]
+    assert float(rows[1]["overread_auprc"]) == other["overread"]["macro"]["auprc"]["value"]
+    assert "<h2>Grid: every combination</h2>" in (folder / "index.html").read_text()
+    with pytest.raises(ValueError, match="none of the paradigms has the setting"):
+        run(make_study(grid=grid), said)
+
+
 def test_before_the_first_run_every_run_s_configuration_is_checked(make_study, said):
     with pytest.raises(ValueError, match="no such paradigm: self_training_of_another_kind"):
         run(make_study(paradigms=["supervised", "self_training_of_another_kind"]), said)
