@@ -16,7 +16,7 @@ Grid = Annotated[
     dict[Setting, Annotated[tuple[JsonValue, ...], Field(min_length=1, max_length=50)]],
     Field(
         max_length=8,
-        description="Settings of a run (`learning_rate`, `contrastive.targets`) and values: all combinations are tried.",
+        description="Settings of a run (`learning_rate`, `contrastive.targets`) and values; all combinations are run.",
     ),
 ]
 
