@@ -102,6 +102,10 @@ class DatasetIn(ChoiceIn):
         default=Fractions(), description="Where `split` names the ECGs of a split, its share has no meaning."
     )
     split: SplitRule = ByPatient()
+    statements: Literal["codes", "words"] = Field(
+        default="codes",
+        description="What CLIP and NegCLIP read of a reading with codes and words; its labels are the codes'.",
+    )
 
 
 class ChoiceCount(BaseModel):

@@ -6,7 +6,7 @@ import uuid
 from collections import Counter
 from collections.abc import Iterator
 from functools import lru_cache, partial
-from typing import Any
+from typing import Any, Literal
 
 from sqlalchemy.orm import Session
 
@@ -51,7 +51,7 @@ def build(run: JobRun) -> Finish:
     rules, vocabulary, choice = run.transaction(partial(_read_choice, request=request, off_hours=off_hours))
     _check_split(run, request, choice)
     labels = [(label.key, label.name) for label in rules.vocabulary.labels]
-    says = Statements(rules.labeler)
+    says = Statements(rules.labeler, request.statements)
     left_out: Counter[str] = Counter()
     with StoreWriter(folder, labels, options.to_dict(), vocabulary) as writer:
         ecgs: list[uuid.UUID] = []
@@ -159,10 +159,13 @@ def _nothing(choice: Choice, left_out: Counter[str]) -> str:
 
 
 class Statements:
-    """The statements of report texts. A text that comes again is not read again."""
+    """The statements of reports. A report that comes again is not read again.
 
-    def __init__(self, labeler: Labeler) -> None:
-        self._labeler = labeler
+    `of_which`: the `codes` or the `words` of a reading that has both.
+    """
+
+    def __init__(self, labeler: Labeler, of_which: Literal["codes", "words"] = "codes") -> None:
+        self._labeler, self._of_which = labeler, of_which
         self._reader = StatementReader(labeler)
         self._read_again = lru_cache(maxsize=READ_TEXTS)(self._read)
 
@@ -170,7 +173,8 @@ class Statements:
         """Return a report's statements; None where there is no report."""
         if reading is None:
             return None
-        return self._read_again(reading.text, json.dumps(reading.codes))
+        by_words = self._of_which == "words" and reading.text is not None
+        return self._read_again(reading.text, json.dumps(None if by_words else reading.codes))
 
     def _read(self, words: str | None, codes: str) -> tuple[Statement, ...]:
         return tuple(self._reader.statements_of(read_report(self._labeler, words, json.loads(codes))))

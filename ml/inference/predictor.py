@@ -16,9 +16,9 @@ from scipy.special import expit
 
 from ml.bundles.bundle import read_manifest
 from ml.bundles.network import of_bundle, tokenizer_of
+from ml.corpus.statements import normaliser
 from ml.evaluation.metrics import check_finite
 from ml.inference.engine import engine_for, one_thread
-from ml.labeling.normaliser import normaliser
 from ml.networks.clip import Clip
 from ml.signals.preprocessing import Preprocessing, preprocess
 

@@ -30,7 +30,7 @@ class LabeledReport:
         self.labels = labels
         self._passages = passages
         self._unread_above = unread_above  # share of words that are not understood
-        self._codes = codes  # what the report is, where it is no text
+        self.codes = codes  # what the report is, where it is no text
         self._declared_unread = unread
         self._composed = composed  # where the passages are not in the text as it was written
 
@@ -101,12 +101,25 @@ class LabeledReport:
 
     def system_of(self, statement: Statement) -> str | None:
         """Return the code system of a statement of this report; None where the report is text."""
-        line = 0
-        for code in self._codes:
-            line += len(code.code) + 1
-            if statement.start < line:
-                return code.system
-        return None
+        codes = self.codes_of(statement)
+        return codes[0].system if codes else None
+
+    def codes_of(self, statement: Statement) -> list[Code]:
+        """Return the codes of a statement of this report, as far as they are its own; none where the report is text.
+
+        Of a code that joins several statements ("LVH;ASMI;AU"), each has its part.
+        """
+        found = []
+        start = 0  # of the code's line
+        for code in self.codes:
+            if start >= statement.end:
+                break
+            end = start + len(code.code)
+            if statement.start <= end:
+                part = code.code[max(0, statement.start - start) : statement.end - start]
+                found.append(Code(code.system, part, code.certainty))
+            start = end + 1
+        return found
 
     def masks(self) -> Masks:
         """Return the four masks: at most one status a label, by precedence."""

@@ -3,14 +3,11 @@
 from dataclasses import dataclass
 
 import numpy as np
-from numpy.typing import NDArray
 
 from ml.measurements.beats import AFTER, BEFORE, LIMB_LEADS, RATE_HZ, Signal
 
 MS = 1000 / RATE_HZ  # a sample
 _QRS_SHARE = 0.12  # of the peak spatial velocity: where QRS begins and ends
-_QUIET = 3  # samples: a notch of two does not end QRS
-_T_AFTER = 8  # samples after QRS
 _P_FROM, _P_TO = 55, 3  # samples before QRS
 _EDGE = 8  # samples: the first 32 ms of QRS
 _LATE = 10
@@ -30,15 +27,14 @@ class Beat:
         (250,) speed of change of the twelve leads together.
     onset, offset
         First and last sample of QRS.
-    t_begin, t_end
-        First sample of T, and the sample before which it has ended.
+    t_end
+        Sample before which T has ended.
     """
 
     leads: Signal
     velocity: Signal
     onset: int
     offset: int
-    t_begin: int
     t_end: int
 
     @property
@@ -49,7 +45,7 @@ class Beat:
     @property
     def t(self) -> Signal:
         """The T wave, (12, k)."""
-        return self.leads[:, self.t_begin : self.t_end]
+        return self.leads[:, min(self.offset + 8, self.t_end - 10) : self.t_end]
 
     @property
     def size(self) -> Signal:
@@ -59,46 +55,19 @@ class Beat:
 
 
 def delineate(average: Signal, interval_s: float) -> Beat:
-    """Return an averaged beat, (12, 250), with QRS and T found; `interval_s` is the RR interval.
-
-    `ml.rules.delineation` finds them in a beat that is not smoothed as devices do. Here QRS is shorter: its edges are
-    hidden by the smoothing of the leads.
-    """
-    velocity = np.convolve(speed(average), [0.25, 0.5, 0.25], "same")
+    """Return an averaged beat, (12, 250), with QRS and T found; `interval_s` is the RR interval."""
+    velocity = np.sqrt(np.square(np.gradient(average, axis=1)).sum(axis=0))
+    velocity = np.convolve(velocity, [0.25, 0.5, 0.25], "same")
     peak = BEFORE - 35 + int(velocity[BEFORE - 35 : BEFORE + 35].argmax())
     background = np.quantile(velocity[BEFORE - 40 : BEFORE + 80], 0.2)
     moves = velocity > background + _QRS_SHARE * (velocity[peak] - background)
-    onset, offset = extent(peak, (moves, moves), (BEFORE - 45, BEFORE + 55), quiet=_QUIET)
-    t_end = max(end_of_t(interval_s), BEFORE + 20)
-    return Beat(levelled(average, onset), velocity, onset, offset, min(offset + _T_AFTER, t_end - 10), t_end)
-
-
-def speed(average: Signal) -> Signal:
-    """Return the speed of change of twelve leads together, (250,), of an averaged beat (12, 250)."""
-    velocity: Signal = np.sqrt(np.square(np.gradient(average, axis=1)).sum(axis=0))
-    return velocity
-
-
-def extent(
-    peak: int, moves: tuple[NDArray[np.bool_], NDArray[np.bool_]], bounds: tuple[int, int], *, quiet: int
-) -> tuple[int, int]:
-    """Return the first and the last sample of QRS, within bounds.
-
-    `moves`: where the leads move, before the peak and after it. QRS ends where they are still for `quiet` samples in a
-    row: a notch that is shorter does not end it.
-    """
     onset, offset = peak, peak
-    while onset > bounds[0] and moves[0][onset - quiet : onset].any():
+    while onset > BEFORE - 45 and moves[onset - 3 : onset].any():  # a notch of two samples does not end QRS
         onset -= 1
-    while offset < bounds[1] and moves[1][offset + 1 : offset + 1 + quiet].any():
+    while offset < BEFORE + 55 and moves[offset + 1 : offset + 4].any():
         offset += 1
-    return onset, offset
-
-
-def levelled(average: Signal, onset: int) -> Signal:
-    """Return an averaged beat, (12, 250), minus the level just before QRS."""
-    levelled: Signal = average - np.median(average[:, onset - 6 : onset - 1], axis=1, keepdims=True)
-    return levelled
+    level = np.median(average[:, onset - 6 : onset - 1], axis=1, keepdims=True)
+    return Beat(average - level, velocity, onset, offset, max(end_of_t(interval_s), BEFORE + 20))
 
 
 def end_of_t(interval_s: float) -> int:
@@ -172,12 +141,12 @@ def axes(beat: Beat) -> dict[str, float]:
     net = qrs.max(axis=1) + qrs.min(axis=1)
     longest = int((np.square(qrs[_LEAD_I]) + np.square(qrs[_AVF]) * 4 / 3).argmax())
     measured = {
-        "axis_of_area": axis(qrs.sum(axis=1)),
-        "axis_of_net": axis(net),
-        "axis_of_peak": axis(qrs[:, longest]),
-        "axis_first_32_ms": axis(leads[:, beat.onset : beat.onset + _EDGE].sum(axis=1)),
-        "axis_last_40_ms": axis(leads[:, beat.offset - _LATE + 1 : beat.offset + 1].sum(axis=1)),
-        "axis_of_t": axis(beat.t.sum(axis=1)),
+        "axis_of_area": _axis(qrs.sum(axis=1)),
+        "axis_of_net": _axis(net),
+        "axis_of_peak": _axis(qrs[:, longest]),
+        "axis_first_32_ms": _axis(leads[:, beat.onset : beat.onset + _EDGE].sum(axis=1)),
+        "axis_last_40_ms": _axis(leads[:, beat.offset - _LATE + 1 : beat.offset + 1].sum(axis=1)),
+        "axis_of_t": _axis(beat.t.sum(axis=1)),
     }
     for name in ("axis_of_area", "axis_of_net", "axis_of_peak"):
         measured[f"{name}_sine"] = float(np.sin(np.deg2rad(measured[name])))
@@ -188,6 +157,6 @@ def axes(beat: Beat) -> dict[str, float]:
     return {**measured, "qrs_t_angle": abs(turn), **shares, "net_share_aVF": float(net[_AVF] / greatest)}
 
 
-def axis(leads: Signal) -> float:
-    """Return the frontal axis of the twelve leads' values in degrees; aVF times 2/√3 has the length of I."""
+def _axis(leads: Signal) -> float:
+    """Return the frontal axis of the twelve leads' values; aVF times 2/√3 has the length of I."""
     return float(np.degrees(np.arctan2(leads[_AVF] * 2 / np.sqrt(3), leads[_LEAD_I])))

@@ -9,8 +9,8 @@ import yaml
 from numpy.typing import NDArray
 
 from ml.corpus.sources import Source
+from ml.corpus.statements import normaliser
 from ml.corpus.store import Store
-from ml.labeling.normaliser import normaliser
 from ml.paradigms.choices import PromptsFrom
 
 MOST = 16  # statements of the corpus a label; rarer ones hardly move the mean

@@ -13,10 +13,10 @@ from scipy.fft import dct, idct
 from ml.formats.recording import LEADS
 from ml.measurements import limb_amplitudes
 from ml.measurements.atria import p_waves
-from ml.measurements.beats import AFTER, BEFORE, LIMB_LEADS, RATE_HZ, Beats, Signal
+from ml.measurements.beats import AFTER, BEFORE, LIMB_LEADS, RATE_HZ, Beats
 from ml.measurements.rhythm import median_interval_s, rhythm
-from ml.measurements.waves import MS, Beat, axis, delineate
-from ml.rules.delineation import delineated, p_wave
+from ml.measurements.waves import delineate
+from ml.rules.delineation import MS, Delineated, Signal, axis, delineated, p_wave
 from ml.rules.flutter import flutter
 from ml.rules.lead_waves import lead_waves
 from ml.signals import Preprocessing
@@ -77,11 +77,11 @@ def _average(leads: Signal, beats: Beats) -> Signal:
     return smoothed
 
 
-def _axes(beat: Beat) -> dict[str, float]:
+def _axes(beat: Delineated) -> dict[str, float]:
     return {"qrs_axis": axis(beat.qrs.max(axis=1) + beat.qrs.min(axis=1)), "t_axis": axis(beat.t.sum(axis=1))}
 
 
-def _by_lead(beat: Beat, millivolts: bool) -> dict[str, float]:
+def _by_lead(beat: Delineated, millivolts: bool) -> dict[str, float]:
     named: dict[str, float] = {}
     for k, lead in enumerate(LEADS):
         for name, value in lead_waves(beat, k).items():

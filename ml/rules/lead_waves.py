@@ -2,15 +2,14 @@
 
 import numpy as np
 
-from ml.measurements.beats import Signal
-from ml.measurements.waves import MS, Beat
-from ml.rules.delineation import ST_AFTER
+from ml.rules.delineation import MS, Delineated, Signal
 
 _LEAST = 0.03  # of the lead's QRS: what is smaller is no wave
+_ST_AFTER = 15  # samples: J + 60 ms
 _SMALLEST = 0.02  # of QRS, in ratios
 
 
-def lead_waves(beat: Beat, lead: int) -> dict[str, float]:
+def lead_waves(beat: Delineated, lead: int) -> dict[str, float]:
     """Return the measurements of a lead of the averaged beat.
 
     `_mv` are voltages, `_ms` durations. `q`, `r`, `s`, `st`, `t`, `net` (highest and lowest together) and the
@@ -29,7 +28,7 @@ def lead_waves(beat: Beat, lead: int) -> dict[str, float]:
             r = wave
         elif wave[0] > later_r[0]:
             later_r = wave
-    st = float(beat.leads[lead, min(beat.offset + ST_AFTER, beat.leads.shape[1] - 1)])
+    st = float(beat.leads[lead, min(beat.offset + _ST_AFTER, beat.leads.shape[1] - 1)])
     t_peak = float(t[np.abs(t).argmax()])
     highest, lowest = float(qrs.max()), float(qrs.min())
     voltages = {"q": -q[0], "r": max(r[0], later_r[0]), "s": -s[0] if r[0] else -q[0], "st": st, "t": t_peak}

@@ -36,7 +36,7 @@ CONTRASTIVE: Mapping[str, Mapping[str, Any]] = {
     "test": {**_START, "learning_rate": 3e-3, "batch_size": 64},
     "resnet50": _PAPER_BATCH,
     "small": _PAPER_BATCH,
-    "tiny": {**_START, "learning_rate": 3e-3, **_PAPER_BATCH},
+    "tiny": {**_START, "learning_rate": 3e-3, "batch_size": 64, "epochs": 20},
 }
 """What contrastive runs have instead of, or besides, the preset's values."""
 

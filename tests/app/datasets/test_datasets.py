@@ -22,7 +22,7 @@ from app.steps import KINDS
 from ml.corpus.simulator import simulate
 from ml.corpus.store import Source, Store
 from ml.formats.wfdb import write_wfdb
-from ml.labeling import builtin_text
+from ml.labeling import builtin_labeler, builtin_text
 from ml.signals import preprocess
 from tests.app.unanalysed import fill, whole_reads
 
@@ -294,3 +294,16 @@ def test_a_date_that_leaves_a_split_of_the_choice_empty_ends_the_job_before_wind
     monkeypatch.setattr(tasks, "preprocess", lambda *given: cut.append(given))
     job = freeze(site="north", split={"by": "date", "test_from": "2026-01-05T00:00:00Z"})
     assert (job["state"], job["error"], cut) == ("failed", "split.test_from: the test split would be empty", [])
+
+
+@pytest.mark.parametrize(("of_which", "expected"), [("codes", "rbbb"), ("words", "left axis deviation")])
+def test_of_a_reading_with_codes_and_words_the_chosen_are_its_statements(of_which: Any, expected: str) -> None:
+    says = tasks.Statements(builtin_labeler(), of_which)
+    both = tasks.Reading("Left axis deviation", [{"system": "SCP", "code": "CRBBB"}], 0, 0)
+    for reading, said in (
+        (both, expected),
+        (both._replace(text=None), "rbbb"),
+        (both._replace(codes=None), "left axis deviation"),
+    ):
+        assert [statement.text for statement in says.of(reading) or ()] == [said]
+    assert says.of(None) is None

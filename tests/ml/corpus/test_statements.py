@@ -1,7 +1,8 @@
 import pytest
 
-from ml.corpus.statements import Statement, StatementReader
-from ml.labeling import Labeler, Vocabulary, builtin_labeler, builtin_text
+from ml.corpus.code_descriptions import code_descriptions
+from ml.corpus.statements import Statement, StatementReader, normaliser
+from ml.labeling import Code, Labeler, Vocabulary, builtin_labeler, builtin_text
 
 
 @pytest.fixture(scope="module")
@@ -62,3 +63,110 @@ def test_a_label_loses_no_statement(labeler):
     for text in ("AF", "Possible RBBB", "Vorhofflimmern mit Zorbing", "No LVH per Fezziwig"):
         [statement] = said(labeler, text)
         assert statement.asserts | statement.denies
+
+
+@pytest.mark.parametrize(
+    "text, statements",
+    [
+        (  # a program's text without stops, with its version and the state of the report
+            "sinusrhythmus lagetyp normal qrs(t) abnorm    anteroseptaler infarkt     wahrscheinlich alt 4.46"
+            "                          unbestÄtigter bericht",
+            ["sinus rhythm", "normal axis", "abnormal qrs", "anterior mi probably old"],
+        ),
+        ("sinusrhythmus lagetyp normal normales ekg 4.46", ["sinus rhythm", "normal axis", "normal ecg"]),
+        (
+            "tachykardes vorhofflimmern linkstyp",
+            ["atrial fibrillation with rapid ventricular response", "leftward axis"],
+        ),
+        ("Verdacht auf Linksschenkelblock", ["verdacht auf lbbb"]),
+        (
+            "sinus rhythm. left atrial enlargement/enlargement. trace only requested.",
+            ["sinus rhythm", "left atrial enlargement"],
+        ),
+        ("unbestÄtigter bericht", []),
+        ("Unconfirmed report\nNo previous ECGs available\nRBBB", ["rbbb"]),
+        ("Pauses of 2 2 s", ["pauses of 2 2 s"]),
+    ],
+)
+def test_a_line_becomes_what_it_says_of_the_tracing_one_statement_each(labeler, text, statements):
+    assert [each.text for each in said(labeler, text)] == statements
+
+
+@pytest.mark.parametrize(
+    "text", ["No LVH", "Kein LVH", "LVH: none", "LVH excluded", "LVH is not present", "No evidence of LVH", "keine LVH"]
+)
+def test_all_denials_are_one_statement(labeler, text):
+    assert said(labeler, text) == [Statement("no lvh", 0, bits(labeler, "lvh"))]
+
+
+def test_a_denial_beside_an_assertion_stays_in_its_place(labeler):
+    [statement] = said(labeler, "Sinus rhythm, kein LVH")
+    assert statement == Statement("sinus rhythm no lvh", bits(labeler, "sinus_rhythm"), bits(labeler, "lvh"))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "kein linksschenkelblock linkstyp",
+        "sinusrhythmus linksschenkelblock rechtsschenkelblock",
+        "kein AF lagetyp normal",
+    ],
+)
+def test_the_parts_of_a_line_assert_and_deny_what_the_line_does(labeler, text):
+    masks = labeler.read(text).masks()
+    parts = said(labeler, text)
+    assert (masks.present | masks.uncertain, masks.negated) == tuple(
+        sum({bit for each in parts for bit in all_bits(getattr(each, name))}) for name in ("asserts", "denies")
+    )
+
+
+def all_bits(mask):
+    return {1 << bit for bit in range(mask.bit_length()) if mask >> bit & 1}
+
+
+def coded(labeler, *codes):
+    return StatementReader(labeler).statements_of(labeler.read_codes([Code(*code) for code in codes]))
+
+
+def test_codes_are_what_they_say_in_words_with_the_labels_of_the_vocabulary(labeler):
+    assert coded(labeler, ("SCP", "ILMI", 1.0), ("SCP", "NORM", None), ("SCP", "IMI", 0.5), ("AXIS", "MID")) == [
+        Statement("inferior mi", bits(labeler, "inferior_mi")),
+        Statement("normal ecg"),
+        Statement("possible inferior mi", bits(labeler, "inferior_mi")),
+        Statement("normal axis"),
+    ]
+
+
+def test_joined_codes_are_a_statement_each_with_what_belongs_to_it(labeler):
+    assert coded(labeler, ("12SL", "NSR;PO;IMI;AU")) == [
+        Statement("sinus rhythm", bits(labeler, "sinus_rhythm")),
+        Statement("possible inferior mi age undetermined", bits(labeler, "inferior_mi")),
+    ]
+
+
+def test_a_code_without_a_description_has_the_names_of_its_labels(labeler):
+    assert coded(labeler, ("AHA", "144"), ("AHA", "999")) == [
+        Statement("lvh and rvh", bits(labeler, "lvh", "rvh")),
+        Statement("999"),
+    ]
+
+
+def test_every_code_that_the_vocabulary_knows_of_a_described_system_has_a_description(labeler):
+    described = code_descriptions()
+    vocabulary = labeler.vocabulary
+    known = {(entry.system, code) for entry in vocabulary.codes for code in entry.codes}
+    known |= {(system.name, code) for system in vocabulary.code_systems for code in system.none}
+    missing = {(system, code) for system, code in known if system in described and code not in described[system]}
+    assert not missing
+
+
+def test_a_phrase_that_is_asked_for_is_written_as_the_statements_are(labeler):
+    normal = normaliser(builtin_text())
+    for phrase in ("Kein LVH", "AF", "lagetyp normal", "inferiorer Infarkt möglich"):
+        assert [normal(phrase)] == [each.text for each in said(labeler, phrase)]
+    assert normaliser(None)("Kein LVH") == "kein lvh"
+
+
+def test_lines_of_any_length_are_read_in_bounded_pieces(labeler):
+    texts = [each.text for each in said(labeler, "RBBB\n" + "moeglich\n" * 2000)]
+    assert max(map(len, texts)) <= 500
