@@ -11,12 +11,19 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from app.commands import archive, datasets, erase, exports, imports, library, people, running, sites
+from app.commands import archive, bundles, datasets, erase, exports, imports, library, people, running, sites
 from app.commands.shared import say, show
 from app.settings import ENV_FILE, PREFIX, SettingsError
 
 cli = typer.Typer(help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False)
-for commands in (running.commands, library.commands, datasets.commands, archive.commands, exports.commands):
+for commands in (
+    running.commands,
+    library.commands,
+    bundles.commands,
+    datasets.commands,
+    archive.commands,
+    exports.commands,
+):
     cli.add_typer(commands)
 cli.add_typer(people.users, name="user")
 cli.add_typer(people.keys, name="key")

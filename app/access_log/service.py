@@ -30,7 +30,8 @@ SHOWS_NO_PATIENT = frozenset(
         *("list_jobs", "get_job", "cancel_job", "stream_events"),  # recorded where a preview's result shows ECGs
         *("freeze_dataset", "count_choice", "list_datasets", "get_dataset", "start_training", "start_evaluation"),
         "get_evaluation",
-        *("list_models", "get_model", "get_model_card", "get_model_plot", "promote_model"),
+        *("list_models", "get_model", "get_model_card", "get_model_plot", "get_model_as_onnx"),
+        "promote_model",
         *("start_discrepancy_model", "list_discrepancy_models", "get_discrepancy_model", "delete_discrepancy_model"),
         *("show_discrepancy_models", "show_discrepancy_model"),
         *("start_export", "start_bulk_prediction"),

@@ -18,7 +18,7 @@ from app.kit.pagination import Cursor, Limit, Page, Position, decode, page
 from app.kit.problems import check_known, not_found, responses
 from app.kit.state import made_by
 from app.kit.text import Name
-from app.models import queries
+from app.models import onnx, queries
 from app.models.bundles import MEDIA_TYPE, Received, Registry, bundle_file, send
 from app.models.extras import check_text_extra
 from app.models.promotion import Promotions, put_probe
@@ -132,6 +132,27 @@ def get_model_bundle(model_id: uuid.UUID, files: FilesDep, session: SessionDep, 
     """Download a model: unpacked, the file is a bundle that `overread predict --model` and another server read."""
     _find(session, model_id)
     return Deferred(lambda: send(files, model_id))
+
+
+@router.get(
+    "/models/{model_id}/onnx",
+    response_class=Response,
+    responses={
+        200: {
+            "content": {onnx.MEDIA_TYPE: {"schema": {"type": "string", "format": "binary"}}},
+            "description": "An ONNX file: windows to logits and probabilities",
+        },
+        **responses(404, 409, 410, 422),
+    },
+)
+def get_model_as_onnx(model_id: uuid.UUID, files: FilesDep, session: SessionDep, user: ResearcherUser) -> Response:
+    """Download a model as an ONNX file, in float32, for programs without Overread.
+
+    Its metadata has labels with their thresholds, leads, and the preprocessing from signal to window, which it does not
+    do. 409 for a network that is no ResNet, as the starter model's.
+    """
+    _find(session, model_id)
+    return Deferred(lambda: onnx.send_onnx(files, model_id))
 
 
 @router.get(

@@ -6,7 +6,7 @@ outside is parsed. Batch normalisation is folded into the convolutions (Jacob et
 ranges that `observe` found. Sums of integers do not depend on their order, nor on the processor.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -34,8 +34,8 @@ def session(network: EcgNetwork, samples: int, ranges: Mapping[str, Range] | Non
 
     Raises `ValueError` where a range is missing, or is of a tensor that the network does not have.
     """
-    graph = _Graph(ranges)
-    _network(graph, network)
+    graph = Graph(ranges)
+    write_network(graph, network)
     if ranges is not None and (foreign := ranges.keys() - graph.observed):
         raise ValueError(f"the network has no tensor {', '.join(sorted(foreign)[:3])}")
     return Session(graph.finish(samples, [LOGITS]))
@@ -45,8 +45,8 @@ def observe(network: EcgNetwork, windows: Iterable[NDArray[np.float32]]) -> dict
     """Return the range of each activation over some windows, (12, samples) each, computed in float32."""
     session: Session | None = None
     lowest, highest = np.empty(0), np.empty(0)
-    graph = _Graph(None)
-    _network(graph, network)
+    graph = Graph(None)
+    write_network(graph, network)
     names = sorted(graph.observed - {WINDOW})
     for window in windows:
         if session is None:
@@ -82,7 +82,7 @@ class Session:
         return outputs
 
 
-class _Graph:
+class Graph:
     """A graph that is being built. With ranges, what is `observed` is rounded to 8 bits where it is written."""
 
     def __init__(self, ranges: Mapping[str, Range] | None) -> None:
@@ -93,10 +93,12 @@ class _Graph:
         self._scales: dict[str, float] = {}  # by the tensor that `rounded` returned
 
     def node(self, operation: str, inputs: list[str], output: str, **attributes: Any) -> str:
+        """Add an operation; return the name of its output."""
         self._nodes.append(helper.make_node(operation, inputs, [output], **attributes))
         return output
 
     def constant(self, name: str, values: NDArray[Any]) -> str:
+        """Add a constant; return its name."""
         self._constants.append(numpy_helper.from_array(values, name))
         return name
 
@@ -151,16 +153,27 @@ class _Graph:
             found.append(self.node("DequantizeLinear", inputs, f"{name}:{part}", axis=0))
         return found
 
-    def finish(self, samples: int, outputs: list[str]) -> bytes:
-        described = [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in outputs]
-        given = helper.make_tensor_value_info(WINDOW, TensorProto.FLOAT, [1, LEADS, samples])
+    def finish(
+        self,
+        samples: int,
+        outputs: list[str],
+        *,
+        batch: int | str = 1,
+        shapes: Mapping[str, Sequence[int | str]] | None = None,
+        metadata: Mapping[str, str] | None = None,
+    ) -> bytes:
+        """Return the file. `batch`: how many windows, or the name of that number. `shapes`: of outputs, by name."""
+        known = shapes or {}
+        described = [helper.make_tensor_value_info(name, TensorProto.FLOAT, known.get(name)) for name in outputs]
+        given = helper.make_tensor_value_info(WINDOW, TensorProto.FLOAT, [batch, LEADS, samples])
         graph = helper.make_graph(self._nodes, "ecg", [given], described, self._constants)
         model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", OPSET)], ir_version=IR_VERSION)
+        helper.set_model_props(model, dict(metadata or {}))
         text: bytes = model.SerializeToString(deterministic=True)
         return text
 
 
-def _network(graph: _Graph, network: EcgNetwork) -> None:
+def write_network(graph: Graph, network: EcgNetwork, output: str = LOGITS) -> None:
     """Write encoder, mean over time, and head. The head stays in float32: it costs nothing, and decides."""
     encoder = network.encoder
     assert isinstance(encoder, nn.Sequential)
@@ -174,10 +187,10 @@ def _network(graph: _Graph, network: EcgNetwork) -> None:
         assert isinstance(block, Bottleneck)
         at = _bottleneck(graph, at, f"block{number}", block)
     at = graph.node("Flatten", [graph.node("GlobalAveragePool", [at], "means")], "features")
-    _head(graph, at, network.head)
+    _head(graph, at, network.head, output)
 
 
-def _bottleneck(graph: _Graph, given: str, name: str, block: Bottleneck) -> str:
+def _bottleneck(graph: Graph, given: str, name: str, block: Bottleneck) -> str:
     at = given
     layers = list(block.body)
     for number in range(3):
@@ -193,20 +206,20 @@ def _bottleneck(graph: _Graph, given: str, name: str, block: Bottleneck) -> str:
     return graph.rounded(graph.node("Relu", [graph.node("Add", [at, beside], f"{name}:sum")], name))
 
 
-def _head(graph: _Graph, given: str, head: nn.Module) -> None:
+def _head(graph: Graph, given: str, head: nn.Module, output: str) -> None:
     """Write a linear layer, or several with ReLU between them (CLIP's)."""
     layers = list(head) if isinstance(head, nn.Sequential) else [head]
     for number, layer in enumerate(layers):
-        output = LOGITS if number == len(layers) - 1 else f"head{number}"
+        result = output if number == len(layers) - 1 else f"head{number}"
         if isinstance(layer, nn.Linear):
             inputs = [
                 graph.constant(f"head{number}:w", layer.weight.detach().cpu().numpy()),
                 graph.constant(f"head{number}:b", layer.bias.detach().cpu().numpy()),
             ]
-            given = graph.node("Gemm", [given, *inputs], output, transB=1)
+            given = graph.node("Gemm", [given, *inputs], result, transB=1)
         else:
             assert isinstance(layer, nn.ReLU)
-            given = graph.node("Relu", [given], output)
+            given = graph.node("Relu", [given], result)
 
 
 def _folded(conv: nn.Conv1d, normal: nn.BatchNorm1d) -> tuple[NDArray[np.float32], NDArray[np.float32]]:

@@ -9,7 +9,7 @@ from torch import nn
 
 from ml.networks.beatnet import BEAT_PRESETS, BeatNet
 from ml.networks.ecg import EcgNetwork, can_be_a_graph
-from ml.networks.onnx_graph import LOGITS, WINDOW, Session, _Graph, observe, session
+from ml.networks.onnx_graph import LOGITS, WINDOW, Graph, Session, observe, session
 from ml.networks.resnet1d import PRESETS, Architecture
 
 
@@ -62,7 +62,7 @@ def test_a_convolution_in_integers_is_the_slow_one():
     """One convolution with the stem's shape, against sums of Python's whole numbers."""
     conv, normal = nn.Conv1d(12, 3, 7, 2, padding=3, bias=False), nn.BatchNorm1d(3).eval()
     window, steps = windows(1, seed=4)[0, :, :40], 255
-    graph = _Graph({WINDOW: (-4.0, 4.0), LOGITS: (-3.0, 3.0)})
+    graph = Graph({WINDOW: (-4.0, 4.0), LOGITS: (-3.0, 3.0)})
     graph.node("Identity", [graph.convolution(graph.rounded(WINDOW), "out", conv, normal)], LOGITS)
     [found] = Session(graph.finish(40, [LOGITS])).all_of(window)
 
