@@ -50,7 +50,7 @@ def whole_model(
         unit = graph.node("Div", [_EMBEDDING, graph.node("Max", [length, shortest], "length:bounded")], "unit")
         graph.node("MatMul", [unit, graph.constant("texts", texts.T.astype(np.float32))], LOGITS)
     _write_calibration(graph, calibrations)
-    shapes = {name: [BATCH, len(calibrations)] for name in (LOGITS, PROBABILITIES)}
+    shapes: dict[str, list[int | str]] = {name: [BATCH, len(calibrations)] for name in (LOGITS, PROBABILITIES)}
     return graph.finish(samples, [LOGITS, PROBABILITIES], batch=BATCH, shapes=shapes, metadata=metadata)
 
 
