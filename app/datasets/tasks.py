@@ -66,7 +66,9 @@ def build(run: JobRun) -> Finish:
                 left_out[fault.code] += 1
                 run.transaction(partial(record_fault, actor=ACTOR, ecg_id=read.ecg.id, fault=fault))
                 continue
-            writer.append(windows.values, [_row(read, says, start) for start in windows.starts_s])
+            scales = windows.scale_mv.tolist() if recording.scale_known else [None] * len(windows.starts_s)
+            cut = zip(windows.starts_s.tolist(), scales, strict=True)
+            writer.append(windows.values, [_row(read, says, start, scale) for start, scale in cut])
             ecgs.append(read.ecg.id)
             if len(ecgs) % BATCH == 0:
                 run.progress(0.9 * _passed(read.ecg), f"{len(ecgs)} ECGs cut into windows")
@@ -180,7 +182,7 @@ class Statements:
         return tuple(self._reader.statements_of(read_report(self._labeler, words, json.loads(codes))))
 
 
-def _row(read: ReadEcg, says: Statements, start_s: float) -> dict[str, Any]:
+def _row(read: ReadEcg, says: Statements, start_s: float, scale_mv: list[float] | None) -> dict[str, Any]:
     """Return the row of one window."""
     ecg = read.ecg
     masks: dict[str, int | None] = {}
@@ -189,7 +191,8 @@ def _row(read: ReadEcg, says: Statements, start_s: float) -> dict[str, Any]:
         masks[f"{source}_uncertain"] = reading.uncertain if reading is not None else None
     return {
         **_divided_by(ecg),
-        "start_s": float(start_s),
+        "start_s": start_s,
+        "scale_mv": scale_mv,
         **masks,
         "overread_statements": says.of(read.overread),
         "machine_statements": says.of(read.machine),

@@ -15,7 +15,7 @@ from ml.processes.durable import sync
 if TYPE_CHECKING:
     from hashlib import _Hash
 
-FORMAT = 3  # 1 had no statements, 2 no folds; they are read as stores that do not know them
+FORMAT = 3  # 1 had no statements, 2 neither folds nor scales; they are read as stores that do not know them
 
 _SPLIT_BY = ("ecg_id", "patient", "fold", "site", "recorded_at")
 _ROWS_A_BATCH = 4096
@@ -77,12 +77,13 @@ def put(building: Path, folder: Path) -> None:
 def _described(table: pa.Table) -> Iterator[dict[str, Any]]:
     """Yield the rows as they are hashed: without the ids, which differ between installations with the same ECGs.
 
-    A fold that is unknown is not hashed, so datasets without folds have the hash that earlier releases gave them.
+    A fold that is unknown is not hashed, and neither is the scale, which models do not see: datasets without folds have
+    the hash that earlier releases gave them.
     """
     for batch in table.to_batches(_ROWS_A_BATCH):
         for row in batch.to_pylist():
             fold = {} if row["fold"] is None else {"fold": row["fold"]}
-            known = {name: value for name, value in row.items() if name != "fold"}
+            known = {name: value for name, value in row.items() if name not in ("fold", "scale_mv")}
             yield {**known, **fold, "ecg_id": None, "recorded_at": str(row["recorded_at"])}
 
 

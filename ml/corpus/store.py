@@ -46,6 +46,7 @@ _COLUMNS = pa.schema(
         ("overread_statements", pa.list_(pa.int32())),
         ("machine_statements", pa.list_(pa.int32())),
         ("fold", pa.int16()),
+        ("scale_mv", pa.list_(pa.float32())),  # twelve; Parquet lists of a fixed size cannot be null
     ]
 )
 _STATEMENT_COLUMNS = ("overread_statements", "machine_statements")
@@ -103,6 +104,7 @@ class StoreWriter:
         `overread_uncertain`, `machine_present`, `machine_uncertain`: bit i is label i, all of a reading None where
         there is no such reading. `recorded_at`, `sex`, `age`, `site`, `fold` and `simulated` may be missing, and so may
         `overread_statements` and `machine_statements`: a report's `Statement`s, None where there is no such report.
+        `scale_mv`: (12,), the standard deviations that the leads were divided by, in mV; None or missing: unknown.
         """
         if values.shape != (len(rows), *WINDOW_SHAPE):
             raise ValueError(f"{len(rows)} rows for windows of shape {values.shape}")
@@ -236,6 +238,13 @@ class Store:
         if hedged == "ignore":
             counts &= ~doubtful
         return positive.astype(np.float32), counts
+
+    def scale_mv(self) -> NDArray[np.float32]:
+        """Return the standard deviations that each window's leads were divided by, (n, 12) in mV; NaN: unknown."""
+        column = self.table.column("scale_mv").combine_chunks()
+        scale = np.full((len(self.table), WINDOW_SHAPE[0]), np.nan, np.float32)
+        scale[column.is_valid().to_numpy(False)] = column.flatten().to_numpy().reshape(-1, WINDOW_SHAPE[0])
+        return scale
 
     def said(self, source: Source) -> Said:
         """Return what each window's report says, in the numbers of `statements`."""

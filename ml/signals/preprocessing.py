@@ -100,10 +100,13 @@ class Windows:
         (k, 12, samples) float32 in standard deviations, leads in the order of `LEADS`.
     starts_s
         (k,) float64, where each window begins in the recording.
+    scale_mv
+        (k, 12) float32, the standard deviations that each lead was divided by; values times these are in mV.
     """
 
     values: NDArray[np.float32]
     starts_s: NDArray[np.float64]
+    scale_mv: NDArray[np.float32]
 
 
 def check_usable(
@@ -144,15 +147,15 @@ def preprocess(
         raise Unusable(reasons)
     count = _count(signal_mv.shape[1], sampling_rate_hz, options)
     values = np.empty((count, len(LEADS), options.samples), np.float32)
-    starts = np.empty(count)
+    starts, scale = np.empty(count), np.empty((count, len(LEADS)), np.float32)
     kept = 0
     for index, window in _usable_windows(signal_mv, sampling_rate_hz, options):
-        values[kept] = _standardise(window, options)
+        values[kept], scale[kept] = _standardise(window, options)
         starts[kept] = index * options.window_s
         kept += 1
     if kept == 0:
         raise Unusable([_no_window(options)])
-    return Windows(values[:kept], starts[:kept])
+    return Windows(values[:kept], starts[:kept], scale[:kept])
 
 
 def millivolt_windows(
@@ -227,7 +230,9 @@ def _interpolate(signal: NDArray[np.float64], step: float, start: int, count: in
     return between
 
 
-def _standardise(window: NDArray[np.float64], options: Preprocessing) -> NDArray[np.float64]:
+def _standardise(
+    window: NDArray[np.float64], options: Preprocessing
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     if options.padding == "odd":
         return standardise_odd(window, *_filters(options))
     return standardise_symmetric(window, *_gains(options))

@@ -39,8 +39,8 @@ def squared_gain(filters: Sequence[Coefficients], samples: int) -> NDArray[np.fl
 
 def standardise_symmetric(
     window: NDArray[np.float64], before: NDArray[np.float64], after: NDArray[np.float64]
-) -> NDArray[np.float64]:
-    """Return the window filtered, z-scored and filtered again, on its symmetric extension.
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+    """Return the window filtered, z-scored and filtered again on its symmetric extension, and the deviations, (leads,).
 
     Parameters
     ----------
@@ -56,16 +56,17 @@ def standardise_symmetric(
     deviation = np.sqrt(np.mean(np.square(coefficients), axis=-1, keepdims=True))
     coefficients *= after / deviation
     standardised: NDArray[np.float64] = idct(coefficients, type=2, norm="ortho", axis=-1, overwrite_x=True)
-    return standardised
+    return standardised, deviation[..., 0]
 
 
 def standardise_odd(
     window: NDArray[np.float64], before: Sequence[Coefficients], after: Sequence[Coefficients]
-) -> NDArray[np.float64]:
+) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Return the same with `scipy.signal.filtfilt` and its default, a short odd extension, as common scripts do."""
     for b, a in before:
         window = scipy.signal.filtfilt(b, a, window, axis=-1)
-    window = (window - window.mean(axis=-1, keepdims=True)) / window.std(axis=-1, keepdims=True)
+    deviation = window.std(axis=-1, keepdims=True)
+    window = (window - window.mean(axis=-1, keepdims=True)) / deviation
     for b, a in after:
         window = scipy.signal.filtfilt(b, a, window, axis=-1)
-    return window
+    return window, deviation[..., 0]

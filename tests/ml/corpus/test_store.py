@@ -4,10 +4,12 @@ import numpy as np
 import pyarrow.parquet as pq
 import pytest
 
+from ml.corpus.simulator import simulate
 from ml.corpus.split_rules import ByPatient, ByRecord
 from ml.corpus.statements import Statement
 from ml.corpus.store import InvalidStore, Store, StoreWriter
-from ml.signals import Preprocessing
+from ml.rules import read, read_window
+from ml.signals import Preprocessing, preprocess
 
 LABELS = [("fast", "Fast"), ("upside_down", "Upside down"), ("never", "Never seen")]
 PREPROCESSING = Preprocessing().to_dict()
@@ -217,7 +219,7 @@ def test_the_hash_without_folds_is_that_of_earlier_releases(tmp_path):
 def test_a_store_of_the_second_format_is_read_and_its_folds_are_unknown(tmp_path):
     write(tmp_path / "store", MASKS)
     path = tmp_path / "store/windows.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(["fold"]), path)
+    pq.write_table(pq.read_table(path).drop_columns(["fold", "scale_mv"]), path)
     description = json.loads((tmp_path / "store/dataset.json").read_text())
     (tmp_path / "store/dataset.json").write_text(json.dumps({**description, "format": 2}))
     store = Store(tmp_path / "store")
@@ -228,7 +230,7 @@ def test_a_store_of_the_second_format_is_read_and_its_folds_are_unknown(tmp_path
 def test_a_store_of_the_first_format_is_read_and_its_reports_are_unknown(tmp_path):
     write(tmp_path / "store", MASKS)
     path = tmp_path / "store/windows.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(["overread_statements", "machine_statements"]), path)
+    pq.write_table(pq.read_table(path).drop_columns(["overread_statements", "machine_statements", "fold", "scale_mv"]), path)
     (tmp_path / "store/statements.parquet").unlink()
     description = json.loads((tmp_path / "store/dataset.json").read_text())
     (tmp_path / "store/dataset.json").write_text(json.dumps({**description, "format": 1}))
@@ -237,3 +239,48 @@ def test_a_store_of_the_first_format_is_read_and_its_reports_are_unknown(tmp_pat
     assert store.said("overread").starts.tolist() == [0] * 7
     assert (store.statements, store.vocabulary) == ([], None)
     assert store.targets("overread", "positive")[0].sum() == 9
+
+
+SCALES = [[0.1 * (k + 1)] * 12 if k % 2 else None for k in range(6)]
+
+
+def write_scaled(folder):
+    values = np.random.default_rng(5).standard_normal((6, 12, 2500)).astype(np.float32)
+    with StoreWriter(folder, LABELS, PREPROCESSING) as writer:
+        writer.append(values, [{**make_row(k, *MASKS[k]), "scale_mv": SCALES[k]} for k in range(6)])
+        writer.finish(seed=0)
+
+
+def test_a_window_keeps_what_its_leads_were_divided_by(tmp_path):
+    write_scaled(tmp_path / "store")
+    scale = Store(tmp_path / "store").scale_mv()
+    assert scale.shape == (6, 12) and np.isnan(scale[::2]).all()
+    np.testing.assert_allclose(scale[1::2], [[0.2] * 12, [0.4] * 12, [0.6] * 12], rtol=1e-6)
+
+
+def test_an_earlier_store_has_no_scale(tmp_path):
+    write_scaled(tmp_path / "store")
+    path = tmp_path / "store/windows.parquet"
+    pq.write_table(pq.read_table(path).drop_columns(["scale_mv"]), path)
+    scale = Store(tmp_path / "store").scale_mv()
+    assert np.isnan(scale).all() and scale.shape == (6, 12)
+
+
+def test_the_scale_is_not_hashed(tmp_path):
+    write_scaled(tmp_path / "store")
+    assert Store(tmp_path / "store").content_sha256 == write(tmp_path / "without", MASKS)[1]
+
+
+def test_rules_read_a_stored_window_as_they_read_its_recording(tmp_path):
+    [ecg] = simulate(1, seed=3)
+    mv, rate_hz = ecg.recording.millivolts(), ecg.recording.sampling_rate_hz
+    windows = preprocess(mv, rate_hz)
+    with StoreWriter(tmp_path / "store", LABELS, PREPROCESSING) as writer:
+        writer.append(windows.values, [{**make_row(0, 0, 0), "scale_mv": windows.scale_mv[0].tolist()}])
+        writer.finish(seed=0)
+    store = Store(tmp_path / "store")
+    stored = read_window(store.windows[0] * store.scale_mv()[0][:, None], millivolts=True)
+    direct = read(ecg.recording)
+    assert stored.findings == direct.findings
+    for name in ("sokolow_mv", "cornell_mv", "r_aVL_mv"):
+        assert abs(stored.evidence[name] - direct.evidence[name]) < 0.06, name
