@@ -4,8 +4,9 @@
 probabilities are read is boosted trees on measurements; each ECG's logits are of trees that were grown without its
 folds, calibrated on the others' logits. `ptbxl_axis`: those of them whose axis PTB-XL states. `made`: made pairs of two
 labels, where the machine errs more at one site and hedges where it errs (`tests/ml/discrepancy/made.py`). `random`: the
-same, but the expert changes statements at random: there is nothing to learn. `simulated`: simulated ECGs, whose signal
-shows what the expert says and whose machine errs as Table A.1 says; the starter model is the model.
+same, but the expert changes statements at random: there is nothing to learn. `simulated`: simulated ECGs as hard as
+life, whose machine errs by rule as often as Table A.1 says; the starter model is the model. `simulated_random`: the
+same ECGs and answers, but the machine errs at random.
 
 FOLDER keeps the pairs; a second run reads them from there.
 """
@@ -14,6 +15,7 @@ import argparse
 import csv
 from collections.abc import Callable, Iterator
 from datetime import datetime
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +25,7 @@ from scipy.special import expit, logit
 from sklearn.ensemble import HistGradientBoostingClassifier
 
 from ml.corpus.simulator import simulate
+from ml.corpus.simulator.cases import AS_LIFE
 from ml.discrepancy.fit import learn
 from ml.discrepancy.ours import OURS, measured
 from ml.discrepancy.pairs import Pairs, PairsFile, read
@@ -82,13 +85,32 @@ def ptbxl() -> Iterator[dict[str, Any]]:
 
 
 def simulated() -> Iterator[dict[str, Any]]:
-    """Yield pairs of simulated ECGs, asked of the starter model."""
+    """Yield pairs of simulated ECGs, asked of the starter model; the machine errs by rule."""
+    for row, _ in _asked():
+        yield row
+
+
+def simulated_random() -> Iterator[dict[str, Any]]:
+    """Yield the same pairs with a machine that errs at random."""
+    for row, machine in _asked():
+        yield {**row, "machine_present": machine}
+
+
+@cache
+def _asked() -> list[tuple[dict[str, Any], int]]:
+    return list(_ask())
+
+
+def _ask() -> Iterator[tuple[dict[str, Any], int]]:
+    """Yield pairs whose machine errs by rule, and what one that errs at random says instead."""
     predictor = Predictor(BUNDLE, "cpu")
-    for number, ecg in enumerate(simulate(SIMULATED, SEED)):
+    by_rule = simulate(SIMULATED, SEED, machine="rule", difficulty=AS_LIFE)
+    at_random = simulate(SIMULATED, SEED, difficulty=AS_LIFE)
+    for number, (ecg, same) in enumerate(zip(by_rule, at_random, strict=True)):
         signal, rate = ecg.recording.millivolts(), ecg.recording.sampling_rate_hz
         answer = predictor.predict(signal, rate)["labels"]
         scores = np.clip([each["score"] for each in answer], 1e-12, 1 - 1e-12)
-        yield {
+        row = {
             "ecg_id": str(number),
             "patient": ecg.patient_id,
             "recorded_at": ecg.recorded_at,
@@ -104,6 +126,7 @@ def simulated() -> Iterator[dict[str, Any]]:
             "probabilities": [each["probability"] for each in answer],
             "ours": measured(signal, rate).tolist(),
         }
+        yield row, _mask(key in same.machine for key in KEYS)
 
 
 def with_axis(pairs: Pairs) -> Pairs:
@@ -152,6 +175,7 @@ PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
     "made": lambda: iter(made_rows(MADE, SEED)),
     "random": lambda: iter(made_rows(MADE, SEED, signal=False)),
     "simulated": simulated,
+    "simulated_random": simulated_random,
 }
 
 

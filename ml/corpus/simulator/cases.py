@@ -3,24 +3,26 @@
 from collections.abc import Iterator, Set
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 
+from ml.corpus.simulator.body import record_of
 from ml.corpus.simulator.heart import record
 from ml.corpus.simulator.ledger import STUDIES, TABLE_A1
+from ml.corpus.simulator.life import heart, read_by_an_expert
+from ml.corpus.simulator.machines import EXCLUSIVE, Machine, Rates, at_random, rule_machine
 from ml.formats.recording import Recording
 
-Rates = Literal["table_a1", "boosted"]
+PLAIN, AS_LIFE = 0.0, 1.0
+"""Difficulties: every label as textbooks draw it, and as hard as in life."""
+HARDEST = 2.0
+CHANCE = 0.2  # of the errors of a machine that errs by rule
 
 BOOSTED = 0.12  # prevalence of the rarer labels in a small corpus that must show all of them
 
-# what can only be one thing at a time
-_RHYTHM = ("sinus_rhythm", "afib", "aflutter")
-_CONDUCTION = ("rbbb", "lbbb")
-_AXIS = ("lad", "rad", "rsad")
 _INDEPENDENT = ("lvh", "rvh", "anterior_mi", "inferior_mi", "posterior_mi")
-_GROUPS = (_RHYTHM, _CONDUCTION, _AXIS, *((label,) for label in _INDEPENDENT))
+_GROUPS = (*EXCLUSIVE, *((label,) for label in _INDEPENDENT))
 
 _ENGLISH = {
     "sinus_rhythm": ["Normal sinus rhythm", "Sinus rhythm", "Sinus bradycardia", "Sinus tachycardia"],
@@ -59,7 +61,10 @@ _FIRST_DAY = datetime(2024, 1, 1, 8, tzinfo=UTC)
 
 @dataclass(frozen=True, eq=False)
 class SimulatedEcg:
-    """One ECG of the simulated world. `overread` is the truth the signal shows; `machine` errs as Table A.1 says."""
+    """One ECG of the simulated world. `machine` errs as Table A.1 says, against `overread`.
+
+    The over-read is what the signal shows in a plain world, and what a reader makes of it in one as in life.
+    """
 
     recording: Recording
     machine: frozenset[str]
@@ -74,32 +79,75 @@ class SimulatedEcg:
     device: str
 
 
-def simulate(count: int, seed: int, rates: Rates = "boosted") -> Iterator[SimulatedEcg]:
-    """Simulate ECGs. The i-th ECG depends on seed and i only, so a longer corpus begins with the shorter one."""
+class _World(NamedTuple):
+    rates: Rates
+    machine: Machine
+    difficulty: float
+    chance: float
+
+
+def simulate(
+    count: int,
+    seed: int,
+    rates: Rates = "boosted",
+    *,
+    machine: Machine = "random",
+    difficulty: float = PLAIN,
+    chance: float = CHANCE,
+) -> Iterator[SimulatedEcg]:
+    """Simulate ECGs. The i-th ECG depends on seed and i only, so a longer corpus begins with the shorter one.
+
+    Parameters
+    ----------
+    rates
+        How common the labels are: as in Table A.1, or all common enough for a small corpus.
+    machine
+        Whether it errs at random or by rule; the signals and over-reads are the same.
+    difficulty
+        0: every label as textbooks draw it. 1: as in life (`ml.corpus.simulator.life`).
+    chance
+        Of the errors by rule, the share that no rule explains.
+    """
+    if not 0 <= difficulty <= HARDEST:
+        raise ValueError(f"the difficulty lies between 0 and {HARDEST:g}")
+    world = _World(rates, machine, difficulty, chance)
+    if machine == "rule":
+        rule_machine(rates, difficulty, chance)  # it is there, or nothing is simulated
     for i in range(count):
-        yield _case(i, seed, rates)
+        yield _case(i, seed, world)
 
 
-def _case(i: int, seed: int, rates: Rates) -> SimulatedEcg:
+def _case(i: int, seed: int, world: _World) -> SimulatedEcg:
     rng = np.random.default_rng([seed, i])
-    overread = _truth(rng, rates)
-    machine = _machine(overread, rng)
+    if world.difficulty == PLAIN:
+        overread, of_heart = _truth(rng, world.rates), None
+    else:
+        own = np.random.default_rng([seed, i, 3])
+        of_heart = heart({label: _prevalence(label, world.rates) for label in TABLE_A1}, own, world.difficulty)
+        overread = read_by_an_expert(of_heart, own, world.difficulty)
+    machine = at_random(overread, rng)
     patient = int(np.random.default_rng([seed, i, 1]).integers(0, 10**9)) if i % 5 else i  # some come back
     if i % 5 == 4:
         patient = i - 4
     person = np.random.default_rng([seed, patient, 2])
+    age: int = int(np.clip(person.normal(62, 16), 18, 99))
+    sex: Literal["male", "female"] = "female" if person.random() < 0.47 else "male"
     site = str(rng.choice(_SITES))
     words = _GERMAN if site.endswith("de") else _ENGLISH
     said = {label: str(rng.choice(words[label])) for label in TABLE_A1}
+    recording = record(overread, rng) if of_heart is None else record_of(of_heart, rng, world.difficulty)
+    if world.machine == "rule":
+        by_rule = rule_machine(world.rates, world.difficulty, world.chance)
+        machine = by_rule.labels(recording, sex, overread, np.random.default_rng([seed, i, 4]))
     return SimulatedEcg(
-        recording=record(overread, rng),
+        recording=recording,
         machine=machine,
         overread=overread,
         machine_report=_text(machine, said, "Otherwise normal ECG"),
         overread_report=_text(overread, said, "No acute changes") + _denied(machine - overread, words, rng),
         patient_id=f"simulated-{seed}-{patient}",
-        age=int(np.clip(person.normal(62, 16), 18, 99)),
-        sex="female" if person.random() < 0.47 else "male",
+        age=age,
+        sex=sex,
         recorded_at=_FIRST_DAY + timedelta(hours=float(rng.uniform(0, 24 * 700))),
         site=site,
         device=str(rng.choice(_DEVICES)),
@@ -122,27 +170,6 @@ def _truth(rng: np.random.Generator, rates: Rates) -> frozenset[str]:
         if chosen < len(group):
             labels.add(group[chosen])
     return frozenset(labels)
-
-
-def _machine(overread: Set[str], rng: np.random.Generator) -> frozenset[str]:
-    """Draw the machine's labels given the expert's: P(machine | over-read) as Table A.1 implies it.
-
-    A label of a group that excludes itself (a rhythm, an axis) is missed in favour of another of its group as often
-    as the table has the machine wrongly say that one.
-    """
-    machine = set()
-    for label, (m, o, d) in TABLE_A1.items():
-        both = (m + o - d) / 2
-        chance = both / o if label in overread else (m - both) / (STUDIES - o)
-        if rng.random() < chance:
-            machine.add(label)
-    if not machine & set(_RHYTHM) and overread & {"afib", "aflutter"}:
-        machine.add(str(rng.choice(["sinus_rhythm", "afib"])) if "aflutter" in overread else "sinus_rhythm")
-    for group in (_RHYTHM, _CONDUCTION, _AXIS):
-        said = sorted(machine & set(group))
-        if len(said) > 1:
-            machine -= set(said) - {str(rng.choice(said))}
-    return frozenset(machine)
 
 
 def _text(labels: Set[str], said: dict[str, str], otherwise: str) -> str:
