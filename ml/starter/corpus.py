@@ -16,7 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ml.archives.entry import Entry
-from ml.archives.ptbxl import COLUMNS, TABLE, codes_of, entry_of, scp_codes
+from ml.archives.ptbxl import COLUMNS, FOLD, TABLE, codes_of, entry_of, scp_codes
 from ml.archives.tables import Row, read_table
 from ml.corpus.statements import Statement, StatementReader
 from ml.corpus.store import StoreWriter
@@ -47,7 +47,7 @@ def read_all(folder: Path) -> Iterator[ReadEcg]:
     cut = {}
     if more.exists():
         cut = {found.name: found.windows[0] for found in read_windows(more, options) if isinstance(found, Record)}
-    for row in read_table(folder / TABLE, COLUMNS):
+    for row in read_table(folder / TABLE, COLUMNS, (FOLD,)):
         entry = entry_of(row, folder) if isinstance(row, Row) else row
         if not (isinstance(row, Row) and isinstance(entry, Entry)):
             continue
@@ -105,6 +105,7 @@ def _row(ecg: ReadEcg, labeler: Labeler, reader: StatementReader) -> dict[str, A
         "sex": facts.sex,
         "age": facts.age,
         "site": facts.site,
+        "fold": facts.fold,
         "simulated": False,
         **statements,
     }

@@ -230,7 +230,9 @@ def test_a_store_of_the_second_format_is_read_and_its_folds_are_unknown(tmp_path
 def test_a_store_of_the_first_format_is_read_and_its_reports_are_unknown(tmp_path):
     write(tmp_path / "store", MASKS)
     path = tmp_path / "store/windows.parquet"
-    pq.write_table(pq.read_table(path).drop_columns(["overread_statements", "machine_statements", "fold", "scale_mv"]), path)
+    pq.write_table(
+        pq.read_table(path).drop_columns(["overread_statements", "machine_statements", "fold", "scale_mv"]), path
+    )
     (tmp_path / "store/statements.parquet").unlink()
     description = json.loads((tmp_path / "store/dataset.json").read_text())
     (tmp_path / "store/dataset.json").write_text(json.dumps({**description, "format": 1}))

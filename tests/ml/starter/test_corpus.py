@@ -46,6 +46,8 @@ def test_a_folder_becomes_a_dataset(ptbxl: Path, tmp_path: Path, monkeypatch: py
     store = Store(tmp_path / "dataset")
     assert len(store.windows) == RAW + CUT
     assert [key for key, _ in store.labels] == list(LABELS)
+    assert all(1 <= fold <= 8 for fold in store.column("fold"))
+    assert np.isnan(store.scale_mv()).any(axis=1).sum() == CUT, "voltages are known where there is a record"
     with (ptbxl / "ptbxl_database.csv").open(newline="", encoding="utf-8") as table:
         rows = {row["ecg_id"]: row for row in csv.DictReader(table)}
     positive, counts = store.targets("overread", "ignore")
