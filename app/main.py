@@ -155,7 +155,7 @@ def create_app(settings: Settings) -> FastAPI:
         uploads={"/v1/models": settings.max_bundle_bytes, "/v1/imports": settings.max_archive_bytes},
     )
     doors = Doors(app.state.cookies, settings)
-    app.add_middleware(KeyBeforeBody, database=database, doors=doors, routers=(*PAGES, *ROUTERS))
+    app.add_middleware(KeyBeforeBody, database=database, doors=doors, routers=(*ROUTERS, *PAGES))
     app.add_middleware(RecordRefusals, database=database)
     app.add_middleware(GZipMiddleware, **COMPRESSION)
     app.add_middleware(RequestContext)
@@ -163,7 +163,7 @@ def create_app(settings: Settings) -> FastAPI:
     if settings.cors_origins:
         app.add_middleware(CORSMiddleware, allow_origins=settings.cors_origins, **CORS)
     shell.install(app)
-    for router in (*PAGES, *ROUTERS):
+    for router in (*ROUTERS, *PAGES):  # a request is compared with one after the other: programs ask more often
         app.include_router(router)
     openapi.complete(app, ROUTERS, by_hand=[PredictionIn], preset_decides=Overrides)
     return app

@@ -107,7 +107,7 @@ def rate_of(client: httpx.Client, ecg_id: str, clients: int) -> float:
 def processes(port: int) -> dict[str, Path]:
     """Return the folders in /proc of the service that listens on a port of this machine, by what they do (Linux)."""
     wanted = {
-        f"app.cli serve --port {port}": "API",
+        f" serve --port {port}": "API",
         "--queue infer": "inference worker",
         "-m ml serve": "inference child",
     }

@@ -58,9 +58,12 @@ def add(session: Session, entry: Entry, *, only_reads: bool) -> None:
     Where the request only reads, its commit does not wait for the disk: the row outlives this process at once, a crash
     of the machine when it is half a second old.
     """
-    adding = insert(Access).values(entry._asdict())
-    # not a statement of its own: this one is executed with each answer
-    session.execute(adding.returning(func.set_config("synchronous_commit", "off", True)) if only_reads else adding)
+    session.connection().execute(_ADD_AFTER_READING if only_reads else _ADD, entry._asdict())
+
+
+_ADD = insert(Access.__table__)  # type: ignore[arg-type]
+# not a statement of its own: this one is executed with each answer
+_ADD_AFTER_READING = _ADD.returning(func.set_config("synchronous_commit", "off", True))
 
 
 def newest(

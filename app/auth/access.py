@@ -7,7 +7,6 @@ from typing import Annotated, NamedTuple
 from fastapi import APIRouter, Depends, Request, Response
 from fastapi.routing import APIRoute
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
-from sqlalchemy import event
 from sqlalchemy.orm import Session
 from starlette.routing import Match
 from starlette.types import ASGIApp, Receive, Scope, Send
@@ -21,7 +20,7 @@ from app.auth.sessions.queries import active_session
 from app.auth.sessions.service import idle_time, note_seen
 from app.auth.sessions.tables import UserSession
 from app.auth.tables import ApiKey, User
-from app.kit.database import TRANSIENT, Database, SessionDep
+from app.kit.database import TRANSIENT, Database, SessionDep, before_commit
 from app.kit.declared import content_type, dependencies_of, has_body
 from app.kit.problems import Problem, problem_response, unavailable
 from app.settings import Settings
@@ -111,7 +110,7 @@ def authenticate(
     def record(ending: Session) -> None:
         access_log.record(ending, request, response, user_id)
 
-    event.listen(session, "before_commit", record, once=True)
+    before_commit(session, record)
     return who.user
 
 

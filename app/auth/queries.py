@@ -4,7 +4,7 @@ import uuid
 from datetime import datetime
 from typing import NamedTuple
 
-from sqlalchemy import ColumnElement, and_, func, or_, select, union_all, update
+from sqlalchemy import ColumnElement, and_, bindparam, func, or_, select, union_all, update
 from sqlalchemy.orm import Session
 
 from app.auth.sessions.tables import UserSession
@@ -20,9 +20,13 @@ def _is_active() -> ColumnElement[bool]:
 
 def active_key(session: Session, sha256: bytes) -> tuple[ApiKey, User] | None:
     """Find the key of this hash and its user, if it is accepted."""
-    statement = select(ApiKey, User).join(User, ApiKey.user_id == User.id).where(ApiKey.sha256 == sha256, _is_active())
-    found = session.execute(statement).first()
+    found = session.execute(_ACTIVE_KEY, {"sha256": sha256}).first()
     return None if found is None else (found[0], found[1])
+
+
+_ACTIVE_KEY = (
+    select(ApiKey, User).join(User, ApiKey.user_id == User.id).where(ApiKey.sha256 == bindparam("sha256"), _is_active())
+)
 
 
 def note_use(session: Session, key_id: uuid.UUID, before: datetime) -> None:

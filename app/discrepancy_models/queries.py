@@ -1,7 +1,7 @@
 """SQL of discrepancy models: the pairs they learn from, which one is in use, and what it says of ECGs."""
 
 import uuid
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from typing import Any, NamedTuple
 
 from sqlalchemy import delete, select, text
@@ -115,6 +115,14 @@ def in_use(session: Session, model_id: uuid.UUID, simulated: bool) -> Discrepanc
         .order_by(DiscrepancyModel.created_at.desc(), DiscrepancyModel.id.desc())
         .limit(1)
     )
+
+
+def with_some(session: Session, model_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:
+    """Return which of some models have a discrepancy model."""
+    return set(session.scalars(_WITH_SOME, {"models": list(model_ids)}))
+
+
+_WITH_SOME = text("SELECT DISTINCT model_id FROM discrepancy_models WHERE model_id = ANY(CAST(:models AS uuid[]))")
 
 
 def machine_masks(session: Session, vocabulary_id: uuid.UUID, ecg_id: uuid.UUID) -> tuple[int, int] | None:

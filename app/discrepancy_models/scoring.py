@@ -2,6 +2,7 @@
 
 import uuid
 from collections import OrderedDict
+from collections.abc import Collection
 from functools import partial
 from typing import NamedTuple
 
@@ -44,12 +45,19 @@ class ChangeScorer:
     def __init__(self, database: Database, folders: Folders) -> None:
         self._database, self._folders = database, folders
         self._loaded: OrderedDict[uuid.UUID, Scorer] = OrderedDict()
+        self._without: set[uuid.UUID] = set()
+
+    def note(self, session: Session, model_ids: Collection[uuid.UUID]) -> None:
+        """Find out which of some models have no discrepancy model: one statement for many questions."""
+        self._without = set(model_ids) - queries.with_some(session, model_ids)
 
     def change(self, ecg: Ecg, model_id: uuid.UUID, answer: Json, recording: Recording) -> Change | None:
         """Return the change that is probable, given the model's answer; None without machine report or model for it.
 
         None, too, where the discrepancy model's files are gone or damaged.
         """
+        if model_id in self._without:
+            return None
         with self._database.begin() as session:
             asked = self._asked(session, ecg, model_id)
         if asked is None:

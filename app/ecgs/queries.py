@@ -4,7 +4,7 @@ import uuid
 from collections.abc import Collection, Sequence
 from typing import Any
 
-from sqlalchemy import exists, func, or_, select, text
+from sqlalchemy import ARRAY, Uuid, any_, bindparam, exists, func, or_, select, text
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
@@ -17,6 +17,15 @@ def by_id(session: Session, ecg_id: uuid.UUID) -> Ecg | None:
     return session.get(Ecg, ecg_id)
 
 
+def by_ids(session: Session, ecg_ids: Collection[uuid.UUID]) -> dict[uuid.UUID, Ecg]:
+    """Return those of some ECGs that are there."""
+    found = session.scalars(_BY_IDS, {"ids": list(ecg_ids)}) if ecg_ids else ()
+    return {ecg.id: ecg for ecg in found}
+
+
+_BY_IDS = select(Ecg).where(Ecg.id == any_(bindparam("ids", type_=ARRAY(Uuid))))
+
+
 def of_patient(session: Session, patient_hash: bytes, *, simulated: bool, limit: int) -> Sequence[Ecg]:
     """List a patient's ECGs, the newest recording first, those of unknown time last."""
     chosen = select(Ecg).where(Ecg.patient_hash == patient_hash, Ecg.simulated == simulated)
@@ -27,6 +36,16 @@ def hold(session: Session, ecg_id: uuid.UUID) -> bool:
     """Keep an ECG from being erased until the transaction ends; return whether it is there."""
     locked = select(Ecg.id).where(Ecg.id == ecg_id).with_for_update(read=True, key_share=True)
     return session.scalar(locked) is not None
+
+
+def hold_with_waveform(session: Session, ecg_id: uuid.UUID) -> bool | None:
+    """Keep an ECG from being erased as `hold` does; return whether it has a waveform, None where there is no ECG."""
+    return session.scalar(_HOLD_WITH_WAVEFORM, {"id": ecg_id})
+
+
+_HOLD_WITH_WAVEFORM = (
+    select(Ecg.waveform_sha256.is_not(None)).where(Ecg.id == bindparam("id")).with_for_update(read=True, key_share=True)
+)
 
 
 def existing(session: Session, ecg_ids: Collection[uuid.UUID]) -> set[uuid.UUID]:

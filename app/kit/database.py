@@ -7,10 +7,11 @@ from datetime import datetime
 from typing import Annotated, Any, ClassVar, TypeVar
 
 import anyio
+import psycopg
 from fastapi import Depends
-from sqlalchemy import DateTime, MetaData, Uuid, create_engine, func
+from sqlalchemy import Connection, DateTime, Engine, MetaData, Uuid, create_engine, event, func
 from sqlalchemy.dialects.postgresql import JSONB
-from sqlalchemy.exc import InterfaceError, OperationalError
+from sqlalchemy.exc import DisconnectionError, InterfaceError, OperationalError
 from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.orm import DeclarativeBase, Mapped, Session, mapped_column, sessionmaker
 from starlette.concurrency import run_in_threadpool
@@ -77,7 +78,6 @@ class Database:
             pool_size=settings.database_pool_size,
             max_overflow=0,
             pool_timeout=10,
-            pool_pre_ping=True,
             hide_parameters=True,  # parameters are rows, and rows are patients'; errors must not print them
             connect_args={
                 **CONNECTING,
@@ -85,10 +85,12 @@ class Database:
                 "options": f"-c timezone=UTC -c jit=off -c lock_timeout={lock_timeout_s * 1000:.0f}",
             },
         )
+        _give_only_living(self.engine)
         self.admission = Admission(
             settings.database_pool_size, longest_queue=LONGEST_QUEUE, patience_s=settings.database_patience_s
         )
         self._sessions = sessionmaker(self.engine, expire_on_commit=False)
+        event.listen(self._sessions, "before_commit", _call_before_commit)
 
     @contextmanager
     def begin(self) -> Iterator[Session]:
@@ -112,13 +114,55 @@ class Database:
                 session.close()
 
     async def run(self, work: Callable[[Session], Result]) -> Result:
-        """Return what `work` returns, called in a thread with a session of its own."""
-        async with self.begin_admitted() as session:
-            return await run_in_threadpool(work, session)
+        """Return what `work` returns, called in a thread with a session of its own, which commits there, too."""
+        async with self.admission.admit():
+            return await run_in_threadpool(self._committed, work)
+
+    def _committed(self, work: Callable[[Session], Result]) -> Result:
+        with self.begin() as session:
+            return work(session)
 
     def close(self) -> None:
         """Close every pooled connection."""
         self.engine.dispose()
+
+
+def _give_only_living(engine: Engine) -> None:
+    """Let the pool replace connections that the server has ended, or that do not answer, before they are used.
+
+    A connection is asked by beginning its transaction, for which psycopg would send a message of its own otherwise: so
+    it costs nothing. SQLAlchemy's `pool_pre_ping` asks, and then begins.
+    """
+
+    @event.listens_for(engine, "checkout")
+    def begin(connection: psycopg.Connection[Any], *_: object) -> None:
+        try:
+            begun = connection.pgconn.exec_(b"BEGIN").status
+        except psycopg.Error as error:
+            raise DisconnectionError from error
+        if begun != psycopg.pq.ExecStatus.COMMAND_OK:
+            raise DisconnectionError
+
+    @event.listens_for(engine, "set_connection_execution_options")
+    def end(connection: Connection, options: Json) -> None:
+        if "isolation_level" in options:  # which cannot be changed in a transaction
+            connection.connection.rollback()
+
+
+_BEFORE_COMMIT = "before_commit"
+
+
+def before_commit(session: Session, call: Callable[[Session], None]) -> None:
+    """Have something called once, in the transaction, when it is about to be committed.
+
+    `sqlalchemy.event` would do it; to register a listener for one session takes it longer than a statement.
+    """
+    session.info.setdefault(_BEFORE_COMMIT, []).append(call)
+
+
+def _call_before_commit(session: Session) -> None:
+    for call in session.info.pop(_BEFORE_COMMIT, ()):
+        call(session)
 
 
 DatabaseDep = Annotated[Database, from_app("database")]

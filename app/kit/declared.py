@@ -28,6 +28,39 @@ class Declared(NamedTuple):
     files: Set[str]
 
 
+class Reads(NamedTuple):
+    """What an operation reads of a request."""
+
+    query: Declared
+    body: Declared
+    has_body: bool
+    is_form: bool
+    preferences: bool
+
+
+def _reads(route: APIRoute) -> Reads:
+    """Return what a route reads. It is found out once: its dependencies are many, and never change."""
+    known: Reads | None = vars(route).get("overread_reads")
+    if known is None:
+        known = vars(route)["overread_reads"] = _found_out(route)
+    return known
+
+
+def _found_out(route: APIRoute) -> Reads:
+    read = list(dependencies_of(route))
+    body = [field for dependant in read for field in dependant.body_params]
+    declared = _declared(body)
+    if not route.include_in_schema:
+        declared = declared._replace(once={*declared.once, CSRF_FIELD})
+    return Reads(
+        query=_declared(field for each in read for field in each.query_params),
+        body=declared,
+        has_body=bool(body),
+        is_form=bool(body) and all(isinstance(field.field_info, Form) for field in body),
+        preferences=any(each.call is preferences for each in read),
+    )
+
+
 async def only_declared(request: Request) -> None:
     """Refuse, with 422, what the operation does not read. A dependency of every route.
 
@@ -37,29 +70,25 @@ async def only_declared(request: Request) -> None:
     """
     route = request.scope["route"]
     assert isinstance(route, APIRoute)
-    read = list(dependencies_of(route))
-    errors = misgiven(request.query_params, _declared(field for each in read for field in each.query_params), "query.")
-    body = [field for dependant in read for field in dependant.body_params]
-    is_form = bool(body) and all(isinstance(field.field_info, Form) for field in body)
-    declared = _declared(body)
+    reads = _reads(route)
+    errors = misgiven(request.query_params, reads.query, "query.")
+    body, declared = reads.has_body, reads.body
     is_page = not route.include_in_schema
-    if is_page:
-        declared = declared._replace(once={*declared.once, CSRF_FIELD})
-    if is_form:
+    if reads.is_form:
         errors += misgiven(await request.form(), declared)  # has been read already
     if body and has_body(request):
-        expected = "multipart/form-data" if is_form else "application/json"
-        also = {URLENCODED} if is_form and is_page and not declared.files else set()
+        expected = "multipart/form-data" if reads.is_form else "application/json"
+        also = {URLENCODED} if reads.is_form and is_page and not declared.files else set()
         if content_type(request) not in {expected, *also}:
             raise Problem(415, "unsupported_media_type", f"Send the body as {expected}.")
-        if not is_form:
+        if not reads.is_form:
             errors += repeated_keys(await request.body())  # has been read already
     elif not body and is_page and content_type(request) == URLENCODED:  # a button
         errors += misgiven(await request.form(), declared)
     elif not body and "requestBody" not in (route.openapi_extra or {}) and has_body(request):
         reason = "this operation reads no body; its parameters are in the address"
         errors.append(FieldError(field="body", code="unknown", reason=reason))
-    if "prefer" in request.headers and not any(each.call is preferences for each in read):
+    if "prefer" in request.headers and not reads.preferences:
         errors.append(FieldError(field=FIELD, code="unknown", reason="this operation honours no preference"))
     if errors:
         raise invalid_fields(errors)

@@ -2,13 +2,21 @@
 
 import uuid
 from collections.abc import Sequence
+from typing import NamedTuple
 
-from sqlalchemy import func, select, text, update
+from sqlalchemy import func, or_, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.orm import Session
 
 from app.kit.pagination import Position, after
 from app.models.tables import Model
+
+
+class Named(NamedTuple):
+    """Which model, in short: its row holds its manifest, which is long."""
+
+    id: uuid.UUID
+    name: str
 
 
 def by_id(session: Session, model_id: uuid.UUID) -> Model | None:
@@ -24,6 +32,26 @@ def newest(session: Session, position: Position | None, limit: int) -> Sequence[
 def promoted(session: Session) -> Model | None:
     """Return the promoted model: it answers predictions that name no model."""
     return session.scalar(select(Model).where(Model.promoted))
+
+
+def answering(session: Session) -> Named | None:
+    """Return the model that answers predictions that name none: the promoted one, else the newest that shipped."""
+    found = session.execute(_ANSWERING).first()
+    return None if found is None else Named(*found)
+
+
+def named(session: Session, model_id: uuid.UUID) -> Named | None:
+    """Return a model's id and name, or None."""
+    found = session.execute(select(Model.id, Model.name).where(Model.id == model_id)).first()
+    return None if found is None else Named(*found)
+
+
+_ANSWERING = (
+    select(Model.id, Model.name)
+    .where(or_(Model.promoted, Model.origin == "shipped"))
+    .order_by(Model.promoted.desc(), Model.created_at.desc(), Model.id)
+    .limit(1)
+)
 
 
 def of_weights(session: Session, weights_sha256: str) -> Sequence[Model]:

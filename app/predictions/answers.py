@@ -1,13 +1,12 @@
 """Waiting for a model's answer, and showing it beside the machine's report."""
 
 import uuid
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Annotated, NamedTuple
 
 from fastapi import Response
-from fastapi.responses import JSONResponse
 from pydantic import BaseModel
 from sqlalchemy.orm import Session
 
@@ -15,7 +14,7 @@ from app.kit.database import Database, DatabaseDep, Json
 from app.kit.prefer import Preferences
 from app.kit.problems import FieldError, Problem, gone, problem_details, store_unavailable
 from app.kit.state import SettingsDep, from_app
-from app.kit.watch import Watch
+from app.kit.watch import Channel, Watch
 from app.predictions import queries
 from app.predictions.schemas import (
     AnyChange,
@@ -27,7 +26,8 @@ from app.predictions.schemas import (
     PredictionStatus,
 )
 from app.predictions.tables import Prediction
-from app.reports.schemas import FindingOut, ReportOut, Status
+from app.reports import service as reports
+from app.reports.schemas import Status
 
 FIRST_PAUSE_S = 0.005
 LONGEST_PAUSE_S = 0.05
@@ -35,17 +35,32 @@ MOST_WAITING = 2_000
 STATED = ("present", "uncertain")
 """What counts as said: as in the paper's tables a hedged statement counts as a positive one."""
 
-AnswerWatch = Watch[uuid.UUID, Prediction]
+Said = Mapping[str, Status]
+"""What a machine's report says, by label."""
+
+
+class Ended(NamedTuple):
+    """A question that has ended, and what the machine says of its ECG; None where it says nothing."""
+
+    row: Prediction
+    said: Said | None
+
+
+AnswerWatch = Watch[uuid.UUID, Ended]
 AnswerWatchDep = Annotated[AnswerWatch, from_app("answer_watch")]
 
 
 def answer_watch(database: Database) -> AnswerWatch:
     """Return the watch that waits for the answers of an application's questions."""
-    return Watch(database, _ended, first_pause_s=FIRST_PAUSE_S, longest_pause_s=LONGEST_PAUSE_S, most=MOST_WAITING)
+    channel = Channel(queries.ENDED, lambda payload: [uuid.UUID(payload)])
+    pauses = {"first_pause_s": FIRST_PAUSE_S, "longest_pause_s": LONGEST_PAUSE_S}
+    return Watch(database, _ended, **pauses, most=MOST_WAITING, channel=channel)
 
 
-def _ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Prediction]:
-    return {row.id: row for row in queries.ended(session, Prediction, prediction_ids)}
+def _ended(session: Session, prediction_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, Ended]:
+    rows = queries.ended(session, Prediction, prediction_ids)
+    said = reports.said_by_machine(session, list({row.ecg_id for row in rows})) if rows else {}
+    return {row.id: Ended(row, said.get(row.ecg_id)) for row in rows}
 
 
 class Asked(NamedTuple):
@@ -53,7 +68,7 @@ class Asked(NamedTuple):
 
     row: Prediction
     model: ModelReference
-    machine: ReportOut | None
+    said: Said | None
 
 
 @dataclass(frozen=True)
@@ -74,9 +89,9 @@ class Answers:
         within_s = longest_s if prefers.wait_s is None else min(prefers.wait_s, longest_s)
         if prefers.respond_async and prefers.wait_s is None:
             within_s = 0.0
-        row = await self.watch.news(asked.row.id, within_s) if within_s else None
-        if row is not None:
-            yield _json(200, outside(asked._replace(row=row)), prefers.applied())
+        ended = await self.watch.news(asked.row.id, within_s) if within_s else None
+        if ended is not None:
+            yield _json(200, outside(Asked(ended.row, asked.model, ended.said)), prefers.applied())
         elif prefers.respond_async or prefers.wait_s is not None:
             address = {"Location": f"/v1/predictions/{asked.row.id}"}
             yield _json(202, status(asked), {**address, **prefers.applied()})
@@ -92,40 +107,39 @@ def outside(asked: Asked) -> PredictionOut:
     if row.error is not None:
         raise problem(row.error)
     assert row.answer is not None
-    findings = asked.machine.findings if asked.machine is not None else None
-    change = _change(row.answer, findings)
+    change = _change(row.answer, asked.said)
     return PredictionOut(
         id=row.id,
         ecg_id=row.ecg_id,
         model=asked.model,
         windows=row.answer["windows"],
-        labels=beside(row.answer, findings, change),
+        labels=beside(row.answer, asked.said, change),
         any_change=_any_change(change),
         statements=row.answer.get("statements", []),
         created_at=row.created_at,
     )
 
 
-def _change(answer: Json, findings: Sequence[FindingOut] | None) -> Json | None:
+def _change(answer: Json, said: Said | None) -> Json | None:
     """Return what the discrepancy model said, unless the machine's report has changed since."""
     change: Json | None = answer.get("change")
-    if change is None or findings is None:
+    if change is None or said is None:
         return None
-    said = {each.label: each.status for each in findings if each.status in STATED}
-    return change if said == change["said"] else None
+    stated = {label: status for label, status in said.items() if status in STATED}
+    return change if stated == change["said"] else None
 
 
-def beside(answer: Json, findings: Sequence[FindingOut] | None, change: Json | None = None) -> list[LabelPrediction]:
-    """Return the labels of a model's answer beside the findings of the machine's report; None where there is none.
+def beside(answer: Json, said: Said | None, change: Json | None = None) -> list[LabelPrediction]:
+    """Return the labels of a model's answer beside what the machine's report says; None where there is none.
 
     `change`: what a discrepancy model says of that report.
     """
-    said: dict[str, Status] = {each.label: each.status for each in findings or ()}
+    found = said or {}
     return [
         LabelPrediction(
             **entry,
-            finding=said.get(entry["label"]),
-            discrepancy=None if findings is None else discrepancy(said.get(entry["label"]), entry["positive"]),
+            finding=found.get(entry["label"]),
+            discrepancy=None if said is None else discrepancy(found.get(entry["label"]), entry["positive"]),
             change=None if change is None else _change_of(entry["label"], change),
         )
         for entry in answer["labels"]
@@ -214,4 +228,4 @@ def problem(error: Json) -> Problem:
 
 
 def _json(status_code: int, body: BaseModel, headers: dict[str, str]) -> Response:
-    return JSONResponse(body.model_dump(mode="json"), status_code, headers)
+    return Response(body.model_dump_json(), status_code, headers, "application/json")

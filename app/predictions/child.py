@@ -1,13 +1,15 @@
 """The inference process: `python -m ml serve`, started once and asked over pipes."""
 
+import fcntl
 import io
 import json
 import subprocess
 import threading
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 import numpy as np
 import structlog
@@ -24,6 +26,9 @@ Reply = dict[str, Any]
 
 ONE_THREAD = dict.fromkeys(("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "MKL_NUM_THREADS"), "1")
 """For libraries that divide a sum among threads: the same numbers come out on every number of cores."""
+
+
+PIPE_BYTES = 1 << 20
 
 
 class ChildDied(Exception):
@@ -77,6 +82,7 @@ class WarmChild:
                 cwd=self._log_path.parent,
                 env={**secretless_environment(), **ONE_THREAD},
             )
+        _widen(self._process.stdin)
 
     def another(self) -> "WarmChild":
         """Return a child that is not started, with the same log."""
@@ -90,19 +96,19 @@ class WarmChild:
 
     def ask(self, questions: Sequence[AboutEcg], *, timeout_s: float) -> list[Reply]:
         """Return a reply to each question."""
-        asked, body = [], io.BytesIO()
+        asked, body = [], []
         for question in questions:
-            start = body.tell()
-            np.save(body, question.signal_mv, allow_pickle=False)
+            parts = _npy(question.signal_mv)
+            body += parts
             asked.append(
                 {
                     "bundle": str(question.bundle),
                     "sampling_rate_hz": question.sampling_rate_hz,
                     "phrases": list(question.phrases),
-                    "bytes": body.tell() - start,
+                    "bytes": sum(part.nbytes for part in parts),
                 }
             )
-        return self._exchange({"questions": asked}, body.getbuffer(), timeout_s)
+        return self._exchange({"questions": asked}, body, timeout_s)
 
     def ask_each(self, questions: Sequence[AboutEcg], *, timeout_s: float) -> list[Reply]:
         """Return a reply to each. If the process dies each is asked alone: then only the one to blame fails."""
@@ -118,16 +124,16 @@ class WarmChild:
 
     def load(self, bundles: Sequence[Path], *, timeout_s: float) -> None:
         """Load bundles in this order, so that later questions about them do not wait for it."""
-        self._exchange({"load": list(map(str, bundles))}, memoryview(b""), timeout_s)
+        self._exchange({"load": list(map(str, bundles))}, [], timeout_s)
 
-    def _exchange(self, header: dict[str, Any], body: memoryview, timeout_s: float) -> list[Reply]:
+    def _exchange(self, header: dict[str, Any], body: Sequence[memoryview], timeout_s: float) -> list[Reply]:
         self.start()
         process = self._process
         assert process is not None and process.stdin is not None and process.stdout is not None
         alarm = threading.Timer(timeout_s, process.kill)
         alarm.start()
         try:
-            write_frame(process.stdin, header, body)
+            write_frame(process.stdin, header, *body)
             answered, text = read_frame(process.stdout)
             replies: list[Reply] = json.loads(text)
         except (OSError, EOFError, ValueError) as error:  # a FrameError is a ValueError
@@ -144,3 +150,18 @@ class WarmChild:
             end_group(self._process)
             self._process = None
         self._loaded = []
+
+
+def _npy(signal_mv: NDArray[np.float64]) -> list[memoryview]:
+    """Return the parts of an `.npy` file, its head and its numbers, without a copy of the numbers."""
+    numbers = np.ascontiguousarray(signal_mv)
+    head = io.BytesIO()
+    np.lib.format.write_array_header_1_0(head, np.lib.format.header_data_from_array_1_0(numbers))
+    return [head.getbuffer(), numbers.data.cast("B")]
+
+
+def _widen(pipe: IO[bytes] | None) -> None:
+    """Let a pipe hold an ECG, where the system can: else both processes take turns for every 64 KiB."""
+    if pipe is not None and hasattr(fcntl, "F_SETPIPE_SZ"):
+        with suppress(OSError):
+            fcntl.fcntl(pipe.fileno(), fcntl.F_SETPIPE_SZ, PIPE_BYTES)

@@ -1,12 +1,13 @@
 """SQL of predictions: asking, claiming, answering."""
 
+import json
 import uuid
 from collections.abc import Collection, Sequence
 from datetime import timedelta
-from itertools import takewhile
-from typing import TypeVar
+from functools import cache
+from typing import NamedTuple, TypeVar
 
-from sqlalchemy import func, or_, select, text, update
+from sqlalchemy import Table, TextClause, func, inspect, select, text, update
 from sqlalchemy.dialects.postgresql import distinct_on
 from sqlalchemy.orm import Session
 
@@ -14,6 +15,9 @@ from app.kit.database import Json
 from app.predictions.tables import Prediction, Question
 
 CHANNEL = "overread_predictions"
+"""Where inference workers hear that there are questions."""
+ENDED = "overread_answers"
+"""Where the service hears the id of a question that has ended."""
 
 Asked = TypeVar("Asked", bound=Question)
 
@@ -22,12 +26,24 @@ def ask(
     session: Session, ecg_id: uuid.UUID, model_id: uuid.UUID, user_id: uuid.UUID, *, phrases: Sequence[str]
 ) -> Prediction:
     """Write a question. Inference workers are notified when it is committed."""
-    prediction = Prediction(ecg_id=ecg_id, model_id=model_id, user_id=user_id, phrases=list(phrases))
-    session.add(prediction)
-    session.flush()
-    session.refresh(prediction)
-    wake(session)
-    return prediction
+    given = {
+        "id": uuid.uuid4(),
+        "ecg_id": ecg_id,
+        "model_id": model_id,
+        "user_id": user_id,
+        "phrases": list(phrases),
+    }
+    created_at = session.execute(_ASK, given).one()[0]
+    return Prediction(**given, state="open", attempts=0, created_at=created_at)
+
+
+_ASK = text(
+    f"""
+    INSERT INTO predictions (id, ecg_id, model_id, user_id, phrases)
+    VALUES (:id, :ecg_id, :model_id, :user_id, CAST(:phrases AS text[]))
+    RETURNING created_at, pg_notify('{CHANNEL}', '')
+    """  # noqa: S608
+)
 
 
 def wake(session: Session) -> None:
@@ -52,37 +68,69 @@ def answered(session: Session, ecg_id: uuid.UUID, user_id: uuid.UUID | None) -> 
 
 def ended(session: Session, kind: type[Asked], question_ids: Sequence[uuid.UUID]) -> Sequence[Asked]:
     """Return those of these questions that are answered or failed."""
-    over = kind.state.in_(["answered", "failed"])
-    return session.scalars(select(kind).where(kind.id.in_(question_ids), over)).all()
+    return list(session.scalars(select(kind).from_statement(_ended(_table(kind))), {"ids": list(question_ids)}))
+
+
+@cache
+def _ended(table: str) -> TextClause:
+    over = "state IN ('answered', 'failed')"
+    return text(f"SELECT * FROM {table} WHERE id = ANY(CAST(:ids AS uuid[])) AND {over}")  # noqa: S608
 
 
 def claim(
-    session: Session, kind: type[Asked], lease_s: float, most: int, *, models: Collection[uuid.UUID] | None = None
+    session: Session,
+    kind: type[Asked],
+    lease_s: float,
+    most: int,
+    *,
+    models: Collection[uuid.UUID] | None = None,
+    max_attempts: int | None = None,
 ) -> list[Asked]:
     """Claim the oldest questions of a kind that are open, or whose lease has expired; only those to `models`, if given.
 
     One that was claimed before is claimed alone: it may have ended its worker, and would end others' leases with it.
+    One that was claimed `max_attempts` times is left to `bury`.
     """
-    claimable = or_(kind.state == "open", (kind.state == "claimed") & (kind.lease_expires_at < func.now()))
-    chosen = select(kind.id, kind.attempts).where(claimable)
-    if models is not None:
-        chosen = chosen.where(kind.model_id.in_(models))
-    found = session.execute(chosen.order_by(kind.created_at).limit(most).with_for_update(skip_locked=True)).all()
-    if not found:
-        return []
-    fresh = [row.id for row in takewhile(lambda row: row.attempts == 0, found)]
-    claimed = session.scalars(
-        update(kind)
-        .where(kind.id.in_(fresh or [found[0].id]))
-        .values(
-            state="claimed",
-            lease_expires_at=func.now() + timedelta(seconds=lease_s),
-            attempts=kind.attempts + 1,
+    given = {
+        "models": None if models is None else list(models),
+        "attempts": max_attempts,
+        "most": most,
+        "lease_s": lease_s,
+    }
+    claimed = list(
+        session.scalars(
+            select(kind).from_statement(_claim(_table(kind))), given, execution_options={"populate_existing": True}
         )
-        .returning(kind)
-        .execution_options(populate_existing=True)
     )
+    if any(each.attempts > 1 for each in claimed):
+        wake(session)  # others may wait behind it
     return sorted(claimed, key=lambda each: each.created_at)
+
+
+@cache
+def _claim(table: str) -> TextClause:
+    """Return the statement of `claim`. Its states are literals: so every plan of it uses the index of open rows."""
+    return text(
+        f"""
+        WITH found AS (
+            SELECT id, attempts, created_at FROM {table}
+            WHERE (state = 'open' OR (state = 'claimed' AND lease_expires_at < now()
+                   AND (CAST(:attempts AS integer) IS NULL OR attempts < CAST(:attempts AS integer))))
+            AND (CAST(:models AS uuid[]) IS NULL OR model_id = ANY(CAST(:models AS uuid[])))
+            ORDER BY created_at LIMIT :most FOR UPDATE SKIP LOCKED
+        ), numbered AS (
+            SELECT id, attempts, row_number() OVER (ORDER BY created_at) AS number FROM found
+        ), again AS (
+            SELECT min(number) AS number FROM numbered WHERE attempts > 0
+        )
+        UPDATE {table} asked
+        SET state = 'claimed', attempts = asked.attempts + 1,
+            lease_expires_at = now() + CAST(:lease_s AS double precision) * interval '1 second'
+        FROM numbered, again
+        WHERE asked.id = numbered.id AND (numbered.number = 1 OR numbered.number < coalesce(again.number, :most + 1))
+        RETURNING asked.*
+        """  # noqa: S608
+    )
 
 
 def extend(session: Session, asked: Sequence[Question], lease_s: float) -> None:
@@ -116,31 +164,54 @@ def bury(session: Session, kind: type[Question], max_attempts: int) -> None:
         "code": "worker_died",
         "detail": f"Gave up: {max_attempts} inference workers ended while they answered this question.",
     }
-    session.execute(
-        update(kind)
-        .where(
-            kind.state == "claimed",
-            kind.lease_expires_at < func.now(),
-            kind.attempts >= max_attempts,
-        )
-        .values(state="failed", error=error, answered_at=func.now(), lease_expires_at=None)
-    )
+    over = (kind.state == "claimed", kind.lease_expires_at < func.now(), kind.attempts >= max_attempts)
+    lost = session.scalars(select(kind).where(*over).with_for_update(skip_locked=True)).all()
+    end(session, [Ended(each, error=error) for each in lost])
+
+
+class Ended(NamedTuple):
+    """A question with its answer, or with why there is none."""
+
+    asked: Question
+    answer: Json | None = None
+    error: Json | None = None
 
 
 def answer(session: Session, asked: Question, given: Json) -> None:
     """Write the answer, unless the question has ended already."""
-    _end(session, asked, state="answered", answer=given)
+    end(session, [Ended(asked, answer=given)])
 
 
 def fail(session: Session, asked: Question, error: Json) -> None:
     """Write why there is no answer, unless the question has ended already."""
-    _end(session, asked, state="failed", error=error)
+    end(session, [Ended(asked, error=error)])
 
 
-def _end(session: Session, asked: Question, **values: object) -> None:
-    kind = type(asked)
-    session.execute(
-        update(kind)
-        .where(kind.id == asked.id, kind.state.in_(["open", "claimed"]))
-        .values(answered_at=func.now(), lease_expires_at=None, **values)
+def end(session: Session, ended: Sequence[Ended]) -> None:
+    """Write answers, or why there are none, unless the questions have ended already; those who wait are told."""
+    for kind in {type(each.asked) for each in ended}:
+        own = [
+            {"id": str(each.asked.id), "answer": each.answer, "error": each.error}
+            for each in ended
+            if type(each.asked) is kind
+        ]
+        session.execute(_end(_table(kind)), {"ended": json.dumps(own)})
+
+
+def _table(kind: type[Question]) -> str:
+    mapped: Table = inspect(kind).local_table
+    return mapped.name
+
+
+@cache
+def _end(table: str) -> TextClause:
+    return text(
+        f"""
+        UPDATE {table} asked
+        SET state = CASE WHEN ended.error IS NULL THEN 'answered' ELSE 'failed' END,
+            answer = ended.answer, error = ended.error, answered_at = now(), lease_expires_at = NULL
+        FROM jsonb_to_recordset(CAST(:ended AS jsonb)) AS ended(id uuid, answer jsonb, error jsonb)
+        WHERE asked.id = ended.id AND asked.state IN ('open', 'claimed')
+        RETURNING pg_notify('{ENDED}', asked.id::text)
+        """  # noqa: S608
     )

@@ -7,7 +7,7 @@ import signal
 import threading
 import time
 from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager, ExitStack
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import Self
@@ -25,6 +25,7 @@ from app.kit.folders import open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
 from app.predictions import queries
 from app.predictions.child import Reply, WarmChild
+from app.predictions.leases import LEASE_S, Leases, Sometimes
 from app.predictions.slot import AskedAbout, Put, Replies, Slot
 from app.predictions.tables import Prediction
 from app.settings import Settings
@@ -38,7 +39,6 @@ log = structlog.get_logger(__name__)
 ACTOR = "inference worker"
 MOST_AT_ONCE = 16
 LOOK_S = 1.0  # a question whose notification was lost waits at most this long
-LEASE_S = 6.0  # after a worker is killed, its questions are free after this long
 WRITE_AGAIN_S = (0.1, 0.2, 0.5, 1.0, 2.0)  # pauses before an answer is written again
 
 
@@ -52,14 +52,24 @@ class Desk:
     attempts: int
     changes: ChangeScorer
     scoring: threading.Lock  # a model that was just loaded is asked by a thread of its own
+    leases: Leases
+    tidied: Sometimes
 
     @classmethod
     def of(cls, settings: Settings, database: Database, child: WarmChild) -> Self:
         """Return the desk of a worker of this deployment."""
         archive = Archive.of(settings)
         folders = open_folders(settings, archive.store)
-        changes = ChangeScorer(database, folders)
-        return cls(database, archive, Slot(child, folders), settings.job_attempts, changes, threading.Lock())
+        return cls(
+            database=database,
+            archive=archive,
+            slot=Slot(child, folders),
+            attempts=settings.job_attempts,
+            changes=ChangeScorer(database, folders),
+            scoring=threading.Lock(),
+            leases=Leases(database),
+            tidied=Sometimes(LEASE_S),
+        )
 
 
 def work(settings: Settings, child: WarmChild) -> None:
@@ -81,6 +91,7 @@ def work_until(stopping: threading.Event, settings: Settings, child: WarmChild) 
             log.warning("inference_waits", error=type(error).__name__)
             stopping.wait(LOOK_S)
     desk.slot.close()
+    desk.leases.close()
     database.close()
 
 
@@ -89,24 +100,21 @@ def _listen(desk: Desk, stopping: threading.Event) -> None:
     with psycopg.connect(url, autocommit=True, **CONNECTING) as listening:
         listening.execute(f"LISTEN {queries.CHANNEL}")
         while not stopping.is_set():
-            while not stopping.is_set() and answer_some(desk):
-                pass
-            for _ in listening.notifies(timeout=LOOK_S, stop_after=1):
-                pass
+            if answer_some(desk) < MOST_AT_ONCE:  # then there were no more, and each that came since was announced
+                for _ in listening.notifies(timeout=LOOK_S, stop_after=1):
+                    pass
 
 
-def answer_some(desk: Desk) -> bool:
-    """Answer the oldest questions. Return False when there are none. No failure of one question ends the worker."""
+def answer_some(desk: Desk) -> int:
+    """Answer the oldest questions; return how many there were. No failure of one question ends the worker."""
     with desk.database.begin() as session:
         asked = _claimed(session, desk)
         if not asked:
-            return False
-        about = [ecgs.by_id(session, each.ecg_id) if isinstance(each, Prediction) else None for each in asked]
-        readers = [
-            (each, ecg, _reader_of(session, desk.archive, each, ecg)) for each, ecg in zip(asked, about, strict=True)
-        ]
-    with ExitStack() as stack:
-        stack.enter_context(_Lease(desk.database, asked))
+            return 0
+        ecgs = _ecgs_of(session, asked)
+        readers = [(each, ecg, _reader_of(session, desk.archive, each, ecg)) for each, ecg in ecgs]
+        desk.changes.note(session, {each.model_id for each in asked})
+    with desk.leases.held(asked):
         put = [
             Put(each, recording, ecg)
             for each, ecg, read in readers
@@ -116,23 +124,30 @@ def answer_some(desk: Desk) -> bool:
         if others := [each for each in put if each not in known]:
             first = [each for each in others if each.asked.model_id == others[0].asked.model_id]
             _give_back(desk.database, [each.asked for each in others if each not in first])
-            held = _Lease(desk.database, [each.asked for each in first])
-            held.__enter__()
+            held = ExitStack()
+            held.enter_context(desk.leases.held([each.asked for each in first]))
             desk.slot.load_and_ask(first, partial(_end, desk), partial(_loaded, desk.database, held))
         if known:
             desk.slot.ask(known, partial(_end, desk))
-    return True
+    return len(asked)
 
 
 def _claimed(session: Session, desk: Desk) -> list[AskedAbout]:
-    for kind in (Prediction, Trial):
-        queries.bury(session, kind, desk.attempts)
-    trials.sweep(session)
-    models = desk.slot.known()
-    asked: list[AskedAbout] = [*queries.claim(session, Prediction, LEASE_S, MOST_AT_ONCE, models=models)]
+    if desk.tidied.due():
+        for kind in (Prediction, Trial):
+            queries.bury(session, kind, desk.attempts)
+        trials.sweep(session)
+    claim = partial(queries.claim, session, models=desk.slot.known(), max_attempts=desk.attempts)
+    asked: list[AskedAbout] = [*claim(Prediction, LEASE_S, MOST_AT_ONCE)]
     if len(asked) < MOST_AT_ONCE:
-        asked += queries.claim(session, Trial, LEASE_S, MOST_AT_ONCE - len(asked), models=models)
+        asked += claim(Trial, LEASE_S, MOST_AT_ONCE - len(asked))
     return asked
+
+
+def _ecgs_of(session: Session, asked: Sequence[AskedAbout]) -> list[tuple[AskedAbout, Ecg | None]]:
+    """Return each question with its ECG; a trial has none."""
+    found = ecgs.by_ids(session, {each.ecg_id for each in asked if isinstance(each, Prediction)})
+    return [(each, found[each.ecg_id] if isinstance(each, Prediction) else None) for each in asked]
 
 
 def _reader_of(session: Session, archive: Archive, asked: AskedAbout, ecg: Ecg | None) -> Callable[[], Recording]:
@@ -163,14 +178,18 @@ def _end(desk: Desk, replies: Replies) -> None:
     """Write answers, in one transaction."""
     changes = [_change(desk, put, reply) for put, reply in replies]
 
-    def write(session: Session) -> None:
-        for (put, reply), change in zip(replies, changes, strict=True):
-            if reply.get("answer") is None:
-                error = reply.get("error") or {"code": "no_answer", "detail": "no answer"}
-                queries.fail(session, put.asked, error)
-                continue
+    ends = []
+    for (put, reply), change in zip(replies, changes, strict=True):
+        if reply.get("answer") is None:
+            error = reply.get("error") or {"code": "no_answer", "detail": "no answer"}
+            ends.append(queries.Ended(put.asked, error=error))
+        else:
             shown = {"change": change.shown} if change is not None else {}
-            queries.answer(session, put.asked, {**reply["answer"], **shown})
+            ends.append(queries.Ended(put.asked, answer={**reply["answer"], **shown}))
+
+    def write(session: Session) -> None:
+        queries.end(session, ends)
+        for change in changes:
             if change is not None:
                 change.keep(session)
 
@@ -201,9 +220,9 @@ def _give_back(database: Database, asked: Sequence[AskedAbout]) -> None:
         _write(database, write)
 
 
-def _loaded(database: Database, held: "_Lease") -> None:
+def _loaded(database: Database, held: ExitStack) -> None:
     """Let the worker look for the questions to the model that was loaded."""
-    held.__exit__()
+    held.close()
     _write(database, queries.wake)
 
 
@@ -225,27 +244,3 @@ def _write(database: Database, write: Callable[[Session], object]) -> None:
             time.sleep(pause_s)
     with database.begin() as session:
         write(session)
-
-
-class _Lease(AbstractContextManager[None]):
-    """Extends the leases of questions while the block runs, so that no other worker claims them."""
-
-    def __init__(self, database: Database, asked: Sequence[AskedAbout]) -> None:
-        self._database, self._asked = database, asked
-        self._over = threading.Event()
-        self._thread = threading.Thread(target=self._keep, name="prediction-lease", daemon=True)
-
-    def __enter__(self) -> None:
-        self._thread.start()
-
-    def __exit__(self, *_: object) -> None:
-        self._over.set()
-        self._thread.join()
-
-    def _keep(self) -> None:
-        while not self._over.wait(LEASE_S / 3):
-            try:
-                with self._database.begin() as session:
-                    queries.extend(session, self._asked, LEASE_S)
-            except TRANSIENT as error:
-                log.warning("lease_not_kept", error=type(error).__name__)

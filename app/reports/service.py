@@ -11,7 +11,7 @@ from app.kit import audit
 from app.kit.database import Json
 from app.kit.problems import FieldError, Problem, not_found
 from app.reports import queries
-from app.reports.schemas import ReportIn, ReportOut
+from app.reports.schemas import ReportIn, ReportOut, Status
 from app.vocabularies.service import ReadingRules
 from ml.labeling.batch import read as read_text
 from ml.labeling.batch import row
@@ -156,6 +156,15 @@ def of_ecgs(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, l
     for reading in queries.with_findings(session, ecg_ids, only_current=True):
         readings[reading.ecg_id].append(_outside(reading))
     return readings
+
+
+def said_by_machine(session: Session, ecg_ids: Sequence[uuid.UUID]) -> dict[uuid.UUID, dict[str, Status]]:
+    """Return, by ECG, what the machine's report that counts says of labels; nothing of an ECG that has none."""
+    return {
+        reading.ecg_id: {each["label"]: each["status"] for each in reading.findings}
+        for reading in queries.with_findings(session, ecg_ids, only_current=True)
+        if reading.source == "machine" and reading.counts
+    }
 
 
 def _outside(reading: queries.ReportRow) -> ReportOut:

@@ -408,7 +408,8 @@ def _aids(session: Session, rules: ReadingRules, ecg: Ecg) -> Json:
     prediction = None
     if model is not None and row is not None:
         reference = ModelReference(id=model.id, name=model.name)
-        prediction = {"model": reference, "labels": outside(Asked(row, reference, machine)).labels}
+        said = {each.label: each.status for each in machine.findings} if machine is not None else None
+        prediction = {"model": reference, "labels": outside(Asked(row, reference, said)).labels}
     return {
         "machine": report_taken_apart(rules, machine) if machine is not None else None,
         "prediction": prediction,

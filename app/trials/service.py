@@ -135,7 +135,8 @@ def _content(given: Given, put: Put, row: Trial | None) -> bytes:
         silent = {"code": "timeout", "detail": "No inference worker answered in time."}
         why = problem((row.error if row is not None else None) or silent)
     recording = given.file.recording
-    machine = next((each.findings for each in put.readings if each.source == "machine"), None)
+    findings = next((each.findings for each in put.readings if each.source == "machine"), None)
+    said = None if findings is None else {each.label: each.status for each in findings}
     tried = TriedOut(
         sampling_rate_hz=recording.sampling_rate_hz,
         samples=recording.samples.shape[1],
@@ -145,7 +146,7 @@ def _content(given: Given, put: Put, row: Trial | None) -> bytes:
         readings=put.readings,
         model=put.model,
         windows=answer["windows"] if answer is not None else None,
-        labels=beside(answer, machine) if answer is not None else [],
+        labels=beside(answer, said) if answer is not None else [],
         problem=problem_details(why) if why is not None else None,
     )
     return tried.model_dump_json().encode()

@@ -14,13 +14,18 @@ class FrameError(ValueError):
     """The bytes that were read, or were to be written, are not a frame."""
 
 
-def write_frame(stream: IO[bytes], header: dict[str, Any], body: bytes | memoryview = b"") -> None:
-    """Write one message. Raises `FrameError`, before a byte is written, where it is longer than the reader accepts."""
+def write_frame(stream: IO[bytes], header: dict[str, Any], *body: bytes | memoryview) -> None:
+    """Write one message; its body is given in parts.
+
+    Raises `FrameError`, before a byte is written, where it is longer than the reader accepts.
+    """
     text = json.dumps(header, allow_nan=False).encode()
-    for part, limit in ((text, MAX_HEADER_BYTES), (body, MAX_BODY_BYTES)):
-        _check(len(part), limit)
-    stream.write(_LENGTH.pack(len(text)) + text + _LENGTH.pack(len(body)))
-    stream.write(body)
+    length = sum(memoryview(part).nbytes for part in body)
+    _check(len(text), MAX_HEADER_BYTES)
+    _check(length, MAX_BODY_BYTES)
+    stream.write(_LENGTH.pack(len(text)) + text + _LENGTH.pack(length))
+    for part in body:
+        stream.write(part)
     stream.flush()
 
 
@@ -51,10 +56,12 @@ def _check(length: int, limit: int) -> None:
 
 
 def _exactly(stream: IO[bytes], length: int) -> bytes:
-    content = bytearray()
-    while len(content) < length:  # a pipe may return less than was asked for
-        piece = stream.read(length - len(content))
+    pieces: list[bytes] = []
+    missing = length
+    while missing:  # a pipe may return less than was asked for
+        piece = stream.read(missing)
         if not piece:
             raise EOFError
-        content += piece
-    return bytes(content)
+        pieces.append(piece)
+        missing -= len(piece)
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

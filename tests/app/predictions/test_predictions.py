@@ -185,6 +185,41 @@ def test_a_question_whose_worker_died_is_taken_up_again(
         assert claim_one(session, lease_s=60) is not None
 
 
+def test_questions_are_claimed_together_and_one_that_was_claimed_before_alone(
+    client: httpx.Client, database: Database, ecg_ids: list[str]
+) -> None:
+    prefer = {"Prefer": "respond-async"}
+    asked = [
+        client.post("/v1/predictions", json={"ecg_id": ecg_id}, headers=prefer).json()["id"]
+        for ecg_id in (*ecg_ids, *ecg_ids)
+    ]
+
+    def claim(most: int, lease_s: float = -1, **given: Any) -> list[str]:
+        with database.begin() as session:
+            return [str(each.id) for each in queries.claim(session, Prediction, lease_s, most, **given)]
+
+    assert claim(16, models=[uuid.uuid4()]) == []
+    assert claim(2) == asked[:2]  # their lease is over at once
+    assert claim(16) == asked[:1]
+    assert claim(16, max_attempts=1) == asked[2:]
+    assert claim(16, max_attempts=2) == asked[1:2]
+    assert claim(16, max_attempts=3, lease_s=60) == asked[:1]
+
+
+def test_an_answer_that_comes_after_the_end_changes_nothing(
+    client: httpx.Client, database: Database, ecg_ids: list[str]
+) -> None:
+    prefer = {"Prefer": "respond-async"}
+    put = [client.post("/v1/predictions", json={"ecg_id": each}, headers=prefer).json()["id"] for each in ecg_ids]
+    with database.begin() as session:
+        first, second = queries.claim(session, Prediction, 60, most=2)
+        queries.fail(session, first, {"code": "timeout", "detail": "nobody waits"})
+        answer = {"windows": 1, "labels": []}
+        queries.end(session, [queries.Ended(each, answer=answer) for each in (first, second)])
+    states = [client.get(f"/v1/predictions/{each}").json()["state"] for each in put]
+    assert states == ["failed", "answered"]
+
+
 def test_a_question_that_ends_its_workers_fails_in_the_end(
     client: httpx.Client, database: Database, settings: Settings, ecg_ids: list[str]
 ) -> None:
