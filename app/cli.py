@@ -11,7 +11,7 @@ import typer
 from pydantic import ValidationError
 from sqlalchemy.exc import OperationalError
 
-from app.commands import archive, bundles, datasets, erase, exports, imports, library, people, running, sites
+from app.commands import archive, bundles, datasets, erase, exports, imports, library, models, people, running, sites
 from app.commands.shared import say, show
 from app.settings import ENV_FILE, PREFIX, SettingsError
 
@@ -28,6 +28,7 @@ for commands in (
 cli.add_typer(people.users, name="user")
 cli.add_typer(people.keys, name="key")
 cli.add_typer(library.labels, name="labels")
+cli.add_typer(models.models, name="models")
 cli.add_typer(imports.commands, name="import")
 cli.add_typer(erase.commands, name="erase")
 cli.add_typer(sites.sites, name="site")

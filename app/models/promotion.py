@@ -1,7 +1,8 @@
 """Promotion: a model answers first, and only then becomes the one that answers.
 
-It is asked about a simulated ECG. The inference worker that takes the question loads the model in a process of its own,
-beside the one that answers (`app.predictions.slot`): until the answer is there, nothing has changed for anybody.
+It is asked about a simulated ECG. Every inference worker is told to load the model in a process of its own, beside the
+one that answers (`app.predictions.slot`): until the answer is there, nothing has changed for anybody. A worker that is
+still loading then leaves the questions to the model to those that have it.
 """
 
 import uuid
@@ -22,6 +23,7 @@ from app.kit.problems import Problem, not_found
 from app.models import queries
 from app.models.schemas import ModelOut
 from app.models.tables import Model
+from app.predictions import queries as predictions
 from app.predictions.answers import problem
 from app.trials import queries as trials
 from app.trials.service import TrialWatchDep
@@ -50,14 +52,21 @@ def put_probe(session: Session, model: Model, actor: str, *, force: bool) -> Pro
     """Store the question. Raises the 409 of a model whose decisions do not stand still, unless it is forced."""
     if not force and (why := unsteady(model)) is not None:
         raise Problem(409, "unsteady_model", f"{why} Promote it with force=true if you want it all the same.")
+    predictions.tell_to_load(session, model.id)
     return Probe(trials.ask(session, model.id, _ecg()).id, model.id, actor, force)
 
 
 def unsteady(model: Model) -> str | None:
-    """Return in words how a model's decisions change with small changes of an ECG; None where they stay, or unknown."""
+    """Return in words how a model's decisions change with small changes of an ECG, or that nobody knows.
+
+    None where they stay.
+    """
     given = model.manifest.get("stability")
     if given is None:
-        return None
+        return (
+            "It is not known whether this model's decisions stay the same when an ECG is changed a little; "
+            "`overread models stability BUNDLE RECORDS` measures it before a bundle is registered."
+        )
     stability = Stability.model_validate(given)
     change, share = min(stability.identical.items(), key=lambda each: each[1])
     if share >= LEAST_IDENTICAL:

@@ -15,7 +15,7 @@ from app.kit.database import Json
 from app.predictions.tables import Prediction, Question
 
 CHANNEL = "overread_predictions"
-"""Where inference workers hear that there are questions."""
+"""Where inference workers hear that there are questions, or, by its id, of a model that they shall load."""
 ENDED = "overread_answers"
 """Where the service hears the id of a question that has ended."""
 
@@ -49,6 +49,11 @@ _ASK = text(
 def wake(session: Session) -> None:
     """Notify inference workers of a question when it is committed."""
     session.execute(text(f"NOTIFY {CHANNEL}"))
+
+
+def tell_to_load(session: Session, model_id: uuid.UUID) -> None:
+    """Let all inference workers load a model, when this is committed: it is about to be asked."""
+    session.execute(text("SELECT pg_notify(:channel, :model)"), {"channel": CHANNEL, "model": str(model_id)})
 
 
 def by_id(session: Session, prediction_id: uuid.UUID) -> Prediction | None:

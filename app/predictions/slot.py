@@ -3,7 +3,7 @@
 import threading
 import uuid
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -57,6 +57,7 @@ class Slot:
         self._child, self._folders = child, folders
         self._paths: dict[uuid.UUID, Path] = {}  # of the models that were asked
         self._loader: threading.Thread | None = None
+        self._loaded_it = threading.Event()  # or could not
         self._ready: WarmChild | None = None
 
     def known(self) -> list[uuid.UUID] | None:
@@ -72,28 +73,51 @@ class Slot:
         """Ask the child."""
         self._ask(self._child, put, answered)
 
+    def warm(self, model_id: uuid.UUID) -> None:
+        """Load a model where none is loaded, before anything is asked. What goes wrong is found by who asks it."""
+        if not self._loaded():
+            with suppress(ObjectFault, StoreUnavailable, ChildDied):
+                self._load_into(self._child, model_id)
+
     def load_and_ask(self, put: Sequence[Put], answered: Answered, over: Callable[[], None]) -> None:
         """Let a second child load the model of these questions and answer them, in a thread that calls `over` last."""
+        self._begin(put[0].asked.model_id, lambda candidate: self._ask(candidate, put, answered), over)
+
+    def load(self, model_id: uuid.UUID, over: Callable[[], None]) -> None:
+        """Let a second child load a model that is about to be asked, unless it is known, or another is being loaded."""
+        self._settle()
+        if self._loader is None and model_id not in self._loaded():
+            self._begin(model_id, lambda candidate: self._load_into(candidate, model_id), over)
+
+    def _begin(self, model_id: uuid.UUID, use: Callable[[WarmChild], None], over: Callable[[], None]) -> None:
+        """Start a second child, which takes over from the first once `use` has made it load the model."""
         assert self._loader is None
-        candidate, before = self._child.another(), [self._paths[model_id] for model_id in self._loaded()]
+        candidate, before = self._child.another(), [self._paths[each] for each in self._loaded()]
 
         def load() -> None:
             try:
                 candidate.start()
-                self._ask(candidate, put, answered)
-                path = self._paths.get(put[0].asked.model_id)
+                use(candidate)
+                path = self._paths.get(model_id)
                 if path in candidate.loaded:
                     candidate.load([*before[-2:], path], timeout_s=ANSWER_WITHIN_S)
                     self._ready = candidate
-            except ChildDied as died:
-                log.warning("model_not_taken_over", why=str(died))
+            except (ChildDied, ObjectFault, StoreUnavailable) as error:
+                log.warning("model_not_taken_over", why=str(error))
             finally:
                 if self._ready is None:
                     candidate.end()
+                self._loaded_it.set()
                 over()
 
+        self._loaded_it.clear()
         self._loader = threading.Thread(target=load, name="model-loader", daemon=True)
         self._loader.start()
+
+    def _load_into(self, child: WarmChild, model_id: uuid.UUID) -> None:
+        with self._folders.opened("models", model_id) as bundle:
+            self._paths[model_id] = bundle
+            child.load([bundle], timeout_s=ANSWER_WITHIN_S)
 
     def close(self) -> None:
         """Wait for the second child."""
@@ -103,8 +127,9 @@ class Slot:
 
     def _settle(self) -> None:
         """Replace the child by the second one, if that is ready."""
-        if self._loader is None or self._loader.is_alive():
+        if self._loader is None or not self._loaded_it.is_set():
             return
+        self._loader.join()
         self._loader = None
         if self._ready is not None:
             self._child.take_over(self._ready)

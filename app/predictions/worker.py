@@ -6,6 +6,7 @@ Questions that wait are taken together, up to `MOST_AT_ONCE`, and answered toget
 import signal
 import threading
 import time
+import uuid
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -23,6 +24,7 @@ from app.ecgs.tables import Ecg
 from app.kit.database import CONNECTING, TRANSIENT, Database
 from app.kit.folders import open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
+from app.models import queries as models
 from app.predictions import queries
 from app.predictions.child import Reply, WarmChild
 from app.predictions.leases import LEASE_S, Leases, Sometimes
@@ -99,10 +101,20 @@ def _listen(desk: Desk, stopping: threading.Event) -> None:
     url = desk.database.url.replace("postgresql+psycopg://", "postgresql://", 1)
     with psycopg.connect(url, autocommit=True, **CONNECTING) as listening:
         listening.execute(f"LISTEN {queries.CHANNEL}")
+        _warm(desk)
         while not stopping.is_set():
             if answer_some(desk) < MOST_AT_ONCE:  # then there were no more, and each that came since was announced
-                for _ in listening.notifies(timeout=LOOK_S, stop_after=1):
-                    pass
+                for announced in listening.notifies(timeout=LOOK_S, stop_after=1):
+                    if announced.payload:
+                        desk.slot.load(uuid.UUID(announced.payload), partial(_loaded, desk.database))
+
+
+def _warm(desk: Desk) -> None:
+    """Load the model that answers, unless others are loaded already: another worker may answer meanwhile."""
+    with desk.database.begin() as session:
+        model = models.answering(session)
+    if model is not None:
+        desk.slot.warm(model.id)
 
 
 def answer_some(desk: Desk) -> int:
@@ -124,9 +136,10 @@ def answer_some(desk: Desk) -> int:
         if others := [each for each in put if each not in known]:
             first = [each for each in others if each.asked.model_id == others[0].asked.model_id]
             _give_back(desk.database, [each.asked for each in others if each not in first])
-            held = ExitStack()
-            held.enter_context(desk.leases.held([each.asked for each in first]))
-            desk.slot.load_and_ask(first, partial(_end, desk), partial(_loaded, desk.database, held))
+            over = ExitStack()
+            over.callback(_loaded, desk.database)
+            over.enter_context(desk.leases.held([each.asked for each in first]))
+            desk.slot.load_and_ask(first, partial(_end, desk), over.close)
         if known:
             desk.slot.ask(known, partial(_end, desk))
     return len(asked)
@@ -220,9 +233,8 @@ def _give_back(database: Database, asked: Sequence[AskedAbout]) -> None:
         _write(database, write)
 
 
-def _loaded(database: Database, held: ExitStack) -> None:
+def _loaded(database: Database) -> None:
     """Let the worker look for the questions to the model that was loaded."""
-    held.close()
     _write(database, queries.wake)
 
 

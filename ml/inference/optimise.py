@@ -24,17 +24,18 @@ OBSERVED, CHOSEN_ON = 256, 4_000
 """Windows: of the train split for the ranges, and at most of the validation split for the operating points."""
 
 
-def optimise(folder: Path, store: Store) -> Integers | None:
+def optimise(folder: Path, store: Store, *, force: bool = False) -> Integers | None:
     """Add the network in integers to a bundle, with the dataset it was trained on. The folder is replaced.
 
-    Returns what was measured; nothing was added where `auroc` is further than `MOST_CHANGE` from `float_auroc`. None
-    for a network that is no ResNet of ours, or where the validation split shows nothing.
+    Returns what was measured, or what the bundle has already; nothing was added where `auroc` is further than
+    `MOST_CHANGE` from `float_auroc`, unless it is forced. None for a network that is no ResNet of ours, or where the
+    validation split shows nothing.
     """
     manifest = read_manifest(folder)
     if manifest.own_encoder is not None or manifest.integers is not None:
         return manifest.integers
     found = _measured(folder, manifest, store)
-    if found is not None and takes(found):
+    if found is not None and (force or takes(found)):
         amend(folder, {"integers": found.model_dump()}, lambda complete: rewritten(folder, complete))
     return found
 

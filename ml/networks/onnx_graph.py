@@ -41,6 +41,13 @@ def session(network: EcgNetwork, samples: int, ranges: Mapping[str, Range] | Non
     return Session(graph.finish(samples, [LOGITS]))
 
 
+def activations(network: EcgNetwork) -> set[str]:
+    """Return the names of the tensors that need a range. The network may be without weights."""
+    outline = _Outline(None)
+    _encoder(outline, network)
+    return outline.observed
+
+
 def observe(network: EcgNetwork, windows: Iterable[NDArray[np.float32]]) -> dict[str, Range]:
     """Return the range of each activation over some windows, (12, samples) each, computed in float32."""
     session: Session | None = None
@@ -173,8 +180,21 @@ class Graph:
         return text
 
 
+class _Outline(Graph):
+    """A graph of which only the names are wanted."""
+
+    def convolution(self, given: str, name: str, conv: nn.Conv1d, normal: nn.BatchNorm1d) -> str:
+        return name
+
+
 def write_network(graph: Graph, network: EcgNetwork, output: str = LOGITS) -> None:
     """Write encoder, mean over time, and head. The head stays in float32: it costs nothing, and decides."""
+    at = _encoder(graph, network)
+    at = graph.node("Flatten", [graph.node("GlobalAveragePool", [at], "means")], "features")
+    _head(graph, at, network.head, output)
+
+
+def _encoder(graph: Graph, network: EcgNetwork) -> str:
     encoder = network.encoder
     assert isinstance(encoder, nn.Sequential)
     stem, normal, _, pool, *blocks = encoder
@@ -186,8 +206,7 @@ def write_network(graph: Graph, network: EcgNetwork, output: str = LOGITS) -> No
     for number, block in enumerate(blocks):
         assert isinstance(block, Bottleneck)
         at = _bottleneck(graph, at, f"block{number}", block)
-    at = graph.node("Flatten", [graph.node("GlobalAveragePool", [at], "means")], "features")
-    _head(graph, at, network.head, output)
+    return at
 
 
 def _bottleneck(graph: Graph, given: str, name: str, block: Bottleneck) -> str:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from ml.archives import Entry, Rejected
 from ml.archives.files import records_below
 from ml.archives.kind import BadArchive
-from ml.formats import FORMATS, Unreadable
+from ml.formats import FORMATS, EcgFile, Unreadable
 from ml.formats.disk import RecordOnDisk, record_at, record_named
 from ml.formats.recording import Reason
 from ml.rules.reader import RuleReading, read
@@ -22,6 +22,13 @@ class ReadRecord(NamedTuple):
     reading: RuleReading
 
 
+class OnDisk(NamedTuple):
+    """A record's name, and what its files hold."""
+
+    name: str
+    file: EcgFile
+
+
 class NotRead(NamedTuple):
     """What is no record that can be taken apart, and why."""
 
@@ -34,6 +41,16 @@ def read_paths(paths: Iterable[Path], *, sex: Sex = "unknown", cut: Cut = "textb
 
     `sex` is the patients', where their files do not say it.
     """
+    for found in recordings(paths):
+        if isinstance(found, NotRead):
+            yield found
+        else:
+            reading = read(found.file.recording, sex=found.file.facts.sex or sex, cut=cut)
+            yield ReadRecord(found.name, reading)
+
+
+def recordings(paths: Iterable[Path]) -> Iterator[OnDisk | NotRead]:
+    """Yield each record once: a path is any file of one, or a folder with everything below it."""
     answered: set[Path] = set()  # main files: `r.hea r.dat` names one record twice
     for path in paths:
         try:
@@ -46,7 +63,7 @@ def read_paths(paths: Iterable[Path], *, sex: Sex = "unknown", cut: Cut = "textb
                 yield record
             elif record.main not in answered:
                 answered.add(record.main)
-                yield _read(record, sex, cut)
+                yield _read(record)
 
 
 def _records(path: Path) -> Iterator[RecordOnDisk | NotRead]:
@@ -65,14 +82,13 @@ def _records(path: Path) -> Iterator[RecordOnDisk | NotRead]:
             yield record
 
 
-def _read(record: RecordOnDisk, sex: Sex, cut: Cut) -> ReadRecord | NotRead:
+def _read(record: RecordOnDisk) -> OnDisk | NotRead:
     try:
-        file = record.read()
+        return OnDisk(record.main.stem, record.read())
     except Unreadable as error:
         return NotRead(str(record.main), _because(error.reasons))
     except OSError as error:
         return NotRead(str(record.main), error.strerror or type(error).__name__)
-    return ReadRecord(record.main.stem, read(file.recording, sex=file.facts.sex or sex, cut=cut))
 
 
 def _because(reasons: Iterable[Reason]) -> str:

@@ -3,6 +3,7 @@
 import io
 import tarfile
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -138,6 +139,10 @@ def test_without_an_inference_worker_nothing_is_promoted(
 def test_a_model_whose_decisions_do_not_stand_still_is_promoted_by_force_alone(
     client: httpx.Client, settings: Settings, ecg_id: str, another: Callable[..., str]
 ) -> None:
+    unknown = another(2, stability=None)
+    refused = client.post(f"/v1/models/{unknown}/promote")
+    assert (refused.status_code, refused.json()["type"]) == (409, "/problems/unsteady_model")
+    assert "overread models stability" in refused.json()["detail"]
     steady = another(stability=stability(LEAST_IDENTICAL))
     unsteady = another(1, stability=stability(LEAST_IDENTICAL - 0.001))
     refused = client.post(f"/v1/models/{unsteady}/promote")
@@ -149,3 +154,26 @@ def test_a_model_whose_decisions_do_not_stand_still_is_promoted_by_force_alone(
             assert answer.status_code == 200, answer.text
     assert promoted(client) == [unsteady]
     assert audited(client) == [{"promoted": unsteady, "forced": True}, {"promoted": steady}]
+
+
+@pytest.mark.slow
+@pytest.mark.usefixtures("ecg_id")
+def test_every_inference_worker_has_loaded_a_model_when_it_is_asked(
+    client: httpx.Client, settings: Settings, another: Callable[..., str]
+) -> None:
+    model_id = another()
+    starter = client.get("/v1/models").json()["items"][-1]["id"]
+
+    def wait_until_loaded(wanted: str) -> None:
+        for _ in range(1200):
+            if all(wanted in {path.name for path in child.loaded} for child in workers):
+                return
+            time.sleep(0.1)
+        raise AssertionError(f"not every worker has loaded {wanted}: {[child.loaded for child in workers]}")
+
+    with inferring(settings) as first, inferring(settings) as second:
+        workers = (first, second)
+        wait_until_loaded(starter)  # nobody has asked anything
+        assert client.post(f"/v1/models/{model_id}/promote").status_code == 200
+        wait_until_loaded(model_id)
+        assert all(starter in {path.name for path in child.loaded} for child in workers)

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from ml.bundles.bundle import Integers, InvalidBundle, amend, read_manifest
+from ml.bundles.check import check
 from ml.corpus.store import Store
 from ml.evaluation.calibration import operating_point
 from ml.inference.optimise import MOST_CHANGE, optimise, takes
@@ -73,3 +74,34 @@ def test_what_does_not_fit_the_network_is_refused(floats, bundle_folder, change)
         given["labels"] = given["labels"][:1]
     with pytest.raises(ValueError, match=r"zero|labels"):
         amend(floats, {"integers": given}, lambda complete: {})
+
+
+@pytest.mark.parametrize(
+    ("change", "why"),
+    [
+        (lambda ranges: ranges, None),
+        (lambda ranges: {name: each for name, each in ranges.items() if name != "stem"}, "tensors: stem"),
+        (lambda ranges: {**ranges, "block9": (0.0, 1.0)}, "tensors: block9"),
+        (lambda ranges: {**ranges, "window": (0.0, 0.0)}, "no window"),
+        (lambda ranges: {**ranges, "stem": (-3e38, 3e38)}, "range of stem"),
+    ],
+)
+def test_ranges_are_checked_before_a_bundle_is_registered(floats, bundle_folder, change, why):
+    integers = read_manifest(bundle_folder).integers.model_dump()
+    integers["ranges"] = change(integers["ranges"])
+    amend(floats, {"integers": integers}, lambda complete: {})
+    if why is None:
+        check(floats)
+        return
+    with pytest.raises(InvalidBundle, match=f"integers: .*{why}"):
+        check(floats)
+
+
+def test_a_network_without_a_graph_has_no_ranges(bundle_folder, tmp_path):
+    copy = tmp_path / "bundle"
+    shutil.copytree(BUNDLE, copy)
+    labels = [label.model_dump() for label in read_manifest(BUNDLE).labels]
+    integers = {**read_manifest(bundle_folder).integers.model_dump(), "labels": labels}
+    amend(copy, {"integers": integers}, lambda complete: {})
+    with pytest.raises(InvalidBundle, match="not computed in integers"):
+        check(copy)

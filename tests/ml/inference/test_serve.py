@@ -1,12 +1,15 @@
 import io
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
 import torch
 
+from ml.bundles.bundle import amend, read_manifest
 from ml.inference import serve as module
 from ml.inference.predictor import Predictor
 from ml.inference.serve import Bundles, serve
@@ -66,6 +69,25 @@ def test_a_bad_question_has_its_reason_and_the_others_are_answered(bundle_folder
     codes = [reply["error"]["code"] if "error" in reply else "answer" for reply in replies]
     assert codes == ["unusable", "bundle_damaged", *["failed"] * 5, "answer"]
     assert replies[0]["error"]["reasons"][0]["code"] == "too_short"
+
+
+def test_a_damaged_graph_fails_its_own_question(bundle_folder, signal, tmp_path):
+    def with_ranges(name, change):
+        copy = tmp_path / name
+        shutil.copytree(bundle_folder, copy)
+        integers = read_manifest(copy).integers.model_dump()
+        amend(copy, {"integers": {**integers, "ranges": change(integers["ranges"])}}, lambda complete: {})
+        return {"bundle": str(copy), "sampling_rate_hz": 500}
+
+    incomplete = with_ranges("incomplete", lambda ranges: {"stem": ranges["stem"]})
+    foreign = with_ranges("foreign", lambda ranges: {**ranges, "other": (0.0, 1.0)})
+    torn = with_ranges("torn", lambda ranges: ranges)
+    manifest = Path(torn["bundle"]) / "bundle.json"
+    manifest.write_bytes(manifest.read_bytes()[:-100])
+    good = {"bundle": str(bundle_folder), "sampling_rate_hz": 500}
+    replies = ask(*((each, npy(signal)) for each in (incomplete, good, foreign, torn, good)))
+    codes = [reply["error"]["code"] if "error" in reply else "answer" for reply in replies]
+    assert codes == ["bundle_damaged", "answer", "bundle_damaged", "bundle_damaged", "answer"]
 
 
 def test_a_device_that_is_lost_ends_the_child_after_its_answer(bundle_folder, signal, monkeypatch):
