@@ -122,15 +122,15 @@ def _atria(heart: Heart, time: Signal, rng: np.random.Generator, difficulty: flo
     if heart.rhythm not in ("afib", "aflutter"):
         return np.zeros((3, len(time))), 1 / rate_hz
     loose = 1 - heart.organised
-    size = float(np.exp(rng.normal(-0.2, 0.4) * difficulty))
+    size = float(np.exp(rng.normal(-0.15, 0.35) * difficulty))
     drift = np.cumsum(rng.standard_normal(len(time))) * 0.006 * loose
     phase = (time * rate_hz + drift + rng.uniform()) % 1
     saw = np.where(phase < 0.7, phase / 0.7, (1 - phase) / 0.3) - 0.5
-    waves = np.outer(np.array([0.02, -0.24, -0.12]) * 0.8 * size * heart.organised, saw)
+    waves = np.outer(np.array([0.02, -0.24, -0.12]) * size * heart.organised, saw)
     for _ in range(4):
         wobble = np.cumsum(rng.standard_normal(len(time))) * 0.01
-        wave = np.sin(2 * np.pi * rng.uniform(4.5, 8) * time + wobble + rng.uniform(0, 6))
-        waves += np.outer(rng.normal(0, [0.02, 0.03, 0.04]) * size * loose, wave)
+        wave = np.sin(2 * np.pi * rng.uniform(5.5, 9) * time + wobble + rng.uniform(0, 6))
+        waves += np.outer(rng.normal(0, [0.025, 0.04, 0.05]) * size * loose, wave)
     return waves, 1 / rate_hz
 
 

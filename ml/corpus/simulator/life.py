@@ -85,7 +85,7 @@ def heart(prevalence: Mapping[str, float], rng: np.random.Generator, difficulty:
     """Return a heart of a population in which labels are about as common as asked for."""
     true = _true_labels(prevalence, rng)
     flutter, rhythm = "aflutter" in true, _rhythm(true)
-    near = rng.beta(1.2, 1.4 if flutter else 3.5)  # flutter is often less clear than fibrillation
+    near = rng.beta(1.2, 2.0 if flutter else 3.5)  # flutter is often less clear than fibrillation
     away = (1 - ORGANISED) * (1 - difficulty * near)
     return Heart(
         rhythm=rhythm,
@@ -105,7 +105,7 @@ def read_by_an_expert(of: Heart, rng: np.random.Generator, difficulty: float) ->
         doubt = 0.3 + 0.7 * min(of.strength[label] / BORDER, 1.0)  # where there is nothing, there is less to doubt
         if of.strength[label] + difficulty * trait.scatter * doubt * rng.standard_normal() > BORDER:
             labels.add(label)
-    organised = of.organised + difficulty * 0.2 * rng.standard_normal()
+    organised = of.organised + difficulty * 0.18 * rng.standard_normal()
     if of.rhythm in ("afib", "aflutter"):
         labels.add("aflutter" if organised > ORGANISED else "afib")
     elif of.rhythm == "sinus_rhythm":
