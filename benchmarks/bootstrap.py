@@ -12,6 +12,7 @@ import time
 import numpy as np
 from sklearn.metrics import average_precision_score, roc_auc_score
 
+from benchmarks import figures
 from ml.evaluation.bootstrap import bootstrap
 from ml.evaluation.draws import Drawn, Patients
 from ml.evaluation.metrics import Bools, Floats
@@ -56,6 +57,7 @@ def main() -> None:
     parser.add_argument("--draws", type=int, default=1000)
     parser.add_argument("--small-ecgs", type=int, default=20_000)
     parser.add_argument("--small-draws", type=int, default=20)
+    figures.add_argument(parser)
     options = parser.parse_args()
     devices = ["cpu", *_gpus()]
     print(f"{len(os.sched_getaffinity(0))} cores; {len(SHARES)} labels; AUROC and AUPRC of every label in every draw")
@@ -70,6 +72,8 @@ def main() -> None:
         seconds, _, drawn = timed(rows, options.small_draws, device, curves=False)
         apart = max(float(np.abs(a - b).max()) for a, b in zip(expected, drawn, strict=False) if b is not None)
         print(f"  {device:<22}  {seconds:8.2f} s  {loop / seconds:6.0f} x   largest difference {apart:.1e}")
+        sizes = {"ecgs": options.small_ecgs, "draws": options.small_draws}
+        figures.keep(options, device=device, **sizes, seconds=round(seconds, 3), loop_s=round(loop, 3), apart=apart)
         if apart > 1e-6:
             sys.exit("the figures differ by more than 1e-6")
 
@@ -78,6 +82,8 @@ def main() -> None:
     for device in devices:
         for curves in (False, True):
             seconds, worked, _ = timed(rows, options.draws, device, curves)
+            sizes = {"ecgs": options.ecgs, "draws": options.draws, "curves": curves}
+            figures.keep(options, device=device, **sizes, seconds=round(seconds, 3))
             name = device + (", with ROC and PR curves" if curves else "")
             print(f"  {name:<30}  {seconds:8.2f} s  ({worked:.1f} s of processor time)")
     share = options.ecgs * options.draws / (options.small_ecgs * options.small_draws)

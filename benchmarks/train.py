@@ -2,6 +2,7 @@
 
     python -m benchmarks.train                    # what this machine has: its GPU, else its CPU
     python -m benchmarks.train --presets laptop test --seconds 10
+    python -m benchmarks.train --layouts 9        # on a CPU: images of height 1, bf16, and both beside neither
 
 On a GPU it also measures the card's bf16 matrix peak and says which share of it the encoder reaches (three times the
 forward pass's operations a window: forward, and backward with respect to inputs and weights). The plain loop is what a
@@ -25,17 +26,21 @@ import torch
 from torch.utils.data import DataLoader, Dataset
 from torch.utils.flop_counter import FlopCounterMode
 
+from benchmarks import figures
 from ml.corpus.statements import Statement
 from ml.corpus.store import Store, StoreWriter
 from ml.networks.clip import Clip
 from ml.networks.ecg import EcgNetwork
 from ml.networks.resnet1d import PRESETS as NETWORKS
+from ml.networks.resnet1d import image_of
 from ml.paradigms.losses.clip import ClipParadigm
 from ml.paradigms.registry import PARADIGMS
 from ml.processes.read_ahead import read_ahead
 from ml.signals import Preprocessing
 from ml.training.configuration import Config
 from ml.training.loop import Training
+from ml.training.memory import keep_freed_memory
+from ml.training.precision import autocast, has_bf16
 
 LABELS = [(f"label{k}", f"Label {k}") for k in range(13)]
 SAID = [Statement(f"finding number {k} of some length, age undetermined", 1 << (k % 13)) for k in range(60)]
@@ -136,7 +141,7 @@ def text_step(training: Training) -> None:
     assert isinstance(paradigm, ClipParadigm) and isinstance(model, Clip)
     rows = training.train_rows[: training.config.batch_size]
     drawn = paradigm._captions.draw(rows, paradigm.hard_negatives)
-    with training._autocast():
+    with autocast(training.config, training.device):
         model.encode_texts(paradigm._tokens.padded(drawn.texts, training.device)).sum().backward()  # type: ignore[no-untyped-call]
 
 
@@ -178,6 +183,44 @@ def plain(encoder: str, batch: int, store: Path, options: argparse.Namespace) ->
     return batch / median_s(step, options.seconds)
 
 
+def layouts(encoder: str, batch: int, rounds: int) -> dict[str, float]:
+    """Give windows a second of a step on a CPU, by layout and precision, measured in turn."""
+    keep_freed_memory()
+    model = EcgNetwork(NETWORKS[encoder], len(LABELS)).train()
+    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-4)
+    windows, labels = torch.randn(batch, 12, 2500), torch.randint(2, (batch, len(LABELS))).float()
+
+    def step(as_images: bool, half: bool) -> float:
+        began = time.process_time()
+        optimizer.zero_grad(set_to_none=True)
+        with torch.autocast("cpu", torch.bfloat16, enabled=half):
+            features = model.encoder(image_of(windows) if as_images else windows)
+            logits = model.head(features.flatten(2).mean(dim=-1)).float()
+        torch.nn.functional.binary_cross_entropy_with_logits(logits, labels).backward()  # type: ignore[no-untyped-call]
+        optimizer.step()
+        return time.process_time() - began
+
+    kinds = {"plain": (False, False), "channels last": (True, False), "bf16": (False, True), "both": (True, True)}
+    times: dict[str, list[float]] = {name: [] for name in kinds}
+    for round_ in range(rounds + 1):
+        for name, kind in kinds.items():
+            took = step(*kind)
+            times[name] += [took] if round_ else []  # the first does not count
+    return {name: batch / statistics.median(each) for name, each in times.items()}
+
+
+def print_layouts(rounds: int, options: argparse.Namespace) -> None:
+    """Measure and print what layout and precision give on a CPU."""
+    print(
+        f"bf16 in hardware: {'yes' if has_bf16(torch.device('cpu')) else 'no'}; windows/s, {rounds} steps each in turn"
+    )
+    for encoder, batch in CPU_BATCH.items():
+        rates = layouts(encoder, batch, rounds)
+        figures.keep(options, encoder=encoder, batch=batch, **{name: round(rate, 1) for name, rate in rates.items()})
+        said = ", ".join(f"{name} {rate:.0f} ({rate / rates['plain']:.2f} ×)" for name, rate in rates.items())
+        print(f"{encoder:<10}batch {batch}: {said}", flush=True)
+
+
 def forward_operations(encoder: str) -> int:
     """Count multiplications and additions of one window's forward pass."""
     model = EcgNetwork(NETWORKS[encoder], len(LABELS)).eval()
@@ -207,15 +250,22 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["paper", "laptop", "test"])
     parser.add_argument("--paradigms", nargs="+", default=PARADIGMS, choices=PARADIGMS)
     parser.add_argument("--seconds", type=float, default=5.0, help="about how long each figure is measured")
+    parser.add_argument("--layouts", type=int, metavar="STEPS", help="only compare layouts and precisions on a CPU")
+    figures.add_argument(parser)
     options = parser.parse_args()
     gpu = torch.cuda.is_available()
     if not gpu:
         torch.set_num_threads(1)
     where = torch.cuda.get_device_name() if gpu else f"no GPU; {platform.machine()}, one thread, its own time"
     print(f"{where}; torch {torch.__version__}, Python {platform.python_version()}")
+    if options.layouts:
+        torch.set_num_threads(1)
+        print_layouts(options.layouts, options)
+        return
     peak = matrix_peak() if gpu else 0.0
     if gpu:
         print(f"bf16 matrix product: {peak / 1e12:.0f} TFLOP/s")
+        figures.keep(options, what="bf16 matrix product", tflops=round(peak / 1e12, 1))
     with tempfile.TemporaryDirectory() as place:
         store = make_store(Path(place) / "store", 4096 if gpu else 512)
         print(f"{'preset':<8}{'paradigm':<15}{'windows/s':>10}{'text':>7}{'of peak':>9}")
@@ -228,10 +278,16 @@ def main() -> None:
                 passes = 3 * operations * (3 if paradigm == "self_training" else 1)  # three views a labelled window
                 reached = f"{100 * passes * rates[paradigm] / peak:.0f} %" if peak else ""
                 print(f"{preset:<8}{paradigm:<15}{rates[paradigm]:>10.0f}{share:>7}{reached:>9}", flush=True)
-            batch = 512 if gpu else CPU_BATCH[encoder]
-            print(f"{preset:<8}{'plain loop':<15}{plain(encoder, batch, store, options):>10.0f}")
-            print(
-                f"{preset:<8}one window: {one_window_ms(encoder, 1):.1f} ms, {operations / 1e9:.2f} GFLOP", flush=True
+                shares = {
+                    "text_share": round(text, 3),
+                    "of_peak": round(passes * rates[paradigm] / peak, 4) if peak else 0,
+                }
+                figures.keep(options, preset=preset, what=paradigm, windows_s=round(rates[paradigm], 1), **shares)
+            rate, ms = plain(encoder, 512 if gpu else CPU_BATCH[encoder], store, options), one_window_ms(encoder, 1)
+            print(f"{preset:<8}{'plain loop':<15}{rate:>10.0f}")
+            print(f"{preset:<8}one window: {ms:.1f} ms, {operations / 1e9:.2f} GFLOP", flush=True)
+            figures.keep(
+                options, preset=preset, what="plain loop", windows_s=round(rate, 1), one_window_ms=round(ms, 2)
             )
             if encoder == "resnet50" and "supervised" in rates:
                 hours = PAPER_WINDOWS / rates["supervised"] / 3600

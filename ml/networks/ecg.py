@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
-from ml.networks.resnet1d import PRESETS, Architecture, resnet1d
+from ml.networks.resnet1d import PRESETS, Architecture, image_of, resnet1d
 from ml.processes import own_code
 
 SHAPE = (12, 2500)
@@ -56,8 +56,9 @@ class EcgNetwork(nn.Module):
 
     def encode(self, windows: Tensor) -> Tensor:
         """(batch, 12, time) → features (batch, `features`)."""
-        features: Tensor = self.encoder(windows)
-        return features.mean(dim=-1) if features.ndim == 3 else features
+        as_images = windows.device.type == "cpu" and isinstance(self.made_from, Architecture)
+        features: Tensor = self.encoder(image_of(windows) if as_images else windows)
+        return features.flatten(2).mean(dim=-1) if features.ndim > 2 else features
 
     def forward(self, windows: Tensor) -> Tensor:
         """(batch, 12, time) → logits (batch, outputs)."""

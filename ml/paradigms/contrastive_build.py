@@ -37,6 +37,7 @@ def contrastive(inputs: BuildInputs, kind: type[ClipParadigm]) -> Built:
         tokenizer(captions.texts),
         [(tokenizer(each.phrases), each.weights) for each in prompts.values()],
         targets=options.targets,
+        parts=inputs.parts,
         bank=captions.most_frequent(rows, options.bank) if options.targets == "bank" else None,
     )
     part = TextPart(

@@ -46,6 +46,8 @@ class BuildInputs:
         The run folder.
     sections
         The sections that the configuration gives, by name.
+    parts
+        In how many parts a contrastive paradigm encodes a batch (`accumulate`). Others are given one part at a time.
     """
 
     store: "Store"
@@ -58,6 +60,7 @@ class BuildInputs:
     folder: Path
     text_folder: Path | None
     sections: Mapping[str, Section]
+    parts: int = 1
 
     def section(self, kind: type[AnySection]) -> AnySection:
         """Return the configuration's section of this kind, or its defaults."""

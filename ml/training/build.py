@@ -24,6 +24,7 @@ def build(config: Config, store: Store, rows: NDArray[np.int64], folder: Path, *
         freeze_encoder=config.freeze_encoder,
         start=start,
         folder=folder,
+        parts=config.accumulate,
         text_folder=config.text_folder,
         sections=config.sections(allow_own),
     )

@@ -64,6 +64,10 @@ class _Shared(_Sections):
     clip_gradients: Annotated[
         float | None, Field(gt=0, le=1e6, description="Longest gradient, the norm over all weights; unset: any.")
     ] = None
+    ema_decay: Annotated[
+        float | None,
+        Field(gt=0, lt=1, description="A moving average of the weights is measured and saved; unset: none."),
+    ] = None
     weight_decay: Annotated[float, Field(ge=0, le=1)] = 1e-4
     patience: Annotated[int, Field(ge=1, le=1_000_000, description="Epochs without a better macro AUPRC.")] = 10
     seed: Annotated[int, Field(ge=0, lt=2**31)] = 0
@@ -77,7 +81,9 @@ class _Shared(_Sections):
     freeze_encoder: Annotated[
         bool, Field(description="Train only the linear head; without start_from on a random encoder.")
     ] = False
-    precision: Annotated[Literal["auto", "fp32", "bf16"], Field(description="auto: bf16 on a GPU.")] = "auto"
+    precision: Annotated[
+        Literal["auto", "fp32", "bf16"], Field(description="auto: bf16 where the hardware has it.")
+    ] = "auto"
     checkpoint_steps: Annotated[int, Field(ge=1, description="Steps between two checkpoints.")] = 1000
 
     def section(self, kind: type[AnySection]) -> AnySection:

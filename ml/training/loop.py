@@ -15,29 +15,32 @@ from torch import Tensor
 from torch.nn.parallel import DistributedDataParallel
 
 from ml.bundles import bundle, card, patients
-from ml.bundles.network import describe_encoder
+from ml.bundles.network import describe_encoder, encoder_of
 from ml.corpus.choice import labelled_rows
 from ml.corpus.facts import facts
 from ml.corpus.store import Store
 from ml.evaluation.calibration import operating_point
 from ml.evaluation.metrics import NotFinite, macro_auprc
 from ml.evaluation.report import metrics_of, scored_with, without_curves
-from ml.inference.optimise import optimise
-from ml.inference.stability import add_stability, recordings_in
 from ml.paradigms.paradigm import Batch, Labels, Outcome
 from ml.processes import distributed
 from ml.processes.events import Events
 from ml.processes.read_ahead import read_ahead
-from ml.processes.run_folder import RECORDINGS, alone_in, json_safe
+from ml.processes.run_folder import alone_in, json_safe
 from ml.training import checkpoint
+from ml.training.average import Average
 from ml.training.build import build
 from ml.training.configuration import ALLOW_OWN, Config
 from ml.training.epoch_sums import Sums
 from ml.training.feed import Windows
+from ml.training.finish import measure_whole, seen_patients
 from ml.training.memory import keep_freed_memory
-from ml.training.objective import choose_device, objective, optimizer, same_statistics
+from ml.training.objective import choose_device, gradient_norm, objective, optimizer, same_statistics
 from ml.training.pace import Pace
+from ml.training.precision import autocast
 from ml.training.schedule import Parts, Schedule, Unlabelled
+from ml.training.statistics import re_estimate
+from ml.training.step_log import StepLog
 
 __all__ = ["Config", "Training", "run"]
 
@@ -70,9 +73,12 @@ class Training:
         self.windows = Windows(self.store.windows, self.device, config.corpus_on_gpu)
         self.unlabelled = Unlabelled(config, self.store, self.device) if config.unlabelled is not None else None
         self.pace = Pace(config, len(self.train_rows))
-        self.order = Schedule(config, self.train_rows, self.unlabelled)
+        self.definition = config.definition(allow_own)
+        self.order = Schedule(config, self.train_rows, self.unlabelled, whole=self.definition.contrastive)
         self.optimizer = optimizer(self.model, config, self.device)
         self.schedule = torch.optim.lr_scheduler.LambdaLR(self.optimizer, self.pace.rate)
+        self.average = Average(self.model, config.ema_decay) if config.ema_decay is not None else None
+        self.log: StepLog | None = None
         self.step = 0  # of the run, done
         self.sums = Sums()  # of the epoch
         self.history: list[dict[str, Any]] = []
@@ -86,6 +92,8 @@ class Training:
     def run(self) -> dict[str, Any]:
         """Train from the last checkpoint, if there is one, to the end, and write the bundle."""
         self._resume()
+        if not distributed.rank():
+            self.log = StepLog(self.folder, self.step)
         while self.step < self.pace.total and not self._stands_still():
             self._train_epoch()
             self._end_epoch()
@@ -116,26 +124,34 @@ class Training:
     def _step(self, parts: Parts, batches: list[Batch]) -> None:
         """Do one step of the optimiser, with the gradients of all parts of a batch."""
         self.optimizer.zero_grad(set_to_none=True)
+        loss = torch.zeros((), device=self.device)
         for place, (part, batch) in enumerate(zip(parts, batches, strict=True)):
             torch.manual_seed(part.seed)  # random numbers depend on run, step and part only
             share = len(batch.rows) / sum(len(each.rows) for each in parts)
             last = place == len(parts) - 1
-            with self._only_gather_last(last), self._autocast():
+            with self._only_gather_last(last), autocast(self.config, self.device):
                 outcome: Outcome = self.objective(batch)
                 (outcome.loss * share).backward()  # type: ignore[no-untyped-call]
+            loss += outcome.loss.detach().float() * share
             self.sums.add({"loss": outcome.loss, **outcome.logged}, len(batch.rows))
-        if self.config.clip_gradients is not None:
-            torch.nn.utils.clip_grad_norm_(self.model.parameters(), self.config.clip_gradients)
+        norm = gradient_norm(self.model, self.config.clip_gradients)
+        rates = {name: group["lr"] for group in self.optimizer.param_groups for name in group["names"]}
         self.optimizer.step()
         self.schedule.step()
+        if self.average is not None:
+            self.average.add(self.step)
+        if self.log is not None:
+            epoch = self.step // self.pace.epoch + 1
+            self.log.add({"step": self.step + 1, "epoch": epoch, "loss": loss, **rates, "gradient_norm": norm})
 
     def _end_epoch(self) -> None:
         self._finite_loss()
-        same_statistics(self.model)
-        auprc = self._validate()
-        # NaN if no label of the validation split has both classes: then the last epoch is kept
-        if math.isnan(auprc) or auprc > self.best["auprc"]:
-            self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
+        with self.average.in_place() if self.average is not None else contextlib.nullcontext():
+            self._settle_statistics()
+            auprc = self._validate()
+            # NaN if no label of the validation split has both classes: then the last epoch is kept
+            if math.isnan(auprc) or auprc > self.best["auprc"]:
+                self.best = {"auprc": auprc, "epoch": self.epoch, "weights": self._weights()}
         means = self.sums.means([key for key, _ in self.store.labels])
         said = {"train_loss": means.pop("loss"), **means, "validation_macro_auprc": json_safe(auprc)}
         self.sums = Sums()
@@ -143,6 +159,13 @@ class Training:
         self._checkpoint()
         self.events.say("metrics", epoch=self.epoch, **said)
         self._say_progress(f"validation macro AUPRC {auprc:.3f}")
+
+    def _settle_statistics(self) -> None:
+        """Give batch normalisation the statistics that the windows of new ECGs have, the same in all processes."""
+        kept = self.config.freeze_encoder and self.config.start_from is not None
+        if (self.definition.unlabelled or self.average is not None) and not kept:
+            re_estimate(encoder_of(self.model), self.windows.__getitem__, self.train_rows)
+        same_statistics(self.model)
 
     def _finite_loss(self) -> float:
         loss = self.sums.mean()
@@ -182,10 +205,6 @@ class Training:
             self.unlabelled.windows[unlabelled] if self.unlabelled is not None and unlabelled is not None else None,
         )
 
-    def _autocast(self) -> torch.autocast:
-        half = self.config.precision == "bf16" or (self.config.precision == "auto" and _has_bf16(self.device))
-        return torch.autocast(self.device.type, torch.bfloat16, enabled=half)
-
     def _only_gather_last(self, last: bool) -> contextlib.AbstractContextManager[None]:
         """Exchange gradients between processes once for each step, not for each part."""
         if last or not isinstance(self.objective, DistributedDataParallel):
@@ -209,6 +228,8 @@ class Training:
     def _checkpoint(self) -> None:
         if distributed.rank():
             return
+        if self.log is not None:
+            self.log.flush()
         checkpoint.write(
             self.folder,
             {
@@ -220,6 +241,7 @@ class Training:
                 "model": self.model.state_dict(),
                 "optimizer": self.optimizer.state_dict(),
                 "schedule": self.schedule.state_dict(),
+                "average": self.average.state() if self.average is not None else {},
             },
         )
 
@@ -230,6 +252,8 @@ class Training:
         self.model.load_state_dict(state["model"])
         self.optimizer.load_state_dict(state["optimizer"])
         self.schedule.load_state_dict(state["schedule"])
+        if self.average is not None:
+            self.average.load(state["average"])
         self.step, self.best, self.history = state["step"], state["best"], state["history"]
         self.sums.load(state["sums"], self.device)
         self.events.say("resumed", epoch=self.epoch, step=self.step)
@@ -251,11 +275,14 @@ class Training:
         self.windows.leave_device()  # the bootstrap takes gigabytes of it
         if self.unlabelled is not None:
             self.unlabelled.windows.leave_device()
+        read = np.concatenate([self.train_rows, self.validation_rows])  # by training, early stopping and thresholds
+        unlabelled = self.unlabelled.patients if self.unlabelled is not None else set()
+        seen = seen_patients(self.store, read, unlabelled, self.config.start_from)
         metrics = metrics_of(self.store, scored, self.config.hedged, device=str(self.device)) if len(test) else {}
         manifest = bundle.save(
             self.folder / "bundle",
             {
-                "paradigm": self.config.definition(self.allow_own).name,
+                "paradigm": self.definition.name,
                 "preset": self.config.preset,
                 **describe_encoder(self.paradigm.model),
                 "text": self.text,
@@ -276,39 +303,15 @@ class Training:
                 "metrics": without_curves(metrics),
             },
             self.best["weights"],
-            lambda manifest: {**card.files(manifest, metrics), patients.FILE: self._seen_patients().to_bytes()},
+            lambda manifest: {**card.files(manifest, metrics), patients.FILE: seen.to_bytes()},
         )
-        self._finish_bundle()
+        measure_whole(self.folder, self.store, self._say_progress, allow_own=self.allow_own)
         return {"weights_sha256": manifest.weights_sha256, "best_epoch": self.best["epoch"]}
-
-    def _finish_bundle(self) -> None:
-        """Add what is measured on the whole bundle: the network in integers, and how its decisions stand still."""
-        self._say_progress("computing in integers")
-        optimise(self.folder / "bundle", self.store)
-        if (self.folder / RECORDINGS).is_dir():
-            self._say_progress("measuring how its decisions stand still")
-            ecgs = recordings_in(self.folder)
-            add_stability(self.folder / "bundle", ecgs, "of the validation split", allow_own=self.allow_own)
-
-    def _seen_patients(self) -> patients.SeenPatients:
-        """Return the patients of every window that training, early stopping and the choice of thresholds read."""
-        keys = self.store.column("patient")
-        seen = {*keys[self.train_rows].tolist(), *keys[self.validation_rows].tolist()}
-        if self.unlabelled is not None:
-            seen |= self.unlabelled.patients
-        start = self.config.start_from
-        before = patients.read_seen(start, bundle.read_manifest(start)) if start is not None else None
-        return patients.SeenPatients.of_run(seen, before, started=start is not None)
 
     def _say_progress(self, message: str) -> None:
         at = f"epoch {self.epoch}/{self.pace.epochs}"
         fraction = LOOP_SHARE * self.step / self.pace.total
         self.events.say("progress", fraction=fraction, message=f"{at}: {message}")
-
-
-def _has_bf16(device: torch.device) -> bool:
-    """Return whether the device has bf16 in hardware: GPUs since Ampere."""
-    return device.type == "cuda" and torch.cuda.get_device_capability(device) >= (8, 0)
 
 
 @contextlib.contextmanager

@@ -67,10 +67,11 @@ def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.o
     of_text: set[nn.Parameter] = set()
     if isinstance(model, Clip) and config.text_learning_rate is not None:
         of_text = set(model.text.parameters())
+    text = {"lr": config.text_learning_rate, "names": ["text_learning_rate"]}
     groups: list[dict[str, Any]] = [
-        {"params": [each for each in learning if each.ndim and each not in of_text]},
-        {"params": [each for each in learning if not each.ndim], "weight_decay": 0.0},
-        {"params": [each for each in learning if each.ndim and each in of_text], "lr": config.text_learning_rate},
+        {"params": [each for each in learning if each.ndim and each not in of_text], "names": ["learning_rate"]},
+        {"params": [each for each in learning if not each.ndim], "weight_decay": 0.0, "names": []},
+        {"params": [each for each in learning if each.ndim and each in of_text], **text},
     ]
     return torch.optim.AdamW(
         [group for group in groups if group["params"]],
@@ -78,6 +79,15 @@ def optimizer(model: nn.Module, config: Config, device: torch.device) -> torch.o
         weight_decay=config.weight_decay,
         fused=device.type == "cuda",
     )
+
+
+def gradient_norm(model: nn.Module, longest: float | None) -> torch.Tensor:
+    """Return the norm of the gradient over all weights, on the device, and then make it no longer than `longest`."""
+    weights = [each for each in model.parameters() if each.grad is not None]
+    norm = torch.nn.utils.get_total_norm([each.grad for each in weights if each.grad is not None])
+    if longest is not None:
+        torch.nn.utils.clip_grads_with_norm_(weights, longest, norm)
+    return norm
 
 
 def choose_device(config: Config) -> torch.device:

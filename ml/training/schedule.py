@@ -57,10 +57,16 @@ class Unlabelled:
 
 
 class Schedule:
-    """The steps of each epoch, with the rows of this process."""
+    """The steps of each epoch, with the rows of this process.
 
-    def __init__(self, config: Config, rows: NDArray[np.int64], unlabelled: Unlabelled | None) -> None:
+    `whole`: a step has one part, since the paradigm divides it itself.
+    """
+
+    def __init__(
+        self, config: Config, rows: NDArray[np.int64], unlabelled: Unlabelled | None, *, whole: bool = False
+    ) -> None:
         self._config, self._rows, self._unlabelled = config, rows, unlabelled
+        self._most_parts = 1 if whole else config.accumulate
 
     def epoch(self, epoch: int, first: int = 0) -> Iterator[Parts]:
         """Return an epoch's steps, from the `first` one on."""
@@ -75,7 +81,7 @@ class Schedule:
             yield self._parts(rows, unlabelled, epoch * steps + step)
 
     def _parts(self, rows: NDArray[np.int64], unlabelled: NDArray[np.int64] | None, step: int) -> Parts:
-        count = min(self._config.accumulate, len(rows))
+        count = min(self._most_parts, len(rows))
         beside = [None] * count if unlabelled is None else np.array_split(unlabelled, count)
         return [
             Part(part, more, _seed(self._config.seed, step, place, distributed.rank()))

@@ -115,7 +115,7 @@ def make_run(tmp_path: Path, store_folder: Path) -> MakeRun:
     def make(name: str = "run", **overrides: Any) -> Path:
         folder = tmp_path / name
         folder.mkdir()
-        config = {"dataset": str(store_folder), "preset": "tiny", "device": "cpu", "threads": 1}
+        config = {"dataset": str(store_folder), "preset": "tiny", "device": "cpu", "threads": 1, "precision": "fp32"}
         config |= {"epochs": 3, "batch_size": 8, "learning_rate": 3e-3, "seed": 3, **overrides}
         (folder / "config.json").write_text(json.dumps(config))
         return folder

@@ -1,7 +1,7 @@
 """The loss of CLIP and NegCLIP (paper, section 3, Equations 3 and 4)."""
 
 import math
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -11,6 +11,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from ml.networks.clip import Clip, WeightedTokens
+from ml.networks.parts import in_parts
 from ml.networks.text import Tokens
 from ml.paradigms.captions import Captions, DrawnTexts, Pairs
 from ml.paradigms.choices import Targets
@@ -112,6 +113,8 @@ class ClipParadigm:
         embedding.
     bank
         With the targets `bank`: the texts that every batch is compared with.
+    parts
+        In how many parts the ECGs and texts of a batch are encoded. They are compared all together.
     """
 
     hard_negatives = False
@@ -125,10 +128,11 @@ class ClipParadigm:
         *,
         targets: Targets = "diagonal",
         bank: NDArray[np.int64] | None = None,
+        parts: int = 1,
     ) -> None:
         self.model = model
         self._captions, self._tokens, self._prompts = captions, tokens, prompts
-        self._targets, self._bank = targets, bank
+        self._targets, self._bank, self._parts = targets, bank, parts
 
     def loss(self, batch: Batch) -> Outcome:
         """Return the loss of a batch. Windows without a text are left out.
@@ -140,7 +144,8 @@ class ClipParadigm:
             self.model.clamp_temperature()
         drawn, device = self._captions.draw(batch.rows, self.hard_negatives), batch.windows.device
         if len(drawn.places):
-            ecgs = self.model.encode_ecgs(weak(batch.windows[on(device, drawn.places)]))
+            windows = weak(batch.windows[on(device, drawn.places)])
+            ecgs = in_parts(self.model, self.model.encode_ecgs, windows, self._parts)
         else:  # every weight needs a gradient: other processes wait for it
             ecgs = self.model.encode_ecgs(batch.windows[:1])[:0]
         pairs = Pairs.joined(distributed.all_gather_values(drawn.pairs()))
@@ -168,7 +173,7 @@ class ClipParadigm:
     def _with_pairs(self, drawn: DrawnTexts, pairs: Pairs, device: torch.device) -> "_Compared":
         """Return the drawn texts of the pairs of all processes, one a pair."""
         own, wrong = on(device, drawn.own), on(device, drawn.wrong)
-        texts = self.model.encode_texts(self._tokens.padded(drawn.texts if len(drawn.texts) else [0], device))
+        texts = self._encoded(drawn.texts if len(drawn.texts) else [0], device)
         true = self._captions.true(pairs.rows, pairs.own)
         return _Compared(
             distributed.all_gather_rows(texts[own]),
@@ -180,7 +185,7 @@ class ClipParadigm:
     def _with_bank(self, drawn: DrawnTexts, pairs: Pairs, device: torch.device) -> "_Compared":
         """Return the bank with all texts that any process's batch has. Each process encodes them all."""
         numbers = np.unique(np.concatenate([self._bank, self._captions.all_of(pairs.rows), pairs.wrong]))
-        texts = distributed.divide_gradient(self.model.encode_texts(self._tokens.padded(numbers, device)))
+        texts = distributed.divide_gradient(self._encoded(numbers, device))
         true = self._captions.true(pairs.rows, numbers)
         return _Compared(
             texts,
@@ -188,6 +193,10 @@ class ClipParadigm:
             true,
             self._captions.follow(pairs.rows, numbers) & ~true,
         )
+
+    def _encoded(self, numbers: Iterable[int], device: torch.device) -> Tensor:
+        """Return the embeddings of some texts."""
+        return in_parts(self.model, self.model.encode_texts, self._tokens.padded(numbers, device), self._parts)
 
     def logits(self, windows: Tensor) -> Tensor:
         """Return the cosine similarity with each label's prompts, (b, labels), from −1 to 1 (paper, section 5.1)."""

@@ -3,7 +3,7 @@ import torch
 from torch import nn
 
 from ml.networks.ecg import EcgNetwork
-from ml.networks.resnet1d import PRESETS
+from ml.networks.resnet1d import PRESETS, image_of
 
 
 def test_the_paper_s_encoder_is_a_resnet_50():
@@ -45,3 +45,22 @@ def test_every_weight_learns():
     model(torch.randn(4, 12, 500)).square().sum().backward()
     still = [name for name, weight in model.named_parameters() if weight.grad is None or not weight.grad.any()]
     assert still == []
+
+
+def test_images_of_height_1_are_the_same_signals_to_the_network_and_its_gradients():
+    torch.manual_seed(0)
+    model, windows = EcgNetwork(PRESETS["tiny"], outputs=3).double(), torch.randn(4, 12, 600, dtype=torch.float64)
+    image = image_of(windows)
+    assert image.is_contiguous(memory_format=torch.channels_last)
+    found = []
+    for given in (windows, image):
+        model.zero_grad()
+        features = model.encoder(given)
+        features.square().sum().backward()
+        statistics = [each.clone() for name, each in model.named_buffers() if "running" in name]
+        found.append((features.flatten(2), [weight.grad for weight in model.encoder.parameters()], statistics))
+        for part in model.modules():
+            if isinstance(part, nn.BatchNorm1d):
+                part.reset_running_stats()
+    torch.testing.assert_close(*found)
+    assert image_of(windows).shape == (4, 12, 1, 600)

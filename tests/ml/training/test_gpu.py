@@ -18,7 +18,8 @@ pytestmark = [
 def test_every_paradigm_trains_on_a_gpu_and_is_read_on_a_cpu(
     make_run, said, unlabelled_folder, paradigm, corpus_on_gpu
 ):
-    config = {"paradigm": paradigm, "preset": "test", "device": "cuda:0", "corpus_on_gpu": corpus_on_gpu}
+    config = {"paradigm": paradigm, "preset": "test", "device": "cuda:0", "precision": "auto"}
+    config["corpus_on_gpu"] = corpus_on_gpu
     if paradigm == "self_training":
         config["unlabelled"] = str(unlabelled_folder)
     training = Training(make_run(**config), said)

@@ -63,7 +63,10 @@ def test_training_learns_what_can_be_seen_and_says_how(make_run, said):
 
 RUNS = {
     "supervised": {},
-    "self_training": {"paradigm": "self_training", "self_training": {"alpha": 0.6, "batch_size": 6}},
+    "self_training": {
+        **{"paradigm": "self_training", "self_training": {"alpha": 0.6, "batch_size": 6}},
+        **{"ema_decay": 0.9},
+    },
     "negclip": {
         **{"paradigm": "negclip", "preset": "test", "contrastive": {"targets": "sigmoid"}},
         **{"max_steps": 9, "warmup_steps": 3, "text_learning_rate": 1e-3, "clip_gradients": 1.0},
@@ -110,6 +113,9 @@ def test_killed_and_resumed_it_ends_with_the_same_weights(
     before, after = (torch.load(folder / "checkpoint.pt", weights_only=True) for folder in (whole, broken))
     assert_same(before, after)  # the last epoch's, for the best may be older than the kill
     assert_same(weights(whole), weights(broken))
+    lines = [(folder / "steps.jsonl").read_text() for folder in (whole, broken)]
+    assert lines[0] == lines[1]
+    assert [json.loads(line)["step"] for line in lines[0].splitlines()] == list(range(1, before["step"] + 1))
     manifests = [read_manifest(folder / "bundle") for folder in (whole, broken)]
     assert manifests[0].metrics == manifests[1].metrics
     assert manifests[0].labels == manifests[1].labels
@@ -305,6 +311,61 @@ def test_nothing_ends_a_run_before_its_least_steps(make_run, said, monkeypatch):
     monkeypatch.setattr(Training, "_validate", lambda self: next(auprcs))
     run(make_run(epochs=12, patience=1, min_steps=14), said)
     assert len(said.of("metrics")) == 4
+
+
+def test_a_step_s_line_says_loss_rates_and_gradient(make_run, said):
+    training = Training(
+        make_run(paradigm="negclip", preset="test", text_learning_rate=5e-4, epochs=2, accumulate=2), said
+    )
+    training.run()
+    lines = [json.loads(line) for line in (training.folder / "steps.jsonl").read_text().splitlines()]
+    assert [(line["step"], line["epoch"]) for line in lines] == [(1, 1), (2, 1), (3, 1), (4, 2), (5, 2), (6, 2)]
+    assert lines[0].keys() == {"step", "epoch", "loss", "learning_rate", "text_learning_rate", "gradient_norm"}
+    assert lines[0]["text_learning_rate"] == pytest.approx(5e-4 / 3, rel=1e-5)  # the first of three steps of warm-up
+    sizes = [8, 8, len(training.train_rows) - 16]
+    for event in said.of("metrics"):
+        losses = [line["loss"] for line in lines if line["epoch"] == event["epoch"]]
+        assert np.average(losses, weights=sizes) == pytest.approx(event["train_loss"], rel=1e-4)
+
+
+def test_the_average_is_measured_and_saved_and_the_weights_train_on(make_run, said):
+    folder = make_run(epochs=1, ema_decay=0.9)
+    training = Training(folder, said)
+    training.run()
+    state = torch.load(folder / "checkpoint.pt", weights_only=True)
+    saved = weights(folder)
+    for name, average in state["average"].items():
+        assert torch.equal(saved[name], average)
+    assert not torch.equal(state["model"]["head.weight"], saved["head.weight"])
+
+
+@pytest.mark.parametrize("given", [{"ema_decay": 0.9}, {"paradigm": "self_training"}])
+def test_batch_normalisation_of_a_bundle_knows_windows_as_they_are(make_run, said, unlabelled_folder, given):
+    if "paradigm" in given:
+        given = {**given, "unlabelled": str(unlabelled_folder)}
+    folder = make_run(epochs=1, **given)
+    training = Training(folder, said)
+    training.run()
+    saved = weights(folder)
+    windows = torch.from_numpy(training.store.windows[training.train_rows].astype(np.float32))
+    first = torch.nn.functional.conv1d(windows, saved["encoder.0.weight"], stride=2, padding=3)
+    torch.testing.assert_close(saved["encoder.1.running_mean"], first.mean(dim=(0, 2)), rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("targets", ["masked", "bank"])
+def test_a_contrastive_batch_in_parts_compares_all_of_it(make_run, said, targets):
+    """Whole and in parts: the same loss and gradient, once batch normalisation is set aside."""
+    found = []
+    for parts in (1, 3):
+        given = {"paradigm": "negclip", "preset": "test", "contrastive": {"targets": targets}, "batch_size": 12}
+        training = Training(make_run(f"{parts}", accumulate=parts, **given), said)
+        training.model.eval()
+        (part,) = next(iter(training.order.epoch(0)))
+        torch.manual_seed(part.seed)
+        outcome = training.paradigm.loss(training._batch(part.rows, None))
+        outcome.loss.backward()
+        found.append((outcome.loss, {name: each.grad for name, each in training.model.named_parameters()}))
+    torch.testing.assert_close(*found, rtol=1e-4, atol=1e-6)
 
 
 def test_a_gradient_is_no_longer_than_said(make_run, said):
