@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(720)  # what the script itself may take
+@pytest.mark.timeout(3000)  # a minute where nothing else runs
 def test_the_script_for_a_gpu_works_and_keeps_every_part(tmp_path):
     environment = {**os.environ, "OUT": str(tmp_path), "PYTHON": sys.executable, "CUDA_VISIBLE_DEVICES": ""}
     ran = subprocess.run([ROOT / "benchmarks/gpu.sh", "--smoke"], check=False, env=environment)
