@@ -82,6 +82,22 @@ class EncoderShape(_Part):
     width: Annotated[int, Field(ge=1, le=1024)]
 
 
+class Net1dShape(_Part):
+    """Size of a Net1D: `ml.networks.net1d.Net1dArchitecture` says what each field means."""
+
+    width: Annotated[int, Field(ge=1, le=1024)]
+    filters: Annotated[tuple[Annotated[int, Field(ge=2, le=4096)], ...], Field(min_length=1, max_length=20)]
+    blocks: Annotated[tuple[Annotated[int, Field(ge=1, le=100)], ...], Field(min_length=1, max_length=20)]
+    kernel: Annotated[int, Field(ge=1, le=256)]
+    group: Annotated[int, Field(ge=1, le=4096)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if len(self.filters) != len(self.blocks) or any(out % self.group for out in self.filters):
+            raise ValueError("each stage has channels in whole groups, and a number of blocks")
+        return self
+
+
 class TextPart(_Part):
     """The text encoder of a CLIP model: everything that turns a phrase into its embedding, except the weights.
 
@@ -168,10 +184,11 @@ class Manifest(_Part):
     format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
-    architecture: Literal["resnet1d", "beatnet", "own"] = "resnet1d"
+    architecture: Literal["resnet1d", "beatnet", "net1d", "own"] = "resnet1d"
     own_encoder: OwnName | None = None
     preset: str
     encoder: EncoderShape | None = None
+    net1d: Net1dShape | None = None
     leads: tuple[str, ...] = LEADS
     text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
@@ -191,6 +208,8 @@ class Manifest(_Part):
     def _names_its_encoder(self) -> Self:
         if (self.architecture == "resnet1d") != (self.encoder is not None):
             raise ValueError("encoder: a resnet1d states its size there, and no other architecture does")
+        if (self.architecture == "net1d") != (self.net1d is not None):
+            raise ValueError("net1d: a net1d states its size there, and no other architecture does")
         if (self.architecture == "own") != (self.own_encoder is not None):
             raise ValueError("own_encoder: a model with its own encoder names it there, and no other model does")
         return self

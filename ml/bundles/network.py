@@ -1,4 +1,4 @@
-"""Models built from a bundle, and the bundle that a run starts from."""
+"""Models built from a bundle."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ml.bundles.bundle import EncoderShape, InvalidBundle, Manifest, TextPart, read_manifest, read_weights
+from ml.bundles.bundle import EncoderShape, InvalidBundle, Manifest, Net1dShape, TextPart, read_weights
 from ml.networks.beatnet import BEAT_PRESETS, BeatNet
 from ml.networks.clip import Clip
 from ml.networks.ecg import EcgNetwork, Encoder, OwnEncoder, encoder_named
+from ml.networks.net1d import Net1dArchitecture
 from ml.networks.resnet1d import Architecture
 from ml.networks.text import TextEncoder, Tokenizer
 
@@ -30,6 +31,8 @@ def describe_encoder(model: nn.Module) -> dict[str, Any]:
     made_from = encoder_of(model).made_from
     if isinstance(made_from, OwnEncoder):
         return {"architecture": "own", "own_encoder": made_from.name}
+    if isinstance(made_from, Net1dArchitecture):
+        return {"architecture": "net1d", "net1d": Net1dShape.model_validate(asdict(made_from))}
     return {"architecture": "resnet1d", "encoder": EncoderShape.model_validate(asdict(made_from))}
 
 
@@ -37,6 +40,8 @@ def encoder_in(manifest: Manifest, allow_own: bool) -> Encoder:
     """Return what a bundle's ECG encoder is made from."""
     if manifest.own_encoder is not None:
         return encoder_named(manifest.own_encoder, allow_own)
+    if manifest.net1d is not None:
+        return Net1dArchitecture(**dict(manifest.net1d))
     assert manifest.encoder is not None
     return Architecture(manifest.encoder.blocks, manifest.encoder.width)
 
@@ -66,35 +71,6 @@ def of_bundle(folder: Path, manifest: Manifest, allow_own: bool = False) -> Mode
 def tokenizer_of(part: TextPart) -> Tokenizer:
     """Return a bundle's tokenizer."""
     return Tokenizer(part.tokenizer, part.context)
-
-
-class Start:
-    """A bundle that a run starts from."""
-
-    def __init__(self, folder: Path, allow_own: bool = False) -> None:
-        self.manifest = read_manifest(folder)
-        model = of_bundle(folder, self.manifest, allow_own)
-        if isinstance(model, BeatNet):
-            raise ValueError("start_from: a run cannot start from the starter model, whose network is of another kind")
-        self._model = model
-
-    @property
-    def encoder(self) -> Encoder:
-        """What the ECG encoder is made from; the run's encoder is made from the same."""
-        return encoder_of(self._model).made_from
-
-    def copy_to(self, model: Model, labels: list[str], only_encoder: bool = False) -> None:
-        """Copy weights: the whole model if it is of the same kind, otherwise its ECG encoder.
-
-        Linear heads are of the same kind if they have the same labels in the same order.
-        """
-        theirs = self._model
-        alike = isinstance(theirs, Clip) or [label.key for label in self.manifest.labels] == labels
-        if type(model) is type(theirs) and alike and not only_encoder:
-            missing = model.load_state_dict(theirs.state_dict(), strict=False).missing_keys
-            assert missing in ([], ["bias"])  # of the sigmoid targets
-        else:
-            encoder_of(model).encoder.load_state_dict(encoder_of(theirs).encoder.state_dict())
 
 
 def freeze_encoder(model: EcgNetwork, keep_statistics: bool) -> None:

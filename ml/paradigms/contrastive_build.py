@@ -55,7 +55,7 @@ def contrastive(inputs: BuildInputs, kind: type[ClipParadigm]) -> Built:
 def _text_encoder(inputs: BuildInputs, texts: Sequence[str]) -> tuple[TextEncoder, Tokenizer, int]:
     """Return text encoder, tokenizer and context: of the bundle the run starts from, of `text_folder`, or new ones."""
     options, start = inputs.section(TextOptions), inputs.start
-    if start is not None and (known := start.manifest.text) is not None:
+    if start is not None and (known := start.text) is not None:
         return TextEncoder(dict(known.config)), tokenizer_of(known), known.context
     if inputs.text_folder is not None:
         encoder = TextEncoder.from_folder(inputs.text_folder)

@@ -13,7 +13,7 @@ from ml.bundles.bundle import TextPart
 from ml.corpus.sources import Hedged, Source
 
 if TYPE_CHECKING:
-    from ml.bundles.network import Start
+    from ml.bundles.start import Start
     from ml.corpus.store import Store
     from ml.networks.ecg import Encoder
     from ml.paradigms.paradigm import Paradigm
@@ -41,7 +41,7 @@ class BuildInputs:
     encoder
         The ECG encoder that the configuration names, or that of `start`.
     start
-        The bundle that the run starts from.
+        The bundle, or public encoder, that the run starts from.
     folder
         The run folder.
     sections

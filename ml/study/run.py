@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from pydantic import ValidationError
 
 from ml.bundles.bundle import read_manifest
+from ml.bundles.start import started_from
 from ml.corpus.facts import facts
 from ml.corpus.store import Source, Store
 from ml.evaluation.report import macro_over, truths
@@ -107,7 +108,7 @@ def _check_sources(place: Path, config: Mapping[str, Any], store: Store, unlabel
     if unlabelled is not None and "unlabelled" in config:
         sources["unlabelled_sha256"] = unlabelled
     if "start_from" in config:
-        sources["started_from"] = read_manifest(Path(config["start_from"])).weights_sha256
+        sources["started_from"] = started_from(Path(config["start_from"]))
     trained = read_manifest(place / "bundle").training
     if any(trained.get(name) != sha256 for name, sha256 in sources.items()):
         raise ValueError(f"runs/{place.name} was trained on other data than is there now; remove that folder")

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.bundles.network import Start
+from ml.bundles.start import Start
 from ml.corpus.store import Store
 from ml.networks.ecg import encoder_named
 from ml.paradigms.definition import BuildInputs, Built

@@ -113,7 +113,7 @@ class Config(_Shared):
     unlabelled: Annotated[Path | None, Field(description="A dataset for self-training; its labels are not read.")] = (
         None
     )
-    start_from: Annotated[Path | None, Field(description="A bundle whose weights are the first ones.")] = None
+    start_from: Annotated[Path | None, Field(description="A bundle or a folder of a public encoder's weights.")] = None
     text_folder: Annotated[Path | None, Field(description="Pretrained CLIP text weights and tokenizer.json.")] = None
     device: str | None = None
     threads: Annotated[int, Field(ge=1)] | None = None

@@ -6,7 +6,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.bundles import bundle, patients
+from ml.bundles import patients
+from ml.bundles.start import seen_before
 from ml.corpus.store import Store
 from ml.inference.optimise import optimise
 from ml.inference.stability import add_stability, recordings_in
@@ -27,5 +28,5 @@ def seen_patients(
 ) -> patients.SeenPatients:
     """Return the patients of rows, of the unlabelled dataset, and of the bundle that the run began with."""
     seen = {*store.column("patient")[rows].tolist(), *unlabelled}
-    before = patients.read_seen(start, bundle.read_manifest(start)) if start is not None else None
+    before = seen_before(start) if start is not None else None
     return patients.SeenPatients.of_run(seen, before, started=start is not None)

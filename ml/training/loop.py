@@ -16,6 +16,7 @@ from torch.nn.parallel import DistributedDataParallel
 
 from ml.bundles import bundle, card, patients
 from ml.bundles.network import describe_encoder, encoder_of
+from ml.bundles.start import started_from
 from ml.corpus.choice import labelled_rows
 from ml.corpus.facts import facts
 from ml.corpus.store import Store
@@ -222,7 +223,7 @@ class Training:
         if self.unlabelled is not None:
             config["unlabelled_sha256"] = self.unlabelled.content_sha256
         if self.config.start_from is not None:
-            config["started_from"] = bundle.read_manifest(self.config.start_from).weights_sha256
+            config["started_from"] = started_from(self.config.start_from)
         return {**config, "dataset_sha256": self.store.content_sha256}
 
     def _checkpoint(self) -> None:
