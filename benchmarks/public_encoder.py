@@ -1,8 +1,8 @@
 """Our Net1D beside the published one: `python -m benchmarks.public_encoder PATH/net1d.py`.
 
 The argument is `net1d.py` of github.com/PKUDigitalHealth/ECGFounder, which needs Matplotlib; its code is run. Both get
-the same random weights and windows. It prints how many weights the encoder has, and the largest difference of a feature:
-`docs/how-to/train.md`.
+the same random weights and windows. It prints how many weights the encoder has, and the largest difference of a
+feature: `docs/how-to/train.md`.
 """
 
 import importlib.util

@@ -44,7 +44,7 @@ ECGFOUNDER = Net1dArchitecture(64, (64, 160, 160, 400, 400, 1024, 1024), (2, 2, 
 class _Same(nn.Module):
     """A convolution whose output has time / stride samples, rounded up: zeros are added, one more at the end."""
 
-    def __init__(self, channels: int, out: int, kernel: int, stride: int = 1, groups: int = 1) -> None:
+    def __init__(self, channels: int, out: int, kernel: int, *, stride: int = 1, groups: int = 1) -> None:
         super().__init__()
         self.conv = nn.Conv1d(channels, out, kernel, stride, groups=groups)
 
@@ -62,7 +62,7 @@ class _Block(nn.Module):
         super().__init__()
         self._first, self._stride, self._more = first, stride, out - channels
         self.conv1 = _Same(channels, out, 1)
-        self.conv2 = _Same(out, out, architecture.kernel, stride, out // architecture.group)
+        self.conv2 = _Same(out, out, architecture.kernel, stride=stride, groups=out // architecture.group)
         self.conv3 = _Same(out, out, 1)
         self.se_fc1 = nn.Linear(out, out // _SQUEEZE)
         self.se_fc2 = nn.Linear(out // _SQUEEZE, out)
@@ -99,7 +99,7 @@ class Net1d(nn.Module):
 
     def __init__(self, architecture: Net1dArchitecture) -> None:
         super().__init__()
-        self.first_conv = _Same(LEADS, architecture.width, architecture.kernel, 2)
+        self.first_conv = _Same(LEADS, architecture.width, architecture.kernel, stride=2)
         stages, channels = [], architecture.width
         for stage, (out, count) in enumerate(zip(architecture.filters, architecture.blocks, strict=True)):
             blocks = []
