@@ -33,10 +33,7 @@ from ml.paradigms.prompts import label_prompts
 from ml.training.loop import EVALUATION_BATCH, Training
 
 CORPUS_SEED = 1
-ARMS: Mapping[str, Mapping[str, Any]] = {
-    "supervised": {"paradigm": "supervised"},
-    "random encoder": {"paradigm": "supervised", "freeze_encoder": True},
-}
+PROBE = {"paradigm": "supervised", "freeze_encoder": True}
 BESIDE: Mapping[str, Mapping[str, Any]] = {  # the paper's rate and batch teach a small network nothing in so few steps
     "tiny": {"batch_size": 64, "learning_rate": 3e-3, "epochs": 20},
     "laptop": {},
@@ -53,23 +50,17 @@ class Quiet:
             print(payload["epoch"], round(payload["validation_macro_auprc"], 3), file=sys.stderr, flush=True)
 
 
-class Run(Training):
-    """A training run whose bundle is not measured any further."""
-
-    def _finish_bundle(self) -> None:
-        pass
-
-
 def configurations(
-    presets: Sequence[str], targets: Sequence[Targets], cold: bool
+    presets: Sequence[str], targets: Sequence[Targets], *, probe: bool, cold: bool
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
     """Yield preset, arm and settings of each arm."""
     for preset in presets:
-        for arm, options in ARMS.items():
-            yield preset, arm, {**BESIDE.get(preset, {}), **options}
+        yield preset, "supervised", {**BESIDE.get(preset, {}), "paradigm": "supervised"}
         for each in targets:
             for paradigm in ("clip", "negclip"):
                 yield preset, f"{paradigm}, {each}", {"paradigm": paradigm, "contrastive": {"targets": each}}
+        if probe:
+            yield preset, "random encoder", {**BESIDE.get(preset, {}), **PROBE}
         if cold:
             for paradigm in ("clip", "negclip"):
                 config = training_config(preset, {"paradigm": paradigm}, Path())
@@ -91,7 +82,7 @@ def train(folder: Path, corpus: Path, preset: str, options: Mapping[str, Any], s
     given = {"dataset": str(corpus), "preset": preset, "device": "cpu", "threads": 1, **options, "seed": seed}
     (folder / "config.json").write_text(json.dumps(given))
     began, cpu = time.monotonic(), time.process_time()
-    run = Run(folder, Quiet())  # type: ignore[arg-type]
+    run = Training(folder, Quiet())  # type: ignore[arg-type]
     run.run()
     manifest = json.loads((folder / "bundle" / "bundle.json").read_text())
     measured = manifest["metrics"]["overread"]
@@ -115,7 +106,7 @@ def by_written_phrases(run: Training) -> float:
     text = read_manifest(run.folder / "bundle").text
     assert isinstance(model, Clip) and text is not None
     tokenizer, rows = tokenizer_of(text), store.rows("test")
-    prompts = label_prompts(store, rows, "overread", {}, "release")
+    prompts = label_prompts(store, rows, "overread", {}, prompts_from="release")
     with torch.inference_mode():
         labels = model.eval().prompt_embeddings([(tokenizer(each.phrases), None) for each in prompts.values()], device)
         parts = [rows[start : start + EVALUATION_BATCH] for start in range(0, len(rows), EVALUATION_BATCH)]
@@ -175,9 +166,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--ecgs", type=int, default=2000)
+    parser.add_argument("--world", default="--difficulty 0 --machine random", help="options of the simulator")
     parser.add_argument("--presets", nargs="+", default=["tiny", "laptop"])
     parser.add_argument("--targets", nargs="+", choices=get_args(Targets), default=list(get_args(Targets)))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--probe", action="store_true", help="also a linear probe on a random encoder")
     parser.add_argument("--no-warm-up", action="store_true", help="also arms whose text tower starts cold")
     parser.add_argument("--only-table", action="store_true")
     given = parser.parse_args()
@@ -187,10 +180,14 @@ def main() -> None:
         if not corpus.exists():
             given.folder.mkdir(parents=True, exist_ok=True)
             simulate = [sys.executable, "-m", "ml.corpus.simulator", str(corpus)]
-            subprocess.run([*simulate, "--ecgs", str(given.ecgs), "--seed", str(CORPUS_SEED)], check=True)
+            subprocess.run(
+                [*simulate, "--ecgs", str(given.ecgs), "--seed", str(CORPUS_SEED), *given.world.split()], check=True
+            )
         sha256 = Store(corpus).content_sha256
         for seed in range(given.seeds):
-            for preset, arm, options in configurations(given.presets, given.targets, given.no_warm_up):
+            for preset, arm, options in configurations(
+                given.presets, given.targets, probe=given.probe, cold=given.no_warm_up
+            ):
                 key = {"preset": preset, "arm": arm, "seed": seed, "corpus": sha256}
                 if any(key.items() <= line.items() for line in read(results)):
                     continue

@@ -30,7 +30,7 @@ def contrastive(inputs: BuildInputs, kind: type[ClipParadigm]) -> Built:
     model = Clip(inputs.encoder, encoder, with_bias)
     if start is not None:
         start.copy_to(model, [])
-    prompts = label_prompts(store, rows, inputs.label_source, options.prompts, options.prompts_from)
+    prompts = label_prompts(store, rows, inputs.label_source, options.prompts, prompts_from=options.prompts_from)
     paradigm = kind(
         model,
         captions,

@@ -29,6 +29,7 @@ def label_prompts(
     rows: NDArray[np.int64],
     source: Source,
     given: Mapping[str, Sequence[str]],
+    *,
     prompts_from: PromptsFrom = "corpus",
 ) -> dict[str, Prompts]:
     """Return each label's prompts.

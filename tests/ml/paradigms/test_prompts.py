@@ -61,7 +61,7 @@ def test_a_run_s_own_prompts_win_and_the_corpus_can_be_left_out(store):
     own = label_prompts(store, rows, "overread", {"afib": ["Wobble", "wobble", "Flicker"]})
     assert own["afib"] == (("wobble", "flicker"), (0.5, 0.5))
     assert own["lvh"].phrases == ("lvh",)
-    released = label_prompts(store, rows, "overread", {}, "release")
+    released = label_prompts(store, rows, "overread", {}, prompts_from="release")
     assert "atrial fibrillation" in released["afib"].phrases and "af" not in released["afib"].phrases
     with pytest.raises(ValueError, match="does not have: wobble"):
         label_prompts(store, rows, "overread", {"wobble": ["x"]})
