@@ -1,14 +1,17 @@
 """A simulated machine errs as Table A.1 says, at random or by rule, on the same ECGs."""
 
 import itertools
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from ml.corpus.simulator import simulate
+from ml.corpus.simulator.__main__ import main
 from ml.corpus.simulator.fit import Sample, errors, fitted
 from ml.corpus.simulator.ledger import STUDIES, TABLE_A1
 from ml.corpus.simulator.machines import CHANCES, EXCLUSIVE, FITTED_DIFFICULTIES, RuleMachine, rule_machine
+from ml.corpus.store import Store
 from ml.rules import read
 from ml.rules.machine import ErringLabel, ErrorRates
 
@@ -59,3 +62,23 @@ def test_of_labels_that_exclude_each_other_the_one_furthest_beyond_its_threshold
     scores = {"lad": 0.7, "rad": 1.6, "lvh": 0.6, "afib": np.nan}
     said = machine.of_scores(scores, {"lad", "lvh", "afib"}, np.random.default_rng(0))
     assert said == {"rad", "lvh"}
+
+
+def test_the_command_freezes_the_world_that_is_asked_for(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def run(*arguments: str) -> int:
+        monkeypatch.setattr("sys.argv", ["simulator", *arguments])
+        return main()
+
+    assert run(str(tmp_path / "plain"), "--ecgs", "12", "--difficulty", "0", "--machine", "random") == 0
+    assert run(str(tmp_path / "life"), "--ecgs", "12") == 0
+    plain, life = simulate(12, seed=0), simulate(12, seed=0, difficulty=1.0, machine="rule")
+    for name, ecgs in (("plain", list(plain)), ("life", list(life))):
+        store = Store(tmp_path / name)
+        for source in ("overread", "machine"):
+            masks = store.column(f"{source}_present") | store.column(f"{source}_uncertain")
+            said = [{key for bit, (key, _) in enumerate(store.labels) if mask >> bit & 1} for mask in masks.tolist()]
+            assert said == [set(getattr(ecg, source)) for ecg in ecgs]
+        assert (store.scale_mv() > 0).all()
+    with pytest.raises(SystemExit):
+        run(str(tmp_path / "no machine"), "--ecgs", "12", "--difficulty", "0.7")
+    assert not (tmp_path / "no machine").exists()
