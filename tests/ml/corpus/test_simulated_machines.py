@@ -36,7 +36,7 @@ def test_the_rule_machine_says_what_its_scores_say() -> None:
 
 def test_there_are_thresholds_for_every_world() -> None:
     for rates, difficulty, chance in itertools.product(("boosted", "table_a1"), FITTED_DIFFICULTIES, CHANCES):
-        rule_machine(rates, difficulty, chance)  # type: ignore[arg-type]
+        rule_machine(rates, difficulty, chance)
     with pytest.raises(ValueError, match=r"no machine was fitted for difficulty 0\.7"):
         next(simulate(1, seed=0, difficulty=0.7, machine="rule"))
     with pytest.raises(ValueError, match=r"share of chance of 0\.3"):
