@@ -6,9 +6,10 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from ml.archives.ptbxl import scp_codes
 from ml.corpus.store import Store
 from ml.starter.corpus import main
-from ml.starter.ptbxl import LABELS, label, scp_codes
+from ml.starter.ptbxl import LABELS, label
 
 RAW, CUT, ABSENT = 4, 3, 2  # ECGs with a record, with a window alone, with neither
 
