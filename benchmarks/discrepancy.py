@@ -5,8 +5,8 @@ probabilities are read is boosted trees on measurements; each ECG's logits are o
 folds, calibrated on the others' logits. `ptbxl_axis`: those of them whose axis PTB-XL states. `made`: made pairs of two
 labels, where the machine errs more at one site and hedges where it errs (`tests/ml/discrepancy/made.py`). `random`: the
 same, but the expert changes statements at random: there is nothing to learn. `simulated`: simulated ECGs as hard as
-life, whose machine errs by rule as often as Table A.1 says; the starter model is the model. `simulated_random`: the
-same ECGs and answers, but the machine errs at random.
+life, whose machine errs by rule as often as Table A.1 says; the starter model is the model, or the bundle `--model`.
+`simulated_random`: the same ECGs and answers, but the machine errs at random.
 
 FOLDER keeps the pairs; a second run reads them from there.
 """
@@ -84,26 +84,26 @@ def ptbxl() -> Iterator[dict[str, Any]]:
         }
 
 
-def simulated() -> Iterator[dict[str, Any]]:
-    """Yield pairs of simulated ECGs, asked of the starter model; the machine errs by rule."""
-    for row, _ in _asked():
+def simulated(bundle: Path) -> Iterator[dict[str, Any]]:
+    """Yield pairs of simulated ECGs, asked of a model; the machine errs by rule."""
+    for row, _ in _asked(bundle):
         yield row
 
 
-def simulated_random() -> Iterator[dict[str, Any]]:
+def simulated_random(bundle: Path) -> Iterator[dict[str, Any]]:
     """Yield the same pairs with a machine that errs at random."""
-    for row, machine in _asked():
+    for row, machine in _asked(bundle):
         yield {**row, "machine_present": machine}
 
 
 @cache
-def _asked() -> list[tuple[dict[str, Any], int]]:
-    return list(_ask())
+def _asked(bundle: Path) -> list[tuple[dict[str, Any], int]]:
+    return list(_ask(bundle))
 
 
-def _ask() -> Iterator[tuple[dict[str, Any], int]]:
+def _ask(bundle: Path) -> Iterator[tuple[dict[str, Any], int]]:
     """Yield pairs whose machine errs by rule, and what one that errs at random says instead."""
-    predictor = Predictor(BUNDLE, "cpu")
+    predictor = Predictor(bundle, "cpu")
     by_rule = simulate(SIMULATED, SEED, machine="rule", difficulty=AS_LIFE)
     at_random = simulate(SIMULATED, SEED, difficulty=AS_LIFE)
     for number, (ecg, same) in enumerate(zip(by_rule, at_random, strict=True)):
@@ -169,24 +169,24 @@ def _mask(said: Any) -> int:
     return sum(1 << bit for bit, each in enumerate(said) if each)
 
 
-PARTS: dict[str, Callable[[], Iterator[dict[str, Any]]]] = {
-    "ptbxl": ptbxl,
-    "ptbxl_axis": ptbxl,
-    "made": lambda: iter(made_rows(MADE, SEED)),
-    "random": lambda: iter(made_rows(MADE, SEED, signal=False)),
+PARTS: dict[str, Callable[[Path], Iterator[dict[str, Any]]]] = {
+    "ptbxl": lambda _: ptbxl(),
+    "ptbxl_axis": lambda _: ptbxl(),
+    "made": lambda _: iter(made_rows(MADE, SEED)),
+    "random": lambda _: iter(made_rows(MADE, SEED, signal=False)),
     "simulated": simulated,
     "simulated_random": simulated_random,
 }
 
 
-def collected(folder: Path, part: str, labels: int) -> Pairs:
+def collected(folder: Path, part: str, labels: int, bundle: Path) -> Pairs:
     """Return the pairs, from the folder where they are there."""
     path = folder / f"{part.removesuffix('_axis')}.parquet"
     if not path.exists():
         folder.mkdir(parents=True, exist_ok=True)
         building = path.with_suffix(".building")
         with PairsFile(building) as file:
-            for row in PARTS[part]():
+            for row in PARTS[part](bundle):
                 file.append(row)
         building.rename(path)
     pairs = read(path, labels, labels)
@@ -233,10 +233,11 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("folder", type=Path)
     parser.add_argument("parts", nargs="*", default=list(PARTS))
+    parser.add_argument("--model", type=Path, default=BUNDLE, help="the bundle that simulated ECGs are asked of")
     given = parser.parse_args()
     for part in given.parts:
         labels = MADE_LABELS if part in ("made", "random") else KEYS
-        show(part, collected(given.folder, part, len(labels)), labels)
+        show(part, collected(given.folder, part, len(labels), given.model), labels)
 
 
 if __name__ == "__main__":
