@@ -98,6 +98,25 @@ class Net1dShape(_Part):
         return self
 
 
+class EcgFmShape(_Part):
+    """Size of an ECG-FM: `ml.networks.ecg_fm.EcgFmArchitecture` says what each field means."""
+
+    convolutions: Annotated[int, Field(ge=1, le=20)]
+    channels: Annotated[int, Field(ge=1, le=4096)]
+    kernel: Annotated[int, Field(ge=1, le=256)]
+    width: Annotated[int, Field(ge=1, le=4096, multiple_of=64)]
+    layers: Annotated[int, Field(ge=1, le=100)]
+    inner: Annotated[int, Field(ge=1, le=16384)]
+    position: Annotated[int, Field(ge=1, le=1024)]
+    groups: Annotated[int, Field(ge=1, le=4096)]
+
+    @model_validator(mode="after")
+    def _fits(self) -> Self:
+        if self.width % self.groups:
+            raise ValueError("the width is in whole groups")
+        return self
+
+
 class TextPart(_Part):
     """The text encoder of a CLIP model: everything that turns a phrase into its embedding, except the weights.
 
@@ -184,11 +203,12 @@ class Manifest(_Part):
     format: Literal[1] = 1
     created_at: AwareDatetime
     paradigm: str
-    architecture: Literal["resnet1d", "beatnet", "net1d", "own"] = "resnet1d"
+    architecture: Literal["resnet1d", "beatnet", "net1d", "ecg_fm", "own"] = "resnet1d"
     own_encoder: OwnName | None = None
     preset: str
     encoder: EncoderShape | None = None
     net1d: Net1dShape | None = None
+    ecg_fm: EcgFmShape | None = None
     leads: tuple[str, ...] = LEADS
     text: TextPart | None = None
     labels: Annotated[tuple[BundleLabel, ...], Field(min_length=1)]
@@ -208,8 +228,9 @@ class Manifest(_Part):
     def _names_its_encoder(self) -> Self:
         if (self.architecture == "resnet1d") != (self.encoder is not None):
             raise ValueError("encoder: a resnet1d states its size there, and no other architecture does")
-        if (self.architecture == "net1d") != (self.net1d is not None):
-            raise ValueError("net1d: a net1d states its size there, and no other architecture does")
+        for name, size in (("net1d", self.net1d), ("ecg_fm", self.ecg_fm)):
+            if (self.architecture == name) != (size is not None):
+                raise ValueError(f"{name}: a network of this kind states its size there, and no other one does")
         if (self.architecture == "own") != (self.own_encoder is not None):
             raise ValueError("own_encoder: a model with its own encoder names it there, and no other model does")
         return self

@@ -6,10 +6,11 @@ from typing import Any
 
 from torch import Tensor, nn
 
-from ml.bundles.bundle import EncoderShape, InvalidBundle, Manifest, Net1dShape, TextPart, read_weights
+from ml.bundles.bundle import EcgFmShape, EncoderShape, InvalidBundle, Manifest, Net1dShape, TextPart, read_weights
 from ml.networks.beatnet import BEAT_PRESETS, BeatNet
 from ml.networks.clip import Clip
 from ml.networks.ecg import EcgNetwork, Encoder, OwnEncoder, encoder_named
+from ml.networks.ecg_fm import EcgFmArchitecture
 from ml.networks.net1d import Net1dArchitecture
 from ml.networks.resnet1d import Architecture
 from ml.networks.text import TextEncoder, Tokenizer
@@ -33,6 +34,8 @@ def describe_encoder(model: nn.Module) -> dict[str, Any]:
         return {"architecture": "own", "own_encoder": made_from.name}
     if isinstance(made_from, Net1dArchitecture):
         return {"architecture": "net1d", "net1d": Net1dShape.model_validate(asdict(made_from))}
+    if isinstance(made_from, EcgFmArchitecture):
+        return {"architecture": "ecg_fm", "ecg_fm": EcgFmShape.model_validate(asdict(made_from))}
     return {"architecture": "resnet1d", "encoder": EncoderShape.model_validate(asdict(made_from))}
 
 
@@ -42,6 +45,8 @@ def encoder_in(manifest: Manifest, allow_own: bool) -> Encoder:
         return encoder_named(manifest.own_encoder, allow_own)
     if manifest.net1d is not None:
         return Net1dArchitecture(**dict(manifest.net1d))
+    if manifest.ecg_fm is not None:
+        return EcgFmArchitecture(**dict(manifest.ecg_fm))
     assert manifest.encoder is not None
     return Architecture(manifest.encoder.blocks, manifest.encoder.width)
 

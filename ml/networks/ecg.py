@@ -6,6 +6,7 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor, nn
 
+from ml.networks.ecg_fm import EcgFm, EcgFmArchitecture
 from ml.networks.net1d import Net1d, Net1dArchitecture
 from ml.networks.resnet1d import PRESETS, Architecture, image_of, resnet1d
 from ml.processes import own_code
@@ -25,7 +26,7 @@ class OwnEncoder:
     make: Callable[[], nn.Module]
 
 
-Encoder = Architecture | Net1dArchitecture | OwnEncoder
+Encoder = Architecture | Net1dArchitecture | EcgFmArchitecture | OwnEncoder
 
 
 def encoder_named(name: str, allow_own: bool) -> Encoder:
@@ -53,6 +54,8 @@ class EcgNetwork(nn.Module):
             self.features = _count_features(made_from.name, self.encoder)
         elif isinstance(made_from, Net1dArchitecture):
             self.encoder, self.features = Net1d(made_from), made_from.filters[-1]
+        elif isinstance(made_from, EcgFmArchitecture):
+            self.encoder, self.features = EcgFm(made_from), made_from.width
         else:
             self.encoder, self.features = resnet1d(made_from)
         self.head: nn.Module = nn.Linear(self.features, outputs)

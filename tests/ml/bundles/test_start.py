@@ -18,6 +18,8 @@ from ml.inference.predictor import Predictor
 from ml.networks.ecg import EcgNetwork
 from ml.training.loop import Training
 from tests.ml.conftest import make_window
+from tests.ml.networks.test_ecg_fm import SMALL as ECG_FM_SMALL
+from tests.ml.networks.test_ecg_fm import published as ecg_fm_published
 from tests.ml.networks.test_net1d import SMALL, published
 
 
@@ -63,6 +65,23 @@ def test_a_linear_probe_and_a_clip_model_start_from_it_too(make_run, said, check
     )
     clip = Training(make_run("clip", start_from=str(checkpoint), paradigm="clip", preset="test"), said)
     assert clip.model.ecg.made_from == SMALL
+
+
+def test_ecg_fm_is_another_network_and_its_bundle_too(make_run, said, tmp_path):
+    folder = tmp_path / "ecg_fm"
+    folder.mkdir()
+    torch.save({"args": None, "model": ecg_fm_published()}, folder / "mimic_iv_ecg_physionet_pretrained.pt")
+    training = Training(make_run(start_from=str(folder), epochs=1), said)
+    training.run()
+    bundle = training.folder / "bundle"
+    manifest = read_manifest(bundle)
+    assert (manifest.architecture, manifest.ecg_fm.width, manifest.net1d) == ("ecg_fm", ECG_FM_SMALL.width, None)
+    window = make_window(np.random.default_rng(0), 1)[None]
+    logits = Predictor(bundle, "cpu").window_logits(window, np.array([0]))
+    network = EcgNetwork(ECG_FM_SMALL, 3).eval()
+    network.load_state_dict(load_file(bundle / "weights.safetensors"))
+    with torch.inference_mode():
+        assert logits == pytest.approx(network(torch.from_numpy(window)).numpy(), abs=1e-5)
 
 
 def test_safetensors_and_a_prefix_of_several_gpus_are_read(checkpoint, tmp_path):
