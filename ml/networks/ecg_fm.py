@@ -133,9 +133,9 @@ class EcgFm(nn.Module):
     def forward(self, windows: Tensor) -> Tensor:
         """(batch, 12, time) → (batch, width, k)."""
         whole = functional.interpolate(windows, SAMPLES, mode="linear")
-        halves = whole.unflatten(-1, (HALVES, -1)).transpose(1, 2).flatten(0, 1)
+        halves = whole.reshape(len(windows), LEADS, HALVES, -1).transpose(1, 2).flatten(0, 1)
         encoded = self.encode_half(halves)
-        return encoded.unflatten(0, (-1, HALVES)).flatten(1, 2).transpose(1, 2)
+        return encoded.reshape(len(windows), -1, encoded.shape[-1]).transpose(1, 2)
 
     def encode_half(self, halves: Tensor) -> Tensor:
         """5 s at 500 Hz, (batch, 12, 2500) → (batch, k, width)."""
@@ -146,4 +146,5 @@ class EcgFm(nn.Module):
 
 def folded(gain: Tensor, direction: Tensor) -> Tensor:
     """Return the weight (out, in, k) of a convolution with a gain (1, 1, k) for each place of its kernel."""
-    return gain * direction / torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
+    weight: Tensor = gain * direction / torch.linalg.vector_norm(direction, dim=(0, 1), keepdim=True)
+    return weight
