@@ -9,14 +9,14 @@ from numpy.typing import NDArray
 
 from ml.formats.recording import LEADS
 from ml.measurements.atria import between_beats, noise, p_waves
-from ml.measurements.beats import LIMB_LEADS, find_beats
+from ml.measurements.beats import LIMB_LEADS, Beats, find_beats
 from ml.measurements.rhythm import median_interval_s, rhythm
 from ml.measurements.waves import axes, delineate, durations, waves
 
 
 @dataclass(frozen=True, eq=False)
 class Measured:
-    """A window's measurements, and its averaged beat.
+    """A window's measurements, its averaged beat, and its beats.
 
     Attributes
     ----------
@@ -24,20 +24,23 @@ class Measured:
         (len(MEASUREMENTS),) float32.
     beat
         (12, 250) float32, the averaged beat.
+    beats
+        What both were measured of.
     """
 
     values: NDArray[np.float32]
     beat: NDArray[np.float32]
+    beats: Beats
 
 
 def measure(window: NDArray[Any]) -> Measured:
     """Return the measurements of a window, (12, n) at 250 Hz, z-scored lead by lead; n is at most 2500."""
-    named, beat = _named(window)
-    return Measured(np.array(list(named.values()), np.float32), beat.astype(np.float32))
-
-
-def _named(window: NDArray[Any]) -> tuple[dict[str, float], NDArray[np.float64]]:
     beats = find_beats(window)
+    named, beat = _named(beats)
+    return Measured(np.array(list(named.values()), np.float32), beat.astype(np.float32), beats)
+
+
+def _named(beats: Beats) -> tuple[dict[str, float], NDArray[np.float64]]:
     interval_s = median_interval_s(beats)
     beat = delineate(beats.average, interval_s)
     everything: dict[str, Any] = {
@@ -63,5 +66,5 @@ def _flat(everything: Mapping[str, Any]) -> dict[str, float]:
     return named
 
 
-MEASUREMENTS = tuple(_named(np.random.default_rng(0).standard_normal((len(LEADS), 2500)))[0])
+MEASUREMENTS = tuple(_named(find_beats(np.random.default_rng(0).standard_normal((len(LEADS), 2500))))[0])
 """Names of `Measured.values`, in the same order."""

@@ -15,10 +15,13 @@ from torch.nn import functional
 
 from ml.measurements import BEAT_SAMPLES, MEASUREMENTS, measure, strip
 from ml.networks.forest import Forest
+from ml.rules.measured import RULE_MEASUREMENTS, rule_measurements
 
 Windows = NDArray[np.float32]
 
 LEADS = 12
+FOREST_MEASUREMENTS = (*MEASUREMENTS, *RULE_MEASUREMENTS)
+"""What the forest sees, by name. An older model's forest sees the first of them: new ones go to the end."""
 BEAT_PLACES = 16  # along the averaged beat, where the time of a wave matters
 
 
@@ -143,12 +146,13 @@ class BeatNet(nn.Module):
 
 def views(windows: Windows) -> tuple[Tensor, Tensor, Tensor]:
     """Return the inputs of the towers: measurements (n, m), beats (n, 12, 125) and strips (n, 12, 1000)."""
-    measurements = np.empty((len(windows), len(MEASUREMENTS)), np.float32)
+    measurements = np.empty((len(windows), len(FOREST_MEASUREMENTS)), np.float32)
     beats = np.empty((len(windows), LEADS, BEAT_SAMPLES), np.float32)
     strips = np.empty((len(windows), LEADS, windows.shape[-1] * 2 // 5), np.float32)
     for row, window in enumerate(windows):
         measured = measure(window)
-        measurements[row], beats[row], strips[row] = measured.values, measured.beat, strip(window)
+        measurements[row] = np.concatenate([measured.values, rule_measurements(window, measured.beats)])
+        beats[row], strips[row] = measured.beat, strip(window)
     return torch.from_numpy(measurements), torch.from_numpy(beat_view(beats)), torch.from_numpy(strips)
 
 

@@ -102,11 +102,10 @@ def read_window(
     if reasons := no_rhythm(beats):
         return RuleReading(book.version, reasons)
     evidence = evidence_of(signal, beats, millivolts=millivolts)
-    scores: dict[str, float] = {}
+    scores = book.score(evidence, sex)
     statements = []
     for rule in book.rules:
-        score = rule.rule.margin(evidence, sex)
-        scores[rule.label] = evidence[f"score_{rule.label}"] = score
+        score = scores[rule.label]
         if not math.isnan(score) and score >= rule.cuts[cut]:
             text = rule.text(evidence, sex)
             statements.append(RuleStatement(text, rule.label, words(rule.rule, evidence, sex)))

@@ -52,6 +52,13 @@ class RuleBook:
     version: str
     rules: tuple[LabelRule, ...]
 
+    def score(self, evidence: dict[str, float], sex: Sex) -> dict[str, float]:
+        """Return each label's score; it is added to the evidence, as `score_<label>`, for the rules that follow."""
+        scores = {}
+        for each in self.rules:
+            scores[each.label] = evidence[f"score_{each.label}"] = each.rule.margin(evidence, sex)
+        return scores
+
     def conditions(self) -> list[Condition]:
         """Return every condition of every rule."""
         return [condition for rule in self.rules for condition in rule.rule.conditions()]

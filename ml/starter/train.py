@@ -1,7 +1,8 @@
 """Make the starter model: `python -m ml.starter.train --ptbxl FOLDER --out BUNDLE`.
 
 It is trained on folds 1–7 of the PTB-XL ECGs in the folder; thresholds and calibration are chosen on fold 8. With
-`--cross-validate 1 2 …` nothing is written: each of these folds is predicted by a network trained on the others.
+`--towers-of BUNDLE` only the forest is grown, and the towers are that bundle's. With `--cross-validate 1 2 …` nothing
+is written: each of these folds is predicted by a network trained on the others.
 """
 
 import argparse
@@ -9,7 +10,7 @@ import hashlib
 import sys
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +23,10 @@ from ml.bundles import bundle
 from ml.corpus.simulator import simulate
 from ml.evaluation.calibration import operating_point
 from ml.evaluation.metrics import auroc_auprc
-from ml.measurements import MEASUREMENTS, measure
-from ml.networks.beatnet import BEAT_PRESETS, BeatNet, Tower, beat_view, views
+from ml.measurements import measure
+from ml.networks.beatnet import BEAT_PRESETS, FOREST_MEASUREMENTS, BeatNet, Tower, beat_view, views
 from ml.processes.run_folder import json_safe
+from ml.rules.measured import RULES_SHA256
 from ml.signals import Preprocessing, preprocess
 from ml.starter.augmentation import vary
 from ml.starter.card import CARD, card
@@ -74,6 +76,18 @@ class Material:
 def prepare(examples: Examples, recipe: Recipe) -> Material:
     """Return the measurements of every ECG, its augmented copies, and the simulated ECGs."""
     measurements, beats, strips = views(examples.windows)
+    copies = beat_copies(examples, beats, recipe)
+    _say("ECGs measured")
+    simulated, labels = [], []
+    for ecg in simulate(SIMULATED, SIMULATED_SEED):
+        windows = preprocess(ecg.recording.millivolts(), ecg.recording.sampling_rate_hz).values
+        simulated.append(windows[0])
+        labels.append([key in ecg.overread for key in LABELS])
+    return Material(measurements.numpy(), copies, strips, views(np.stack(simulated))[0].numpy(), np.array(labels))
+
+
+def beat_copies(examples: Examples, beats: Tensor, recipe: Recipe) -> Tensor:
+    """Return the averaged beats of the ECGs, (n, 12, 125), and of augmented copies: (1 + copies, n, 12, 125) halves."""
     copies = [beats.half()]
     for copy in range(recipe.copies):
         varied = [
@@ -82,22 +96,29 @@ def prepare(examples: Examples, recipe: Recipe) -> Material:
         ]
         copies.append(torch.from_numpy(beat_view(np.stack(varied))).half())
         _say(f"copy {copy + 1} of {recipe.copies} measured")
-    simulated, labels = [], []
-    for ecg in simulate(SIMULATED, SIMULATED_SEED):
-        windows = preprocess(ecg.recording.millivolts(), ecg.recording.sampling_rate_hz).values
-        simulated.append(measure(windows[0]).values)
-        labels.append([key in ecg.overread for key in LABELS])
-    return Material(measurements.numpy(), torch.stack(copies), strips, np.stack(simulated), np.array(labels))
+    return torch.stack(copies)
 
 
-def fit(examples: Examples, material: Material, rows: NDArray[np.int64], recipe: Recipe) -> BeatNet:
-    """Return a network trained on some of the examples."""
+def fit(
+    examples: Examples, material: Material, rows: NDArray[np.int64], recipe: Recipe, *, towers_of: Path | None = None
+) -> BeatNet:
+    """Return a network trained on some of the examples; its towers are those of a bundle where one is given."""
     torch.manual_seed(recipe.seed)
     net = BeatNet(BEAT_PRESETS[PRESET], len(LABELS))
     fit_forest(net, examples, material, rows, recipe=recipe)
-    fit_tower(net.beat, beat_view_of(material.beats), examples, rows, recipe=recipe)
-    fit_tower(net.strip, strip_view_of(material.strips), examples, rows, recipe=recipe)
+    if towers_of is not None:
+        take_towers(net, towers_of)
+    else:
+        fit_tower(net.beat, beat_view_of(material.beats), examples, rows, recipe=recipe)
+        fit_tower(net.strip, strip_view_of(material.strips), examples, rows, recipe=recipe)
     return net.eval()
+
+
+def take_towers(net: BeatNet, folder: Path) -> None:
+    """Give a network the towers of a bundle; its forest stays."""
+    weights = bundle.read_weights(folder, bundle.read_manifest(folder))
+    towers = {name: tensor for name, tensor in weights.items() if not name.startswith("forest.")}
+    net.load_state_dict({**net.state_dict(), **towers})
 
 
 def fit_forest(
@@ -202,7 +223,8 @@ def save(folder: Path, net: BeatNet, examples: Examples, material: Material, *, 
             "label_source": "overread",
             "hedged": "negative",
             "ecgs": int(np.isin(examples.folds, TRAIN_FOLDS).sum()),
-            "measurements": list(MEASUREMENTS),
+            "measurements": list(FOREST_MEASUREMENTS),
+            "rules_sha256": RULES_SHA256,
         },
         "metrics": {"overread": measured},
     }
@@ -216,6 +238,7 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--ptbxl", type=Path, required=True, help="folder with the table and the signals")
     parser.add_argument("--out", type=Path, default=Path(__file__).parent / "bundle")
+    parser.add_argument("--towers-of", type=Path, metavar="BUNDLE", help="take its towers, and grow the forest alone")
     parser.add_argument("--cross-validate", type=int, nargs="+", metavar="FOLD")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--epochs", type=int, default=20)
@@ -226,11 +249,12 @@ def main() -> None:
     recipe = Recipe(given.seed, given.epochs, given.copies)
     examples = read_examples(given.ptbxl)
     _say(f"{len(examples.ecg_ids)} ECGs read")
-    material = prepare(examples, recipe)
+    material = prepare(examples, recipe if given.towers_of is None else replace(recipe, copies=0))
     if given.cross_validate:
         cross_validate(examples, material, given.cross_validate, recipe)
         return
-    net = fit(examples, material, np.flatnonzero(np.isin(examples.folds, TRAIN_FOLDS)), recipe)
+    rows = np.flatnonzero(np.isin(examples.folds, TRAIN_FOLDS))
+    net = fit(examples, material, rows, recipe, towers_of=given.towers_of)
     save(given.out, net, examples, material, recipe=recipe)
 
 

@@ -3,7 +3,8 @@
 import numpy as np
 import torch
 
-from ml.networks.beatnet import BEAT_PRESETS, BeatNet, views
+from ml.measurements import MEASUREMENTS, measure
+from ml.networks.beatnet import BEAT_PRESETS, FOREST_MEASUREMENTS, BeatNet, views
 from ml.networks.forest import Forest
 
 
@@ -54,3 +55,10 @@ def test_a_window_s_logits_do_not_depend_on_its_batch() -> None:
 def test_no_window_gives_no_logits() -> None:
     measurements, beats, strips = views(np.empty((0, 12, 2500), np.float32))
     assert (len(measurements), beats.shape, strips.shape) == (0, (0, 12, 125), (0, 12, 1000))
+
+
+def test_a_forest_that_learnt_the_first_measurements_still_finds_them_there() -> None:
+    """A model of an earlier release reads its measurements by number: what is new comes behind them."""
+    window = np.random.default_rng(0).standard_normal((1, 12, 2500)).astype(np.float32)
+    assert FOREST_MEASUREMENTS[: len(MEASUREMENTS)] == MEASUREMENTS
+    assert np.array_equal(views(window)[0][0, : len(MEASUREMENTS)], measure(window[0]).values)

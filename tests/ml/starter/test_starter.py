@@ -7,15 +7,18 @@ import numpy as np
 import pytest
 import torch
 
-from ml.bundles.bundle import read_manifest
+from ml.bundles.bundle import read_manifest, read_weights
 from ml.corpus.simulator.heart import record
 from ml.inference.predictor import Predictor
-from ml.measurements import MEASUREMENTS, limb_amplitudes
+from ml.measurements import limb_amplitudes
+from ml.networks.beatnet import BEAT_PRESETS, FOREST_MEASUREMENTS, BeatNet
 from ml.networks.forest import Forest
+from ml.rules.measured import RULES_SHA256
 from ml.starter import BUNDLE
 from ml.starter.augmentation import vary
 from ml.starter.forest import TREES, booster, grow
 from ml.starter.ptbxl import LABELS, label, read_examples
+from ml.starter.train import take_towers
 
 MAX_BUNDLE_BYTES = 8_000_000
 
@@ -70,11 +73,22 @@ def test_the_layer_says_what_the_trees_say() -> None:
     assert not said[:, 0].any()
 
 
+def test_a_network_takes_the_towers_of_a_bundle_and_keeps_its_forest() -> None:
+    net = BeatNet(BEAT_PRESETS["starter"], len(LABELS))
+    before = net.forest.start.fill_(7.0).clone()
+    take_towers(net, BUNDLE)
+    shipped = read_weights(BUNDLE, read_manifest(BUNDLE))
+    assert torch.equal(net.forest.start, before) and not torch.equal(shipped["forest.start"], before)
+    towers = {name: tensor for name, tensor in net.state_dict().items() if not name.startswith("forest.")}
+    assert towers and all(torch.equal(tensor, shipped[name]) for name, tensor in towers.items())
+
+
 def test_what_ships_is_small_and_says_what_it_is() -> None:
     assert sum(path.stat().st_size for path in BUNDLE.iterdir()) <= MAX_BUNDLE_BYTES
     manifest = read_manifest(BUNDLE)
     assert [each.key for each in manifest.labels] == list(LABELS)
-    assert manifest.training["measurements"] == list(MEASUREMENTS), "measurements changed: train the model again"
+    assert manifest.training["measurements"] == list(FOREST_MEASUREMENTS), "measurements changed: train the model again"
+    assert manifest.training["rules_sha256"] == RULES_SHA256, "rules changed: train the model again"
     card = (BUNDLE / "card.md").read_text()
     assert "Not for clinical use" in card and "PTB-XL" in card and "CC BY 4.0" in card
     assert {path.suffix for path in BUNDLE.iterdir() if path.is_file()} == {".safetensors", ".json", ".md", ".sha256"}
