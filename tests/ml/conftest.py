@@ -130,7 +130,7 @@ def clip_bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: P
     folder = tmp_path_factory.mktemp("trained") / "clip"
     folder.mkdir()
     config = {"dataset": str(store_folder), "paradigm": "negclip", "preset": "test", "device": "cpu", "threads": 1}
-    config |= {"epochs": 8, "batch_size": 8, "contrastive": {"targets": "masked"}}
+    config |= {"precision": "fp32", "epochs": 8, "batch_size": 8, "contrastive": {"targets": "masked"}}
     (folder / "config.json").write_text(json.dumps(config))
     Training(folder, Said()).run()  # type: ignore[arg-type]
     return folder / "bundle"
@@ -142,7 +142,7 @@ def bundle_folder(tmp_path_factory: pytest.TempPathFactory, store_folder: Path) 
 
     folder = tmp_path_factory.mktemp("trained")
     config = {"dataset": str(store_folder), "preset": "tiny", "device": "cpu", "threads": 1}
-    config |= {"epochs": 6, "batch_size": 8, "learning_rate": 3e-3}
+    config |= {"precision": "fp32", "epochs": 6, "batch_size": 8, "learning_rate": 3e-3}
     (folder / "config.json").write_text(json.dumps(config))
     Training(folder, Said()).run()  # type: ignore[arg-type]
     return folder / "bundle"
