@@ -170,6 +170,7 @@ def main() -> None:
     parser.add_argument("--presets", nargs="+", default=["tiny", "laptop"])
     parser.add_argument("--targets", nargs="+", choices=get_args(Targets), default=list(get_args(Targets)))
     parser.add_argument("--seeds", type=int, default=5)
+    parser.add_argument("--arms", nargs="+", help="only these, by their names in the table")
     parser.add_argument("--probe", action="store_true", help="also a linear probe on a random encoder")
     parser.add_argument("--no-warm-up", action="store_true", help="also arms whose text tower starts cold")
     parser.add_argument("--only-table", action="store_true")
@@ -189,6 +190,8 @@ def main() -> None:
                 given.presets, given.targets, probe=given.probe, cold=given.no_warm_up
             ):
                 key = {"preset": preset, "arm": arm, "seed": seed, "corpus": sha256}
+                if given.arms and arm not in given.arms:
+                    continue
                 if any(key.items() <= line.items() for line in read(results)):
                     continue
                 print(preset, arm, seed, file=sys.stderr, flush=True)
