@@ -101,7 +101,7 @@ class DatasetIn(ChoiceIn):
     fractions: Fractions = Field(
         default=Fractions(), description="Where `split` names the ECGs of a split, its share has no meaning."
     )
-    split: SplitRule = ByPatient()
+    split: SplitRule = Field(default_factory=ByPatient, description="How the ECGs are divided. Absent: by patient.")
     statements: Literal["codes", "words"] = Field(
         default="codes",
         description="What CLIP and NegCLIP read of a reading with codes and words; its labels are the codes'.",

@@ -67,6 +67,9 @@ def test_a_folder_becomes_ecgs_with_waveforms_and_readings(
     assert imported.signals == {"read": 12} and imported.refused == {}
     stored = rows(database, "SELECT waveform_sha256 FROM ecgs WHERE record LIKE 'ptbxl/%' AND patient_hash IS NOT NULL")
     assert len(stored) == 12
+    with (ptbxl / "ptbxl_database.csv").open(newline="") as table:
+        folds = {f"ptbxl/{row['ecg_id']}": int(row["strat_fold"]) for row in csv.DictReader(table)}
+    assert dict(rows(database, "SELECT record, fold FROM ecgs")) == folds
     for (digest,) in stored:
         archive.store.get(f"waveforms/{digest}")
     said = rows(database, "SELECT count(*) FROM reports JOIN texts ON texts.id = text_id WHERE codes IS NOT NULL")
