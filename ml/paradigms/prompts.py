@@ -14,6 +14,7 @@ from ml.corpus.store import Store
 from ml.paradigms.choices import PromptsFrom
 
 MOST = 16  # statements of the corpus a label; rarer ones hardly move the mean
+FEWEST = 2  # patients who have it: what is said of one patient alone leaves in no bundle
 _WRITTEN = Path(__file__).with_name("prompts.yaml")
 
 
@@ -35,8 +36,8 @@ def label_prompts(
     """Return each label's prompts.
 
     Those `given` come first. Then, with `corpus`, the statements of the `rows`' reports that assert this label and no
-    other and deny none, weighted by how many of the rows have them. A label without any has the release's phrases, or
-    its name.
+    other and deny none, weighted by how many of the rows have them; a statement of one patient alone is not taken. A
+    label without any has the release's phrases, or its name.
     """
     unknown = given.keys() - {key for key, _ in store.labels}
     if unknown:
@@ -56,8 +57,11 @@ def label_prompts(
 
 def _said(store: Store, rows: NDArray[np.int64], source: Source) -> dict[int, Prompts]:
     """Return the most frequent statements of rows that assert one label alone, by the label's bit."""
-    _, numbers = store.said(source).of_rows(rows)
+    owner, numbers = store.said(source).of_rows(rows)
     counts = np.bincount(numbers, minlength=len(store.statements))
+    names, patient = np.unique(store.column("patient")[rows].astype(str), return_inverse=True)
+    by_patient = np.unique(numbers * len(names) + patient[owner])
+    counts[np.bincount(by_patient // max(1, len(names)), minlength=len(counts)) < FEWEST] = 0
     of_label: dict[int, list[int]] = {}
     for number in np.argsort(-counts, kind="stable")[: np.count_nonzero(counts)].tolist():
         _, asserts, denies = store.statements[number]
