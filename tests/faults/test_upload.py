@@ -32,7 +32,7 @@ def start(folder: Path, port: int) -> subprocess.Popen[bytes]:
 
 
 def until_ready(client: httpx.Client) -> None:
-    deadline = time.monotonic() + 60
+    deadline = time.monotonic() + 180
     while time.monotonic() < deadline:
         try:
             if client.get("/readyz").status_code == 200:
