@@ -32,14 +32,17 @@ def made_by(make: Callable[..., Any]) -> Any:
     """
     parameters = inspect.signature(make).parameters.values()
     held = {each.name: name for each in parameters if (name := _name_in_app(each.annotation)) is not None}
+    own = next((each.name for each in parameters if each.annotation is Request), None)  # FastAPI gives one parameter it
+    asked = own or "request_"
 
-    async def call(request_: Request, **given: Any) -> Any:
-        state = request_.app.state
+    async def call(**given: Any) -> Any:
+        state = (given[asked] if own else given.pop(asked)).app.state
         return make(**{parameter: getattr(state, name) for parameter, name in held.items()}, **given)
 
-    asked = inspect.Parameter("request_", inspect.Parameter.KEYWORD_ONLY, annotation=Request)
     others = [each.replace(kind=inspect.Parameter.KEYWORD_ONLY) for each in parameters if each.name not in held]
-    call.__signature__ = inspect.Signature([asked, *others])  # type: ignore[attr-defined]
+    if own is None:
+        others.append(inspect.Parameter(asked, inspect.Parameter.KEYWORD_ONLY, annotation=Request))
+    call.__signature__ = inspect.Signature(others)  # type: ignore[attr-defined]
     return Depends(call)
 
 

@@ -4,13 +4,13 @@ import inspect
 from typing import Annotated
 
 import pytest
-from fastapi import FastAPI
+from fastapi import FastAPI, Request
 from fastapi.routing import APIRoute
 from starlette.testclient import TestClient
 
 from app.kit.database import request_session
 from app.kit.declared import dependencies_of
-from app.kit.state import made_by
+from app.kit.state import from_app, made_by
 from app.main import ROUTERS
 
 ROUTES = [route for router in ROUTERS for route in router.routes if isinstance(route, APIRoute)]
@@ -48,3 +48,21 @@ def test_a_dependency_made_on_the_loop_reads_parameters_and_dependencies() -> No
     assert client.get("/").json() == "any 3"
     assert client.get("/?most=5&name=a").json() == "a 5"
     assert client.get("/?most=many").status_code == 422
+
+
+def test_a_dependency_made_on_the_loop_gets_the_request_and_what_the_application_holds() -> None:
+    def both(request: Request, held: Annotated[str, from_app("held")], name: str = "any") -> str:
+        return f"{request.url.path} {held} {name}"
+
+    def one(held: Annotated[str, from_app("held")]) -> str:
+        return held
+
+    app = FastAPI()
+    app.state.held = "kept"
+
+    @app.get("/said")
+    async def read(first: Annotated[str, made_by(both)], second: Annotated[str, made_by(one)]) -> str:
+        return f"{first}, {second}"
+
+    client = TestClient(app)
+    assert client.get("/said?name=a").json() == "/said kept a, kept"
