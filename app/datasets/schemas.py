@@ -19,6 +19,7 @@ FROZEN: dict[str, Any] = {
     "overread": "required",
     "fractions": {"train": 0.64, "validation": 0.16, "test": 0.2},
     "split": {"by": "patient"},
+    "statements": "codes",
 }
 BY_FOLD: dict[str, Any] = {"name": "ptb-xl", "split": {"by": "fold", "validation": [9], "test": [10]}}
 
