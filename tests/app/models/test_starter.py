@@ -43,9 +43,10 @@ def test_it_is_asked_until_another_model_is_promoted(database: Database, setting
         chosen_model(session, None)
     register(database, settings)
     with database.begin() as session:
-        starter = chosen_model(session, None)
-        assert starter.name == NAME
-        other = uuid.uuid4()
+        asked = chosen_model(session, None)
+        assert asked.name == NAME
+        starter, other = queries.by_id(session, asked.id), uuid.uuid4()
+        assert starter is not None
         values = {name: getattr(starter, name) for name in KEPT}
         queries.add_once(session, id=other, origin="uploaded", name="other", manifest=starter.manifest, **values)
         promoted = queries.by_id(session, other)
@@ -54,4 +55,4 @@ def test_it_is_asked_until_another_model_is_promoted(database: Database, setting
     register(database, settings)
     with database.begin() as session:
         assert chosen_model(session, None).id == other
-        assert chosen_model(session, starter.id).name == NAME
+        assert chosen_model(session, asked.id).name == NAME
