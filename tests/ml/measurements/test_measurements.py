@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 from ml.corpus.simulator.heart import record
 from ml.measurements import BEAT_SAMPLES, MEASUREMENTS, find_beats, limb_amplitudes, measure, strip
 from ml.signals import preprocess
+from tests.ml.no_ecg import NO_ECG
 
 
 def window_of(*labels: str, seed: int = 0) -> np.ndarray:
@@ -71,17 +72,7 @@ def test_rhythm_and_conduction_are_told_apart() -> None:
     assert block["qrs_ms_at_25"] > sinus["qrs_ms_at_25"] + 20
 
 
-@pytest.mark.parametrize(
-    "window",
-    [
-        np.zeros((12, 2500)),
-        np.random.default_rng(0).standard_normal((12, 2500)),
-        np.random.default_rng(0).standard_normal((12, 1500)),
-        np.eye(12, 2500, 1240),
-        np.sin(np.arange(12 * 2500).reshape(12, 2500)),
-    ],
-    ids=["flat", "noise", "short noise", "spikes", "sine"],
-)
+@NO_ECG
 def test_what_is_no_ecg_gives_finite_measurements(window: np.ndarray) -> None:
     found = measure(window)
     assert found.values.shape == (len(MEASUREMENTS),) and np.isfinite(found.values).all()

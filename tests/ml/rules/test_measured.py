@@ -8,6 +8,7 @@ from ml.measurements import find_beats
 from ml.rules import read_window
 from ml.rules.measured import RULE_MEASUREMENTS, rule_measurements
 from ml.signals import preprocess
+from tests.ml.no_ecg import NO_ECG
 
 
 def window_of(*labels: str) -> np.ndarray:
@@ -35,17 +36,7 @@ def test_they_do_not_depend_on_the_size_of_any_lead() -> None:
     assert [name for name, same in zip(RULE_MEASUREMENTS, near, strict=True) if not same] == []
 
 
-@pytest.mark.parametrize(
-    "window",
-    [
-        np.zeros((12, 2500)),
-        np.random.default_rng(0).standard_normal((12, 2500)),
-        np.random.default_rng(0).standard_normal((12, 1500)),
-        np.eye(12, 2500, 1240),
-        np.sin(np.arange(12 * 2500).reshape(12, 2500)),
-    ],
-    ids=["flat", "noise", "short noise", "spikes", "sine"],
-)
+@NO_ECG
 def test_what_is_no_ecg_gives_finite_measurements(window: np.ndarray) -> None:
     found = measured(window)
     assert found.shape == (len(RULE_MEASUREMENTS),) and np.isfinite(found).all()
