@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 
 from ml.corpus.simulator.arcs import DOWER, P_WAVE, T_WAVE, Arc, ventricles
-from ml.corpus.simulator.life import Heart
+from ml.corpus.simulator.life import ATRIAL, Heart
 from ml.corpus.simulator.tracing import RATE_HZ, Signal, add_beat, disturbances, recorded
 from ml.formats.recording import Recording
 
@@ -71,7 +71,7 @@ def _arcs(heart: Heart, rng: np.random.Generator, difficulty: float) -> list[Arc
 
 
 def _beats(heart: Heart, arcs: list[Arc], cycle_s: float, rng: np.random.Generator, *, difficulty: float) -> list[Beat]:
-    if heart.rhythm in ("afib", "aflutter"):
+    if heart.rhythm in ATRIAL:
         intervals = _conducted(heart, cycle_s, rng, difficulty)
     elif heart.rhythm == "sinus_rhythm":
         spread = 0.025 * np.exp(rng.normal(0, 0.5) * difficulty)
@@ -118,11 +118,11 @@ def _conducted(heart: Heart, cycle_s: float, rng: np.random.Generator, difficult
 
 def _atria(heart: Heart, time: Signal, rng: np.random.Generator, difficulty: float) -> tuple[Signal, float]:
     """Return waves of the atria besides P, (3, samples), and their cycle in seconds."""
-    rate_hz = float(np.clip(rng.normal(4.9, 0.5 * difficulty), 3.7, 6.3))
-    if heart.rhythm not in ("afib", "aflutter"):
+    rate_hz = heart.atrial_hz
+    if heart.rhythm not in ATRIAL:
         return np.zeros((3, len(time))), 1 / rate_hz
     loose = 1 - heart.organised
-    size = float(np.exp(rng.normal(-0.15, 0.35) * difficulty))
+    size = float(np.exp(rng.normal(-0.4, 0.45) * difficulty))
     drift = np.cumsum(rng.standard_normal(len(time))) * 0.006 * loose
     phase = (time * rate_hz + drift + rng.uniform()) % 1
     saw = np.where(phase < 0.7, phase / 0.7, (1 - phase) / 0.3) - 0.5

@@ -2,10 +2,10 @@
 
 Blocks, hypertrophies and infarcts have a strength, which hearts without the label have a little of too (incomplete
 blocks, poor R progression, small inferior Q). The axis has no gaps. Fibrillation and flutter are one scale, of how
-organised the atria are. A reader gives a label where what he makes of the heart lies beyond a threshold; readers
-scatter around the truth. `difficulty` scales the scatter, the borderline cases, the variety and the disturbances; 1 is
-as in life. The numbers are chosen so that a network learns about as well as the paper's (Table 1); no population was
-measured for them.
+organised the atria are; flutter and atrial tachycardia, which is no label, are another, of the atrial rate. A reader
+gives a label where what he makes of the heart lies beyond a threshold; readers scatter around the truth. `difficulty`
+scales the scatter, the borderline cases, the variety and the disturbances; 1 is as in life. The numbers are chosen so
+that a network learns about as well as the paper's (Table 1); no population was measured for them.
 """
 
 from collections.abc import Callable, Mapping
@@ -14,9 +14,12 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-Rhythm = Literal["sinus_rhythm", "afib", "aflutter", "junctional"]
+Rhythm = Literal["sinus_rhythm", "afib", "aflutter", "atrial_tachycardia", "junctional"]
+ATRIAL: tuple[Rhythm, ...] = ("afib", "aflutter", "atrial_tachycardia")
+"""Rhythms with waves of the atria besides P."""
 BORDER = 0.5  # the strength from which a reader gives the label, were it not for scatter
 ORGANISED = 0.5  # atria from which on a reader sees flutter
+FLUTTER_HZ = 4.0  # the atrial rate from which on a reader sees flutter, not atrial tachycardia: 240 a minute
 
 
 class Trait(NamedTuple):
@@ -54,8 +57,10 @@ TOGETHER = (
     ("lvh", "lad", 0.15),
     ("rbbb", "lad", 0.15),
 )
+TACHYCARDIA = 0.5  # for each heart in flutter, so many are in atrial tachycardia
 # sectors of the axis in degrees from -30 on, clockwise, and how readers scatter in each
 _SECTORS = (("lad", -90.0, -30.0), ("rad", 90.0, 180.0), ("rsad", 180.0, 270.0))
+_KEPT = {"rsad": 0.7}  # of the hearts with a deviation, about so many keep it in the reader's eyes; of the others, all
 _SCATTER_OF_AXIS = {"": 5.0, "lad": 5.0, "rad": 10.0, "rsad": 35.0}  # little is left of QRS in an extreme axis
 
 
@@ -69,6 +74,8 @@ class Heart:
         Of the atria; fibrillation and flutter by `organised`.
     organised
         From 0, fine fibrillation, to 1, a steady saw-tooth; no matter in other rhythms.
+    atrial_hz
+        The rate of flutter and of atrial tachycardia; no matter in other rhythms.
     axis
         The frontal axis of QRS in degrees, -90 to 270.
     strength
@@ -77,6 +84,7 @@ class Heart:
 
     rhythm: Rhythm
     organised: float
+    atrial_hz: float
     axis: float
     strength: Mapping[str, float]
 
@@ -84,12 +92,16 @@ class Heart:
 def heart(prevalence: Mapping[str, float], rng: np.random.Generator, difficulty: float) -> Heart:
     """Return a heart of a population in which labels are about as common as asked for."""
     true = _true_labels(prevalence, rng)
-    flutter, rhythm = "aflutter" in true, _rhythm(true)
-    near = rng.beta(1.2, 2.0 if flutter else 3.5)  # flutter is often less clear than fibrillation
+    rhythm = _rhythm(true)
+    if rhythm == "junctional" and rng.random() < _share_of_tachycardia(prevalence):
+        rhythm = "atrial_tachycardia"
+    flutter = rhythm in ("aflutter", "atrial_tachycardia")
+    near = rng.beta(1.2, 2.0 if rhythm == "aflutter" else 3.5)  # flutter is often less clear than fibrillation
     away = (1 - ORGANISED) * (1 - difficulty * near)
     return Heart(
         rhythm=rhythm,
         organised=ORGANISED + away if flutter else ORGANISED - away,
+        atrial_hz=_atrial_hz(rhythm, rng, difficulty),
         axis=_axis(true, rng),
         strength={
             label: _strength(label in true, trait, prevalence[label], rng, difficulty=difficulty)
@@ -106,8 +118,12 @@ def read_by_an_expert(of: Heart, rng: np.random.Generator, difficulty: float) ->
         if of.strength[label] + difficulty * trait.scatter * doubt * rng.standard_normal() > BORDER:
             labels.add(label)
     organised = of.organised + difficulty * 0.18 * rng.standard_normal()
-    if of.rhythm in ("afib", "aflutter"):
-        labels.add("aflutter" if organised > ORGANISED else "afib")
+    rate_hz = of.atrial_hz + difficulty * 0.5 * rng.standard_normal()
+    if of.rhythm in ATRIAL:
+        if organised <= ORGANISED:
+            labels.add("afib")
+        elif rate_hz > FLUTTER_HZ:
+            labels.add("aflutter")
     elif of.rhythm == "sinus_rhythm":
         labels.add("sinus_rhythm")
     if {"lbbb", "rbbb"} <= labels:
@@ -130,6 +146,8 @@ def _true_labels(prevalence: Mapping[str, float], rng: np.random.Generator) -> s
     for first, second, share in TOGETHER:
         brought[second] += share * prevalence[first]
     own = {label: max(share - brought[label], 0.25 * share) for label, share in prevalence.items()}
+    free = 1 - brought["lad"] - brought["rad"]  # of the hearts, those whose axis nothing else decides
+    own |= {label: own[label] / (free * _KEPT.get(label, 1.0)) for label in ("lad", "rad", "rsad")}
     true: set[str] = set()
     for label in ("lvh", "rvh", "anterior_mi", "posterior_mi", "inferior_mi"):
         if rng.random() < own[label]:
@@ -151,6 +169,19 @@ def _one_of(group: tuple[str, ...], shares: Mapping[str, float], rng: np.random.
 def _rhythm(true: set[str]) -> Rhythm:
     rhythms: tuple[Rhythm, ...] = ("sinus_rhythm", "afib", "aflutter")
     return next((each for each in rhythms if each in true), "junctional")
+
+
+def _share_of_tachycardia(prevalence: Mapping[str, float]) -> float:
+    """Return which share of the hearts without a rhythm that has a label are in atrial tachycardia."""
+    others = 1 - sum(prevalence[label] for label in ("sinus_rhythm", "afib", "aflutter"))
+    return min(TACHYCARDIA * prevalence["aflutter"] / others, 0.8) if others > 0 else 0.0
+
+
+def _atrial_hz(rhythm: Rhythm, rng: np.random.Generator, difficulty: float) -> float:
+    """Return an atrial rate: of flutter a bell around 280 a minute, below it that of tachycardia."""
+    if rhythm == "atrial_tachycardia":
+        return FLUTTER_HZ - 0.9 + difficulty * float(np.clip(rng.normal(0.4, 0.35), -0.6, 0.85))
+    return max(float(rng.normal(4.7, 0.5 * difficulty)), FLUTTER_HZ)
 
 
 def _strength(there: bool, trait: Trait, prevalence: float, rng: np.random.Generator, *, difficulty: float) -> float:

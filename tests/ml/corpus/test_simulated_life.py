@@ -6,7 +6,16 @@ import pytest
 from ml.corpus.simulator import simulate
 from ml.corpus.simulator.cases import _prevalence
 from ml.corpus.simulator.ledger import TABLE_A1
-from ml.corpus.simulator.life import BORDER, TRAITS, Heart, heart, read_by_an_expert, sector
+from ml.corpus.simulator.life import (
+    BORDER,
+    FLUTTER_HZ,
+    ORGANISED,
+    TRAITS,
+    Heart,
+    heart,
+    read_by_an_expert,
+    sector,
+)
 from ml.signals import check
 
 PREVALENCE = {label: _prevalence(label, "boosted") for label in TABLE_A1}
@@ -53,7 +62,21 @@ def test_readers_find_labels_about_as_often_as_asked_for(
     label: str, people: list[tuple[Heart, frozenset[str]]]
 ) -> None:
     share = np.mean([label in labels for _, labels in people])
-    assert 0.55 * PREVALENCE[label] < share < 1.45 * PREVALENCE[label]
+    assert 0.75 * PREVALENCE[label] < share < 1.25 * PREVALENCE[label]
+
+
+def test_flutter_and_atrial_tachycardia_are_one_scale(people: list[tuple[Heart, frozenset[str]]]) -> None:
+    rates = {
+        rhythm: np.array([of.atrial_hz for of, _ in people if of.rhythm == rhythm])
+        for rhythm in ("aflutter", "atrial_tachycardia")
+    }
+    assert rates["atrial_tachycardia"].max() < FLUTTER_HZ <= rates["aflutter"].min()
+    assert (rates["atrial_tachycardia"] > FLUTTER_HZ - 0.4).any() and (rates["aflutter"] < FLUTTER_HZ + 0.4).any()
+    taken_for_it = [
+        "aflutter" in said for of, said in people if of.rhythm == "atrial_tachycardia" and of.organised > ORGANISED
+    ]
+    assert 0.02 < np.mean(taken_for_it) < 0.5
+    assert not any("aflutter" in said for of, said in people if of.rhythm in ("sinus_rhythm", "junctional"))
 
 
 def test_readers_scatter_with_the_difficulty(people: list[tuple[Heart, frozenset[str]]]) -> None:
