@@ -216,10 +216,15 @@ class Training:
         """Return a copy of the weights: those of `state_dict` change with the model."""
         return {name: tensor.detach().cpu().clone() for name, tensor in self.model.state_dict().items()}
 
-    def _identity(self) -> dict[str, Any]:
+    def _identity(self, *, defaults: bool = True) -> dict[str, Any]:
         """Return everything that determines the result of the run; paths and devices do not."""
         elsewhere = {"dataset", "unlabelled", "start_from", "text_folder", "device", "threads", "corpus_on_gpu"}
-        config = self.config.model_dump(mode="json", exclude={*elsewhere, "checkpoint_steps"}, exclude_none=True)
+        config = self.config.model_dump(
+            mode="json",
+            exclude={*elsewhere, "checkpoint_steps"},
+            exclude_none=True,
+            exclude_defaults=not defaults,
+        )
         if self.unlabelled is not None:
             config["unlabelled_sha256"] = self.unlabelled.content_sha256
         if self.config.start_from is not None:
@@ -247,7 +252,7 @@ class Training:
         )
 
     def _resume(self) -> None:
-        state = checkpoint.read(self.folder, self._identity())
+        state = checkpoint.read(self.folder, self._identity(), self._identity(defaults=False))
         if state is None:
             return
         self.model.load_state_dict(state["model"])

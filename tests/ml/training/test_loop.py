@@ -16,6 +16,7 @@ from ml.networks.resnet1d import PRESETS as NETWORKS
 from ml.paradigms.paradigm import Outcome
 from ml.processes.run_folder import alone_in
 from ml.signals import Preprocessing
+from ml.training import checkpoint
 from ml.training.configuration import Config, Encoder, Preset
 from ml.training.loop import Training, run
 from ml.training.presets import PRESETS
@@ -213,6 +214,46 @@ def test_another_run_s_checkpoint_is_refused(make_run, said):
     (folder / "config.json").write_text(json.dumps({**config, "learning_rate": 0.1}))
     with pytest.raises(ValueError, match="another run's"):
         run(folder, said)
+
+
+CHECKPOINT = {"epochs": 3, "preset": "test", "self_training": {"alpha": 0.95, "weight": 1.0}}
+
+
+@pytest.mark.parametrize(
+    ("now", "said", "theirs"),
+    [
+        ({}, {}, False),
+        ({"ema_decay": 0.9}, {"ema_decay": 0.9}, True),
+        ({"clip_gradients": False}, {}, False),
+        ({"self_training": {"alpha": 0.95, "weight": 1.0, "rounds": 1}}, {"self_training": {}}, False),
+        ({"self_training": {"alpha": 0.95, "weight": 1.0, "rounds": 2}}, {"self_training": {"rounds": 2}}, True),
+        ({"self_training": {"alpha": 0.9, "weight": 1.0}}, {"self_training": {"alpha": 0.9}}, True),
+        ({"self_training": {"alpha": 0.95}}, {"self_training": {}}, True),
+        ({"epochs": 4}, {"epochs": 4}, True),
+    ],
+    ids=["same", "new, said", "new, default", "new in a section", "new in a section, said", "other", "gone", "longer"],
+)
+def test_a_checkpoint_of_an_earlier_release_belongs_to_a_run_whose_new_settings_have_their_defaults(
+    tmp_path, now, said, theirs
+):
+    checkpoint.write(tmp_path, {"run": CHECKPOINT, "step": 7})
+    said = {"epochs": 3, "preset": "test", **said}
+    if theirs:
+        with pytest.raises(ValueError, match="another run's"):
+            checkpoint.read(tmp_path, {**CHECKPOINT, **now}, said)
+    else:
+        assert checkpoint.read(tmp_path, {**CHECKPOINT, **now}, said)["step"] == 7
+
+
+def test_a_run_goes_on_from_a_checkpoint_that_knows_fewer_settings(make_run, said):
+    folder = make_run(epochs=1)
+    run(folder, said)
+    state = torch.load(folder / checkpoint.FILE, weights_only=True)
+    for name in ("min_steps", "accumulate", "weight_decay"):
+        del state["run"][name]
+    checkpoint.write(folder, state)
+    run(folder, said)
+    assert said.of("resumed")
 
 
 @pytest.mark.parametrize(
