@@ -13,6 +13,7 @@ from ml.study.configuration import Config, Plan
 from ml.study.grid import MOST_RUNS, combinations, nested, shown
 from ml.training.configuration import ONLY_CONTRASTIVE
 from ml.training.configuration import Config as TrainingConfig
+from ml.training.presets import values_of
 
 CONTRASTIVE = tuple(name for name, each in PARADIGMS.items() if each.contrastive)
 
@@ -51,7 +52,8 @@ class Arm:
     def folder(self, study: Config, seed: int) -> str:
         """Return the name of the run folder. It depends on what is trained: a growing study keeps finished runs."""
         config = self.config(study, seed)
-        what = {name: value for name, value in config.items() if name not in ("device", "threads")}
+        says = values_of(study.preset, PARADIGMS[config["paradigm"]])  # a release may change what a preset says
+        what = {name: value for name, value in {**says, **config}.items() if name not in ("device", "threads")}
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
         return f"{self.options['paradigm']}-{seed}-{digest[:12]}"
 
@@ -117,7 +119,7 @@ def _of_the_grid(study: Plan) -> Iterator[Arm]:
 
 
 def _varied(study: Plan, paradigm: str, values: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options of an arm of the grid; none where it is the study's own run, so that one run serves both."""
+    """Return the options of an arm that varies settings; none where it is the study's own run: one run serves both."""
     given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}
     options = {
         setting: {**given.get(setting, {}), **value} if setting in sections() and isinstance(value, dict) else value
@@ -126,10 +128,16 @@ def _varied(study: Plan, paradigm: str, values: Mapping[str, Any]) -> dict[str, 
     own = Arm(paradigm, paradigm, {"paradigm": paradigm}), Arm(paradigm, paradigm, {"paradigm": paradigm, **options})
     anywhere = Config.model_validate({**study.model_dump(), "dataset": "dataset", "unlabelled": "unlabelled"})
     try:
-        before, after = (TrainingConfig.model_validate(arm.config(anywhere, study.seeds[0])) for arm in own)
+        before, after = (_whole(TrainingConfig.model_validate(arm.config(anywhere, study.seeds[0]))) for arm in own)
     except ValidationError:  # of what cannot be trained, or own code: who runs the study says so
         return options
     return {} if before == after else options
+
+
+def _whole(config: TrainingConfig) -> dict[str, Any]:
+    """Return all of a run's settings: a section that is not given has its defaults."""
+    defaults = {name: section().model_dump(exclude_none=True) for name, section in config.definition().sections.items()}
+    return {**defaults, **config.model_dump(exclude_none=True)}
 
 
 def _title(paradigm: str) -> str:
@@ -144,16 +152,10 @@ def _has(paradigm: str, setting: str) -> bool:
 
 
 def _contrastive(study: Plan, paradigm: str, **options: Any) -> dict[str, Any]:
-    return {"paradigm": paradigm, **_section(study, paradigm, "contrastive", options)}
+    values = {f"contrastive.{name}": value for name, value in options.items()}
+    return {"paradigm": paradigm, **_varied(study, paradigm, values)}
 
 
 def _self_training(study: Plan, **options: Any) -> dict[str, Any]:
-    return {"paradigm": "self_training", **_section(study, "self_training", "self_training", options)}
-
-
-def _section(study: Plan, paradigm: str, name: str, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a section if it differs from the study's own. If it does not, one run serves both arms."""
-    given = {**study.overrides, **study.paradigm_overrides.get(paradigm, {})}.get(name, {})
-    defaults = sections()[name]().model_dump()
-    changed = {key: value for key, value in options.items() if given.get(key, defaults[key]) != value}
-    return {name: {**given, **changed}} if changed else {}
+    values = {f"self_training.{name}": value for name, value in options.items()}
+    return {"paradigm": "self_training", **_varied(study, "self_training", values)}

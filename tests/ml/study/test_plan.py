@@ -6,6 +6,7 @@ from pydantic import ValidationError
 from ml.study.configuration import Config
 from ml.study.plan import arms
 from ml.study.run import planned
+from ml.training.presets import PRESETS
 
 EVERY = ("supervised", "self_training", "clip", "negclip")
 
@@ -75,6 +76,19 @@ def test_what_an_ablation_leaves_as_it_is_is_the_same_run():
     assert folders["self_training_weight_1"] == folders["self_training"]
     assert folders["negclip_diagonal"] == folders["negclip"]
     assert len(set(folders.values())) == len(folders) - 3
+
+
+def test_what_the_preset_says_is_what_an_ablation_leaves_as_it_is():
+    given = study(preset="tiny", paradigms=EVERY, unlabelled="other", ablations={"targets": ["bank", "diagonal"]})
+    folders = {arm.name: arm.folder(given, 0) for arm in arms(given, EVERY)}
+    assert folders["negclip_bank"] == folders["negclip"] != folders["negclip_diagonal"]
+
+
+def test_a_run_s_folder_follows_from_what_its_preset_says(monkeypatch):
+    arm, _ = arms(study(label_sources=["overread"]), ["supervised"])
+    before = arm.folder(study(preset="laptop"), 0)
+    monkeypatch.setitem(PRESETS, "laptop", {**PRESETS["laptop"], "batch_size": 63})
+    assert arm.folder(study(preset="laptop"), 0) != before
 
 
 def test_a_run_s_folder_follows_from_what_is_trained_and_not_from_where():
