@@ -16,9 +16,12 @@ STUDIES = sorted(path.name for path in EXAMPLES.glob("*_study.yaml"))
 def test_every_run_of_a_study_file_has_a_valid_configuration(name: str, tmp_path: Path) -> None:
     given = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))
     study = Config.model_validate({**given, "dataset": tmp_path, "unlabelled": tmp_path})
+    assert len({arm.folder(study, study.seeds[0]) for arm in planned(study)}) > 1
+
+
+@pytest.mark.parametrize("name", ["simulated_study.yaml", "ptbxl_study.yaml"])
+def test_a_simulated_and_a_real_study_make_table_2_with_several_seeds(name: str, tmp_path: Path) -> None:
+    given = yaml.safe_load((EXAMPLES / name).read_text(encoding="utf-8"))
+    study = Config.model_validate({**given, "dataset": tmp_path})
     assert {"supervised", "supervised_machine"} <= {arm.name for arm in planned(study)}
     assert len(study.seeds) >= 3
-
-
-def test_there_are_a_simulated_and_a_real_study() -> None:
-    assert {"simulated_study.yaml", "ptbxl_study.yaml"} <= set(STUDIES)
