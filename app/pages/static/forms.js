@@ -1,8 +1,9 @@
 // Forms that call the API: <form data-api="/v1/datasets" data-go="/jobs/{id}">.
 //
-// Fields become JSON: a dot in a name is a step into an object; `data-type` is number, boolean, json or file (a text
-// file's content). Empty fields are left out, and with `data-unchanged="omit"` those that nobody changed. `data-go` is where to go
-// afterwards, with names of the answer in braces; `data-method` is POST unless given; without it the event `api:done` tells the page. A form has one
+// Fields become JSON: a dot in a name is a step into an object; `data-type` is number, numbers ("9, 10"), boolean, date
+// (its first moment in UTC), json or file (a text file's content); several options are a list. A fieldset with
+// `data-when="split.by=fold"` is there only while that field has that value. Empty fields are left out, and with
+// `data-unchanged="omit"` those that nobody changed. `data-go` is where to go afterwards, with names of the answer in braces; `data-method` is POST unless given; without it the event `api:done` tells the page. A form has one
 // Idempotency-Key for each content, so that a double click starts one job. `data-opens` opens a dialog.
 
 import { api, showProblem } from "./base.js";
@@ -12,9 +13,15 @@ export const dataOf = (form) => Reflect.get(HTMLElement.prototype, "dataset", fo
 
 const random = () => [...crypto.getRandomValues(new Uint8Array(16))].map((byte) => byte.toString(16).padStart(2, "0")).join("");
 
+/** Return the numbers of a list; what is no number stays as it is written, for the API to name. */
+const numbersOf = (text) => text.split(/[\s,;]+/).filter(Boolean).map((word) => (Number.isFinite(Number(word)) ? Number(word) : word));
+
 async function valueOf(field) {
+  if (field.multiple && field.options) return field.selectedOptions.length ? [...field.selectedOptions].map((option) => option.value) : undefined;
   switch (field.dataset.type) {
     case "number": return field.value === "" ? undefined : Number(field.value);
+    case "numbers": return field.value.trim() === "" ? undefined : numbersOf(field.value);
+    case "date": return field.value === "" ? undefined : `${field.value}T00:00:00Z`;
     case "boolean": return field.type === "checkbox" ? field.checked : field.value === "" ? undefined : field.value === "true";
     case "json": return field.value === "" ? undefined : JSON.parse(field.value);
     case "file": return field.files.length ? await field.files[0].text() : undefined;
@@ -38,7 +45,7 @@ function put(into, path, value) {
 export async function bodyOf(form) {
   const body = {};
   for (const field of form.elements) {
-    if (!field.name || field.disabled || isUnchanged(field) || (field.type === "radio" && !field.checked)) continue;
+    if (!field.name || field.matches(":disabled") || isUnchanged(field) || (field.type === "radio" && !field.checked)) continue;
     const value = await valueOf(field);
     if (value === undefined) continue;
     put(body, field.name, value);
@@ -110,7 +117,19 @@ document.addEventListener("click", (event) => {
   event.target.closest?.("[data-closes]")?.closest("dialog").close();
 });
 
+function showWhatApplies(form) {
+  for (const part of form.querySelectorAll("fieldset[data-when]")) {
+    const [name, value] = part.dataset.when.split("=");
+    part.hidden = part.disabled = form.elements.namedItem(name).value !== value;
+  }
+}
+
+document.addEventListener("change", (event) => {
+  if (event.target.form) showWhatApplies(event.target.form);
+});
+
 function ready() {
+  for (const form of document.querySelectorAll("form[data-api]")) showWhatApplies(form);
   document.documentElement.dataset.forms = "ready";
   for (const form of document.querySelectorAll("form[data-early]")) form.requestSubmit();
 }

@@ -21,11 +21,20 @@ from app.kit.problems import not_found
 from app.kit.state import SettingsDep, made_by
 from app.models.queries import of_dataset
 from app.pages.shell import PagesDep
+from app.sites import queries as sites
 from app.vocabularies.service import LabelersDep
 
 router = APIRouter(include_in_schema=False)
 
 LIMIT = 50
+MOST_SITES = 1000  # in the form; the API takes any
+SPLIT_BY = [
+    ("patient", "patient"),
+    ("record", "ECG, as in the paper"),
+    ("fold", "folds of the source"),
+    ("site", "site"),
+    ("date", "time of recording"),
+]
 SPLITS = ("train", "validation", "test")
 Overread = Annotated[Literal["required", "absent"], Query()]
 
@@ -70,6 +79,8 @@ def show_new_dataset(
         body=asked,
         overread=overread,
         fractions=defaults["fractions"].default.model_dump(),
+        split_by=SPLIT_BY,
+        sites=[row.name for row in sites.by_name(session, "", MOST_SITES)][:MOST_SITES],
         seed=defaults["seed"].default,
         name=_name(given),
     )

@@ -4,6 +4,7 @@ import base64
 from typing import Any
 
 import httpx
+import pytest
 from playwright.sync_api import Page, expect
 
 from ml.corpus.simulator import simulate
@@ -42,6 +43,56 @@ def test_a_double_click_freezes_one_dataset(open_page: OpenPage, own_site: Site)
     job = api(own_site, f"/v1/jobs/{started(page)}")
     assert len(api(own_site, "/v1/jobs")["items"]) == before + 1
     assert (job["params"]["filters"], job["params"]["name"]) == ({"sex": "female"}, "women")
+
+
+def sent_split(page: Page) -> Any:
+    with page.expect_request("**/v1/datasets") as sent:
+        page.get_by_role("button", name="Freeze").click()
+    answer = sent.value.response()
+    if answer is not None and answer.status == 202:
+        page.wait_for_url("**/jobs/*", wait_until="networkidle")
+    return sent.value.post_data_json["split"]
+
+
+@pytest.mark.parametrize(
+    ("by", "given", "split"),
+    [
+        ("fold", {"Folds to measure on": "9, 10"}, {"test": [9, 10]}),
+        (
+            "fold",
+            {"Folds to measure on": "10", "… to choose thresholds on": "8;9"},
+            {"test": [10], "validation": [8, 9]},
+        ),
+        ("date", {"Measured on from": "2024-06-01"}, {"test_from": "2024-06-01T00:00:00Z"}),
+    ],
+)
+def test_a_dataset_is_divided_as_its_form_says(
+    open_page: OpenPage, own_site: Site, by: str, given: dict[str, str], split: dict[str, Any]
+) -> None:
+    page = open_page("researcher", at=own_site, expected=r"422")
+    page.goto("/datasets/new")
+    page.get_by_text("More", exact=True).click()
+    assert page.locator("fieldset:visible").count() == 0
+    page.get_by_label("Divided by").select_option("site")
+    expect(page.get_by_label("Sites to measure on")).to_be_visible()
+    page.get_by_label("Divided by").select_option(by)
+    group = page.locator("fieldset:visible")
+    expect(group).to_have_count(1)
+    for label, value in given.items():
+        group.get_by_label(label).fill(value)
+    assert sent_split(page) == {"by": by, **split}
+
+
+def test_a_dataset_is_divided_by_sites_that_are_chosen_from_a_list(open_page: OpenPage, own_site: Site) -> None:
+    page = open_page("researcher", at=own_site, expected=r"422")
+    page.goto("/datasets/new")
+    page.get_by_text("More", exact=True).click()
+    page.get_by_label("Divided by").select_option("site")
+    page.get_by_role("button", name="Freeze").click()
+    expect(page.get_by_text("test: ")).to_be_visible()
+    chosen = page.get_by_label("Sites to measure on").select_option(index=[0])
+    page.get_by_label("Patients in two splits").locator("visible=true").select_option("leave_out")
+    assert sent_split(page) == {"by": "site", "test": chosen, "shared_patients": "leave_out"}
 
 
 def test_three_clicks_train_with_the_papers_values(open_page: OpenPage, own_site: Site) -> None:

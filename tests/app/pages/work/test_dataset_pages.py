@@ -56,6 +56,7 @@ def frozen(client: httpx.Client, settings: Settings, database: Database) -> Call
 def sent_by(page: str) -> dict[str, Any]:
     """Return what the form of a page sends, without the fields of numbers."""
     body: dict[str, Any] = {}
+    page = re.sub(r"<fieldset data-when.*?</fieldset>", "", page, flags=re.DOTALL)  # it is there for other splits
     for tag in re.findall(r"<input[^>]*>", page):
         said = dict(re.findall(r'([\w-]+)="([^"]*)"', tag))
         if (name := said.get("name")) in (None, "csrf") or said.get("data-type") == "number":
