@@ -28,15 +28,15 @@ def split(
     shared_patients: Annotated[
         str | None, typer.Option(help="refuse, leave_out or keep: of patients who would be in two splits.")
     ] = None,
-    fractions: Annotated[tuple[float, float, float], typer.Option(help="Shares for train, validation and test.")] = (
-        0.64,
-        0.16,
-        0.2,
-    ),
+    fractions: Annotated[
+        tuple[float, float, float] | None,
+        typer.Option(help="Shares for train, validation and test; without it the paper's."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0)] = 0,
 ) -> None:
     """Divide a frozen dataset in another way: the same windows and labels, other splits, a hash of its own."""
     from ml.corpus.resplit import resplit
+    from ml.corpus.split_rules import FRACTIONS
     from ml.corpus.splits import SPLITS, CannotSplit
     from ml.corpus.store import InvalidStore
 
@@ -51,7 +51,7 @@ def split(
     }
     rule = _rule({name: value for name, value in given.items() if value})
     try:
-        description = resplit(folder, out, rule, seed=seed, fractions=fractions)
+        description = resplit(folder, out, rule, seed=seed, fractions=fractions or FRACTIONS)
     except (CannotSplit, InvalidStore, ValueError) as error:
         fail(str(error))
     summary = description["summary"]

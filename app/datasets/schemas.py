@@ -11,13 +11,13 @@ from app.disagreement.off_hours import OffHours
 from app.disagreement.written import from_parameters
 from app.kit.text import Name
 from app.kit.times import TimeWithOffset
-from ml.corpus.split_rules import ByPatient, SplitRule
+from ml.corpus.split_rules import FRACTIONS, ByPatient, SplitRule
 
 NORTH: dict[str, Any] = {"name": "north-2026", "site": "north", "seed": 7}
 FROZEN: dict[str, Any] = {
     **NORTH,
     "overread": "required",
-    "fractions": {"train": 0.64, "validation": 0.16, "test": 0.2},
+    "fractions": dict(zip(("train", "validation", "test"), FRACTIONS, strict=True)),
     "split": {"by": "patient"},
     "statements": "codes",
 }
@@ -29,9 +29,9 @@ class Fractions(BaseModel):
 
     model_config = ConfigDict(extra="forbid")
 
-    train: Annotated[float, Field(gt=0, lt=1)] = 0.64
-    validation: Annotated[float, Field(gt=0, lt=1)] = 0.16
-    test: Annotated[float, Field(gt=0, lt=1)] = 0.20
+    train: Annotated[float, Field(gt=0, lt=1)] = FRACTIONS[0]
+    validation: Annotated[float, Field(gt=0, lt=1)] = FRACTIONS[1]
+    test: Annotated[float, Field(gt=0, lt=1)] = FRACTIONS[2]
 
     @model_validator(mode="after")
     def _sum(self) -> Self:

@@ -7,8 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from ml.corpus.division import Described, divide, put
-from ml.corpus.split_rules import SplitRule
-from ml.corpus.splits import FRACTIONS
+from ml.corpus.split_rules import FRACTIONS, SplitRule
 from ml.corpus.store import Store
 
 _ROWS_AT_ONCE = 1024

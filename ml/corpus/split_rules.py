@@ -8,6 +8,9 @@ from ml.formats.ecg_file import FOLDS
 
 SharedPatients = Literal["refuse", "leave_out", "keep"]
 
+FRACTIONS = (0.64, 0.16, 0.20)
+"""Shares to train, choose and measure on: 80 % for development, of which 80 % to train (paper, section 4.1)."""
+
 _Fold = Annotated[int, Field(ge=FOLDS[0], le=FOLDS[1])]
 _Site = Annotated[str, StringConstraints(min_length=1, max_length=200, pattern=r"^[^\x00-\x1f\x7f]+$")]
 _Folds = Annotated[tuple[_Fold, ...], Field(min_length=1, max_length=100)]

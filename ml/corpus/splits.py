@@ -9,10 +9,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ml.corpus.split_rules import ByDate, ByFold, ByPatient, ByRecord, BySite, SplitRule
+from ml.corpus.split_rules import FRACTIONS, ByDate, ByFold, ByPatient, ByRecord, BySite, SplitRule
 
 SPLITS = ("train", "validation", "test")
-FRACTIONS = (0.64, 0.16, 0.20)  # the paper's: 80 % development, of which 80 % train
 LEFT_OUT = "left_out"
 """The split of rows that are in none of `SPLITS`."""
 

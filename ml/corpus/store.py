@@ -17,8 +17,7 @@ from numpy.typing import NDArray
 
 from ml.corpus.division import FORMAT, Described, divide, put
 from ml.corpus.sources import Hedged, Source
-from ml.corpus.split_rules import ByPatient, SplitRule
-from ml.corpus.splits import FRACTIONS
+from ml.corpus.split_rules import FRACTIONS, ByPatient, SplitRule
 from ml.corpus.statements import Statement
 
 __all__ = ["MAX_LABELS", "WINDOW_SHAPE", "Hedged", "InvalidStore", "Said", "Source", "Store", "StoreWriter"]

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import TypeAdapter, ValidationError
 
-from ml.corpus.split_rules import ByDate, ByFold, ByPatient, ByRecord, BySite, SplitRule
-from ml.corpus.splits import FRACTIONS, SPLITS, CannotSplit, assign, split_by_patient
+from ml.corpus.split_rules import FRACTIONS, ByDate, ByFold, ByPatient, ByRecord, BySite, SplitRule
+from ml.corpus.splits import SPLITS, CannotSplit, assign, split_by_patient
 
 patients = st.lists(st.integers(0, 40).map(str), min_size=1, max_size=120)
 
