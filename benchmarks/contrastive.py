@@ -1,6 +1,7 @@
 """What CLIP and NegCLIP learn by the shipped presets, beside supervised learning and a random encoder.
 
     python -m benchmarks.contrastive FOLDER --presets tiny laptop --targets diagonal bank --seeds 5
+    python -m benchmarks.contrastive FOLDER --presets laptop --targets bank --settings '{"epochs": 10}'
     python -m benchmarks.contrastive FOLDER --only-table
 
 2,000 simulated ECGs, one thread. Each finished run is a line of FOLDER/results.jsonl and is not done again; one that
@@ -51,14 +52,23 @@ class Quiet:
 
 
 def configurations(
-    presets: Sequence[str], targets: Sequence[Targets], *, probe: bool, cold: bool
+    presets: Sequence[str], targets: Sequence[Targets], settings: Mapping[str, Any], *, probe: bool, cold: bool
 ) -> Iterator[tuple[str, str, dict[str, Any]]]:
-    """Yield preset, arm and settings of each arm."""
+    """Yield preset, arm and settings of each arm; `settings` are more of them for CLIP and NegCLIP."""
+    also = "".join(f", {name} {value}" for name, value in settings.items())
     for preset in presets:
         yield preset, "supervised", {**BESIDE.get(preset, {}), "paradigm": "supervised"}
         for each in targets:
             for paradigm in ("clip", "negclip"):
-                yield preset, f"{paradigm}, {each}", {"paradigm": paradigm, "contrastive": {"targets": each}}
+                yield (
+                    preset,
+                    f"{paradigm}, {each}{also}",
+                    {
+                        "paradigm": paradigm,
+                        "contrastive": {"targets": each},
+                        **settings,
+                    },
+                )
         if probe:
             yield preset, "random encoder", {**BESIDE.get(preset, {}), **PROBE}
         if cold:
@@ -171,6 +181,7 @@ def main() -> None:
     parser.add_argument("--targets", nargs="+", choices=get_args(Targets), default=list(get_args(Targets)))
     parser.add_argument("--seeds", type=int, default=5)
     parser.add_argument("--arms", nargs="+", help="only these, by their names in the table")
+    parser.add_argument("--settings", type=json.loads, default={}, help="JSON: more settings of CLIP and NegCLIP")
     parser.add_argument("--probe", action="store_true", help="also a linear probe on a random encoder")
     parser.add_argument("--no-warm-up", action="store_true", help="also arms whose text tower starts cold")
     parser.add_argument("--only-table", action="store_true")
@@ -187,7 +198,7 @@ def main() -> None:
         sha256 = Store(corpus).content_sha256
         for seed in range(given.seeds):
             for preset, arm, options in configurations(
-                given.presets, given.targets, probe=given.probe, cold=given.no_warm_up
+                given.presets, given.targets, given.settings, probe=given.probe, cold=given.no_warm_up
             ):
                 key = {"preset": preset, "arm": arm, "seed": seed, "corpus": sha256}
                 if given.arms and arm not in given.arms:
