@@ -60,15 +60,8 @@ def configurations(
         yield preset, "supervised", {**BESIDE.get(preset, {}), "paradigm": "supervised"}
         for each in targets:
             for paradigm in ("clip", "negclip"):
-                yield (
-                    preset,
-                    f"{paradigm}, {each}{also}",
-                    {
-                        "paradigm": paradigm,
-                        "contrastive": {"targets": each},
-                        **settings,
-                    },
-                )
+                options = {"paradigm": paradigm, "contrastive": {"targets": each}, **settings}
+                yield preset, f"{paradigm}, {each}{also}", options
         if probe:
             yield preset, "random encoder", {**BESIDE.get(preset, {}), **PROBE}
         if cold:

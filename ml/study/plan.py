@@ -13,7 +13,7 @@ from ml.study.configuration import Config, Plan
 from ml.study.grid import MOST_RUNS, combinations, nested, shown
 from ml.training.configuration import ONLY_CONTRASTIVE
 from ml.training.configuration import Config as TrainingConfig
-from ml.training.presets import values_of
+from ml.training.presets import on_preset
 
 CONTRASTIVE = tuple(name for name, each in PARADIGMS.items() if each.contrastive)
 
@@ -52,8 +52,8 @@ class Arm:
     def folder(self, study: Config, seed: int) -> str:
         """Return the name of the run folder. It depends on what is trained: a growing study keeps finished runs."""
         config = self.config(study, seed)
-        says = values_of(study.preset, PARADIGMS[config["paradigm"]])  # a release may change what a preset says
-        what = {name: value for name, value in {**says, **config}.items() if name not in ("device", "threads")}
+        whole = on_preset(config, PARADIGMS[config["paradigm"]])  # a release may change what a preset says
+        what = {name: value for name, value in whole.items() if name not in ("device", "threads")}
         digest = hashlib.sha256(json.dumps(what, sort_keys=True).encode()).hexdigest()
         return f"{self.options['paradigm']}-{seed}-{digest[:12]}"
 

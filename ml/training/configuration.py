@@ -14,7 +14,7 @@ from ml.evaluation.calibration import DEFAULT_SENSITIVITY, Calibrate, ChosenBy
 from ml.paradigms import registry
 from ml.paradigms.definition import OWN_SECTION, AnySection, Definition, Section
 from ml.processes.own_code import OwnName
-from ml.training.presets import PRESETS, values_of
+from ml.training.presets import PRESETS, on_preset
 
 ALLOW_OWN = "allow_own"
 """The key of pydantic's validation context that allows own paradigms and encoders: `{ALLOW_OWN: True}`."""
@@ -140,15 +140,7 @@ class Config(_Shared):
             definition = registry.find(str(given.get("paradigm", "supervised")), _allowed(info))
         except ValueError:  # the field's own check names it
             return given
-        merged = values_of(str(given.get("preset", "paper")), definition)
-        if not given.keys().isdisjoint(
-            ("epochs", "max_steps")
-        ):  # a preset's minimum gives way to a length that is said
-            merged.pop("min_steps", None)
-        for name, value in given.items():
-            base = merged.get(name)
-            merged[name] = {**base, **value} if isinstance(base, dict) and isinstance(value, Mapping) else value
-        return merged
+        return on_preset(given, definition)
 
     @model_validator(mode="after")
     def _fits_the_paradigm(self, info: ValidationInfo) -> Self:

@@ -53,3 +53,17 @@ def values_of(preset: str, definition: Definition) -> dict[str, Any]:
     foreign = registry.sections().keys() - definition.sections.keys()
     says = {name: value for name, value in PRESETS.get(preset, {}).items() if name not in foreign}
     return {**says, **CONTRASTIVE.get(preset, {})} if definition.contrastive else says
+
+
+def on_preset(given: Mapping[str, Any], definition: Definition) -> dict[str, Any]:
+    """Return settings with what their preset says to the paradigm, key by key in sections too.
+
+    A preset's minimum of steps gives way to a length that is given.
+    """
+    merged = values_of(str(given.get("preset", "paper")), definition)
+    if not given.keys().isdisjoint(("epochs", "max_steps")):
+        merged.pop("min_steps", None)
+    for name, value in given.items():
+        base = merged.get(name)
+        merged[name] = {**base, **value} if isinstance(base, dict) and isinstance(value, Mapping) else value
+    return merged

@@ -21,7 +21,7 @@ from app.kit.problems import not_found
 from app.kit.state import SettingsDep, made_by
 from app.models.queries import of_dataset
 from app.pages.shell import PagesDep
-from app.sites import queries as sites
+from app.sites.service import listed as listed_sites
 from app.vocabularies.service import LabelersDep
 
 router = APIRouter(include_in_schema=False)
@@ -80,7 +80,7 @@ def show_new_dataset(
         overread=overread,
         fractions=defaults["fractions"].default.model_dump(),
         split_by=SPLIT_BY,
-        sites=[row.name for row in sites.by_name(session, "", MOST_SITES)][:MOST_SITES],
+        sites=[site.name for site in listed_sites(session, "", MOST_SITES).items],
         seed=defaults["seed"].default,
         name=_name(given),
     )

@@ -6,7 +6,7 @@ from pydantic import ValidationError
 from ml.study.configuration import Config
 from ml.study.plan import arms
 from ml.study.run import planned
-from ml.training.presets import PRESETS
+from ml.training.presets import CONTRASTIVE, PRESETS
 
 EVERY = ("supervised", "self_training", "clip", "negclip")
 
@@ -89,6 +89,15 @@ def test_a_run_s_folder_follows_from_what_its_preset_says(monkeypatch):
     before = arm.folder(study(preset="laptop"), 0)
     monkeypatch.setitem(PRESETS, "laptop", {**PRESETS["laptop"], "batch_size": 63})
     assert arm.folder(study(preset="laptop"), 0) != before
+
+
+def test_a_run_s_folder_follows_from_its_preset_in_sections_that_the_study_gives_too(monkeypatch):
+    given = study(preset="tiny", paradigms=["negclip"], ablations={"granularity": True})
+    before = {arm.name: arm.folder(given, 0) for arm in arms(given, EVERY)}
+    says = {**CONTRASTIVE["tiny"], "contrastive": {"targets": "masked"}}
+    monkeypatch.setitem(CONTRASTIVE, "tiny", says)
+    after = {arm.name: arm.folder(given, 0) for arm in arms(given, EVERY)}
+    assert before["negclip_report"] != after["negclip_report"]
 
 
 def test_a_run_s_folder_follows_from_what_is_trained_and_not_from_where():
