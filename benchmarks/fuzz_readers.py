@@ -4,8 +4,8 @@
 
 `count` mutations of each format, from the number `first` on, spread over its made files and the real ones. One process.
 Prints a row a format: how many were read and refused, the reasons that were given most, the slowest in processor
-seconds, and by how much the process grew. The first mutation that raises anything else, or takes more than the bounds
-of the tests, ends it with its number: the same number gives the same bytes.
+seconds, and by how much the process grew. The first mutation that raises anything else, or takes more than
+`LONGEST_S` or the tests' memory, ends it with its number: the same number gives the same bytes.
 """
 
 import argparse
@@ -16,7 +16,9 @@ from collections import Counter
 from pathlib import Path
 
 from ml.formats import FORMATS, Unreadable, read
-from tests.ml.formats.test_mutations import LARGEST_KB, LONGEST_S, MADE, REAL, VARIANTS, Files, mutated
+from tests.ml.formats.test_mutations import LARGEST_KB, MADE, REAL, VARIANTS, Files, mutated
+
+LONGEST_S = 2.0
 
 
 def seeds_of(name: str, shared: Path) -> list[Files]:

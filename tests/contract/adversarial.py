@@ -5,12 +5,13 @@ import importlib
 import pkgutil
 import re
 import signal
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from types import FrameType, ModuleType
 from typing import Any, NamedTuple
+
+from tests.cost import Clock, timed
 
 SMALL = 4_096  # characters
 QUICK_S = 0.004  # quadratic work on SMALL characters takes longer; linear work does not
@@ -137,19 +138,18 @@ def _seconds(work: Callable[[str], object], text: str, runs: int) -> float:
     """Return the least CPU time of several runs: other processes do not count, and most of what disturbs is left out."""
     least = float("inf")
     for _ in range(runs):
-        start = time.process_time()
-        with _not_hanging(start):
+        with timed() as clock, _not_hanging(clock):
             work(text)
-        least = min(least, time.process_time() - start)
+        least = min(least, clock.seconds)
     return least
 
 
 @contextmanager
-def _not_hanging(start: float) -> Iterator[None]:
-    """Raise `Hangs` in the work that takes more than `HANGS_S` of CPU time; `start` is its time so far."""
+def _not_hanging(clock: Clock) -> Iterator[None]:
+    """Raise `Hangs` in the work that takes more than `HANGS_S` of CPU time by its clock."""
 
     def look(number: int, frame: FrameType | None) -> None:
-        if time.process_time() - start > HANGS_S:
+        if clock.so_far() > HANGS_S:
             raise Hangs
 
     before = signal.signal(signal.SIGALRM, look)
@@ -199,19 +199,3 @@ def _named(op: Any, argument: Any) -> str:
     if str(op) == "RANGE":
         return chr(argument[0])
     return {"DIGIT": "1", "SPACE": " ", "WORD": "a"}.get(str(argument).rpartition("_")[2], "§")
-
-
-def loops(work: Callable[[], object]) -> float:
-    """Return how many runs of a plain loop take as much CPU time as `work`; a hundred took 2 s on the docs' machine.
-
-    The loop runs before and after it, so a machine that is slow, or busy, is slow for both.
-    """
-
-    def loop(_: str) -> int:
-        return sum(number * number % 7 for number in range(500_000))
-
-    before = _seconds(loop, "", 3)
-    start = time.process_time()
-    work()
-    taken = time.process_time() - start
-    return taken / max(before, _seconds(loop, "", 3))

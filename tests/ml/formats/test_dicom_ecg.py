@@ -17,13 +17,12 @@ from ml.formats.dicom_ecg import FORMAT
 from ml.formats.dicom_elements import MAX_ELEMENTS
 from ml.formats.recording import MISSING
 from ml.formats.waveform import digest, encode
-from tests.contract.adversarial import loops
+from tests.cost import MOST_LOOPS, loops
 from tests.ml.formats.aecg import aecg_file
 from tests.ml.formats.dicom import annotation, channel, code, dicom, dicom_file, group
 from tests.ml.formats.muse import EIGHT
 from tests.ml.formats.records import simulated
 
-MOST_LOOPS = 100
 RECORDING = simulated()
 ROWS = RECORDING.samples
 

@@ -6,9 +6,8 @@ import pytest
 
 from ml.formats import Unreadable
 from ml.formats.xml_tree import MAX_ATTRIBUTES, MAX_TAGS, MAX_XML_BYTES, parse, root_name, said
-from tests.contract.adversarial import loops
+from tests.cost import MOST_LOOPS, loops
 
-MOST_LOOPS = 100
 NAMES = [f"a{number}" for number in range(MAX_TAGS - 10)]
 ROOM = MAX_XML_BYTES - 1000
 
