@@ -3,7 +3,7 @@
 from typing import NamedTuple
 
 import numpy as np
-from scipy.stats import chi2
+from scipy.special import gammaincinv
 
 from ml.audit.evidence import LIKELY_WRONG, judged, weigh
 from ml.audit.learned import Learned
@@ -66,8 +66,8 @@ def rate_readers(blocks: Blocks, learned: Learned, readers: int) -> ReaderRates:
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = found / expected
         spread = np.maximum(1.0, scatter / expected)
-        low = np.where(found > 0, chi2.ppf(0.025, 2 * found / spread) / 2, 0.0) * spread / expected
-        high = chi2.ppf(0.975, 2 * (found / spread + 1)) / 2 * spread / expected
+        low = np.where(found > 0, gammaincinv(found / spread, 0.025), 0.0) * spread / expected
+        high = gammaincinv(found / spread + 1, 0.975) * spread / expected
     return ReaderRates(readings, found.astype(np.int64), expected, ratio, low, high)
 
 

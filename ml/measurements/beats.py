@@ -10,9 +10,9 @@ from functools import lru_cache
 from typing import Any
 
 import numpy as np
+import scipy  # `scipy.signal` loads when it is first used
 from numpy.typing import NDArray
 from scipy.fft import dct, idct
-from scipy.signal import find_peaks
 
 Signal = NDArray[np.float64]
 
@@ -129,7 +129,7 @@ def _candidates(leads: Signal) -> NDArray[np.intp]:
     """Return the samples at which all leads together change fastest."""
     speed = np.abs(np.diff(_filtered(leads, _gains(leads.shape[-1])[1]), axis=-1)).sum(axis=0)
     speed = np.convolve(speed, np.hanning(25), "same")
-    peaks, _ = find_peaks(speed, distance=_REFRACTORY)
+    peaks, _ = scipy.signal.find_peaks(speed, distance=_REFRACTORY)
     if not len(peaks):
         return np.array([leads.shape[-1] // 2])
     background = np.median(speed)

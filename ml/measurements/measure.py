@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ml.formats.recording import LEADS
 from ml.measurements.atria import between_beats, noise, p_waves
-from ml.measurements.beats import LIMB_LEADS, Beats, find_beats
+from ml.measurements.beats import BEAT_SAMPLES, BEFORE, LIMB_LEADS, Beats, find_beats
 from ml.measurements.rhythm import median_interval_s, rhythm
 from ml.measurements.waves import axes, delineate, durations, waves
 
@@ -66,5 +66,12 @@ def _flat(everything: Mapping[str, Any]) -> dict[str, float]:
     return named
 
 
-MEASUREMENTS = tuple(_named(find_beats(np.random.default_rng(0).standard_normal((len(LEADS), 2500))))[0])
+def _beats_of_noise() -> Beats:
+    leads = np.random.default_rng(0).standard_normal((len(LEADS), 10 * BEAT_SAMPLES))
+    single = leads.reshape(len(LEADS), 10, BEAT_SAMPLES)
+    at = BEFORE + BEAT_SAMPLES * np.arange(10)
+    return Beats(leads, at, np.ones(10), single, np.ones(10, bool), single.mean(axis=1))
+
+
+MEASUREMENTS = tuple(_named(_beats_of_noise())[0])
 """Names of `Measured.values`, in the same order."""

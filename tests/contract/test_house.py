@@ -72,9 +72,12 @@ def test_no_modules_of_ml_import_each_other_in_a_circle() -> None:
     assert sorted(edges) == []
 
 
-@pytest.mark.parametrize("entry", ["app.main", "app.jobs.worker, app.steps", "app.predictions.worker"])
+@pytest.mark.parametrize(
+    "entry", ["app.main", "app.jobs.worker, app.steps", "app.predictions.worker", "app.imports.reading.child"]
+)
 def test_no_process_of_the_service_imports_torch(entry: str) -> None:
-    script = f"import {entry}, sys; print([m for m in ('torch', 'pandas', 'statsmodels') if m in sys.modules])"
+    slow = ("torch", "pandas", "statsmodels", "scipy.signal", "scipy.stats")
+    script = f"import {entry}, sys; print([m for m in {slow} if m in sys.modules])"
     assert subprocess.check_output([sys.executable, "-c", script], text=True, cwd=ROOT).strip() == "[]"
 
 
