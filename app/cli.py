@@ -13,7 +13,8 @@ from sqlalchemy.exc import OperationalError
 
 from app.commands import archive, bundles, datasets, erase, exports, imports, library, models, people, running, sites
 from app.commands.shared import say, show
-from app.settings import ENV_FILE, PREFIX, SettingsError
+from app.kit.explained import Explained
+from app.settings import ENV_FILE, PREFIX
 
 cli = typer.Typer(help="ECG labelling and discrepancy analysis.", no_args_is_help=True, pretty_exceptions_enable=False)
 for commands in (
@@ -58,24 +59,6 @@ def options(
 
 def main() -> None:
     """Run the command; what a user can mend is one line, not a stack trace."""
-    from app.auth.service import AuthError, InvalidName
-    from app.ecgs.patients import PatientKeyError
-    from app.embedded.postgres import EmbeddedPostgresError
-    from app.embedded.serve import CannotServe, NotMigrated
-    from app.imports.lines import BadLine
-    from app.jobs.run import JobFailed
-    from app.kit.store import StoreUnavailable
-
-    sentences = (
-        AuthError,
-        BadLine,
-        CannotServe,
-        EmbeddedPostgresError,
-        JobFailed,
-        NotMigrated,
-        PatientKeyError,
-        StoreUnavailable,
-    )
     os.umask(0o077)  # what a command writes holds patients' data or keys
     try:
         cli()
@@ -83,14 +66,11 @@ def main() -> None:
         for problem in error.errors():
             say(f"{PREFIX}{'_'.join(str(part) for part in problem['loc']).upper()}: {problem['msg']}")
         sys.exit(2)
-    except (InvalidName, SettingsError) as error:
+    except Explained as error:
         say(str(error))
-        sys.exit(2)
+        sys.exit(error.status)
     except OperationalError as error:
         say(f"the database does not answer: {str(error.orig).splitlines()[0]}")
-        sys.exit(1)
-    except sentences as error:
-        say(str(error))
         sys.exit(1)
     except OSError as error:
         say(f"{error.filename}: {error.strerror}" if error.filename else f"cannot write: {error.strerror}")

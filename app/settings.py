@@ -12,6 +12,8 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
+from app.kit.explained import Explained
+
 MEBIBYTE = 1024 * 1024
 PREFIX = "OVERREAD_"
 ENV_FILE = "OVERREAD_ENV_FILE"
@@ -21,8 +23,10 @@ OF_THE_TESTS = "OVERREAD_TEST_"
 ORIGIN = re.compile(r"https?://[A-Za-z0-9.-]+(:[0-9]{1,5})?")
 
 
-class SettingsError(Exception):
+class SettingsError(Explained):
     """Settings that cannot be used; the message says which and what to do."""
+
+    status = 2
 
 
 class Settings(BaseSettings):

@@ -15,6 +15,7 @@ from app.auth.schemas import UserName
 from app.auth.sessions.service import end_sessions, make_link
 from app.auth.tables import ApiKey, User
 from app.kit import audit
+from app.kit.explained import Explained
 from app.kit.problems import field_errors
 
 Role = Literal["viewer", "reader", "researcher", "admin"]
@@ -28,12 +29,14 @@ _NAME: TypeAdapter[str] = TypeAdapter(UserName)
 log = structlog.get_logger(__name__)
 
 
-class AuthError(Exception):
+class AuthError(Explained):
     """A change of users or keys that cannot be made; the message says why and what to do."""
 
 
 class InvalidName(AuthError):
     """A name that no user can have; the message says why."""
+
+    status = 2
 
 
 def hash_key(key: str) -> bytes:

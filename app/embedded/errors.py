@@ -1,7 +1,9 @@
 """What can be wrong with the private PostgreSQL; each message says what to do."""
 
+from app.kit.explained import Explained
 
-class EmbeddedPostgresError(RuntimeError):
+
+class EmbeddedPostgresError(Explained):
     """The private PostgreSQL cannot be made, started or stopped."""
 
 

@@ -21,6 +21,7 @@ from app.embedded.postgres import EmbeddedPostgres
 from app.embedded.workers import EmbeddedWorkers
 from app.jobs import queries as jobs
 from app.kit.database import Database
+from app.kit.explained import Explained
 from app.kit.folders import open_folders
 from app.kit.store import open_store
 from app.main import create_app
@@ -30,11 +31,11 @@ from app.predictions import queries as predictions
 from app.settings import Settings
 
 
-class NotMigrated(Exception):
+class NotMigrated(Explained):
     """The configured database's schema is not this release's."""
 
 
-class CannotServe(Exception):
+class CannotServe(Explained):
     """The service cannot start here; the message says why and what to do."""
 
 

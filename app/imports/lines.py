@@ -11,6 +11,7 @@ from app.ecgs.patients import PatientHasher
 from app.ecgs.schemas import EcgMetadata
 from app.imports.batch import Facts, Line
 from app.kit.declared import repeated_keys
+from app.kit.explained import Explained
 from app.kit.problems import FieldError, field_errors
 from app.kit.text import Name
 from app.reports.schemas import ReportIn
@@ -27,7 +28,7 @@ _OTHER_ENCODINGS = {
 }
 
 
-class BadLine(ValueError):
+class BadLine(Explained, ValueError):
     """A file with lines that are not reports. The message names lines and fields, and repeats nothing of the lines."""
 
     def __init__(self, mistakes: Sequence[str], others: int = 0) -> None:

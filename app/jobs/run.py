@@ -16,6 +16,7 @@ from app.jobs import queries
 from app.jobs.queries import LeaseLost
 from app.kit import audit
 from app.kit.database import TRANSIENT, Database, Json, Result
+from app.kit.explained import Explained
 from app.kit.folders import Folders, Kind, open_folders
 from app.kit.store import ObjectFault, StoreUnavailable
 from app.settings import Settings
@@ -36,7 +37,7 @@ Finish = Callable[[Session], Json]
 """What a step returns: a function that returns the job's result, called in the transaction that ends the job."""
 
 
-class JobFailed(Exception):
+class JobFailed(Explained):
     """The work cannot be done; the message is for the user."""
 
 

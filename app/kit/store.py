@@ -5,6 +5,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from app.kit.explained import Explained
 from app.settings import Settings
 from ml.processes.durable import make_folder, sync, write_many, write_whole
 
@@ -36,7 +37,7 @@ class DamagedObject(ObjectFault):
     code = "object_damaged"
 
 
-class StoreUnavailable(Exception):
+class StoreUnavailable(Explained):
     """The object store does not answer, or refuses its credentials. The same call may succeed later."""
 
 

@@ -9,6 +9,7 @@ import unicodedata
 from functools import cached_property
 from pathlib import Path
 
+from app.kit.explained import Explained
 from app.settings import Settings
 
 SHORTEST_KEY = 32
@@ -16,7 +17,7 @@ SHORTEST_KEY = 32
 _FINGERPRINTED = b"overread: fingerprint of the patient key\n"  # ends in a blank, as no number that is hashed does
 
 
-class PatientKeyError(Exception):
+class PatientKeyError(Explained):
     """The key of the patient hash cannot be used; the message says why and what to do."""
 
 

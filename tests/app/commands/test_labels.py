@@ -62,16 +62,17 @@ def test_a_vocabulary_of_ones_own(tmp_path: Path) -> None:
     assert RUN.invoke(app, ["labels", "extract", "-", "--profile", "none"], input=given).exit_code == 2
 
 
-def test_it_loads_neither_a_database_nor_torch() -> None:
+@pytest.mark.parametrize(("arguments", "lines"), [(["labels", "extract", "-"], 2), (["--version"], 1)])
+def test_it_loads_neither_the_service_nor_torch(arguments: list[str], lines: int) -> None:
     code = (
-        "import sys; sys.argv = ['overread', 'labels', 'extract', '-']\n"
+        f"import sys; sys.argv = {['overread', *arguments]}\n"
         "from app.cli import main\n"
         "try: main()\n"
         "except SystemExit: pass\n"
-        "print([m for m in ('torch', 'wfdb') if m in sys.modules], file=sys.stderr)"
+        "print([m for m in ('torch', 'wfdb', 'fastapi', 'celery') if m in sys.modules], file=sys.stderr)"
     )
     nowhere = {**os.environ, "OVERREAD_DATABASE_URL": "postgresql+psycopg://nobody@127.0.0.1:1/none"}
     ended = subprocess.run(
         [sys.executable, "-c", code], input=REPORTS, capture_output=True, text=True, check=True, env=nowhere
     )
-    assert len(ended.stdout.splitlines()) == 2 and ended.stderr.strip().endswith("[]")
+    assert len(ended.stdout.splitlines()) == lines and ended.stderr.strip().endswith("[]")
