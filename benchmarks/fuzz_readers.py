@@ -4,21 +4,19 @@
 
 `count` mutations of each format, from the number `first` on, spread over its made files and the real ones. One process.
 Prints a row a format: how many were read and refused, the reasons that were given most, the slowest in processor
-seconds, and by how much the process grew. The first mutation that raises anything else, or takes more than
-`LONGEST_S` or the tests' memory, ends it with its number: the same number gives the same bytes.
+seconds, and by how much the process grew. The first mutation that raises anything else, or takes more than the bounds
+of the tests, ends it with its number: the same number gives the same bytes.
 """
 
 import argparse
 import random
 import resource
-import time
 from collections import Counter
 from pathlib import Path
 
 from ml.formats import FORMATS, Unreadable, read
+from tests.cost import MOST_LOOPS, loop_s, timed
 from tests.ml.formats.test_mutations import LARGEST_KB, MADE, REAL, VARIANTS, Files, mutated
-
-LONGEST_S = 2.0
 
 
 def seeds_of(name: str, shared: Path) -> list[Files]:
@@ -32,24 +30,23 @@ def seeds_of(name: str, shared: Path) -> list[Files]:
 def fuzz(name: str, seeds: list[Files], numbers: range) -> str:
     """Return the row of a format. Raises `AssertionError` where a bound was exceeded."""
     outcomes: Counter[str] = Counter()
-    slowest = 0.0
+    slowest, bound = 0.0, MOST_LOOPS * loop_s()
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     for number in numbers:
         changed = mutated(seeds[number % len(seeds)], random.Random(f"{name} {number}"))
-        began = time.process_time()
-        try:
-            read(changed)
-        except Unreadable as error:
-            assert error.reasons, (name, number)
-            outcomes[error.reasons[0].code] += 1
-        except BaseException:
-            print(f"{name}: mutation {number} raised")
-            raise
-        else:
-            outcomes["read"] += 1
-        took = time.process_time() - began
-        slowest = max(slowest, took)
-        assert took < LONGEST_S, (name, number, took)
+        with timed() as clock:
+            try:
+                read(changed)
+            except Unreadable as error:
+                assert error.reasons, (name, number)
+                outcomes[error.reasons[0].code] += 1
+            except BaseException:
+                print(f"{name}: mutation {number} raised")
+                raise
+            else:
+                outcomes["read"] += 1
+        slowest = max(slowest, clock.seconds)
+        assert clock.seconds < bound, (name, number, clock.seconds)
     grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
     assert grown < LARGEST_KB, (name, grown)
     was_read = outcomes.pop("read", 0)

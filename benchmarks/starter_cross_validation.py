@@ -34,7 +34,7 @@ from ml.starter.train import MIN_POSITIVES, PRESET, Recipe, beat_copies, fit_tow
 
 DRAWS = 1000
 FOLDS = range(1, 9)
-SHARES = (1 / 16, 1 / 8, 3 / 16, 1 / 4)  # of the towers' logits beside the forest's
+OTHER_SHARES = (1 / 16, 3 / 16, 1 / 4)  # of the towers' logits beside the forest's
 Floats = NDArray[np.float64]
 
 
@@ -170,7 +170,7 @@ def main() -> None:
     compare(f"{len(options.seeds)} forests", mean["with"], mean["without"], examples, patients)
     if options.towers:
         said = kept.get("towers", partial(tower_logits, examples, kept))
-        for share in SHARES:
+        for share in OTHER_SHARES:
             say(f"towers at {share:g}", mean["with"] + share * said, examples)
         towers = BEAT_PRESETS[PRESET].share * said
         compare("forests and towers", mean["with"] + towers, mean["without"] + towers, examples, patients)
